@@ -1,0 +1,214 @@
+"""What goes between stages: the manifest of cells, and the record of a prediction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.errors import ManifestError
+from buffycoat.taxonomy import Taxonomy
+
+COLUMNS = {
+    "cell_id": "string",
+    "path": "string",
+    "label": "string",
+    "patient_id": "string",
+    "slide_id": "string",
+    "split": "string",
+    "severity": "Int64",
+    "original_id": "string",
+    "source": "string",
+}
+"""Columns of a manifest and their pandas types; all but the first two may be missing (NA)."""
+
+SPLITS = ("train", "eval", "test")
+MAX_FAULTS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One row a cell, with a checked schema (`COLUMNS`).
+
+    `path` is a file, or `FILE.parquet#ROW` for an image stored in a Parquet table. `split` is
+    "train", "eval" or "test". `severity` is 0 (pristine) to 4, NA where unknown. `original_id`
+    names the pristine cell that this one was degraded from. A cell's id and its row never reach
+    a model.
+
+    Build it with `from_frame`, which checks.
+    """
+
+    frame: pd.DataFrame
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, source: str) -> Manifest:
+        """Check a table and add the columns that it lacks.
+
+        Args:
+            frame: At least `cell_id` and `path`.
+            source: Where the table came from, for messages and for the `source` column.
+
+        Returns:
+            The manifest, rows in the given order.
+
+        Raises:
+            ManifestError: Lists every fault: missing or unknown columns, empty or double
+                cell_id, empty path, unknown split, severity out of range.
+        """
+        faults = [f"column {c!r} is missing" for c in ("cell_id", "path") if c not in frame]
+        faults += [f"unknown column {c!r}" for c in frame if c not in COLUMNS]
+        if faults:
+            raise _manifest_error(source, faults)
+        table = frame.reset_index(drop=True).reindex(columns=list(COLUMNS))
+        table["source"] = table["source"].fillna(source) if "source" in frame else source
+        try:
+            table = table.astype(COLUMNS)
+        except (TypeError, ValueError) as error:
+            raise _manifest_error(source, [f"a column has the wrong type ({error})"]) from error
+        faults += _row_faults(table)
+        if faults:
+            raise _manifest_error(source, faults)
+        return cls(table)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def is_labelled(self) -> np.ndarray:
+        """Shape (n,), bool: whether the cell has a label."""
+        return self.frame["label"].notna().to_numpy(dtype=bool)
+
+    @property
+    def has_patients(self) -> bool:
+        """Whether every cell has a patient."""
+        return len(self) > 0 and bool(self.frame["patient_id"].notna().all())
+
+    def subset(self, rows: np.ndarray | pd.Series) -> Manifest:
+        """The rows where a boolean mask holds, or at the given positions, in that order."""
+        keep = np.asarray(rows)
+        positions = np.flatnonzero(keep) if keep.dtype == bool else keep
+        return Manifest(self.frame.iloc[positions].reset_index(drop=True))
+
+    def of_split(self, *names: str) -> Manifest:
+        """The cells whose split is one of the names."""
+        return self.subset(self.frame["split"].isin(names).to_numpy(dtype=bool))
+
+    def targets(self, taxonomy: Taxonomy) -> np.ndarray:
+        """Column index of each label, shape (n,), int64; every cell must have a label."""
+        missing = self.frame.loc[~self.is_labelled, "cell_id"]
+        if len(missing):
+            raise ManifestError(f"{len(missing)} cells have no label, first: {missing.iloc[0]!r}")
+        return taxonomy.encode(self.frame["label"].tolist())
+
+    def counts(self) -> dict[str, int]:
+        """Label -> number of cells."""
+        return {str(k): int(v) for k, v in self.frame["label"].value_counts().items()}
+
+
+def _row_faults(table: pd.DataFrame) -> list[str]:
+    faults = []
+    for column in ("cell_id", "path"):
+        empty = table[column].isna() | (table[column].str.strip() == "")
+        faults += [f"row {row}: {column} is empty" for row in np.flatnonzero(empty)]
+    double = table["cell_id"].duplicated(keep="first") & table["cell_id"].notna()
+    faults += [
+        f"row {row}: cell_id {table['cell_id'][row]!r} is used twice" for row in np.flatnonzero(double)
+    ]
+    strange = table["split"].notna() & ~table["split"].isin(SPLITS)
+    faults += [
+        f"row {row}: split {table['split'][row]!r}, expected one of {', '.join(SPLITS)}"
+        for row in np.flatnonzero(strange)
+    ]
+    outside = (table["severity"].notna() & ~table["severity"].between(0, 4)).fillna(False)
+    faults += [
+        f"row {row}: severity {table['severity'][row]}, expected 0 to 4"
+        for row in np.flatnonzero(outside.to_numpy(dtype=bool))
+    ]
+    return faults
+
+
+def _manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
+    shown = "\n  ".join(faults[:MAX_FAULTS_SHOWN])
+    more = len(faults) - MAX_FAULTS_SHOWN
+    rest = f"\n  ... and {more} more" if more > 0 else ""
+    return ManifestError(f"{source}: {len(faults)} fault(s) in the table of cells:\n  {shown}{rest}")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One reason, in words and numbers.
+
+    Attributes:
+        stage: The stage that says it: "restore", "segment", "classify", "embed", "refine".
+        text: The sentence, e.g. "spikiness 1.52 > 1.31 (LY 99th percentile)".
+        value: The number measured, if there is one.
+        limit: The number that it was held against, if there is one.
+    """
+
+    stage: str
+    text: str
+    value: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What buffycoat says of one cell.
+
+    Attributes:
+        cell_id: The cell.
+        label: Class code.
+        probability: Probability of `label`, 0-1.
+        probs: Probability of each class in taxonomy order; sums to 1.
+        entropy: Of `probs`, in nats.
+        conformal_set: Codes that cannot be ruled out at the bundle's error rate.
+        severity: Estimated degradation, 0 (pristine) to 4.
+        is_restored: Whether the stages after restoration saw the restored image.
+        restore_reason: Why it was restored, or why not.
+        outlier_score: Larger is stranger; unitless.
+        outlier_percentile: Share of training cells, in percent, that are less strange.
+        is_rescued: Whether a rescue rule changed the label.
+        is_abstained: Whether a person should look: doubtful, outlying or badly segmented.
+        evidence: The reasons.
+    """
+
+    cell_id: str
+    label: str
+    probability: float
+    probs: tuple[float, ...]
+    entropy: float
+    conformal_set: tuple[str, ...]
+    severity: float
+    is_restored: bool
+    restore_reason: str
+    outlier_score: float
+    outlier_percentile: float
+    is_rescued: bool
+    is_abstained: bool
+    evidence: tuple[Evidence, ...] = field(default_factory=tuple)
+
+
+def predictions_frame(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> pd.DataFrame:
+    """Predictions as a table.
+
+    Args:
+        predictions: Any number of them.
+        taxonomy: Gives the names of the probability columns.
+
+    Returns:
+        One row a cell: the fields of `Prediction`, with `probs` spread over `prob_<CODE>`,
+        `conformal_set` joined by spaces, and `evidence` as JSON.
+    """
+    rows = []
+    for p in predictions:
+        row = {k: v for k, v in vars(p).items() if k not in ("probs", "conformal_set", "evidence")}
+        row["conformal_set"] = " ".join(p.conformal_set)
+        row["evidence"] = json.dumps([vars(e) for e in p.evidence])
+        row |= {f"prob_{code}": prob for code, prob in zip(taxonomy.codes, p.probs, strict=True)}
+        rows.append(row)
+    columns = [name for name in Prediction.__dataclass_fields__ if name != "probs"]
+    columns += [f"prob_{code}" for code in taxonomy.codes]
+    return pd.DataFrame(rows, columns=columns)

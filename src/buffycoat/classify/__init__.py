@@ -1,0 +1,1 @@
+"""The ensemble of fold models."""

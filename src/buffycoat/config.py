@@ -1,0 +1,204 @@
+"""Settings: frozen, checked, and hashed into every artefact."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from buffycoat.errors import ConfigError
+from buffycoat.optional import choose
+
+PRESETS = ("paper", "default", "cpu", "demo")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImagesConfig(_Section):
+    """How a file becomes the square working image that every stage shares."""
+
+    work_px: int = Field(224, ge=32, description="side of the working image")
+    frame_fraction: float = Field(
+        0.75, gt=0, le=1, description="central part of the photograph's shorter side that is kept"
+    )
+
+
+class SegmentConfig(_Section):
+    """Cell and nucleus masks."""
+
+    method: Literal["stain"] = "stain"
+    paint_background: bool = Field(
+        False, description="paint all but the central cell white and crop it, as the paper does"
+    )
+
+
+class RestoreConfig(_Section):
+    """Degraded images, made clean where that can be trusted."""
+
+    method: Literal["identity", "pix2pix"] = "pix2pix"
+    noise_model: Literal["all", "paper"] = Field("all", description="degradation learned from")
+    base_channels: int = Field(32, ge=4)
+    depth: int = Field(6, ge=2, le=8, description="times that the U-Net halves the image")
+    dropout: float = Field(0.5, ge=0, lt=1)
+    discriminator_channels: int = Field(64, ge=4)
+    discriminator_layers: int = Field(3, ge=1, description="3 gives the 70x70 PatchGAN")
+    train_px: int = Field(128, ge=32, description="side of the training crops")
+    steps: int = Field(2000, ge=1)
+    batch_size: int = Field(8, ge=1)
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    l1_weight: float = 100.0
+    pristine_below: float = Field(0.5, description="estimated severity under which a cell is clean")
+    restore_above: float = Field(0.5, description="estimated severity from which a cell is restored")
+    use: Literal["auto", "original", "restored", "both"] = Field(
+        "auto", description="what later stages see; auto decides on out-of-fold scores"
+    )
+    gate: bool = True
+
+
+class ClassifyConfig(_Section):
+    """The ensemble of fold models."""
+
+    backbone: str = Field("tf_efficientnet_lite0", description="any timm model")
+    weights: str = Field("wheel", description="'wheel', 'hub', 'random', or a .safetensors path")
+    input_px: int = Field(160, ge=32)
+    crop_fraction: float = Field(0.82, gt=0, le=1, description="central part of the working image")
+    folds: int = Field(3, ge=2)
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(32, ge=2)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warmup_epochs: float = 1.0
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    loss: Literal["cross_entropy", "focal", "logit_adjustment"] = "logit_adjustment"
+    focal_gamma: float = 2.0
+    logit_tau: float = 1.0
+    class_weights: Literal["none", "inverse_log"] = "none"
+    sampler: Literal["instance", "inverse_log", "square_root", "balanced"] = "instance"
+    dropout: float = Field(0.2, ge=0, lt=1)
+    ema_decay: float = Field(0.0, ge=0, lt=1, description="0 switches it off")
+    augment: Literal["paper", "full"] = "full"
+    degrade_probability: float = Field(0.5, ge=0, le=1)
+    precision: Literal["fp32", "bf16"] = "bf16"
+    views: Literal["one", "paper7", "d4"] = "d4"
+
+
+class EmbedConfig(_Section):
+    """A frozen encoder, a head on its embeddings, and how strange a cell is."""
+
+    encoder: str = Field("tf_efficientnet_lite0", description="a timm model, or 'siglip'")
+    weights: str = Field("wheel", description="'wheel', 'hub', 'random', a path, or a hub name")
+    input_px: int = Field(224, ge=16)
+    crop_fraction: float = Field(0.82, gt=0, le=1)
+    head: Literal["off", "paper", "balanced"] = "balanced"
+    hidden: tuple[int, ...] = (512, 256)
+    projection: int = 128
+    dropout: float = Field(0.05, ge=0, lt=1)
+    supcon_weight: float = Field(0.3, ge=0, le=1)
+    supcon_temperature: float = 0.07
+    feature_noise: float = 0.06
+    epochs: int = Field(40, ge=1)
+    batch_size: int = Field(256, ge=4)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    oversample: dict[str, float] = Field(default_factory=dict, description="class -> factor")
+
+
+class FuseConfig(_Section):
+    """How siblings' scores become one."""
+
+    calibrate: bool = True
+    stack: Literal["off", "auto"] = "auto"
+    prior: Literal["uniform", "train"] = "uniform"
+
+
+class RefineConfig(_Section):
+    """Rescue of tail classes, and the final decision."""
+
+    rescue: Literal["off", "published", "fitted"] = "fitted"
+    min_corrected: int = Field(5, ge=1, description="cells a rule must have corrected to stay")
+    lower_bound: float = Field(-0.002, description="of the paired gain in macro-F1")
+    conformal_alpha: float = Field(0.1, gt=0, lt=1)
+    abstain_below: float = Field(0.5, ge=0, le=1, description="top probability under which to ask")
+
+
+class Config(_Section):
+    """Everything that a run depends on, besides the data."""
+
+    preset: str = "custom"
+    seed: int = 0
+    taxonomy: str = Field("auto", description="'auto', 'wbcbench', 'pbc' or a .toml file")
+    images: ImagesConfig = ImagesConfig()
+    segment: SegmentConfig = SegmentConfig()
+    restore: RestoreConfig = RestoreConfig()
+    classify: ClassifyConfig = ClassifyConfig()
+    embed: EmbedConfig = EmbedConfig()
+    fuse: FuseConfig = FuseConfig()
+    refine: RefineConfig = RefineConfig()
+
+
+def load(preset: str, overrides: Sequence[str] = ()) -> Config:
+    """Read a preset and change settings in it.
+
+    Args:
+        preset: One of `PRESETS`, or a path to a TOML file.
+        overrides: Each "section.key=value"; the value is read as TOML, else as a string.
+
+    Returns:
+        The resolved settings.
+
+    Raises:
+        ConfigError: Lists all faults at once.
+    """
+    table = _read(preset)
+    for override in overrides:
+        _apply(table, override)
+    try:
+        return Config.model_validate(table)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})"
+            for fault in error.errors()
+        ]
+        raise ConfigError("faults in the settings:\n  " + "\n  ".join(faults)) from error
+
+
+def to_hash(config: BaseModel) -> str:
+    """The first 16 hex digits of the SHA-256 of a section's values."""
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(preset: str) -> dict[str, Any]:
+    if preset.endswith(".toml"):
+        try:
+            return tomllib.loads(Path(preset).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{preset}: not a readable settings file ({error})") from error
+    choose(dict.fromkeys(PRESETS), preset, "preset")
+    text = resources.files("buffycoat").joinpath(f"presets/{preset}.toml").read_text("utf-8")
+    return {"preset": preset, **tomllib.loads(text)}
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override!r}: expected section.key=value, e.g. classify.epochs=5")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {override!r}: {section!r} is a value, not a section")
+    table[last] = value

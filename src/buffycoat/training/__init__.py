@@ -1,0 +1,1 @@
+"""The one training loop that restorer, classifier and head share."""

@@ -1,0 +1,135 @@
+"""The loop: epochs of batches, a checkpoint after each, and the same weights after a kill.
+
+Everything random in an epoch follows from the seed and the epoch's number, so a run that is
+killed and resumed at the last finished epoch ends with the weights of an unbroken run.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from buffycoat.training import checkpoint as checkpoints
+
+Batch = TypeVar("Batch")
+Progress = Callable[[int, int], None]
+
+PREFETCHED_BATCHES = 4
+
+
+class Trainee(Protocol):
+    """What is trained: its models, optimisers and one step."""
+
+    def step(self, batch: Any) -> dict[str, torch.Tensor]:
+        """Take one optimisation step on a batch; returns scalar metrics."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Models, optimisers, schedules and averages, as `load_state_dict` takes them."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+        ...
+
+
+def fit(
+    trainee: Trainee,
+    make_batches: Callable[[int], Iterable[Any]],
+    epochs: int,
+    steps_per_epoch: int,
+    checkpoint: Path | None,
+    seed: int,
+    on_progress: Progress | None = None,
+) -> list[dict[str, float]]:
+    """Train for a number of epochs, resuming where an earlier run was killed.
+
+    Args:
+        trainee: Trained in place.
+        make_batches: Epoch -> its batches; everything random in them follows from the epoch.
+        epochs: In all, those of an earlier run included.
+        steps_per_epoch: Batches in an epoch, for progress.
+        checkpoint: File that is written after each epoch and read at the start; None for none.
+        seed: Of dropout and whatever else a step draws.
+        on_progress: Called with (steps done, steps in all).
+
+    Returns:
+        Mean metrics of each epoch.
+    """
+    history: list[dict[str, float]] = []
+    if checkpoint is not None and checkpoint.exists():
+        state = checkpoints.load(checkpoint)
+        trainee.load_state_dict(state["trainee"])
+        history = state["history"]
+    total = epochs * steps_per_epoch
+    for epoch in range(len(history), epochs):
+        torch.manual_seed(seed * 1_000_003 + epoch)
+        history.append(_run_epoch(trainee, make_batches(epoch), epoch * steps_per_epoch, total, on_progress))
+        if checkpoint is not None:
+            checkpoints.save(checkpoint, {"trainee": trainee.state_dict(), "history": history})
+    return history
+
+
+def _run_epoch(
+    trainee: Trainee,
+    batches: Iterable[Any],
+    done: int,
+    total: int,
+    on_progress: Progress | None,
+) -> dict[str, float]:
+    sums: dict[str, torch.Tensor] = {}
+    count = 0
+    for count, batch in enumerate(prefetch(batches), start=1):
+        for name, value in trainee.step(batch).items():
+            sums[name] = sums.get(name, torch.zeros(())) + value.detach().float().cpu()
+        if on_progress is not None:
+            on_progress(done + count, total)
+    return {name: float(value) / count for name, value in sums.items()}
+
+
+def prefetch(batches: Iterable[Batch], ahead: int = PREFETCHED_BATCHES) -> Iterator[Batch]:
+    """The same batches in the same order, made in a thread while the model works.
+
+    Decoding and warping release the interpreter's lock, so a thread is enough and nothing is
+    copied between processes. An error in the thread is raised here.
+    """
+    ready: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(maxsize=ahead)
+    stopped = threading.Event()
+
+    def put(item: tuple[Batch | None, BaseException | None]) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                if not put((batch, None)):
+                    return
+        except BaseException as error:  # noqa: BLE001 - handed to the consumer, raised there
+            put((None, error))
+        else:
+            put((None, StopIteration()))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield batch  # type: ignore[misc]
+    finally:
+        stopped.set()
+        thread.join()

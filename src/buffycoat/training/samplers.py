@@ -1,0 +1,53 @@
+"""Which cells an epoch shows, and how much a class weighs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from buffycoat.optional import choose
+
+CLASS_SHARE = {
+    "instance": lambda counts: counts,
+    "square_root": lambda counts: np.sqrt(counts),
+    "inverse_log": lambda counts: counts / np.log1p(np.maximum(counts, 1)),
+    "balanced": lambda counts: (counts > 0).astype(float),
+}
+"""How often each class is drawn, from its number of cells; "inverse_log" is the paper's
+1/log1p(n) for each cell (arXiv 2603.16249)."""
+
+
+def draw_epoch(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """The cells of one epoch, in order.
+
+    Args:
+        targets: Shape (n,), class of each cell that may be drawn.
+        kind: A key of `CLASS_SHARE`. "instance" shows each cell once; the others draw n cells
+            with replacement.
+        rng: Source of randomness.
+
+    Returns:
+        Shape (n,), positions in `targets`.
+    """
+    share = choose(CLASS_SHARE, kind, "sampler")
+    if kind == "instance":
+        return rng.permutation(len(targets))
+    counts = np.bincount(targets).astype(float)
+    per_cell = (share(counts) / np.maximum(counts, 1))[targets]
+    return rng.choice(len(targets), size=len(targets), p=per_cell / per_cell.sum())
+
+
+def class_weights(counts: np.ndarray, kind: str) -> np.ndarray | None:
+    """Weight of each class in the loss, mean 1 over the classes present.
+
+    Args:
+        counts: Shape (k,), training cells of each class.
+        kind: "none", or "inverse_log": 1 / log1p(n), as the paper has it.
+
+    Returns:
+        Shape (k,), float64, or None for "none". A class without cells gets 0.
+    """
+    if kind == "none":
+        return None
+    present = counts > 0
+    weights = np.where(present, 1 / np.log1p(np.maximum(counts, 1)), 0.0)
+    return weights / weights[present].mean()
