@@ -61,16 +61,16 @@ class Manifest:
         faults = [f"column {c!r} is missing" for c in ("cell_id", "path") if c not in frame]
         faults += [f"unknown column {c!r}" for c in frame if c not in COLUMNS]
         if faults:
-            raise _manifest_error(source, faults)
+            raise manifest_error(source, faults)
         table = frame.reset_index(drop=True).reindex(columns=list(COLUMNS))
         table["source"] = table["source"].fillna(source) if "source" in frame else source
         try:
             table = table.astype(COLUMNS)
         except (TypeError, ValueError) as error:
-            raise _manifest_error(source, [f"a column has the wrong type ({error})"]) from error
+            raise manifest_error(source, [f"a column has the wrong type ({error})"]) from error
         faults += _row_faults(table)
         if faults:
-            raise _manifest_error(source, faults)
+            raise manifest_error(source, faults)
         return cls(table)
 
     def __len__(self) -> int:
@@ -130,7 +130,7 @@ def _row_faults(table: pd.DataFrame) -> list[str]:
     return faults
 
 
-def _manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
+def manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
     shown = "\n  ".join(faults[:MAX_FAULTS_SHOWN])
     more = len(faults) - MAX_FAULTS_SHOWN
     rest = f"\n  ... and {more} more" if more > 0 else ""

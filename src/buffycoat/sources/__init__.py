@@ -1,0 +1,1 @@
+"""Readers: each turns one layout of files into a `Manifest`."""
