@@ -1,0 +1,1 @@
+"""Simulated degradation, and rendered cells with known masks."""
