@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -26,7 +28,16 @@ class ImageError(BuffycoatError, ValueError):
 
 
 class BadCellsError(BuffycoatError, RuntimeError):
-    """More cells were unreadable than the caller allowed."""
+    """More cells were unreadable than the caller allowed.
+
+    Args:
+        message: How many, and what to do.
+        cells: Each (cell_id, path, reason), for a table.
+    """
+
+    def __init__(self, message: str, cells: Sequence[tuple[str, str, str]] = ()) -> None:
+        super().__init__(message)
+        self.cells = tuple(cells)
 
 
 class WeightsNotFoundError(BuffycoatError, FileNotFoundError):
