@@ -1,0 +1,89 @@
+"""Fixtures that several rooms share: real cells where they exist, and one small trained bundle."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_threads() -> None:
+    """One thread a worker: the tests run side by side, and more threads wait for each other."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _shared(name: str) -> Path:
+    root = Path(os.environ.get("BUFFYCOAT_SHARED", ROOT.parent / "shared"))
+    folder = root / name
+    if not folder.is_dir():
+        pytest.skip(f"no real cells at {folder}; set BUFFYCOAT_SHARED to the folder that holds them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pbc_lt() -> Path:
+    """PBC-LT in WBCBench's Kaggle layout: real cells, ten classes, degraded."""
+    return _shared("pbc-lt")
+
+
+@pytest.fixture(scope="session")
+def seg_wbc() -> Path:
+    """Fifty real crops with expert nucleus and cytoplasm masks."""
+    return _shared("seg-wbc")
+
+
+@pytest.fixture(scope="session")
+def rendered_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rendered benchmark in WBCBench's Kaggle layout: 13 classes, a few cells each."""
+    from buffycoat.simulate import render
+    from buffycoat.taxonomy import WBCBENCH
+
+    folder = tmp_path_factory.mktemp("rendered")
+    render.render_benchmark(
+        folder,
+        train_counts={code: 6 if column < 3 else 4 for column, code in enumerate(WBCBENCH.codes)},
+        eval_per_class=1,
+        test_per_class=1,
+        seed=0,
+        size_px=96,
+    )
+    return folder
+
+
+SHRUNK = (
+    "images.work_px=64",
+    "restore.steps=2",
+    "restore.train_px=32",
+    "restore.batch_size=2",
+    "classify.input_px=32",
+    "classify.folds=2",
+    "classify.epochs=1",
+    "classify.views=one",
+    "embed.input_px=32",
+    "embed.epochs=2",
+)
+"""The demo preset made so small that it trains in seconds; its figures mean nothing."""
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(rendered_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle trained through the pipeline on `rendered_cells`, every stage at its smallest."""
+    from buffycoat import config
+    from buffycoat.cli.progress import SilentReporter
+    from buffycoat.pipeline import run
+
+    result = run.train(
+        rendered_cells,
+        tmp_path_factory.mktemp("run"),
+        config.load("demo", SHRUNK),
+        SilentReporter(),
+    )
+    return result.bundle

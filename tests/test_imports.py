@@ -1,0 +1,98 @@
+"""Rooms import only from rooms above them, siblings never, and help loads nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
+
+ROOMS = """
+errors optional taxonomy cells images config sources splits statistics simulate evaluate losses
+backbones training restore segment classify embed fuse audit refine report pipeline cli
+""".split()
+"""In the order of the design: a room imports only from rooms before it."""
+
+SIBLINGS = {"restore", "segment", "classify", "embed", "fuse", "refine"}
+
+
+HEAVY = {"torch", "torchvision", "timm", "lightning", "sklearn", "skimage", "cv2", "pandas"}
+HEAVY |= {"pyarrow", "scipy", "transformers", "plotly", "openvino", "PIL", "pydantic"}
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def _rooms_imported(path: Path, tree: ast.AST) -> set[str]:
+    """Rooms of buffycoat that a file imports, also inside functions and for types only."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import, line {node.lineno}"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    parts = [name.split(".") for name in names]
+    return {p[1] for p in parts if p[0] == "buffycoat" and len(p) > 1} - {"__version__", "load"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
+    room = _room(path)
+    if room == "__init__":  # `buffycoat.load` opens the whole house, inside the function
+        return
+    assert room in ROOMS, f"{room!r} is a new room: add it to the design and to this test"
+    for other in _rooms_imported(path, ast.parse(path.read_text(encoding="utf-8"))) - {room}:
+        assert other in ROOMS, f"{path.name} imports buffycoat.{other}, which is no room"
+        assert not {room, other} <= SIBLINGS, f"siblings: {room} imports {other}"
+        assert ROOMS.index(other) < ROOMS.index(room), f"{room} imports {other}, which is below it"
+
+
+def test_the_walk_sees_imports_inside_functions() -> None:
+    tree = ast.parse("def f():\n    from buffycoat.refine.rescue import apply\n    import buffycoat.cli")
+    assert _rooms_imported(Path("example.py"), tree) == {"refine", "cli"}
+
+
+def test_no_room_is_named_for_leftovers() -> None:
+    names = {path.stem for path in SOURCE.rglob("*")}
+    assert not names & {"utils", "util", "helpers", "common", "misc"}
+
+
+def _modules_after(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after running the code."""
+    probe = f"{code}\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60
+    )
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+HELP = """
+import sys
+from buffycoat.cli.main import main
+sys.argv = ["buffycoat", {arguments}]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import buffycoat", HELP.format(arguments="'--help'")]
+    + [
+        HELP.format(arguments=f"'{command}', '--help'")
+        for command in ("train", "predict", "evaluate", "demo", "doctor")
+    ],
+)
+def test_import_and_help_load_nothing_heavy(code: str) -> None:
+    assert not _modules_after(code) & HEAVY
