@@ -28,12 +28,25 @@ def draw_epoch(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.n
     Returns:
         Shape (n,), positions in `targets`.
     """
-    share = choose(CLASS_SHARE, kind, "sampler")
     if kind == "instance":
         return rng.permutation(len(targets))
-    counts = np.bincount(targets).astype(float)
-    per_cell = (share(counts) / np.maximum(counts, 1))[targets]
+    counts = np.bincount(targets)
+    per_cell = (class_share(counts, kind) / np.maximum(counts, 1))[targets]
     return rng.choice(len(targets), size=len(targets), p=per_cell / per_cell.sum())
+
+
+def class_share(counts: np.ndarray, kind: str) -> np.ndarray:
+    """Share of each class among the cells that an epoch shows.
+
+    Args:
+        counts: Shape (k,), training cells of each class.
+        kind: A key of `CLASS_SHARE`.
+
+    Returns:
+        Shape (k,), float64, sums to 1.
+    """
+    share = choose(CLASS_SHARE, kind, "sampler")(counts.astype(float))
+    return share / share.sum()
 
 
 def class_weights(counts: np.ndarray, kind: str) -> np.ndarray | None:

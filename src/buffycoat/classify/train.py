@@ -1,0 +1,196 @@
+"""Training one fold's model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from buffycoat.backbones.build import BuiltBackbone, build
+from buffycoat.classify.augment import augment
+from buffycoat.config import ClassifyConfig
+from buffycoat.losses.registry import build_loss
+from buffycoat.training.devices import make_fabric
+from buffycoat.training.ema import Average
+from buffycoat.training.loop import Progress, fit
+from buffycoat.training.samplers import class_weights, draw_epoch
+
+
+@dataclass(frozen=True)
+class TrainingCells:
+    """The cells that a fold's model learns from.
+
+    Attributes:
+        images: Working images of all cells, shape (n, w, w, 3), uint8; may be memory-mapped.
+        rows: Positions in `images` that this model may see, shape (m,).
+        targets: Class of each of those rows, shape (m,).
+        n_classes: k.
+    """
+
+    images: np.ndarray
+    rows: np.ndarray
+    targets: np.ndarray
+    n_classes: int
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Cells of each class, shape (k,)."""
+        return np.bincount(self.targets, minlength=self.n_classes)
+
+
+class _Classifier:
+    """The trainee: backbone, loss, AdamW with warm-up and cosine."""
+
+    def __init__(
+        self, backbone: BuiltBackbone, config: ClassifyConfig, counts: np.ndarray, steps: int
+    ) -> None:
+        self.fabric = make_fabric(config.precision)
+        weights = class_weights(counts, config.class_weights)
+        self.loss = build_loss(
+            config.loss,
+            class_counts=counts,
+            gamma=config.focal_gamma,
+            tau=config.logit_tau,
+            class_weights=weights,
+            label_smoothing=config.label_smoothing,
+        ).to(self.fabric.device)
+        self.backbone = backbone
+        optimiser = torch.optim.AdamW(
+            _decayed_groups(backbone.model, config.weight_decay), lr=config.learning_rate
+        )
+        self.net = backbone.model.to(memory_format=torch.channels_last)
+        self.model, self.optimiser = self.fabric.setup(self.net, optimiser)
+        self.schedule = _warmup_cosine(self.optimiser, config, steps)
+        self.average = Average(self.net, config.ema_decay) if config.ema_decay else None
+        self.mean = torch.tensor(backbone.mean, device=self.fabric.device).view(1, 3, 1, 1)
+        self.std = torch.tensor(backbone.std, device=self.fabric.device).view(1, 3, 1, 1)
+
+    @property
+    def result(self) -> torch.nn.Module:
+        return (self.average.model if self.average else self.net).eval()
+
+    def step(self, batch: tuple[np.ndarray, np.ndarray]) -> dict[str, torch.Tensor]:
+        self.model.train()
+        pixels, targets = (self.fabric.to_device(torch.from_numpy(part)) for part in batch)
+        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        logits = self.model(images.contiguous(memory_format=torch.channels_last))
+        loss = self.loss(logits.float(), targets)
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        self.optimiser.step()
+        self.schedule.step()
+        if self.average:
+            self.average.update(self.net)
+        return {"loss": loss, "accuracy": (logits.argmax(1) == targets).float().mean()}
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {
+            "model": self.net.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        if self.average:
+            state["average"] = self.average.model.state_dict()
+            state["average_steps"] = self.average.steps
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.average:
+            self.average.model.load_state_dict(state["average"])
+            self.average.steps = state["average_steps"]
+
+
+def fit_fold(
+    cells: TrainingCells,
+    config: ClassifyConfig,
+    seed: int,
+    checkpoint: Path | None,
+    on_progress: Progress | None = None,
+) -> tuple[torch.nn.Module, list[dict[str, float]]]:
+    """Train one model on the cells of all folds but one.
+
+    The last epoch's weights are kept: no epoch is picked on the fold that is reported.
+
+    Args:
+        cells: What it may see.
+        config: The recipe.
+        seed: Of initial weights, order and augmentation.
+        checkpoint: File to resume from and write to after each epoch; None for none.
+        on_progress: Called with (steps done, steps in all).
+
+    Returns:
+        The model in evaluation mode, in fp32 on the training device, and each epoch's mean
+        loss and accuracy.
+    """
+    torch.manual_seed(seed)
+    backbone = build(
+        config.backbone, config.weights, cells.n_classes, config.input_px, config.dropout
+    )
+    # The last incomplete batch is left out: batch norm is fragile on one or two cells.
+    batch_size = min(config.batch_size, len(cells.rows))
+    steps = len(cells.rows) // batch_size
+    trainee = _Classifier(backbone, config, cells.counts, steps * config.epochs)
+    history = fit(
+        trainee,
+        lambda epoch: _batches(cells, config, steps, batch_size, seed, epoch),
+        config.epochs,
+        steps,
+        checkpoint,
+        seed,
+        on_progress,
+    )
+    return trainee.result, history
+
+
+def _batches(
+    cells: TrainingCells, config: ClassifyConfig, steps: int, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    rng = np.random.default_rng((seed, epoch))
+    order = draw_epoch(cells.targets, config.sampler, rng)
+    for step in range(steps):
+        chosen = order[step * batch_size : (step + 1) * batch_size]
+        pixels = np.stack(
+            [
+                augment(
+                    cells.images[cells.rows[i]],
+                    rng,
+                    config.crop_fraction,
+                    config.input_px,
+                    config.augment,
+                    config.degrade_probability,
+                )
+                for i in chosen
+            ]
+        )
+        yield pixels, cells.targets[chosen]
+
+
+def _decayed_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Norms and biases are not decayed."""
+    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    return [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def _warmup_cosine(
+    optimiser: torch.optim.Optimizer, config: ClassifyConfig, steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    warmup = max(1, round(config.warmup_epochs * steps / config.epochs))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = (step - warmup) / max(1, steps - warmup)
+        return 0.5 * (1 + float(np.cos(np.pi * min(progress, 1.0))))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

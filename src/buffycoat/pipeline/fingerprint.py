@@ -1,0 +1,97 @@
+"""Resume: a stage runs again only if its inputs or its settings changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from buffycoat.errors import OutputError
+from buffycoat.images import write_atomic, writing
+
+FORMAT = 1
+"""Raised when a stage's meaning changes, so that no result of an older version is served."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage left.
+
+    Attributes:
+        key: Fingerprint of everything that it depended on; goes into the next stage's.
+        arrays: Its arrays, memory-mapped from disk.
+        values: Its plain values.
+        folder: Where they lie.
+    """
+
+    key: str
+    arrays: Mapping[str, np.ndarray]
+    values: Mapping[str, Any]
+    folder: Path
+
+
+Outcome = tuple[Mapping[str, np.ndarray], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class StageStore:
+    """Results of stages, each in a folder named by its fingerprint."""
+
+    root: Path
+
+    def folder(self, stage: str, inputs: Mapping[str, Any]) -> tuple[str, Path]:
+        """Fingerprint and folder of a stage with these inputs."""
+        text = json.dumps({"format": FORMAT, "stage": stage, **inputs}, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return key, self.root / f"{stage}-{key}"
+
+    def run(
+        self, stage: str, inputs: Mapping[str, Any], compute: Callable[[Path], Outcome]
+    ) -> StageResult:
+        """The stored result of a stage, or a new one.
+
+        Args:
+            stage: Its name.
+            inputs: Keys of earlier stages and settings, as JSON values.
+            compute: Called with the stage's folder, where it may keep checkpoints; returns
+                arrays and plain values.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        key, folder = self.folder(stage, inputs)
+        done = folder / "done.json"
+        if not done.exists():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{folder}: cannot be made ({error})") from error
+            arrays, values = compute(folder)
+            for name, array in arrays.items():
+                _save(folder / f"{name}.npy", array)
+            record = {"arrays": sorted(arrays), "values": dict(values), "inputs": dict(inputs)}
+            write_atomic(done, json.dumps(record, indent=1).encode())
+        record = json.loads(done.read_text())
+        loaded = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in record["arrays"]
+        }
+        return StageResult(key, loaded, record["values"], folder)
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    if isinstance(array, np.memmap) and Path(str(array.filename)) == path:
+        array.flush()
+        return
+    with writing(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def digest(*parts: object) -> str:
+    """A short fingerprint of plain values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,154 @@
+"""From a data set to what the stages learn from: images, targets, folds, degraded twins."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.cells import Manifest
+from buffycoat.config import Config, to_hash
+from buffycoat.errors import BadCellsError, ManifestError
+from buffycoat.images import BadCell, load_work
+from buffycoat.pipeline.fingerprint import StageStore, digest
+from buffycoat.pipeline.progress import Reporter
+from buffycoat.segment.paint import paint_background
+from buffycoat.segment.stain import segment
+from buffycoat.simulate.degrade import degrade
+from buffycoat.splits import Folds, assign_folds
+from buffycoat.taxonomy import Taxonomy
+
+MAX_BAD_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Readable cells of one manifest, with their working images.
+
+    Attributes:
+        manifest: One row a cell, unreadable ones left out.
+        images: Shape (n, w, w, 3), uint8.
+        bad: Cells left out, and why.
+        key: Fingerprint of the files' bytes and of the image settings.
+    """
+
+    manifest: Manifest
+    images: np.ndarray
+    bad: tuple[BadCell, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What every stage is fitted on.
+
+    Each cell counts twice where scores are judged: as it is, and once more degraded at severity
+    1-4, since that is how "wins out of fold" is defined.
+
+    Attributes:
+        cells: The cells of the training split.
+        taxonomy: Gives k classes.
+        targets: Class of each cell, shape (n,).
+        folds: Fold of each cell, and how the folds were made.
+        degraded: A degraded twin of each cell, shape (n, w, w, 3), uint8.
+        degraded_severity: Its severity, 1-4, shape (n,).
+        key: Fingerprint of all of that.
+    """
+
+    cells: Cells
+    taxonomy: Taxonomy
+    targets: np.ndarray
+    folds: Folds
+    degraded: np.ndarray
+    degraded_severity: np.ndarray
+    key: str
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Cells of each class, shape (k,)."""
+        return np.bincount(self.targets, minlength=len(self.taxonomy))
+
+    @property
+    def known_pristine(self) -> np.ndarray:
+        """Shape (n,), bool: cells that the data set itself calls pristine."""
+        return (self.cells.manifest.frame["severity"] == 0).fillna(False).to_numpy(dtype=bool)
+
+
+def load_cells(
+    manifest: Manifest,
+    config: Config,
+    cache: Path | None,
+    reporter: Reporter,
+    allow_bad: int,
+) -> Cells:
+    """Decode cells; fail if more are unreadable than allowed.
+
+    Raises:
+        BadCellsError: Names the first unreadable files and why.
+    """
+    loaded = load_work(manifest, config.images, cache, on_progress=reporter.advance)
+    if len(loaded.bad) > allow_bad:
+        lines = [f"{cell.path}: {cell.reason}" for cell in loaded.bad[:MAX_BAD_SHOWN]]
+        raise BadCellsError(
+            f"{len(loaded.bad)} of {len(manifest)} cells cannot be read:\n  "
+            + "\n  ".join(lines)
+            + f"\nMend or remove them, or pass --allow-bad {len(loaded.bad)}"
+        )
+    content = hashlib.sha256("".join(loaded.digests).encode()).hexdigest()
+    key = digest(content, to_hash(config.images), config.segment.paint_background)
+    images = loaded.images
+    if config.segment.paint_background:
+        images = paint_all(images)
+    return Cells(manifest.subset(loaded.is_good), images, loaded.bad, key)
+
+
+def paint_all(images: np.ndarray) -> np.ndarray:
+    """All but the central cell painted white, as the paper does; shape and dtype are kept."""
+    return np.stack(
+        [paint_background(image, segment(image).cell, image.shape[0]) for image in images]
+    )
+
+
+def training_set(
+    cells: Cells, taxonomy: Taxonomy, config: Config, store: StageStore
+) -> TrainingSet:
+    """Targets, folds and degraded twins of the training cells.
+
+    Raises:
+        ManifestError: Fewer than two classes have cells.
+    """
+    targets = cells.manifest.targets(taxonomy)
+    if len(np.unique(targets)) < 2:
+        raise ManifestError(f"the training split holds {len(np.unique(targets))} classes; need >= 2")
+    patients = (
+        cells.manifest.frame["patient_id"].to_numpy(dtype=object)
+        if cells.manifest.has_patients
+        else None
+    )
+    folds = assign_folds(targets, patients, config.classify.folds, config.seed)
+    labels = hashlib.sha256(targets.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
+    key = digest(cells.key, labels, taxonomy.codes)
+    twins = store.run(
+        "twins", {"cells": key, "seed": config.seed}, lambda _: _degrade_all(cells, config.seed)
+    )
+    return TrainingSet(
+        cells, taxonomy, targets, folds, twins.arrays["images"], twins.arrays["severity"], key
+    )
+
+
+def _degrade_all(cells: Cells, seed: int) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+    images = np.empty_like(cells.images)
+    severity = np.empty(len(images), dtype=np.int64)
+    for row, image in enumerate(cells.images):
+        rng = np.random.default_rng((seed, row))
+        severity[row] = rng.integers(1, 5)
+        images[row] = degrade(image, int(severity[row]), rng)
+    return {"images": images, "severity": severity}, {}
+
+
+def fold_table(folds: Folds) -> pd.DataFrame:
+    """Cells (and patients) of each class in each fold."""
+    return folds.table

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from buffycoat.classify.augment import augment, centre
+from buffycoat.classify.views import views_of
+
+ASYMMETRIC = torch.arange(9.0).view(1, 1, 3, 3)
+
+
+def distinct(name):
+    views = views_of(ASYMMETRIC, name)[0]
+    return {tuple(view.flatten().tolist()) for view in views}
+
+
+def test_d4_has_eight_distinct_views_and_is_closed_under_rotation():
+    views = distinct("d4")
+    assert len(views) == 8
+    for view in views:
+        turned = torch.rot90(torch.tensor(view).view(3, 3))
+        assert tuple(turned.flatten().tolist()) in views
+
+
+def test_the_published_eight_views_are_seven():
+    assert views_of(ASYMMETRIC, "paper7").shape[1] == 8
+    assert len(distinct("paper7")) == 7
+    anti_transpose = torch.rot90(ASYMMETRIC[0, 0], 2).T
+    assert tuple(anti_transpose.flatten().tolist()) not in distinct("paper7")
+
+
+def test_centre_keeps_the_middle_of_the_cell():
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[40:60, 40:60] = 255
+    crop = centre(image, 0.5, 50)
+    assert crop[15:35, 15:35].min() == 255
+    assert crop[:14].max() == 0
+
+
+@pytest.mark.parametrize("kind", ["full", "paper"])
+def test_augment_keeps_the_cell_in_the_middle_and_follows_its_seed(kind):
+    image = np.full((100, 100, 3), 230, np.uint8)
+    image[35:65, 35:65] = (90, 40, 140)
+    for seed in range(20):
+        a = augment(image, np.random.default_rng(seed), 0.8, 64, kind, 0.0)
+        b = augment(image, np.random.default_rng(seed), 0.8, 64, kind, 0.0)
+        assert a.shape == (64, 64, 3)
+        assert np.array_equal(a, b)
+        assert a[28:36, 28:36, 1].mean() < a[:6, :6, 1].mean() - 50
+
+
+def test_degradation_is_drawn_with_its_probability():
+    image = np.full((64, 64, 3), 128, np.uint8)
+    image[20:40, 20:40] = 60
+
+    def roughness(probability):
+        views = [
+            augment(image, np.random.default_rng(i), 0.8, 64, "full", probability) for i in range(30)
+        ]
+        return np.mean([np.abs(np.diff(v[:10].astype(int), axis=0)).mean() for v in views])
+
+    assert roughness(1.0) > 3 * roughness(0.0) + 0.1
