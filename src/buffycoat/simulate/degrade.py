@@ -1,9 +1,9 @@
 """Noise, blur and illumination faults at severity 0-4, for training and for tests.
 
-No official sigma, kernel or gamma of WBCBench's degradation is public. Every range below is
-**ours**: drawn wide enough to cover the degraded training images of PBC-LT that we looked at
-(coloured noise, salt and pepper, defocus, motion, vignettes, darkening, colour casts), and never
-fitted to evaluation images. Only `paper_noise` has published constants.
+No official sigma, kernel or gamma of WBCBench's degradation is public. Every range here and in
+`faults` is **ours**: wide enough to cover the degraded training images of PBC-LT that we looked
+at (coloured noise, salt and pepper, defocus, motion, vignettes, darkening, colour casts), and
+never fitted to evaluation images. Only `paper_noise` has published constants.
 
 Lengths are fractions of the shorter image side, so a crop of 360 px and its copy of 160 px are
 blurred alike. Noise is per pixel at the size it is given.
@@ -11,35 +11,24 @@ blurred alike. Noise is per pixel at the size it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.optional import choose
+from buffycoat.simulate.faults import FAULTS, GROUPS, KINDS, KINDS_IN_ORDER, to_uint8
+
+__all__ = ["GROUPS", "KINDS", "degrade", "draw_severity", "paper_noise", "random_degrade"]
 
 MAX_SEVERITY = 4
-GROUPS: dict[str, tuple[str, ...]] = {
-    "noise": ("noise", "salt_and_pepper"),
-    "blur": ("defocus", "gaussian_blur", "motion_blur"),
-    "light": ("uneven_light", "gamma", "colour_cast"),
-}
-"""Kinds of degradation by what goes wrong: the sensor, the optics, the lamp."""
 SEVERITY_WEIGHTS = (0.0, 0.25, 0.25, 0.25, 0.25)
 """Chance of severity 0, 1, 2, 3, 4 when none is asked for."""
 
 STRENGTH_SPREAD = 0.7
 """Half-width of a severity's strength, in steps of severity: neighbours overlap a little."""
 MIN_STRENGTH = 0.06
-MAX_NOISE_SIGMA = 60.0
-MAX_SALT_SHARE = 0.08
-MAX_DEFOCUS_RADIUS = 0.028
-MAX_GAUSSIAN_SIGMA = 0.016
-MAX_MOTION_LENGTH = 0.06
-MAX_LIGHT_FALL = 0.65
-MAX_DARKENING = 0.6
-MAX_CAST = 0.30
 GROUP_COUNT_WEIGHTS = {
     1: (0.8, 0.15, 0.05),
     2: (0.7, 0.2, 0.1),
@@ -91,14 +80,14 @@ def degrade(
     if not 0 <= severity <= MAX_SEVERITY:
         raise ConfigError(f"severity must be 0 to {MAX_SEVERITY}, got {severity}")
     for kind in kinds or ():
-        choose(_APPLY, kind, "degradation kind")
+        choose(FAULTS, kind, "degradation kind")
     if severity == 0 or (kinds is not None and not kinds):
         return image.copy()
     chosen, factor = _draw_kinds(int(severity), rng) if kinds is None else (kinds, 1.0)
     degraded = image
     for kind in KINDS_IN_ORDER:
         if kind in chosen:
-            degraded = _APPLY[kind](degraded, _draw_strength(int(severity), rng) * factor, rng)
+            degraded = FAULTS[kind](degraded, _draw_strength(int(severity), rng) * factor, rng)
     return _reencode(degraded, rng) if rng.random() < JPEG_CHANCE else degraded
 
 
@@ -177,7 +166,7 @@ def paper_noise(
     covered = rng.random(gray.shape, dtype=np.float32) < rng.uniform(*PAPER_COVERAGE)
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     noise *= (amplitude * covered)[..., None]
-    corrupted = _to_uint8(image * np.float32(PAPER_DARKENING) + noise)
+    corrupted = to_uint8(image * np.float32(PAPER_DARKENING) + noise)
     return np.where(mask[..., None], corrupted, image)
 
 
@@ -202,124 +191,11 @@ def _draw_strength(severity: int, rng: np.random.Generator) -> float:
     return float(np.clip((severity - 0.5 + spread) / MAX_SEVERITY, MIN_STRENGTH, 1.0))
 
 
-def _noise(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    height, width = image.shape[:2]
-    sigma = 3.0 + (MAX_NOISE_SIGMA - 3.0) * strength**1.3
-    if rng.random() < 0.3:
-        grain = np.repeat(rng.standard_normal((height, width, 1), dtype=np.float32), 3, axis=2)
-    else:
-        grain = rng.standard_normal((height, width, 3), dtype=np.float32)
-    grain *= np.float32(sigma) * rng.uniform(0.7, 1.3, 3).astype(np.float32)
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    levels = np.linspace(-0.5, 0.5, 256, dtype=np.float32)
-    by_level = 1.0 + np.float32(rng.uniform(-0.3, 1.0)) * levels
-    grain *= cv2.LUT(gray, by_level)[..., None]
-    grain += image
-    return _to_uint8(grain)
-
-
-def _salt_and_pepper(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    share = MAX_SALT_SHARE * strength
-    draw = rng.random(image.shape[:2], dtype=np.float32)
-    salted = image.copy()
-    salted[draw < share / 2] = 255
-    salted[draw > 1 - share / 2] = 0
-    return salted
-
-
-def _defocus(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    return _convolve(image, _disk, max(MAX_DEFOCUS_RADIUS * strength * _side(image), 0.9))
-
-
-def _gaussian_blur(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    sigma = max(MAX_GAUSSIAN_SIGMA * strength * _side(image), 0.5)
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-
-
-def _motion_blur(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    angle = rng.uniform(0.0, np.pi)
-    half_length = max(MAX_MOTION_LENGTH * strength * _side(image), 2.0) / 2
-    return _convolve(image, lambda half: _line(half, angle), half_length)
-
-
-def _convolve(
-    image: np.ndarray, kernel_of: Callable[[float], np.ndarray], radius_px: float
-) -> np.ndarray:
-    """Filter; a wide kernel runs at half size, where it is eight times cheaper."""
-    if radius_px < 4.0:
-        kernel = kernel_of(radius_px)
-        return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-    height, width = image.shape[:2]
-    half = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    half = cv2.filter2D(half, -1, kernel_of(radius_px / 2), borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(half, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def _disk(radius_px: float) -> np.ndarray:
-    reach = int(np.ceil(radius_px))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    kernel = np.clip(radius_px + 0.5 - np.hypot(x, y), 0.0, 1.0)
-    return kernel / kernel.sum()
-
-
-def _line(half_length_px: float, angle: float) -> np.ndarray:
-    reach = int(np.ceil(half_length_px))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    along = np.abs(x * np.cos(angle) + y * np.sin(angle))
-    across = np.abs(y * np.cos(angle) - x * np.sin(angle))
-    kernel = np.clip(half_length_px + 0.5 - along, 0.0, 1.0) * np.clip(1.0 - across, 0.0, 1.0)
-    return (kernel / kernel.sum()).astype(np.float32)
-
-
-def _uneven_light(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    y, x = np.mgrid[-1:1:24j, -1:1:24j].astype(np.float32)
-    if rng.random() < 0.5:
-        cx, cy = rng.uniform(-0.5, 0.5, 2)
-        fall = (x - cx) ** 2 + (y - cy) ** 2
-    else:
-        angle = rng.uniform(0.0, 2 * np.pi)
-        fall = 1.0 + x * np.cos(angle) + y * np.sin(angle)
-    fall = fall / fall.max()
-    depth = MAX_LIGHT_FALL * strength * rng.uniform(0.6, 1.0)
-    tint = rng.uniform(0.75, 1.25, 3)
-    field = 1.0 - np.clip(depth * tint, 0.0, 0.9) * fall[..., None]
-    height, width = image.shape[:2]
-    wide = cv2.resize(field.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return _to_uint8(image * wide)
-
-
-def _gamma(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    level = np.linspace(0.0, 1.0, 256)
-    if rng.random() < 0.25:
-        curve = level ** (1.0 - 0.45 * strength)
-    else:
-        dark = MAX_DARKENING * strength * rng.uniform(0.5, 1.0)
-        power = 1.0 + strength * rng.uniform(0.0, 0.8)
-        curve = (1.0 - dark) * level**power
-    return cv2.LUT(image, _to_uint8(255.0 * curve.astype(np.float32)))
-
-
-def _colour_cast(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    direction = rng.standard_normal(3)
-    direction /= np.abs(direction).max()
-    gains = 1.0 + MAX_CAST * strength * rng.uniform(0.5, 1.0) * direction
-    table = np.arange(256, dtype=np.float32)[:, None] * gains.astype(np.float32)
-    return cv2.LUT(image, _to_uint8(table)[None])
-
-
 def _reencode(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     quality = int(rng.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1))
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-
-
-def _side(image: np.ndarray) -> int:
-    return min(image.shape[:2])
-
-
-def _to_uint8(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values, out=values), 0, 255, out=values).astype(np.uint8)
 
 
 def _check_image(image: np.ndarray) -> None:
@@ -328,19 +204,3 @@ def _check_image(image: np.ndarray) -> None:
             f"image: expected (h, w, 3) uint8 RGB, got {image.shape} {image.dtype}; "
             "repeat a gray image over three channels first"
         )
-
-
-_APPLY: dict[str, Callable[[np.ndarray, float, np.random.Generator], np.ndarray]] = {
-    "noise": _noise,
-    "salt_and_pepper": _salt_and_pepper,
-    "defocus": _defocus,
-    "gaussian_blur": _gaussian_blur,
-    "motion_blur": _motion_blur,
-    "uneven_light": _uneven_light,
-    "gamma": _gamma,
-    "colour_cast": _colour_cast,
-}
-KINDS = tuple(_APPLY)
-"""Every kind of degradation."""
-KINDS_IN_ORDER = tuple(kind for group in ("light", "blur", "noise") for kind in GROUPS[group])
-"""Kinds in the order in which a microscope adds them: lamp, optics, sensor."""
