@@ -1,0 +1,42 @@
+"""Where the commands write: results to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+MAX_BAD_SHOWN = 30
+PIPED_WIDTH = 120
+"""Columns when the output is a file or a pipe, which have no width of their own."""
+
+
+def results_console() -> Console:
+    """Standard output."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPED_WIDTH)
+
+
+def errors_console() -> Console:
+    """Standard error: progress, notices and messages."""
+    console = Console(stderr=True)
+    return console if console.is_terminal else Console(stderr=True, width=PIPED_WIDTH)
+
+
+def print_bad_cells(cells: Sequence[tuple[str, str, str]]) -> None:
+    """List the images that could not be used.
+
+    Args:
+        cells: Each (cell_id, path, reason).
+    """
+    table = Table(title=f"{len(cells)} cell(s) could not be used", title_justify="left")
+    table.add_column("cell", overflow="fold")
+    table.add_column("reason", overflow="fold")
+    for cell_id, _, reason in cells[:MAX_BAD_SHOWN]:
+        table.add_row(escape(cell_id), escape(reason))
+    console = errors_console()
+    console.print(table)
+    if len(cells) > MAX_BAD_SHOWN:
+        console.print(f"... and {len(cells) - MAX_BAD_SHOWN} more")

@@ -1,0 +1,46 @@
+"""Checks on the place to write to, made before any work starts."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from buffycoat.errors import OutputError
+
+
+def check_file(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Make sure that a result file can be written when the work is done.
+
+    Args:
+        path: The file.
+        suffixes: The kinds that the command can write.
+
+    Raises:
+        OutputError: Another suffix, a folder, or a folder that may not be written to.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise OutputError(
+            f"--out {path}: expected a name that ends in {' or '.join(suffixes)}, "
+            f"got {path.suffix or 'no suffix'!r}"
+        )
+    if path.is_dir():
+        raise OutputError(f"--out {path}: is a folder; give the name of a file in it")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Make a folder and make sure that it can be written to.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(os.urandom(16))
+    except OSError as error:
+        raise OutputError(
+            f"--out {folder}: cannot be written ({error.strerror or error}). Choose a folder that "
+            "you may write to; no work was started"
+        ) from error

@@ -1,0 +1,138 @@
+"""Progress for the person who waits: bars in a terminal, lines with the time left elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from buffycoat.cli.console import errors_console
+
+SECONDS_BETWEEN_LINES = 10.0
+SPEED_WINDOW_S = 120.0
+"""The time left follows the speed over this long: shorter jumps about, longer lags behind."""
+
+
+class RichReporter:
+    """A bar a stage, with elapsed and remaining time; for a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            speed_estimate_period=SPEED_WINDOW_S,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> RichReporter:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def start(self, stage: str, detail: str = "") -> None:
+        """Draw the bar of a stage."""
+        self._task = self._progress.add_task(escape(stage), total=None, note=escape(detail))
+
+    def advance(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, total=total)
+
+    def finish(self, note: str = "") -> None:
+        """Fill the bar and leave a note beside it."""
+        if self._task is None:
+            return
+        total = self._progress.tasks[self._progress.task_ids.index(self._task)].total or 1
+        self._progress.update(self._task, completed=total, total=total)
+        if note:
+            self._progress.update(self._task, note=escape(note))
+        self._progress.stop_task(self._task)
+        self._task = None
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._progress.console.print(escape(text), highlight=False)
+
+
+class LineReporter:
+    """At most a line every ten seconds, with the time left; for log files and pipes.
+
+    Args:
+        console: Where to print.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._stage = ""
+        self._began = self._printed = 0.0
+        self._done_at_start: int | None = None
+
+    def __enter__(self) -> LineReporter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    def start(self, stage: str, detail: str = "") -> None:
+        """Say that a stage begins."""
+        self._stage = stage
+        self._began = self._printed = self._clock()
+        self._done_at_start = None
+        self._print(f"[{stage}] {detail or 'begins'}")
+
+    def advance(self, done: int, total: int) -> None:
+        """Say how far it is, if ten seconds have passed."""
+        now = self._clock()
+        if self._done_at_start is None or done < self._done_at_start:
+            self._done_at_start = done  # a resumed stage does not begin at 0
+            self._began = now
+        if now - self._printed < SECONDS_BETWEEN_LINES:
+            return
+        self._printed = now
+        gained = done - self._done_at_start
+        left = f", {_span((now - self._began) / gained * (total - done))} left" if gained else ""
+        self._print(f"[{self._stage}] {done}/{total}, {_span(now - self._began)} elapsed{left}")
+
+    def finish(self, note: str = "") -> None:
+        """Say that the stage is over."""
+        took = _span(self._clock() - self._began)
+        self._print(f"[{self._stage}] done in {took}" + (f": {note}" if note else ""))
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def make_reporter() -> RichReporter | LineReporter:
+    """Bars if standard error is a terminal, lines otherwise; use it in a `with` block."""
+    console = errors_console()
+    return RichReporter(console) if console.is_terminal else LineReporter(console)
+
+
+def _span(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
