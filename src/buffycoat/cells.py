@@ -39,24 +39,30 @@ class Manifest:
     a model.
 
     Build it with `from_frame`, which checks.
+
+    Attributes:
+        frame: The table.
+        notes: What the reader left out or took for granted, in sentences, for the report.
     """
 
     frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, source: str) -> Manifest:
+    def from_frame(cls, frame: pd.DataFrame, source: str, notes: Sequence[str] = ()) -> Manifest:
         """Check a table and add the columns that it lacks.
 
         Args:
             frame: At least `cell_id` and `path`.
             source: Where the table came from, for messages and for the `source` column.
+            notes: What the reader left out or took for granted.
 
         Returns:
             The manifest, rows in the given order.
 
         Raises:
             ManifestError: Lists every fault: missing or unknown columns, empty or double
-                cell_id, empty path, unknown split, severity out of range.
+                cell_id, empty path, blank label, unknown split, severity out of range.
         """
         faults = [f"column {c!r} is missing" for c in ("cell_id", "path") if c not in frame]
         faults += [f"unknown column {c!r}" for c in frame if c not in COLUMNS]
@@ -71,7 +77,7 @@ class Manifest:
         faults += _row_faults(table)
         if faults:
             raise manifest_error(source, faults)
-        return cls(table)
+        return cls(table, tuple(notes))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -89,8 +95,8 @@ class Manifest:
     def subset(self, rows: np.ndarray | pd.Series) -> Manifest:
         """The rows where a boolean mask holds, or at the given positions, in that order."""
         keep = np.asarray(rows)
-        positions = np.flatnonzero(keep) if keep.dtype == bool else keep
-        return Manifest(self.frame.iloc[positions].reset_index(drop=True))
+        positions = np.flatnonzero(keep) if keep.dtype == bool else keep.astype(np.int64)
+        return Manifest(self.frame.iloc[positions].reset_index(drop=True), self.notes)
 
     def of_split(self, *names: str) -> Manifest:
         """The cells whose split is one of the names."""
@@ -113,9 +119,12 @@ def _row_faults(table: pd.DataFrame) -> list[str]:
     for column in ("cell_id", "path"):
         empty = table[column].isna() | (table[column].str.strip() == "")
         faults += [f"row {row}: {column} is empty" for row in np.flatnonzero(empty)]
+    blank = (table["label"].str.strip() == "").fillna(False).to_numpy(dtype=bool)
+    faults += [f"row {row}: label is blank; use NA for none" for row in np.flatnonzero(blank)]
     double = table["cell_id"].duplicated(keep="first") & table["cell_id"].notna()
     faults += [
-        f"row {row}: cell_id {table['cell_id'][row]!r} is used twice" for row in np.flatnonzero(double)
+        f"row {row}: cell_id {table['cell_id'][row]!r} is used twice"
+        for row in np.flatnonzero(double)
     ]
     strange = table["split"].notna() & ~table["split"].isin(SPLITS)
     faults += [
@@ -131,10 +140,12 @@ def _row_faults(table: pd.DataFrame) -> list[str]:
 
 
 def manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
+    """The error that lists all faults of a table, or the first `MAX_FAULTS_SHOWN` and how many."""
     shown = "\n  ".join(faults[:MAX_FAULTS_SHOWN])
     more = len(faults) - MAX_FAULTS_SHOWN
     rest = f"\n  ... and {more} more" if more > 0 else ""
-    return ManifestError(f"{source}: {len(faults)} fault(s) in the table of cells:\n  {shown}{rest}")
+    count = f"{len(faults)} fault(s) in the table of cells"
+    return ManifestError(f"{source}: {count}:\n  {shown}{rest}")
 
 
 @dataclass(frozen=True)

