@@ -1,0 +1,81 @@
+"""Dice of the stain segmentation against expert masks.
+
+    python benchmarks/segmentation.py FOLDER [--mosaic OUT.png]
+
+FOLDER holds NNN.png with NNN_mask.png (0 background, 1 cytoplasm, 2 nucleus).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from buffycoat.segment.stain import CellMasks, segment
+
+SIDE_PX = 224
+
+
+def dice(found: np.ndarray, true: np.ndarray) -> float:
+    """Dice coefficient of two bool masks; 1 when both are empty."""
+    total = found.sum() + true.sum()
+    return 1.0 if total == 0 else float(2 * (found & true).sum() / total)
+
+
+def read_pair(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Image (h, w, 3) and mask (h, w), both scaled to `SIDE_PX`."""
+    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    mask = cv2.imread(str(path.with_name(path.stem + "_mask.png")), cv2.IMREAD_GRAYSCALE)
+    size = (SIDE_PX, SIDE_PX)
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return image, cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+
+
+def overlay(image: np.ndarray, masks: CellMasks) -> np.ndarray:
+    """The image with the contours drawn: cell green, nucleus yellow."""
+    drawn = image.copy()
+    for mask, colour in ((masks.cell, (0, 200, 0)), (masks.nucleus, (255, 230, 0))):
+        contours = cv2.findContours(
+            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )[0]
+        cv2.drawContours(drawn, contours, -1, colour, 1)
+    return drawn
+
+
+def main() -> None:
+    """Measure a folder and print one row a cell, then the summary."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--mosaic", type=Path, help="write the drawn contours here")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    rows, tiles = [], []
+    for path in sorted(arguments.folder.glob("*_mask.png")):
+        image, truth = read_pair(path.with_name(path.name.replace("_mask", "")))
+        start = time.perf_counter()
+        masks = segment(image)
+        took_ms = 1000 * (time.perf_counter() - start)
+        rows.append(
+            (dice(masks.nucleus, truth == 2), dice(masks.cell, truth > 0), masks.quality, took_ms)
+        )
+        print(
+            f"{path.stem[:-5]}  nucleus {rows[-1][0]:.3f}  cell {rows[-1][1]:.3f}  "
+            f"quality {rows[-1][2]:.2f}"
+        )
+        tiles.append(overlay(image, masks))
+    table = np.array(rows)
+    for name, column in zip(("nucleus Dice", "cell Dice"), table.T[:2], strict=True):
+        low, middle = np.percentile(column, [10, 50])
+        print(f"{name}: mean {column.mean():.4f}, median {middle:.4f}, 10th percentile {low:.4f}")
+    print(f"median time {np.median(table[:, 3]):.1f} ms at {SIDE_PX} px, {len(table)} cells")
+    if arguments.mosaic:
+        tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % 10)
+        grid = np.vstack([np.hstack(tiles[i : i + 10]) for i in range(0, len(tiles), 10)])
+        cv2.imwrite(str(arguments.mosaic), cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Masks of the central cell and its nucleus."""

@@ -1,0 +1,196 @@
+"""Cell and nucleus masks from the stain alone: classical, fast, no weights.
+
+Light is turned into optical density against a white surface fitted to the bright pixels, so a
+colour cast or uneven light cancels. The nucleus is the strongly purple component nearest to the
+centre. The cell is the closed contour around it with the best sum of a region and an edge term,
+found by dynamic programming in polar coordinates; red cells are told from cytoplasm by the
+colours of this very image, so no constant depends on one stain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from buffycoat.errors import ShapeError
+from buffycoat.segment import contrast, outline
+
+WORK_PX = 160
+"""Side of the square on which the masks are found; the result is scaled back."""
+MIN_NUCLEUS_SHARE = 0.003
+"""Nuclei under this share of the image are dirt or platelets (a lymphocyte's covers 0.03)."""
+MIN_PURPLE = 0.35
+"""Purple index (natural log units) under which nothing is stained like chromatin; red cells
+reach 0.3, chromatin 1.5 to 2.8 on the training cells of PBC."""
+
+
+LOBE_REACH = 0.12
+"""Largest gap between two small lobes of one nucleus, as a share of the image's side; for large
+ones a third of it. Set by eye on the training cells of PBC."""
+
+
+@dataclass(frozen=True)
+class CellMasks:
+    """Masks of the central cell.
+
+    Attributes:
+        cell: Shape (h, w), bool: nucleus and cytoplasm.
+        nucleus: Shape (h, w), bool; always within `cell`.
+        quality: 0 (no cell found) to 1 (clear, whole and plausible).
+    """
+
+    cell: np.ndarray
+    nucleus: np.ndarray
+    quality: float
+
+
+def segment(image: np.ndarray) -> CellMasks:
+    """Find the white cell nearest to the centre.
+
+    Args:
+        image: Shape (h, w, 3), uint8, RGB.
+
+    Returns:
+        Masks of shape (h, w). An image without a stained nucleus gives empty masks and
+        quality 0.
+
+    Raises:
+        ShapeError: Not an RGB uint8 image.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise ShapeError(
+            f"expected an image of shape (h, w, 3), uint8; got {image.shape}, {image.dtype}"
+        )
+    height, width = image.shape[:2]
+    small = cv2.resize(image, (WORK_PX, WORK_PX), interpolation=cv2.INTER_AREA)
+    density = contrast.optical_density(small)
+    nucleus, others = _nucleus(contrast.purple_index(density))
+    if not nucleus.any():
+        empty = np.zeros((height, width), dtype=bool)
+        return CellMasks(empty, empty.copy(), 0.0)
+    cell, nucleus = outline.find_cell(density, nucleus, others)
+    quality = _quality(density, cell, nucleus)
+    cell_full = _scale(cell, width, height)
+    nucleus_full = _scale(nucleus, width, height) & cell_full
+    return CellMasks(cell_full, nucleus_full, quality)
+
+
+def segment_all(
+    images: Iterable[np.ndarray],
+    on_progress: Callable[[int, int], None] | None = None,
+    workers: int = 2,
+) -> list[CellMasks]:
+    """Masks of many cells.
+
+    Args:
+        images: Any sized collection of images as `segment` takes them, e.g. an array of
+            shape (n, h, w, 3), which may be a memory map.
+        on_progress: Called with (done, total).
+        workers: Threads; OpenCV and numpy release the interpreter's lock for most of the work.
+
+    Returns:
+        One record an image, in order.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    images = images if hasattr(images, "__len__") else list(images)
+    total = len(images)  # pyright: ignore[reportArgumentType]
+    masks: list[CellMasks] = []
+    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+        for mask in pool.map(segment, images):
+            masks.append(mask)
+            if on_progress is not None:
+                on_progress(len(masks), total)
+    return masks
+
+
+def _nucleus(purple: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Components of the central nucleus, and the nuclei of other white cells."""
+    empty = np.zeros(purple.shape, dtype=bool)
+    threshold = contrast.nucleus_threshold(purple)
+    if threshold < MIN_PURPLE:
+        return empty, empty
+    purple = cv2.GaussianBlur(purple, (0, 0), 1.0)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    mask = cv2.morphologyEx((purple > threshold).astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    mask = outline.fill_pale_chromatin(mask.astype(bool), purple > 0.55 * threshold)
+    count, labels, stats, centroids = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=4
+    )
+    side = purple.shape[0]
+    area = stats[1:, cv2.CC_STAT_AREA].astype(float)
+    if count < 2:
+        return empty, empty
+    offset = np.linalg.norm(centroids[1:] - (side - 1) / 2, axis=1) / side
+    score = area * np.exp(-((offset / 0.2) ** 2))
+    main = int(np.argmax(score))
+    if area[main] < MIN_NUCLEUS_SHARE * side * side:
+        return empty, empty
+    chosen = _lobes(labels, area, offset, main)
+    nucleus = np.isin(labels, np.flatnonzero(chosen) + 1)
+    others = np.isin(labels, np.flatnonzero(~chosen & (area > 0.1 * area[main])) + 1)
+    return nucleus, others
+
+
+def _lobes(labels: np.ndarray, area: np.ndarray, offset: np.ndarray, main: int) -> np.ndarray:
+    """Which components belong to the cell of the main one.
+
+    Lobes are small and lie near each other; the nucleus of a neighbour is apart by two widths of
+    cytoplasm, or large, or cut by the border.
+    """
+    side = labels.shape[0]
+    chosen = np.zeros(len(area), dtype=bool)
+    chosen[main] = True
+    for _ in range(3):
+        joined = np.isin(labels, np.flatnonzero(chosen) + 1).astype(np.uint8)
+        gap = cv2.distanceTransform(1 - joined, cv2.DIST_L2, 3) / side
+        for part in np.flatnonzero(~chosen & (area >= 0.02 * area[main]) & (offset < 0.33)):
+            inside = labels == part + 1
+            touches_border = bool(
+                inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any()
+            )
+            smaller = min(area[part], area[main]) / side**2
+            reach = float(np.interp(smaller, (0.015, 0.035), (LOBE_REACH, LOBE_REACH / 3)))
+            if not touches_border and gap[inside].min() < reach:
+                chosen[part] = True
+    return chosen
+
+
+def _quality(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> float:
+    """Geometric mean of plausibilities: size, N:C ratio, contrast, solidity, wholeness."""
+    side = cell.shape[0]
+    total = density.sum(axis=2)
+    share = cell.sum() / side**2
+    ratio = nucleus.sum() / max(cell.sum(), 1)
+    cytoplasm = cell & ~nucleus
+    inner = total[nucleus].mean()
+    middle = total[cytoplasm].mean() if cytoplasm.any() else inner / 2
+    outer = np.percentile(total, 5)
+    contour = max(
+        cv2.findContours(cell.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
+        key=cv2.contourArea,
+    )
+    hull = cv2.contourArea(cv2.convexHull(contour))
+    solidity = cv2.contourArea(contour) / max(hull, 1.0)
+    border = np.concatenate([cell[0], cell[-1], cell[:, 0], cell[:, -1]]).mean()
+    scores = (
+        _ramp(share, 0.01, 0.03) * _ramp(0.75 - share, 0.0, 0.2),
+        _ramp(ratio, 0.03, 0.12),
+        _ramp(inner - middle, 0.1, 0.8),
+        _ramp(middle - outer, 0.0, 0.3),
+        _ramp(solidity, 0.6, 0.9),
+        1.0 - _ramp(border, 0.0, 0.25),
+    )
+    return float(np.prod(scores) ** (1 / len(scores)))
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
+
+
+def _scale(mask: np.ndarray, width: int, height: int) -> np.ndarray:
+    soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return soft > 0.5
