@@ -1,0 +1,221 @@
+"""Any timm model by name, with weights from where the user has them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import nn
+
+from buffycoat.backbones import weights as sources
+from buffycoat.backbones.lite import load_lite
+from buffycoat.errors import ConfigError, WeightsNotFoundError
+
+SIZE_SEARCH_PX = 64
+"""How far from the wanted input size a valid one is looked for."""
+
+
+@dataclass(frozen=True)
+class BuiltBackbone:
+    """A network and what must be known to feed it.
+
+    Attributes:
+        model: Takes (n, 3, input_px, input_px) float32; gives (n, num_classes) logits, or pooled
+            features (n, d) where num_classes is 0.
+        mean: Of each channel on the scale 0-1, subtracted first.
+        std: Of each channel on the scale 0-1, divided by next.
+        source: Where the weights came from, with the start of their checksum.
+        licence: Of those weights; "none" for random ones, "unknown" for a user's own file.
+    """
+
+    model: nn.Module
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    source: str
+    licence: str
+
+
+def build(
+    name: str, weights: str, num_classes: int, input_px: int, dropout: float = 0.0
+) -> BuiltBackbone:
+    """Build a network without touching the network, unless `weights` is "hub".
+
+    Mean and standard deviation follow from the name alone, so a stored state can be loaded into
+    `build(name, "random", ...)`. Layers that start random draw from torch's global generator.
+
+    Args:
+        name: Any timm model, with or without the tag of its weights.
+        weights: "random", "wheel", "hub", or the path of a .safetensors file.
+        num_classes: Outputs; 0 gives pooled features.
+        input_px: Side of the square input.
+        dropout: Before the classifier.
+
+    Returns:
+        The model in evaluation mode, its preprocessing and where its weights are from.
+
+    Raises:
+        ConfigError: No such model, a source that does not fit it, or an input size that it
+            cannot take.
+        WeightsNotFoundError: The weights are not where they should be, or are of another model.
+    """
+    config = _config_of(name)
+    check_input_px(name, input_px)
+    if weights == "random":
+        model = _create(name, input_px, num_classes, dropout)
+        source, licence = "random", "none"
+    else:
+        state, source, licence = _read(name, weights, config)
+        model = _create_with(name, input_px, num_classes, dropout, state, source)
+    return BuiltBackbone(model.eval(), _triple(config.mean), _triple(config.std), source, licence)
+
+
+def check_input_px(name: str, input_px: int) -> None:
+    """Refuse an input size that the model cannot take, before anything is trained.
+
+    Only models that are built for one size (attention over windows or tokens) are tried; the
+    trial runs on shapes alone.
+
+    Args:
+        name: Any timm model.
+        input_px: Side of the square input.
+
+    Raises:
+        ConfigError: It cannot; the message gives the nearest sizes that it can.
+    """
+    if not _config_of(name).fixed_input_size or _is_valid_px(name, input_px):
+        return
+    # Patches have even sides, so only even sizes are worth a trial.
+    below = range(input_px - 1 - (input_px - 1) % 2, input_px - SIZE_SEARCH_PX, -2)
+    above = range(input_px + 1 + (input_px + 1) % 2, input_px + SIZE_SEARCH_PX, 2)
+    found = (next((px for px in sizes if _is_valid_px(name, px)), None) for sizes in (below, above))
+    near = " and ".join(str(px) for px in found if px is not None)
+    native = _config_of(name).input_size[-1]
+    raise ConfigError(
+        f"{name!r} cannot take input_px={input_px}. Nearest sizes that it takes: "
+        f"{near or 'none within 64 px'}; it was made for {native}"
+    )
+
+
+def _config_of(name: str) -> Any:
+    if not timm.is_model(name) or ":" in name:
+        bare = name.split(".")[0]
+        near = difflib.get_close_matches(bare, timm.list_models(), n=3)
+        hint = f" Nearest names: {', '.join(near)}." if near else ""
+        raise ConfigError(f"unknown backbone {name!r}: timm has no such model.{hint}")
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        bare = name.split(".")[0]
+        tagged = timm.list_models(f"{bare}.*", pretrained=True)
+        raise ConfigError(
+            f"unknown backbone {name!r}: {bare!r} has no weights of that tag. "
+            f"It has: {', '.join(tagged) or 'none'}"
+        ) from error
+
+
+def _size_argument(name: str, input_px: int) -> dict[str, int]:
+    return {"img_size": input_px} if _config_of(name).fixed_input_size else {}
+
+
+def _create(name: str, input_px: int, num_classes: int, dropout: float) -> nn.Module:
+    return timm.create_model(
+        name,
+        pretrained=False,
+        num_classes=num_classes,
+        drop_rate=dropout,
+        **_size_argument(name, input_px),
+    )
+
+
+def _is_valid_px(name: str, input_px: int) -> bool:
+    if input_px < 1:
+        return False
+    try:
+        with torch.device("meta"), torch.no_grad():
+            model = _create(name, input_px, 0, 0.0).eval()
+            model(torch.zeros(1, 3, input_px, input_px))
+    except (RuntimeError, AssertionError, ValueError, ZeroDivisionError):
+        return False
+    return True
+
+
+def _read(name: str, weights: str, config: Any) -> tuple[dict[str, torch.Tensor], str, str]:
+    """State dict, source and licence."""
+    if weights == "wheel":
+        bare = name.split(".")[0]
+        path = sources.wheel_path(bare)
+        with torch.device("meta"):
+            names = list(timm.create_model(bare, pretrained=False).state_dict())
+        wheel = sources.WHEELS[bare]
+        return load_lite(bare, names), _describe(wheel.package, path), wheel.licence
+    if weights == "hub":
+        if not config.hf_hub_id:
+            raise WeightsNotFoundError(f"the hub has no weights of {name!r}; give a path")
+        path = sources.hub_file(config.hf_hub_id, config.hf_hub_filename or "model.safetensors")
+        licence = config.license or "unknown"
+        return sources.read_safetensors(path), _describe(config.hf_hub_id, path), licence
+    path = Path(weights)
+    return sources.read_safetensors(path), _describe(path.name, path), "unknown"
+
+
+def _describe(what: str, path: Path) -> str:
+    return f"{what} sha256:{sources.sha256(path)[:16]}"
+
+
+def _create_with(
+    name: str,
+    input_px: int,
+    num_classes: int,
+    dropout: float,
+    state: dict[str, torch.Tensor],
+    source: str,
+) -> nn.Module:
+    """Load strictly with the classifier of the file, then put in the one that is wanted.
+
+    timm itself loads loosely where the number of classes differs, and a file of another model
+    would leave every layer random without a word.
+    """
+    fault: Exception | None = None
+    for stored_classes in _possible_classes(name, state):
+        try:
+            model = timm.create_model(
+                name,
+                pretrained=True,
+                pretrained_cfg_overlay={"state_dict": dict(state), "num_classes": stored_classes},
+                num_classes=stored_classes,
+                drop_rate=dropout,
+                **_size_argument(name, input_px),
+            )
+        except (RuntimeError, KeyError) as error:
+            fault = error
+            continue
+        if num_classes != stored_classes:
+            model.reset_classifier(num_classes)
+        return model
+    detail = str(fault).splitlines()[:2]
+    raise WeightsNotFoundError(
+        f"the weights in {source} are not of {name!r}: {' '.join(detail)}"
+    ) from fault
+
+
+def _possible_classes(name: str, state: dict[str, torch.Tensor]) -> Iterator[int]:
+    """The file's own classifier if its name shows it, else the published one, else none."""
+    config = _config_of(name)
+    layers = (config.classifier,) if isinstance(config.classifier, str) else config.classifier or ()
+    for layer in layers:
+        if f"{layer}.weight" in state:
+            yield state[f"{layer}.weight"].shape[0]
+            return
+    yield config.num_classes
+    if config.num_classes:
+        yield 0
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue

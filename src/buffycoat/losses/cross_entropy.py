@@ -1,0 +1,41 @@
+"""Cross-entropy with class weights and label smoothing."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class CrossEntropy(nn.Module):
+    """Mean negative log-likelihood; with weights, the weighted mean.
+
+    Label smoothing after Szegedy et al., arXiv 1512.00567.
+
+    Attributes:
+        carries_prior: True: logits contain the class shares of the cells trained on.
+    """
+
+    carries_prior = True
+
+    def __init__(
+        self, class_weights: torch.Tensor | None = None, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.class_weights: torch.Tensor | None
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch.
+
+        Args:
+            logits: Shape (n, k).
+            targets: Shape (n,), class of each row.
+
+        Returns:
+            A scalar.
+        """
+        return F.cross_entropy(
+            logits, targets, weight=self.class_weights, label_smoothing=self.label_smoothing
+        )

@@ -1,0 +1,59 @@
+"""Logit-adjusted cross-entropy."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+ABSENT_COUNT = 0.5
+"""Cells that a class without any counts for: its log share must be finite."""
+
+
+class LogitAdjustment(nn.Module):
+    """Cross-entropy of logits + tau * log(class share).
+
+    Menon et al., arXiv 2007.07314; with tau 1 also balanced softmax (arXiv 2007.10740). What
+    the class shares explain is added here, so the network's own logits are left without it:
+    with tau 1 they score as if all classes were equally common.
+
+    Attributes:
+        carries_prior: False: logits are those of a uniform prior (with tau 1).
+        offset: tau * log share of each class, shape (k,).
+    """
+
+    carries_prior = False
+
+    def __init__(
+        self,
+        class_counts: torch.Tensor,
+        tau: float = 1.0,
+        class_weights: torch.Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        counts = class_counts.double()
+        counts = torch.where(counts > 0, counts, torch.full_like(counts, ABSENT_COUNT))
+        self.offset: torch.Tensor
+        self.class_weights: torch.Tensor | None
+        offset = tau * torch.log(counts / counts.sum())
+        self.register_buffer("offset", offset.float(), persistent=False)
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch.
+
+        Args:
+            logits: Shape (n, k).
+            targets: Shape (n,), class of each row.
+
+        Returns:
+            A scalar.
+        """
+        return F.cross_entropy(
+            logits + self.offset,
+            targets,
+            weight=self.class_weights,
+            label_smoothing=self.label_smoothing,
+        )

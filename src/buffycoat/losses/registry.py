@@ -1,0 +1,76 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from buffycoat.losses.cross_entropy import CrossEntropy
+from buffycoat.losses.focal import Focal
+from buffycoat.losses.logit_adjustment import LogitAdjustment
+from buffycoat.optional import choose
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What a loss may depend on.
+
+    Attributes:
+        class_counts: Training cells of each class, shape (k,).
+        gamma: Of the focal loss.
+        tau: Of logit adjustment.
+        class_weights: Shape (k,), or None for equal weights.
+        label_smoothing: 0 for none.
+    """
+
+    class_counts: torch.Tensor
+    gamma: float
+    tau: float
+    class_weights: torch.Tensor | None
+    label_smoothing: float
+
+
+LOSSES: dict[str, Callable[[LossSettings], nn.Module]] = {
+    "cross_entropy": lambda s: CrossEntropy(s.class_weights, s.label_smoothing),
+    "focal": lambda s: Focal(s.gamma, s.class_weights, s.label_smoothing),
+    "logit_adjustment": lambda s: LogitAdjustment(
+        s.class_counts, s.tau, s.class_weights, s.label_smoothing
+    ),
+}
+
+
+def build_loss(
+    name: str,
+    class_counts: np.ndarray,
+    gamma: float = 2.0,
+    tau: float = 1.0,
+    class_weights: np.ndarray | None = None,
+    label_smoothing: float = 0.0,
+) -> nn.Module:
+    """A loss by name: takes logits (n, k) and targets (n,), gives a scalar.
+
+    Args:
+        name: A key of `LOSSES`.
+        class_counts: Training cells of each class, shape (k,).
+        gamma: Of the focal loss.
+        tau: Of logit adjustment.
+        class_weights: Shape (k,), or None for equal weights.
+        label_smoothing: 0 for none.
+
+    Returns:
+        The loss; its `carries_prior` says whether logits trained with it contain the class
+        shares of the training cells.
+
+    Raises:
+        ConfigError: No such loss.
+    """
+    factory = choose(LOSSES, name, "loss")
+    weights = None
+    if class_weights is not None:
+        weights = torch.as_tensor(class_weights, dtype=torch.float32)
+    counts = torch.as_tensor(np.asarray(class_counts))
+    return factory(LossSettings(counts, gamma, tau, weights, label_smoothing))
