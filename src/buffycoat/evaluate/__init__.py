@@ -1,0 +1,1 @@
+"""How good, how sure, and at which level: arrays in, numbers with intervals out."""

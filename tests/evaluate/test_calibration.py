@@ -1,0 +1,82 @@
+"""Calibration scores against plain loops and against scores that are calibrated by design."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from buffycoat.errors import ShapeError
+from buffycoat.evaluate import calibration
+
+
+@pytest.fixture
+def calibrated():
+    """Targets drawn from the very probabilities that are stated."""
+    rng = np.random.default_rng(5)
+    probs = rng.dirichlet([0.4, 0.4, 0.4], 6000)
+    targets = (probs.cumsum(axis=1) < rng.random((6000, 1))).sum(axis=1)
+    return probs, targets
+
+
+def sharpened(probs):
+    powered = probs**3
+    return powered / powered.sum(axis=1, keepdims=True)
+
+
+def test_calibrated_scores_have_little_error_and_overconfident_ones_much(calibrated):
+    probs, targets = calibrated
+    assert calibration.ece(probs, targets) < 0.02
+    assert calibration.ece(sharpened(probs), targets) > 0.08
+    assert calibration.classwise_ece(probs, targets).max() < 0.03
+    assert calibration.classwise_ece(sharpened(probs), targets).min() > 0.03
+    assert calibration.brier(probs, targets) < calibration.brier(sharpened(probs), targets)
+
+
+def test_ece_equals_a_plain_loop(calibrated):
+    probs, targets = (a[:1500] for a in calibrated)
+    top = probs.max(axis=1)
+    order = np.argsort(top)
+    total = 0.0
+    for rows in np.array_split(order, 15):
+        right = (probs[rows].argmax(axis=1) == targets[rows]).mean()
+        total += len(rows) / 1500 * abs(top[rows].mean() - right)
+    assert calibration.ece(probs, targets) == pytest.approx(total, abs=1e-9)
+
+
+def test_bins_hold_equal_numbers_and_all_cells(calibrated):
+    table = calibration.reliability(*calibrated, n_bins=10)
+    assert table.count.tolist() == [600] * 10
+    assert (np.diff(table.confidence) > 0).all()
+
+
+def test_row_order_never_matters_even_with_ties():
+    probs = np.tile([0.9, 0.1], (40, 1))
+    targets = np.repeat([0, 1], [30, 10])
+    assert calibration.ece(probs, targets) == pytest.approx(0.15)
+    assert calibration.ece(probs, targets[::-1]) == pytest.approx(0.15)
+    assert len(calibration.reliability(probs, targets).count) == 1
+
+
+def test_brier_ends():
+    certain = np.eye(3)
+    assert calibration.brier(certain, np.array([0, 1, 2])) == 0
+    assert calibration.brier(certain, np.array([1, 2, 0])) == 2
+
+
+def test_one_cell_and_an_absent_class():
+    probs = np.array([[0.7, 0.3, 0.0]])
+    assert calibration.ece(probs, np.array([0])) == pytest.approx(0.3)
+    np.testing.assert_allclose(calibration.classwise_ece(probs, np.array([0])), [0.3, 0.3, 0])
+
+
+@pytest.mark.parametrize(
+    "probs", [[[0.5, 0.6]], [[np.nan, 1.0]], [[-0.1, 1.1]], [0.5, 0.5], np.empty((0, 2))]
+)
+def test_what_are_no_probabilities_is_refused(probs):
+    with pytest.raises(ShapeError, match="probs"):
+        calibration.ece(np.array(probs), np.array([0]))
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ShapeError, match="targets"):
+        calibration.brier(np.eye(3), np.array([0, 1]))

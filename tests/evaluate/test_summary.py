@@ -1,0 +1,115 @@
+"""The record of all figures on a split."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from buffycoat.errors import ShapeError, TaxonomyError
+from buffycoat.evaluate.summary import NOT_ESTIMABLE, evaluate
+from buffycoat.taxonomy import PBC
+
+COUNTS = dict(zip(PBC.codes, (946, 600, 230, 160, 70, 40, 36, 32, 14, 10), strict=True))
+
+
+@pytest.fixture
+def split():
+    rng = np.random.default_rng(1)
+    targets = np.repeat(np.arange(10), 20)
+    logits = rng.normal(size=(200, 10))
+    logits[np.arange(200), targets] += 2.5
+    probs = np.exp(logits)
+    return probs / probs.sum(axis=1, keepdims=True), targets
+
+
+def test_summary_is_plain_json_and_agrees_with_scikit_learn(split):
+    probs, targets = split
+    severity = np.arange(200) % 5
+    record = evaluate(probs, targets, PBC, COUNTS, severity)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    want = f1_score(targets, probs.argmax(axis=1), average="macro")
+    assert record["macro_f1"]["estimate"] == pytest.approx(want)
+    assert record["balanced_macro_f1"]["estimate"] == pytest.approx(want)
+    assert record["macro_f1"]["low"] < want < record["macro_f1"]["high"]
+    assert (record["n"], record["level"], record["n_patients"]) == (200, "image-level", None)
+    assert record["absent"] == []
+    assert record["prior_weighted_macro_f1"]["estimate"] < 1
+    assert [row["n"] for row in record["by_severity"]] == [40] * 5
+    assert [row["band"] for row in record["by_band"]] == ["head", "medium", "tail"]
+    assert sum(row["n"] for row in record["by_band"]) == 200
+    assert 0 < record["calibration"]["ece"] < 1
+    assert np.array(record["confusion"]).sum() == 200
+
+
+def test_codes_and_indices_and_probabilities_give_the_same(split):
+    probs, targets = split
+    of_probs = evaluate(probs, targets, PBC)
+    of_indices = evaluate(probs.argmax(axis=1), targets, PBC)
+    codes = [PBC.codes[i] for i in probs.argmax(axis=1)]
+    of_codes = evaluate(codes, pd.Series([PBC.codes[i] for i in targets], dtype="string"), PBC)
+    assert of_indices == of_codes
+    assert of_indices["calibration"] is None
+    assert of_probs | {"calibration": None} == of_indices
+
+
+def test_final_labels_override_the_top_class(split):
+    probs, targets = split
+    record = evaluate(probs, targets, PBC, labels=[PBC.codes[i] for i in targets])
+    assert record["macro_f1"]["estimate"] == 1
+    assert record["calibration"] == evaluate(probs, targets, PBC)["calibration"]
+
+
+def test_small_classes_are_not_estimable_and_absent_ones_are_named():
+    targets = np.repeat([0, 1, 2, 3], [30, 30, 4, 5])
+    predicted = targets.copy()
+    predicted[::7] = 0
+    record = evaluate(predicted, targets, PBC)
+    rows = {row["code"]: row for row in record["per_class"]}
+    assert rows["MO"]["support"] == 4
+    assert rows["MO"]["f1"] == rows["MO"]["f1_interval"] == NOT_ESTIMABLE
+    assert isinstance(rows["EO"]["f1"], float)
+    assert rows["PMY"]["support"] == 0
+    assert record["absent"] == list(PBC.codes[4:])
+    want = f1_score(targets, predicted, average="macro")
+    assert record["macro_f1"]["estimate"] == pytest.approx(want)
+
+
+def test_a_class_without_an_error_gets_no_interval_of_width_zero():
+    targets = np.repeat([0, 1], 10)
+    row = evaluate(targets, targets, PBC)["per_class"][0]
+    assert row["f1"] == 1
+    assert row["f1_interval"] == NOT_ESTIMABLE
+
+
+def test_level_follows_the_patients(split):
+    probs, targets = split
+    patients = [f"p{i % 12}" for i in range(200)]
+    record = evaluate(probs, targets, PBC, COUNTS, patients=patients)
+    assert (record["level"], record["n_patients"]) == ("patient-level", 12)
+    assert record["prior_weighted_macro_f1"]["unit"] == "image-level"
+    patients[3] = None
+    assert evaluate(probs, targets, PBC, patients=patients)["level"] == "image-level"
+
+
+def test_unknown_severity_has_its_own_row(split):
+    probs, targets = split
+    severity = pd.Series([0] * 150 + [pd.NA] * 50, dtype="Int64")
+    rows = evaluate(probs, targets, PBC, severity=severity)["by_severity"]
+    assert {row["severity"]: row["n"] for row in rows} == {"unknown": 50, 0.0: 150}
+    assert rows[-1]["severity"] == "unknown"
+
+
+def test_bad_input_is_refused(split):
+    probs, targets = split
+    with pytest.raises(ShapeError, match="10 columns"):
+        evaluate(probs[:, :9], targets, PBC)
+    with pytest.raises(ShapeError, match="severity"):
+        evaluate(probs, targets, PBC, severity=[0, 1])
+    with pytest.raises(TaxonomyError, match="'PLY'"):
+        evaluate(probs, ["PLY"] * 200, PBC)
+    with pytest.raises(ShapeError, match="at least one cell"):
+        evaluate(np.empty(0, dtype=int), np.empty(0, dtype=int), PBC)
