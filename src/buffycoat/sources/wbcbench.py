@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import SUFFIXES
+from buffycoat.sources.csv_rows import read_csv
 
 
 @dataclass(frozen=True)
@@ -80,40 +80,6 @@ def read_kaggle(folder: Path, taxonomy_codes: Collection[str] | None = None) -> 
     if faults:
         raise manifest_error(str(folder), faults)
     return Manifest.from_frame(pd.DataFrame(rows), "wbcbench")
-
-
-def read_csv(path: Path, columns: Collection[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file, as text.
-
-    Args:
-        path: A CSV file in UTF-8 with a header.
-        columns: Columns that it must have.
-
-    Returns:
-        For each row that is not blank, its line in the file and column -> text without the
-        spaces around it. Columns without a name are left out.
-
-    Raises:
-        ManifestError: Not readable, or a column is missing.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, [text.strip() for text in line]) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{path}: not a readable CSV file in UTF-8 ({error})") from error
-    header = lines[0][1] if lines else []
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise ManifestError(
-            f"{path.name}: column {', '.join(map(repr, missing))} is missing; "
-            f"it has {', '.join(filter(None, header)) or 'none'}"
-        )
-    return [
-        (number, {key: text for key, text in zip(header, line, strict=False) if key})
-        for number, line in lines[1:]
-        if any(line)
-    ]
 
 
 def _read_part(

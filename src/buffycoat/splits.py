@@ -1,0 +1,197 @@
+"""Folds for training: stratified by class, and grouped by patient where patients are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.errors import ConfigError, ShapeError
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which fold holds each cell out.
+
+    Attributes:
+        fold: Shape (n,), int64, 0 to n_folds - 1.
+        is_grouped: Whether no patient is in two folds.
+        notes: What a reader of the scores must know: the fallback, and each class that some
+            fold cannot hold, in sentences.
+        table: One row a fold and class: `fold`, `class`, `cells`, `patients` (NA if unknown).
+    """
+
+    fold: np.ndarray
+    is_grouped: bool
+    notes: tuple[str, ...]
+    table: pd.DataFrame
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds."""
+        return int(self.table["fold"].max()) + 1
+
+
+def assign_folds(
+    targets: np.ndarray,
+    patients: np.ndarray | pd.Series | None,
+    n_folds: int,
+    seed: int,
+    codes: Sequence[str] | None = None,
+) -> Folds:
+    """Deal cells into folds with like class shares.
+
+    Patients stay whole: the next one, the most uneven in its classes first, goes to the fold
+    where it makes the class shares most even, which is scikit-learn's `StratifiedGroupKFold`;
+    that one refuses data in which every class is smaller than the number of folds, and warns
+    where any is. A patient's fold depends on the seed and on the set of cells, not on their
+    order. Without patients each class is dealt in a seeded order, round and round; that a file
+    comes early or late then tells nothing of its fold.
+
+    Args:
+        targets: Shape (n,), column index of each cell's class.
+        patients: Shape (n,), a patient (or any key that must stay whole) for each cell; None if
+            unknown. Cells with NA are dealt one by one, and `is_grouped` is False.
+        n_folds: At least 2.
+        seed: Of the shuffle.
+        codes: Class codes, for the notes and the table; by default the index.
+
+    Returns:
+        The folds. A class with fewer cells or patients than folds is spread over as many as it
+        can fill, and noted.
+
+    Raises:
+        ConfigError: Fewer cells, or fewer patients, than folds.
+        ShapeError: `targets` and `patients` differ in length.
+    """
+    targets = np.asarray(targets)
+    if n_folds < 2:
+        raise ConfigError(f"{n_folds} folds; expected at least 2 (set classify.folds)")
+    if patients is not None and len(patients) != len(targets):
+        raise ShapeError(f"{len(patients)} patients for {len(targets)} cells; expected as many")
+    if len(targets) < n_folds:
+        raise ConfigError(f"{len(targets)} cells cannot fill {n_folds} folds (set classify.folds)")
+    rng = np.random.default_rng(seed)
+    names, groups, is_known = _groups(patients, len(targets))
+    if not is_known.any():
+        fold = _deal_cells(targets, n_folds, rng)
+    else:
+        n_groups = len(names)
+        if n_groups < n_folds:
+            raise ConfigError(
+                f"{n_groups} patients cannot fill {n_folds} folds without one in two of them. "
+                f"Set classify.folds to {n_groups} or less, or add patients"
+                if n_groups > 1
+                else "all cells are of one patient: nothing can be held out. Add patients"
+            )
+        fold = _deal_groups(_counts(groups, targets, n_groups), n_folds, rng)[groups]
+    labels = _class_names(targets, codes)
+    table = _table(fold, targets, groups if is_known.any() else None, n_folds, labels)
+    notes = (*_fallback_notes(is_known), *_class_notes(table, n_folds))
+    return Folds(fold, bool(is_known.all()), notes, table)
+
+
+def _groups(
+    patients: np.ndarray | pd.Series | None, n_cells: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Group names in sorted order, each cell's group, and whether its patient is known."""
+    if patients is None:
+        return np.arange(n_cells), np.arange(n_cells), np.zeros(n_cells, dtype=bool)
+    series = pd.Series(np.asarray(patients, dtype=object))
+    is_known = series.notna().to_numpy(dtype=bool)
+    keys = [
+        ("patient", str(value), 0) if known else ("cell", "", row)
+        for row, (value, known) in enumerate(zip(series, is_known, strict=True))
+    ]
+    names = sorted(set(keys))
+    index = {key: group for group, key in enumerate(names)}
+    return np.array([n[1] for n in names]), np.array([index[key] for key in keys]), is_known
+
+
+def _counts(groups: np.ndarray, targets: np.ndarray, n_groups: int) -> np.ndarray:
+    """Cells of each group (rows) in each class that occurs (columns)."""
+    classes, column = np.unique(targets, return_inverse=True)
+    counts = np.zeros((n_groups, len(classes)))
+    np.add.at(counts, (groups, column), 1)
+    return counts
+
+
+def _deal_cells(targets: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    fold = np.zeros(len(targets), dtype=np.int64)
+    sizes = np.zeros(n_folds, dtype=np.int64)
+    for target in np.unique(targets):
+        cells = rng.permutation(np.flatnonzero(targets == target))
+        emptiest_first = np.argsort(sizes, kind="stable")
+        fold[cells] = emptiest_first[np.arange(len(cells)) % n_folds]
+        sizes += np.bincount(fold[cells], minlength=n_folds)
+    return fold
+
+
+def _deal_groups(counts: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Fold of each group; `counts` has shape (groups, classes)."""
+    share = counts / counts.sum(axis=0)
+    shuffled = rng.permutation(len(counts))
+    order = shuffled[np.argsort(-counts[shuffled].std(axis=1), kind="stable")]
+    held = np.zeros((n_folds, counts.shape[1]))
+    sizes = np.zeros(n_folds)
+    fold = np.zeros(len(counts), dtype=np.int64)
+    for group in order:
+        tried = held[None] + np.eye(n_folds)[:, :, None] * share[group]
+        unevenness = tried.std(axis=1).mean(axis=1).round(12)  # equal up to rounding is a tie
+        fold[group] = np.lexsort((sizes, unevenness))[0]
+        held[fold[group]] += share[group]
+        sizes[fold[group]] += counts[group].sum()
+    return fold
+
+
+def _class_names(targets: np.ndarray, codes: Sequence[str] | None) -> dict[int, str]:
+    return {int(t): codes[int(t)] if codes is not None else str(t) for t in np.unique(targets)}
+
+
+def _table(
+    fold: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray | None,
+    n_folds: int,
+    labels: dict[int, str],
+) -> pd.DataFrame:
+    rows = []
+    for index in range(n_folds):
+        for target, label in labels.items():
+            cells = (fold == index) & (targets == target)
+            n_patients = pd.NA if groups is None else len(np.unique(groups[cells]))
+            rows.append((index, label, int(cells.sum()), n_patients))
+    table = pd.DataFrame(rows, columns=["fold", "class", "cells", "patients"])
+    return table.astype({"patients": "Int64"})
+
+
+def _fallback_notes(is_known: np.ndarray) -> list[str]:
+    if is_known.all():
+        return []
+    if not is_known.any():
+        return [
+            "patients are unknown: folds are stratified by cell, cells of one patient may be in "
+            "several folds, and every out-of-fold score is image-level"
+        ]
+    return [
+        f"the patient is known for {is_known.sum()} of {len(is_known)} cells: the others are "
+        "dealt one by one, and a patient may be in several folds"
+    ]
+
+
+def _class_notes(table: pd.DataFrame, n_folds: int) -> list[str]:
+    notes = []
+    for label, rows in table.groupby("class", sort=False):
+        n_cells, n_filled = int(rows["cells"].sum()), int((rows["cells"] > 0).sum())
+        if n_filled == n_folds:
+            continue
+        text = f"{label}: {n_cells} cells"
+        if rows["patients"].notna().all():
+            text += f" of {int(rows['patients'].sum())} patients"
+        text += f" are in {n_filled} of {n_folds} folds"
+        if n_filled == 1:
+            text += "; the model of that fold trains on none, so its out-of-fold recall is 0"
+        notes.append(text)
+    return notes
