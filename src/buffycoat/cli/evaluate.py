@@ -1,0 +1,59 @@
+"""`buffycoat evaluate`: predictions against the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from buffycoat.cli.output import check_file
+
+
+def evaluate(
+    predictions: Annotated[
+        Path, typer.Argument(help="CSV (ID,labels) or Parquet that predict wrote.")
+    ],
+    labels: Annotated[Path, typer.Argument(help="CSV of the true labels (ID,labels).")],
+    severity: Annotated[
+        Path | None, typer.Option(help="CSV (ID,severity): scores by degradation too.")
+    ] = None,
+    train_counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="A bundle, a JSON of counts or the CSV of the training labels: adds the "
+            "prior-weighted macro-F1."
+        ),
+    ] = None,
+    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="JSON file for all figures.")] = None,
+) -> None:
+    """Score predictions: macro-F1 with its interval, per class and by severity.
+
+    Every ID must be in both files; those that are not are listed.
+
+    Example: `buffycoat evaluate cells.parquet phase2_eval.csv --severity phase2_eval_severity.csv`
+    """
+    if out is not None:
+        check_file(out, (".json",))
+
+    import json
+
+    from buffycoat.cli.scored import read_scored, read_severity, read_train_counts
+    from buffycoat.cli.tables import print_metrics
+    from buffycoat.evaluate import summary
+    from buffycoat.images import write_atomic
+
+    scored = read_scored(predictions, labels, taxonomy)
+    metrics = summary.evaluate(
+        scored.predicted if scored.probs is None else scored.probs,
+        scored.targets,
+        scored.taxonomy,
+        train_counts=None if train_counts is None else read_train_counts(train_counts),
+        severity=None if severity is None else read_severity(severity, scored.cell_ids),
+        labels=scored.predicted,
+    )
+    print_metrics(metrics)
+    if out is not None:
+        write_atomic(out, json.dumps(metrics, indent=2).encode())
+        typer.echo(f"Figures: {out}")

@@ -1,0 +1,48 @@
+"""The `buffycoat` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from buffycoat import __version__
+from buffycoat.cli.demo import demo
+from buffycoat.cli.doctor import doctor
+from buffycoat.cli.errors import ExplainingGroup
+from buffycoat.cli.evaluate import evaluate
+from buffycoat.cli.predict import predict
+from buffycoat.cli.train import train
+
+app = typer.Typer(
+    cls=ExplainingGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"buffycoat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Find the rare white blood cells: train, run and audit classifiers on long-tailed smears.
+
+    Not a medical device. Start with `buffycoat demo`, or put names to your own images:
+    `buffycoat predict starter FOLDER --out cells.csv`
+    """
+
+
+for command in (train, predict, evaluate, demo, doctor):
+    app.command()(command)

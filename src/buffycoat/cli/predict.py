@@ -1,0 +1,135 @@
+"""`buffycoat predict`: names for cells, with evidence and doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from buffycoat.cli.console import errors_console, print_bad_cells
+from buffycoat.cli.output import check_file
+from buffycoat.cli.progress import make_reporter
+from buffycoat.errors import BadCellsError, ConfigError, ManifestError
+
+if TYPE_CHECKING:
+    from buffycoat.cells import Manifest
+    from buffycoat.pipeline.run import PredictionSet
+
+PRIORS = ("uniform", "train")
+
+
+def predict(
+    bundle: Annotated[
+        str, typer.Argument(help="Folder of a trained bundle, or `starter`: the one that ships.")
+    ],
+    images: Annotated[
+        Path, typer.Argument(help="Folder of images, one image, or a table of cells.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help=".csv: ID,labels as WBCBench takes it. .parquet: all columns.")
+    ],
+    allow_bad: Annotated[
+        int, typer.Option(min=0, help="Exit with 0 if at most so many images are unreadable.")
+    ] = 0,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="uniform or train: how frequent to take each class for; default: the bundle's."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="IMAGES is a data set: predict its split train, eval or test."),
+    ] = None,
+) -> None:
+    """Name every cell of a folder, with its probability and the reasons.
+
+    A folder is searched at any depth. What cannot be read is listed with its reason in
+    OUT.bad.csv; the other cells are written in any case.
+
+    Example: `buffycoat predict starter cells/ --out cells.csv`
+    """
+    check_file(out, (".csv", ".parquet"))
+    if prior is not None and prior not in PRIORS:
+        raise ConfigError(f"--prior {prior!r}: expected one of {', '.join(PRIORS)}")
+
+    from buffycoat.pipeline.run import Pipeline
+
+    manifest = _manifest(images, split)
+    pipeline = Pipeline.load(bundle)
+    if pipeline.notice:
+        errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
+    with make_reporter() as reporter:
+        result = pipeline.predict_manifest(
+            manifest, reporter=reporter, allow_bad=len(manifest), prior=prior
+        )
+    write_predictions(result, out)
+
+    from buffycoat.cli.tables import print_counts
+
+    names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
+    print_counts(result.frame["label"].value_counts().to_dict(), names)
+    typer.echo(f"Predictions: {out}")
+    _report_bad(result, out, allow_bad)
+
+
+def write_predictions(result: PredictionSet, out: Path) -> None:
+    """Write predictions whole or not at all, and the unreadable cells beside them.
+
+    Args:
+        result: What the pipeline gave.
+        out: A .csv file (ID,labels) or a .parquet file (all columns). `OUT.bad.csv` is written if
+            there are unreadable cells, and an older one is removed if there are none.
+    """
+    import pandas as pd
+
+    from buffycoat.images import writing
+
+    with writing(out) as part:
+        if out.suffix.lower() == ".parquet":
+            result.frame.to_parquet(part, index=False)
+        else:
+            columns = {"cell_id": "ID", "label": "labels"}
+            result.frame[list(columns)].rename(columns=columns).to_csv(part, index=False)
+    bad = bad_file(out)
+    if not result.bad:
+        bad.unlink(missing_ok=True)
+        return
+    rows = [(cell.cell_id, cell.path, cell.reason) for cell in result.bad]
+    with writing(bad) as part:
+        pd.DataFrame(rows, columns=["ID", "path", "reason"]).to_csv(part, index=False)
+
+
+def bad_file(out: Path) -> Path:
+    """Where the unreadable cells of a result file are listed."""
+    return out.with_name(out.name + ".bad.csv")
+
+
+def _manifest(images: Path, split: str | None) -> Manifest:
+    from buffycoat.sources.read import read
+
+    if split is None:
+        return read(images, "images" if images.is_dir() else "auto")
+    cells = read(images)
+    chosen = cells.of_split(split)
+    if not len(chosen):
+        has = cells.frame["split"].value_counts().to_dict()
+        known = ", ".join(f"{name} ({count})" for name, count in has.items())
+        raise ManifestError(f"{images}: no cells of split {split!r}; it has {known}")
+    return chosen
+
+
+def _report_bad(result: PredictionSet, out: Path, allow_bad: int) -> None:
+    if not result.bad:
+        return
+    rows = [(cell.cell_id, cell.path, cell.reason) for cell in result.bad]
+    if len(rows) <= allow_bad:
+        print_bad_cells(rows)
+        return
+    raise BadCellsError(
+        f"{len(rows)} of {len(rows) + len(result.predictions)} cells could not be read, more than "
+        f"--allow-bad {allow_bad}. The others are in {out}; the list is in {bad_file(out)}",
+        rows,
+    )

@@ -1,0 +1,183 @@
+"""Tables of predictions and of true labels, joined by the cell's ID."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.cells import manifest_error
+from buffycoat.errors import ManifestError
+from buffycoat.sources.csv_rows import read_csv
+from buffycoat.taxonomy import Taxonomy, resolve
+
+ID_COLUMNS = ("ID", "cell_id")
+LABEL_COLUMNS = ("labels", "label")
+PROBABILITY = "prob_"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Predictions beside the truth, rows in the order of the labels file.
+
+    Attributes:
+        cell_ids: Shape (n,).
+        targets: True class codes, shape (n,).
+        predicted: Predicted class codes, shape (n,).
+        probs: Shape (n, k) in taxonomy order; None if the predictions hold labels only.
+        taxonomy: Gives k classes.
+    """
+
+    cell_ids: list[str]
+    targets: list[str]
+    predicted: list[str]
+    probs: np.ndarray | None
+    taxonomy: Taxonomy
+
+
+def read_scored(predictions: Path, labels: Path, taxonomy: str = "auto") -> Scored:
+    """Read predictions and labels and join them by ID.
+
+    Args:
+        predictions: CSV (`ID,labels`) or Parquet, as `buffycoat predict` writes them.
+        labels: CSV with `ID,labels` (or `cell_id,label`); other columns are not read.
+        taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
+
+    Raises:
+        ManifestError: Lists every fault: a missing column, an empty or double ID, an empty
+            label, an ID that only one of the files holds.
+        TaxonomyError: A label is not in the taxonomy.
+    """
+    stated, frame = _read_predictions(predictions)
+    truth = read_labels(labels)
+    faults = [f"ID {cell_id!r} has no prediction" for cell_id in truth if cell_id not in stated]
+    faults += [f"ID {cell_id!r} has no label" for cell_id in stated if cell_id not in truth]
+    if faults:
+        raise manifest_error(f"{predictions} and {labels}", faults)
+    classes = resolve(taxonomy, {*truth.values(), *stated.values()})
+    if frame is not None and taxonomy == "auto":
+        columns = {c.removeprefix(PROBABILITY) for c in frame if c.startswith(PROBABILITY)}
+        classes = resolve(taxonomy, {*truth.values(), *stated.values(), *columns})
+    cell_ids = list(truth)
+    return Scored(
+        cell_ids,
+        [truth[cell_id] for cell_id in cell_ids],
+        [stated[cell_id] for cell_id in cell_ids],
+        None if frame is None else _probs(frame, cell_ids, classes, predictions),
+        classes,
+    )
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """ID -> label of a CSV file; every row must have both.
+
+    Raises:
+        ManifestError: Lists every fault with its line.
+    """
+    rows = read_csv(path, ())
+    id_column = _one_of(ID_COLUMNS, rows[0][1] if rows else {}, path)
+    label_column = _one_of(LABEL_COLUMNS, rows[0][1] if rows else {}, path)
+    return _unique(
+        [(f"line {n}", row.get(id_column, ""), row.get(label_column, "")) for n, row in rows], path
+    )
+
+
+def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
+    """Severity of each cell from a CSV file `ID,severity`; NaN where it has none.
+
+    Raises:
+        ManifestError: A column is missing, or a severity is not a number from 0 to 4.
+    """
+    known, faults = {}, []
+    for number, row in read_csv(path, ("ID", "severity")):
+        text = row.get("severity", "")
+        try:
+            known[row["ID"]] = float(text)
+        except ValueError:
+            known[row["ID"]] = np.nan
+        if not 0 <= known[row["ID"]] <= 4:
+            faults.append(f"line {number}: severity {text!r}, expected 0 to 4")
+    if faults:
+        raise manifest_error(str(path), faults)
+    return [known.get(cell_id, np.nan) for cell_id in cell_ids]
+
+
+def read_train_counts(path: Path) -> Mapping[str, int]:
+    """Training cells of each class.
+
+    Args:
+        path: A bundle, a JSON file `{"SNE": 946, ...}`, or the CSV of the training labels, whose
+            rows are counted.
+
+    Raises:
+        ManifestError: It is none of these.
+    """
+    if path.suffix.lower() == ".csv":
+        return Counter(read_labels(path).values())
+    file = path / "bundle.json" if path.is_dir() else path
+    try:
+        table = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ManifestError(
+            f"{path}: expected a bundle, a JSON file of counts or a CSV of labels ({error})"
+        ) from error
+    counts = table.get("train_counts", table) if isinstance(table, dict) else None
+    if not counts or not all(isinstance(n, int) for n in counts.values()):
+        raise ManifestError(f'{file}: expected counts such as {{"SNE": 946, "LY": 600}}')
+    return counts
+
+
+def _read_predictions(path: Path) -> tuple[dict[str, str], pd.DataFrame | None]:
+    if path.suffix.lower() != ".parquet":
+        return read_labels(path), None
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"{path}: not a readable Parquet table ({error})") from error
+    id_column, label_column = _one_of(ID_COLUMNS, frame, path), _one_of(LABEL_COLUMNS, frame, path)
+    rows = zip(frame[id_column].astype(str), frame[label_column].astype(str), strict=True)
+    stated = _unique([(f"row {row}", *pair) for row, pair in enumerate(rows)], path)
+    has_probs = any(column.startswith(PROBABILITY) for column in frame)
+    return stated, frame.set_index(frame[id_column].astype(str)) if has_probs else None
+
+
+def _unique(rows: list[tuple[str, str, str]], path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    faults = [] if rows else ["the table has no rows"]
+    for where, cell_id, label in rows:
+        if not cell_id:
+            faults.append(f"{where}: ID is empty")
+        elif cell_id in found:
+            faults.append(f"{where}: ID {cell_id!r} is used twice")
+        if not label:
+            faults.append(f"{where}: label of {cell_id!r} is empty")
+        found[cell_id] = label
+    if faults:
+        raise manifest_error(str(path), faults)
+    return found
+
+
+def _one_of(
+    names: tuple[str, ...], columns: Mapping[str, object] | pd.DataFrame, path: Path
+) -> str:
+    for name in names:
+        if name in columns:
+            return name
+    has = ", ".join(map(str, columns)) or "no rows"
+    raise ManifestError(f"{path}: column {' or '.join(map(repr, names))} is missing; it has {has}")
+
+
+def _probs(frame: pd.DataFrame, cell_ids: list[str], taxonomy: Taxonomy, path: Path) -> np.ndarray:
+    columns = [PROBABILITY + code for code in taxonomy.codes]
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise ManifestError(
+            f"{path}: column {', '.join(map(repr, missing))} is missing for taxonomy "
+            f"{taxonomy.name!r}; name another with --taxonomy"
+        )
+    return frame.loc[cell_ids, columns].to_numpy(dtype=np.float64)

@@ -1,0 +1,100 @@
+"""Figures as tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from buffycoat.cli.console import results_console
+
+OVERALL = (
+    "macro_f1",
+    "balanced_macro_f1",
+    "prior_weighted_macro_f1",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_specificity",
+    "accuracy",
+)
+PER_CLASS = ("precision", "sensitivity", "specificity", "f1")
+
+
+def print_metrics(metrics: Mapping[str, Any]) -> None:
+    """Print what `evaluate.summary.evaluate` gives: overall, per class, per severity.
+
+    Args:
+        metrics: Its result.
+    """
+    console = results_console()
+    title = f"{metrics['n']} cells, {metrics['level']} figures"
+    overall = _table(title, "score", "estimate", "95% interval")
+    for name in OVERALL:
+        if metrics.get(name) is not None:
+            overall.add_row(_words(name), *_interval(metrics[name]))
+    console.print(overall)
+    console.print(_class_table(metrics["per_class"]))
+    if metrics.get("by_severity"):
+        severity = _table(
+            "By severity of degradation", "severity", "cells", "score", "95% interval"
+        )
+        for row in metrics["by_severity"]:
+            severity.add_row(
+                _figure(row["severity"]), str(row["n"]), *_interval(row["balanced_macro_f1"])
+            )
+        console.print(severity)
+    if metrics.get("absent"):
+        console.print(f"No cells of {', '.join(metrics['absent'])}: not in the averages.")
+
+
+def print_counts(counts: Mapping[str, int], names: Mapping[str, str]) -> None:
+    """Print how many cells each class was given.
+
+    Args:
+        counts: Code -> cells.
+        names: Code -> full name.
+    """
+    table = _table(f"{sum(counts.values())} cells", "class", "name", "cells")
+    for code, count in sorted(counts.items(), key=lambda item: -item[1]):
+        table.add_row(code, names.get(code, ""), str(count))
+    results_console().print(table)
+
+
+def _class_table(rows: list[dict[str, Any]]) -> Table:
+    table = _table("By class", "class", "name", "cells", *PER_CLASS, "95% interval of f1")
+    for row in rows:
+        table.add_row(
+            row["code"],
+            escape(row["name"]),
+            str(row["support"]),
+            *(_figure(row[name]) for name in PER_CLASS),
+            _interval(row["f1_interval"])[1],
+        )
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        is_text = index == 0 or column == "name"
+        table.add_column(column, justify="left" if is_text else "right")
+    return table
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("f1", "F1")
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}" if value.is_integer() and value > 1 else f"{value:.3f}"
+    return str(value)
+
+
+def _interval(interval: Mapping[str, Any] | str) -> tuple[str, str]:
+    """Estimate and ends; "not estimable" stands for both."""
+    if isinstance(interval, str):
+        return interval, interval
+    return f"{interval['estimate']:.3f}", f"{interval['low']:.3f} - {interval['high']:.3f}"

@@ -1,0 +1,56 @@
+"""`buffycoat train`: from labelled cells to a bundle and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from buffycoat.cli.console import results_console
+from buffycoat.cli.output import check_folder
+from buffycoat.cli.progress import make_reporter
+
+
+def train(
+    data: Annotated[
+        Path, typer.Argument(help="Folder or table of labelled cells.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same again resumes it.")],
+    preset: Annotated[
+        str, typer.Option(help="paper, default, cpu, demo, or a .toml file.")
+    ] = "default",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="How the data lies: auto, kaggle, hugging_face, folders or table.")
+    ] = "auto",
+    allow_bad: Annotated[
+        int, typer.Option(min=0, help="Go on if at most so many images are unreadable.")
+    ] = 0,
+) -> None:
+    """Train every stage and write a bundle and a report.
+
+    Killed or stopped, the same command goes on from the last checkpoint.
+
+    Example: `buffycoat train ../shared/pbc-lt --preset cpu --out runs/pbc-lt`
+    """
+    from buffycoat import config
+    from buffycoat.errors import ManifestError
+
+    settings = config.load(preset, changes or [])
+    if not data.exists():
+        raise ManifestError(f"{data}: no such file or folder")
+    check_folder(out)
+
+    from buffycoat.cli.tables import print_metrics
+    from buffycoat.pipeline import run
+
+    with make_reporter() as reporter:
+        result = run.train(data, out, settings, reporter, layout=layout, allow_bad=allow_bad)
+    print_metrics(result.metrics)
+    console = results_console()
+    console.print(f"Bundle: {result.bundle}", soft_wrap=True)
+    console.print(f"Report: {result.report}", soft_wrap=True)
