@@ -24,7 +24,9 @@ def _shared(name: str) -> Path:
     root = Path(os.environ.get("BUFFYCOAT_SHARED", ROOT.parent / "shared"))
     folder = root / name
     if not folder.is_dir():
-        pytest.skip(f"no real cells at {folder}; set BUFFYCOAT_SHARED to the folder that holds them")
+        pytest.skip(
+            f"no real cells at {folder}; set BUFFYCOAT_SHARED to the folder that holds them"
+        )
     return folder
 
 

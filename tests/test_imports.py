@@ -57,7 +57,9 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
 
 
 def test_the_walk_sees_imports_inside_functions() -> None:
-    tree = ast.parse("def f():\n    from buffycoat.refine.rescue import apply\n    import buffycoat.cli")
+    tree = ast.parse(
+        "def f():\n    from buffycoat.refine.rescue import apply\n    import buffycoat.cli"
+    )
     assert _rooms_imported(Path("example.py"), tree) == {"refine", "cli"}
 
 
@@ -77,10 +79,10 @@ def _modules_after(code: str) -> set[str]:
 
 HELP = """
 import sys
-from buffycoat.cli.main import main
+from buffycoat.cli.main import app
 sys.argv = ["buffycoat", {arguments}]
 try:
-    main()
+    app()
 except SystemExit as stop:
     assert not stop.code, stop.code
 """
