@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from buffycoat.errors import NotPositiveDefiniteError, ShapeError
+from buffycoat.statistics import (
+    ClassStatistics,
+    JitterWarning,
+    cholesky_with_jitter,
+    mahalanobis,
+    relative_mahalanobis,
+)
+
+
+def cells(seed: int = 0, n: int = 120, d: int = 4, k: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    targets = np.arange(n) % k
+    return rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + 3 * targets[:, None], targets
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_equals_dense_inverse(is_shared: bool) -> None:
+    features, targets = cells()
+    stats = ClassStatistics.fit(features, targets, 3, is_shared=is_shared, is_shrunk=False)
+    found = mahalanobis(features, stats)
+    residuals = features - np.stack([features[targets == c].mean(0) for c in range(3)])[targets]
+    for c in range(3):
+        used = residuals if is_shared else residuals[targets == c]
+        inverse = np.linalg.inv(used.T @ used / len(used))
+        offset = features - features[targets == c].mean(axis=0)
+        assert np.allclose(found[:, c], np.einsum("ni,ij,nj->n", offset, inverse, offset))
+
+
+def test_shrunk_equals_scikit_learn_in_unit_variance() -> None:
+    from sklearn.covariance import LedoitWolf
+
+    features, _ = cells(k=1)
+    targets = np.zeros(len(features), dtype=int)
+    stats = ClassStatistics.fit(features, targets, 1)
+    unit = (features - features.mean(0)) / features.std(0)
+    expected = LedoitWolf().fit(unit).mahalanobis(unit)
+    assert np.allclose(mahalanobis(features, stats)[:, 0], expected)
+
+
+def test_relative_is_class_less_global() -> None:
+    features, targets = cells()
+    stats = ClassStatistics.fit(features, targets, 3, is_shrunk=False)
+    offset = features - features.mean(axis=0)
+    whole = np.einsum("ni,ij,nj->n", offset, np.linalg.inv(np.cov(features.T, bias=True)), offset)
+    found = relative_mahalanobis(features, stats)
+    assert np.allclose(found, mahalanobis(features, stats) - whole[:, None])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100), shift=st.floats(-50, 50))
+def test_affine_maps_change_nothing(seed: int, scale: float, shift: float) -> None:
+    features, targets = cells()
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))
+    matrix = rotation * np.array([1.0, scale, 1.0, 1 / scale])
+    moved = features @ matrix + shift
+    before = ClassStatistics.fit(features, targets, 3, is_shrunk=False)
+    after = ClassStatistics.fit(moved, targets, 3, is_shrunk=False)
+    assert np.allclose(mahalanobis(features, before), mahalanobis(moved, after), rtol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(scale=st.floats(1e-4, 1e4), shift=st.floats(-50, 50))
+def test_units_do_not_matter_when_shrunk(scale: float, shift: float) -> None:
+    features, targets = cells()
+    moved = features * np.array([scale, 1, 1 / scale, 1]) + shift
+    before = ClassStatistics.fit(features, targets, 3)
+    after = ClassStatistics.fit(moved, targets, 3)
+    assert np.allclose(mahalanobis(features, before), mahalanobis(moved, after), rtol=1e-4)
+
+
+def test_normalised_rows_ignore_their_length() -> None:
+    features, targets = cells()
+    stats = ClassStatistics.fit(features, targets, 3, is_normalised=True)
+    assert np.allclose(mahalanobis(features, stats), mahalanobis(7 * features, stats))
+    assert np.isfinite(mahalanobis(np.zeros((1, 4)), stats)).all()
+
+
+def test_class_of_one_borrows_and_absent_class_is_infinitely_far() -> None:
+    features, targets = cells(k=2)
+    targets = targets.copy()
+    targets[0] = 2
+    stats = ClassStatistics.fit(features, targets, 4, is_shared=False)
+    found = mahalanobis(features, stats)
+    assert found[0, 2] == pytest.approx(0)
+    assert np.isfinite(found[:, :3]).all()
+    assert np.isinf(found[:, 3]).all()
+    shared = ClassStatistics.fit(features, targets, 4)
+    assert np.array_equal(stats.factors[2], shared.factors[0])
+
+
+def test_fewer_cells_than_features() -> None:
+    rng = np.random.default_rng(0)
+    stats = ClassStatistics.fit(rng.normal(size=(5, 20)), np.zeros(5, dtype=int), 1)
+    assert np.isfinite(mahalanobis(rng.normal(size=(3, 20)), stats)).all()
+
+
+def test_nan_row_gives_nan_and_others_are_unchanged() -> None:
+    features, targets = cells()
+    stats = ClassStatistics.fit(features, targets, 3)
+    broken = features.copy()
+    broken[4, 2] = np.nan
+    found = mahalanobis(broken, stats)
+    assert np.isnan(found[4]).all()
+    assert np.array_equal(found[5:], mahalanobis(features, stats)[5:])
+    with pytest.raises(ShapeError, match="1 of 120 rows"):
+        ClassStatistics.fit(broken, targets, 3)
+
+
+def test_jitter_warns_then_fails_with_what_it_reached() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        factor = cholesky_with_jitter(np.diag([4.0, 9.0]))
+    assert np.array_equal(factor, np.diag([2.0, 3.0]))
+    almost = np.ones((2, 2))
+    almost[0, 0] -= 1e-7
+    with pytest.warns(JitterWarning, match="added"):
+        factor = cholesky_with_jitter(almost)
+    assert np.allclose(factor @ factor.T, almost, atol=1e-5)
+    with pytest.raises(NotPositiveDefiniteError, match=r"0\.0001 added"):
+        cholesky_with_jitter(np.array([[1.0, 2.0], [2.0, 1.0]]))
+    with pytest.raises(NotPositiveDefiniteError, match="not finite"):
+        cholesky_with_jitter(np.full((2, 2), np.nan))
+    with pytest.raises(NotPositiveDefiniteError):
+        cholesky_with_jitter(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_round_trips_are_exact(is_shared: bool) -> None:
+    features, targets = cells(seed=3)
+    stats = ClassStatistics.fit(features, targets, 4, is_shared=is_shared, is_normalised=True)
+    for copy in (
+        ClassStatistics.from_tensors(stats.to_tensors()),
+        ClassStatistics.from_dict(json.loads(json.dumps(stats.to_dict()))),
+    ):
+        assert np.array_equal(mahalanobis(features, copy), mahalanobis(features, stats))
+        for name, array in stats.to_tensors().items():
+            assert np.array_equal(array, copy.to_tensors()[name])
+
+
+def test_wrong_shapes_are_errors() -> None:
+    features, targets = cells()
+    stats = ClassStatistics.fit(features, targets, 3)
+    with pytest.raises(ShapeError, match="expected 4 features"):
+        mahalanobis(features[:, :2], stats)
+    with pytest.raises(ShapeError, match="got 3 targets"):
+        ClassStatistics.fit(features, targets[:3], 3)
