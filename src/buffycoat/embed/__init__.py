@@ -1,0 +1,1 @@
+"""A frozen encoder, a head on its embeddings, and how strange a cell is."""

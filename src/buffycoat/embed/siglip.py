@@ -1,0 +1,122 @@
+"""MedSigLIP and SigLIP image encoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from buffycoat.backbones.weights import hub_problem
+from buffycoat.embed.encoders import Encoder, centre_crop
+from buffycoat.errors import ConfigError, WeightsNotFoundError
+from buffycoat.optional import require
+
+LICENCES = {
+    "google/medsiglip-448": "Health AI Developer Foundations terms of use "
+    "(https://developers.google.com/health-ai-developer-foundations/terms)"
+}
+"""Repository -> terms of its weights, where they are not simply open."""
+
+
+class SiglipEncoder(Encoder):
+    """Image features of a SigLIP (arXiv 2303.15343; MedSigLIP: arXiv 2507.05201).
+
+    The paper (arXiv 2603.16249) resizes with TensorFlow, bilinear without antialiasing; torch
+    does the same arithmetic. The text tower is loaded with the checkpoint and then let go.
+
+    Args:
+        weights: A folder with a checkpoint in transformers' layout, or a name on the hub.
+        input_px: Side of the input; must be the checkpoint's own.
+        crop_fraction: Central part of the working image that is kept.
+
+    Raises:
+        ConfigError: Another input size than the checkpoint's, or not a SigLIP.
+        WeightsNotFoundError: No such checkpoint here, and the hub does not give it.
+    """
+
+    def __init__(self, weights: str, input_px: int, crop_fraction: float) -> None:
+        transformers = require("transformers", "embed")
+        config = _load(transformers.AutoConfig, weights)
+        vision = getattr(config, "vision_config", None)
+        if vision is None or "siglip" not in config.model_type:
+            raise ConfigError(f"{weights}: expected a SigLIP checkpoint, got {config.model_type!r}")
+        if vision.image_size != input_px:
+            raise ConfigError(
+                f"{weights} takes images of {vision.image_size} px, not {input_px}: "
+                f"--set embed.input_px={vision.image_size}"
+            )
+        model = _load(transformers.AutoModel, weights, use_safetensors=True, dtype=torch.float32)
+        self._network: nn.Module = model.vision_model.eval().requires_grad_(False)
+        self._settings = {
+            "kind": "siglip",
+            "weights": weights,
+            "input_px": input_px,
+            "crop_fraction": crop_fraction,
+        }
+        self.licence = LICENCES.get(weights, "unknown")
+        self.source = weights
+
+    @property
+    def network(self) -> nn.Module:
+        """The vision tower."""
+        return self._network
+
+    def settings(self) -> dict[str, Any]:
+        """What rebuilds this encoder."""
+        return dict(self._settings)
+
+    def inputs(self, images: np.ndarray) -> torch.Tensor:
+        """Centre crop, bilinear resize without antialiasing, pixels to -1..1."""
+        crops = np.ascontiguousarray(centre_crop(images, self._settings["crop_fraction"]))
+        pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
+        return resize_bilinear(pixels, self._settings["input_px"]) / 127.5 - 1.0
+
+    def features(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What `get_image_features` gives: the vision tower's pooled output."""
+        return self._network(pixel_values=inputs).pooler_output
+
+
+def resize_bilinear(pixels: torch.Tensor, px: int) -> torch.Tensor:
+    """Bilinear resize with half-pixel centres and no antialiasing, as `tf.image.resize`.
+
+    Args:
+        pixels: Shape (n, 3, h, w), float32.
+        px: Side of the result.
+
+    Returns:
+        Shape (n, 3, px, px), float32.
+    """
+    return F.interpolate(
+        pixels, size=(px, px), mode="bilinear", align_corners=False, antialias=False
+    )
+
+
+def _load(factory: Any, weights: str, **options: Any) -> Any:
+    """From a folder or the cache; from the hub only if neither has it."""
+    try:
+        return factory.from_pretrained(weights, local_files_only=True, **options)
+    except ValueError as error:
+        raise ConfigError(
+            f"{weights}: not a checkpoint that transformers knows ({error})"
+        ) from error
+    except OSError as error:
+        problem = str(error).splitlines()[0]
+    if not Path(weights).exists():
+        offline = hub_problem()
+        if offline is None:
+            try:
+                return factory.from_pretrained(weights, **options)
+            except OSError as error:
+                problem = str(error).splitlines()[0]
+        else:
+            problem = offline
+    raise WeightsNotFoundError(
+        f"weights of {weights!r} were not found: {problem}. If the model is gated: 1. accept its "
+        f"licence at https://huggingface.co/{weights}; 2. run: hf auth login; 3. run: "
+        f"hf download {weights}. Without a network, copy that folder here and give its path: "
+        "--set embed.weights=FOLDER"
+    )

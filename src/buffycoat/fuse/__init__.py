@@ -1,0 +1,1 @@
+"""Scores of sibling models: calibrated, stacked, and moved to another prior."""

@@ -1,0 +1,65 @@
+"""From one mix of classes to another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from buffycoat.errors import ConfigError, ShapeError
+
+ABSENT_COUNT = 0.5
+"""Cells that a class without any counts for: a prior of 0 could never be undone."""
+
+
+def shares(counts: np.ndarray) -> np.ndarray:
+    """Class shares from class counts.
+
+    Args:
+        counts: Shape (k,), >= 0.
+
+    Returns:
+        Shape (k,), positive, sum 1.
+    """
+    filled = np.where(np.asarray(counts) > 0, counts, ABSENT_COUNT).astype(np.float64)
+    return filled / filled.sum()
+
+
+def uniform(k: int) -> np.ndarray:
+    """All of k classes alike, shape (k,)."""
+    return np.full(k, 1.0 / k)
+
+
+def apply_prior(probs: np.ndarray, from_prior: np.ndarray, to_prior: np.ndarray) -> np.ndarray:
+    """What the probabilities would be if the classes were mixed otherwise.
+
+    p(c | x) * to(c) / from(c), normalised: the cells of a class look the same, only how many
+    there are changes (Saerens et al. 2002; Alexandari et al., arXiv 1901.06852).
+
+    Args:
+        probs: Shape (n, k), rows sum to 1.
+        from_prior: Shape (k,), positive: the mix that `probs` assume.
+        to_prior: Shape (k,), >= 0, not all 0: the mix that is wanted.
+
+    Returns:
+        Shape (n, k), rows sum to 1.
+
+    Raises:
+        ConfigError: A prior is negative or not finite, or 0 where it may not be.
+        ShapeError: Shapes do not match.
+    """
+    source, wanted = (np.asarray(prior, dtype=np.float64) for prior in (from_prior, to_prior))
+    if probs.ndim != 2 or not source.shape == wanted.shape == probs.shape[1:]:
+        raise ShapeError(
+            f"expected probs (n, k) and priors (k,), got {probs.shape}, {source.shape} and "
+            f"{wanted.shape}"
+        )
+    is_finite = np.isfinite(source).all() and np.isfinite(wanted).all()
+    if not is_finite or (source <= 0).any() or (wanted < 0).any() or wanted.sum() <= 0:
+        raise ConfigError(
+            f"a prior is finite, the old one positive and the new one not negative; got {source} "
+            f"and {wanted}"
+        )
+    # In logs: a class that is rare in the old mix would overflow, and a row could become 0.
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(probs, 1e-300)) + np.log(wanted) - np.log(source)
+    moved = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return moved / moved.sum(axis=1, keepdims=True)
