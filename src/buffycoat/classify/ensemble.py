@@ -51,9 +51,7 @@ class FoldModel:
         return cls(backbone, config, log_prior)
 
     @torch.inference_mode()
-    def view_logits(
-        self, images: np.ndarray, on_progress: Progress | None = None
-    ) -> np.ndarray:
+    def view_logits(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Uniform-prior logits of each view.
 
         Args:
@@ -88,20 +86,3 @@ class FoldModel:
         return np.stack(
             [centre(image, self.config.crop_fraction, self.config.input_px) for image in images]
         )
-
-
-def mean_log_probs(view_logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Log of the mean softmax over views.
-
-    Args:
-        view_logits: Shape (n, v, k).
-        temperature: Divides the logits first.
-
-    Returns:
-        Shape (n, k); exponentials of rows sum to 1.
-    """
-    scaled = view_logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=2, keepdims=True)
-    probs = np.exp(scaled)
-    probs /= probs.sum(axis=2, keepdims=True)
-    return np.log(np.maximum(probs.mean(axis=1), 1e-12))

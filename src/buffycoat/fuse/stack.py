@@ -144,7 +144,7 @@ def fit_stack(
             continue
         held_out = _cross_fitted(held_out_current, new, targets, folds)
         row = _judge(name, held_out_current, held_out, targets, seed)
-        share, fitted_temperature = _fit_share(current, new, targets)
+        share, fitted_temperature = fit_share(current, new, targets)
         if row.is_kept and share == 0:
             row = StackRow(
                 name, False, 0.0, row.gain, row.low, row.high, "left out: no share on all rows"
@@ -161,7 +161,7 @@ def fit_stack(
     return Stack(weights, temperature, final)
 
 
-def _fit_share(current: np.ndarray, new: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+def fit_share(current: np.ndarray, new: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     """Share of the new member and temperature of the mix, by balanced log-likelihood."""
     if not len(targets):
         return 0.0, 1.0
@@ -182,7 +182,7 @@ def _cross_fitted(
     mixed = np.empty_like(current)
     for fold in np.unique(folds):
         inside = folds == fold
-        share, temperature = _fit_share(current[~inside], new[~inside], targets[~inside])
+        share, temperature = fit_share(current[~inside], new[~inside], targets[~inside])
         mix = (1 - share) * current[inside] + share * new[inside]
         mixed[inside] = log_softmax(mix / temperature)
     return mixed

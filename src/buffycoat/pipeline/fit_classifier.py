@@ -11,7 +11,7 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import TrainingCells, fit_fold
 from buffycoat.config import ClassifyConfig, Config, to_hash
 from buffycoat.images import writing
-from buffycoat.losses.registry import carries_prior
+from buffycoat.losses.registry import build_loss
 from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
@@ -83,7 +83,7 @@ def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
 
     Class weights in the loss move the optimum just as resampling does, so they count too.
     """
-    if not carries_prior(config.loss):
+    if not build_loss(config.loss, class_counts=cells.counts).carries_prior:
         return np.zeros(cells.n_classes)
     share = class_share(cells.counts, config.sampler)
     weights = class_weights(cells.counts, config.class_weights)

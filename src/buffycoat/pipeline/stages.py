@@ -1,0 +1,183 @@
+"""The stages as prediction runs them: each a pure call on a batch of working images.
+
+What one stage needs of another is handed on here as arrays; the rooms never import each other.
+Training (`fit_*.py`) calls the same functions, so a score out of fold is made the way a new
+cell's is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.config import RestoreConfig
+from buffycoat.embed.encoders import Encoder
+from buffycoat.embed.head import Head
+from buffycoat.fuse.calibrate import FLOOR, log_probs
+from buffycoat.refine.features import measure_all
+from buffycoat.restore.apply import Restorer
+from buffycoat.restore.gate import GateLimits, decide, measure_change
+from buffycoat.restore.severity import SeverityEstimator
+from buffycoat.segment.stain import segment_all
+from buffycoat.training.loop import Progress
+
+CELLS_AT_ONCE = 128
+"""Cells in memory at a time; a stage's result for a cell does not depend on it."""
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """What restores a cell and judges the result.
+
+    Attributes:
+        config: When to restore, and whether to gate.
+        severity: Estimates degradation.
+        restorer: Makes the clean image.
+        gate: Limits of acceptable change; None accepts everything.
+    """
+
+    config: RestoreConfig
+    severity: SeverityEstimator
+    restorer: Restorer
+    gate: GateLimits | None
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Cells after restoration and gate.
+
+    Attributes:
+        images: The image that stands, original or restored, shape (n, w, w, 3), uint8.
+        is_restored: Shape (n,), bool.
+        reasons: Why, in words and numbers, n of them.
+        severity: Estimated before restoration, 0-4, shape (n,).
+        features: Morphology of the image that stands, shape (n, f).
+        mask_quality: 0-1, shape (n,).
+    """
+
+    images: np.ndarray
+    is_restored: np.ndarray
+    reasons: list[str]
+    severity: np.ndarray
+    features: np.ndarray
+    mask_quality: np.ndarray
+
+
+def batches(n: int) -> Iterator[slice]:
+    """Slices that cover n cells, `CELLS_AT_ONCE` at a time."""
+    for start in range(0, n, CELLS_AT_ONCE):
+        yield slice(start, min(start + CELLS_AT_ONCE, n))
+
+
+def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
+    """Segment, restore what is degraded, keep what the gate accepts, segment and measure that.
+
+    Args:
+        images: Shape (n, w, w, 3), uint8.
+        restoration: The fitted models.
+
+    Returns:
+        The images that stand, and everything known about them.
+    """
+    severity = restoration.severity.estimate(images)
+    masks = segment_all(images)
+    kept = np.array(images)
+    is_restored = np.zeros(len(images), dtype=bool)
+    limit = restoration.config.restore_above
+    reasons = [f"estimated severity {s:.1f} < {limit:.1f}: not touched" for s in severity]
+    rows = np.flatnonzero(severity >= limit)
+    if restoration.restorer.name == "identity":
+        reasons = ["restoration is off" for _ in reasons]
+    elif len(rows):
+        restored = restoration.restorer.restore(kept[rows])
+        after = segment_all(restored)
+        accepted, why = _gate(kept[rows], restored, [masks[r] for r in rows], after, severity[rows], restoration)
+        for row, new, mask, ok, reason in zip(rows, restored, after, accepted, why, strict=True):
+            reasons[row] = reason
+            if ok:
+                kept[row], masks[row], is_restored[row] = new, mask, True
+    quality = np.array([mask.quality for mask in masks])
+    return Cleaned(kept, is_restored, reasons, severity, measure_all(kept, masks), quality)
+
+
+def _gate(original, restored, before, after, severity, restoration):  # noqa: ANN001, ANN202
+    if restoration.gate is None:
+        reason = "restored; the gate is off"
+        return np.ones(len(original), dtype=bool), [reason] * len(original)
+    numbers = measure_change(
+        original, restored, before, after, severity, restoration.severity.estimate(restored)
+    )
+    return decide(numbers, restoration.gate)
+
+
+def classify(
+    original: np.ndarray,
+    cleaned: Cleaned,
+    models: Sequence[FoldModel],
+    temperatures: Sequence[float],
+    use: str,
+    on_progress: Progress | None = None,
+) -> np.ndarray:
+    """Mean over fold models of each one's calibrated probabilities.
+
+    Args:
+        original: Working images, shape (n, w, w, 3), uint8.
+        cleaned: The same cells after restoration.
+        models: One a fold.
+        temperatures: Of each model, fitted on the cells that it did not see.
+        use: "original", "restored", or "both" (the mean of the two).
+        on_progress: Called with (models done, models in all).
+
+    Returns:
+        Log probabilities under a uniform prior, shape (n, k).
+    """
+    scores = []
+    for done, (model, temperature) in enumerate(zip(models, temperatures, strict=True), start=1):
+        scores.append(score(original, cleaned, model, temperature, use))
+        if on_progress is not None:
+            on_progress(done, len(models))
+    return mean_of_probs(scores)
+
+
+def score(
+    original: np.ndarray, cleaned: Cleaned, model: FoldModel, temperature: float, use: str
+) -> np.ndarray:
+    """Log probabilities of one fold model, shape (n, k); arguments as in `classify`."""
+    if use == "restored":
+        return log_probs(model.view_logits(cleaned.images), temperature)
+    logs = log_probs(model.view_logits(original), temperature)
+    rows = np.flatnonzero(cleaned.is_restored)
+    if use == "both" and len(rows):
+        second = log_probs(model.view_logits(cleaned.images[rows]), temperature)
+        logs[rows] = mean_of_probs([logs[rows], second])
+    return logs
+
+
+def embed(images: np.ndarray, encoder: Encoder, on_progress: Progress | None = None) -> np.ndarray:
+    """Embeddings of cells, shape (n, d), float32, L2-normalised."""
+    return encoder.encode(images, on_progress)
+
+
+def judge(
+    embeddings: np.ndarray, heads: Sequence[Head], temperatures: Sequence[float]
+) -> np.ndarray:
+    """Second opinion: mean over fold heads of each one's calibrated probabilities.
+
+    Args:
+        embeddings: Shape (n, d).
+        heads: One a fold.
+        temperatures: Of each head.
+
+    Returns:
+        Log probabilities under a uniform prior, shape (n, k).
+    """
+    pairs = zip(heads, temperatures, strict=True)
+    return mean_of_probs([log_probs(head.logits(embeddings), t) for head, t in pairs])
+
+
+def mean_of_probs(logs: Sequence[np.ndarray]) -> np.ndarray:
+    """Log of the mean of probabilities that are given as logs; all of one shape."""
+    return np.log(np.maximum(np.mean([np.exp(part) for part in logs], axis=0), FLOOR))
