@@ -31,7 +31,7 @@ class Folds:
     @property
     def n_folds(self) -> int:
         """Number of folds."""
-        return int(self.table["fold"].max()) + 1
+        return int(np.array(self.table["fold"]).max()) + 1
 
 
 def assign_folds(
@@ -183,15 +183,15 @@ def _fallback_notes(is_known: np.ndarray) -> list[str]:
 
 def _class_notes(table: pd.DataFrame, n_folds: int) -> list[str]:
     notes = []
-    for label, rows in table.groupby("class", sort=False):
-        n_cells, n_filled = int(rows["cells"].sum()), int((rows["cells"] > 0).sum())
+    for label in table["class"].unique():
+        rows = table[table["class"] == label]
+        cells, patients = np.array(rows["cells"]), np.array(rows["patients"], dtype=object)
+        n_filled = int((cells > 0).sum())
         if n_filled == n_folds:
             continue
-        text = f"{label}: {n_cells} cells"
-        if rows["patients"].notna().all():
-            text += f" of {int(rows['patients'].sum())} patients"
-        text += f" are in {n_filled} of {n_folds} folds"
+        of_patients = "" if pd.isna(patients).any() else f" of {patients.sum()} patients"
+        note = f"{label}: {cells.sum()} cells{of_patients} are in {n_filled} of {n_folds} folds"
         if n_filled == 1:
-            text += "; the model of that fold trains on none, so its out-of-fold recall is 0"
-        notes.append(text)
+            note += "; the model of that fold trains on none, so its out-of-fold recall is 0"
+        notes.append(note)
     return notes

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
@@ -62,7 +63,7 @@ def read_hugging_face(path: Path) -> Manifest:
         if is_twin.any()
         else []
     )
-    return Manifest.from_frame(frame[~is_twin], "wbcbench", notes)
+    return Manifest.from_frame(frame.iloc[np.flatnonzero(~is_twin)], "wbcbench", notes)
 
 
 def _name_cells(frame: pd.DataFrame) -> pd.DataFrame:
@@ -75,11 +76,12 @@ def _name_cells(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _is_held_out_twin(frame: pd.DataFrame) -> pd.Series:
-    is_pristine = frame["source"] == "pristine"
-    is_held_out = frame["split"] != "train"
-    held_out_originals = set(frame.loc[~is_pristine & is_held_out, "original_id"].dropna())
-    return is_pristine & (is_held_out | frame["cell_id"].isin(held_out_originals))
+def _is_held_out_twin(frame: pd.DataFrame) -> np.ndarray:
+    is_pristine = (frame["source"] == "pristine").to_numpy(dtype=bool)
+    is_held_out = (frame["split"] != "train").to_numpy(dtype=bool)
+    twins = frame["original_id"].to_numpy(dtype=object)[~is_pristine & is_held_out]
+    originals = [twin for twin in twins if pd.notna(twin)]
+    return is_pristine & (is_held_out | frame["cell_id"].isin(originals).to_numpy(dtype=bool))
 
 
 def _read_table(file: Path, root: Path, faults: list[str]) -> list[dict[str, object]]:

@@ -1,0 +1,157 @@
+"""Safe decoding: a clear error for each file that cannot be used, never a black image."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from buffycoat.errors import BuffycoatError, ImageError
+from buffycoat.images.parquet_cells import read_parquet_cell
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+MAX_PIXELS = 50_000_000
+"""One cell is under 1 Mpx, a whole field under 30 Mpx; more is a bomb or a slide."""
+MIN_SIDE_PX = 16
+"""Under this nothing of a nucleus can be seen, at any magnification in use."""
+
+_EXIF_ORIENTATION = 0x0112
+_DECODE_ERRORS = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
+    struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow's plugins raise on damaged bytes."""
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Image files under a folder, at any depth, sorted; hidden files are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def read(path: str | Path) -> np.ndarray:
+    """Decode one image.
+
+    EXIF orientation is applied; grayscale, palette, CMYK and 16-bit are converted; transparency
+    is laid on white; colour profiles are ignored.
+
+    Args:
+        path: A file, or `FILE.parquet#ROW`.
+
+    Returns:
+        Shape (h, w, 3), uint8, RGB.
+
+    Raises:
+        ImageError: The file is missing, empty, damaged, too large or too small.
+    """
+    return decode(read_bytes(str(path)), str(path))
+
+
+def read_bytes(path: str) -> bytes:
+    """The encoded bytes of one image.
+
+    Args:
+        path: A file, or `FILE.parquet#ROW` for row ROW of its column `image`.
+
+    Raises:
+        ImageError: No such file or row, or it holds no bytes.
+    """
+    table, mark, row = path.rpartition("#")
+    try:
+        data = (
+            read_parquet_cell(table, int(row))
+            if mark and table.endswith(".parquet") and row.isdigit()
+            else Path(path).read_bytes()
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageError(f"{path}: cannot be read ({reason}). Check the path and rights") from error
+    if not data:
+        raise ImageError(f"{path}: the file is empty (0 bytes). Copy it again from its source")
+    return data
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+    """Decode an image from its bytes; as `read`.
+
+    Args:
+        data: The encoded image.
+        name: What to call it in messages.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"{name}: {_too_large('far')}") from error
+    except Image.UnidentifiedImageError as error:
+        raise ImageError(
+            f"{name}: not an image in a known format ({', '.join(FORMATS)}), whatever its name "
+            "says. Export it again, or remove it"
+        ) from error
+    except _DECODE_ERRORS as error:
+        raise _damaged(name, error) from error
+    _check_size(image, name)
+    try:
+        pixels = _to_rgb(image, name)
+    except BuffycoatError:
+        raise
+    except _DECODE_ERRORS as error:
+        raise _damaged(name, error) from error
+    return np.ascontiguousarray(pixels)
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    """Refuse by the header, before any pixel is decoded."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{name}: {_too_large(f'{width} x {height} px,')}")
+    if min(width, height) < MIN_SIDE_PX:
+        raise ImageError(
+            f"{name}: {width} x {height} px, expected at least {MIN_SIDE_PX} px a side. "
+            "Export the cell at its full resolution"
+        )
+
+
+def _too_large(size: str) -> str:
+    limit = MAX_PIXELS // 1_000_000
+    return f"{size} over the limit of {limit} megapixels. Crop it to single cells first"
+
+
+def _damaged(name: str, error: BaseException) -> ImageError:
+    return ImageError(
+        f"{name}: truncated or damaged ({error}). Copy it again from its source, or remove it"
+    )
+
+
+def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
+    if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+        raise ImageError(f"{name}: a TIFF with several pages. Save each cell as a file of its own")
+    image.load()
+    if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        return _from_deep(np.asarray(image), name)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _from_deep(pixels: np.ndarray, name: str) -> np.ndarray:
+    """16-bit gray to 8-bit RGB; a range that would come out black or clipped is refused."""
+    peak = pixels.max()
+    if pixels.dtype.kind == "f" or pixels.min() < 0 or not 4095 < peak <= 65535:
+        raise ImageError(
+            f"{name}: gray values from {pixels.min()} to {peak} do not fill a 16-bit range. "
+            "Rescale it to 8 bits a channel"
+        )
+    gray = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)

@@ -1,0 +1,214 @@
+"""Working images: the one size that every stage shares, decoded once and cached."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from buffycoat.cells import Manifest
+from buffycoat.config import ImagesConfig
+from buffycoat.errors import ImageError, OutputError
+from buffycoat.images.decode import decode, read_bytes
+from buffycoat.images.write import write_atomic, writing
+
+_CACHE_VERSION = 1
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class BadCell:
+    """A cell whose image cannot be used.
+
+    Attributes:
+        cell_id: The cell.
+        path: Its file.
+        reason: What is wrong with the file and what to do.
+    """
+
+    cell_id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class WorkImages:
+    """The working images of a manifest.
+
+    Attributes:
+        images: Shape (n_good, work_px, work_px, 3), uint8, RGB; in the manifest's order. A
+            read-only memory map if a cache folder was given.
+        is_good: Shape (n,), bool: whether that row of the manifest has an image.
+        bad: The cells that have none, and why.
+        digests: For each row of the manifest the SHA-256 of its file's bytes, "" if unreadable.
+    """
+
+    images: np.ndarray
+    is_good: np.ndarray
+    bad: tuple[BadCell, ...]
+    digests: tuple[str, ...]
+
+
+def to_work(image: np.ndarray, work_px: int, frame_fraction: float) -> np.ndarray:
+    """The central square of an image, at the working size.
+
+    Args:
+        image: Shape (h, w, 3), uint8.
+        work_px: Side of the result.
+        frame_fraction: Side of the square over the image's shorter side, in (0, 1].
+
+    Returns:
+        Shape (work_px, work_px, 3), uint8: by area averaging if it shrinks, else bicubic.
+    """
+    import cv2
+
+    height, width = image.shape[:2]
+    side = max(round(frame_fraction * min(height, width)), 1)
+    top, left = (height - side) // 2, (width - side) // 2
+    crop = image[top : top + side, left : left + side]
+    if side == work_px:
+        return crop.copy()
+    method = cv2.INTER_AREA if side > work_px else cv2.INTER_CUBIC
+    return cv2.resize(crop, (work_px, work_px), interpolation=method)
+
+
+def load_work(
+    manifest: Manifest,
+    config: ImagesConfig,
+    cache: Path | None = None,
+    workers: int = 2,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> WorkImages:
+    """Decode every cell of a manifest to its working image.
+
+    A cache is used only if the paths, their order, each file's size and time of change, and the
+    settings are those that it was written for.
+
+    Args:
+        manifest: n cells.
+        config: Size and frame of the working image.
+        cache: Folder to keep the decoded images in; None keeps them in memory.
+        workers: Threads.
+        on_progress: Called with (cells done, n).
+
+    Returns:
+        The images of the readable cells, and which cells are not readable and why.
+
+    Raises:
+        OutputError: The cache cannot be written.
+    """
+    paths = [str(path) for path in manifest.frame["path"]]
+    cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
+    shape = (len(paths), config.work_px, config.work_px, 3)
+    if cache is None or not paths:
+        images = np.empty(shape, np.uint8)
+        digests, reasons = _fill(images, paths, config, workers, on_progress)
+        return _work_images(images[: reasons.count("")], cell_ids, paths, digests, reasons)
+    stem = cache / f"work-{_cache_key(paths, config)}"
+    stored = _read_cache(stem, shape)
+    if stored is None:
+        _write_cache(stem, shape, paths, config, workers, on_progress)
+        stored = _read_cache(stem, shape)
+        if stored is None:
+            raise OutputError(f"{stem}.npy: cannot be read back. Check the disk, then run again")
+    elif on_progress is not None:
+        on_progress(len(paths), len(paths))
+    return _work_images(stored[0], cell_ids, paths, stored[1], stored[2])
+
+
+def _fill(
+    images: np.ndarray,
+    paths: list[str],
+    config: ImagesConfig,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[str], list[str]]:
+    """Decode into the first rows of `images`; each path's digest, and its fault or ""."""
+
+    def decode_one(path: str) -> tuple[str, np.ndarray | None, str]:
+        digest = ""
+        try:
+            data = read_bytes(path)
+            digest = hashlib.sha256(data).hexdigest()
+            return digest, to_work(decode(data, path), config.work_px, config.frame_fraction), ""
+        except ImageError as error:
+            return digest, None, str(error).removeprefix(f"{path}: ")
+
+    digests: list[str] = []
+    reasons: list[str] = []
+    n_good = 0
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        for start in range(0, len(paths), _CHUNK):  # bounds what is decoded but not yet stored
+            for digest, work, reason in pool.map(decode_one, paths[start : start + _CHUNK]):
+                digests.append(digest)
+                reasons.append(reason)
+                if work is not None:
+                    images[n_good] = work
+                    n_good += 1
+            if on_progress is not None:
+                on_progress(len(digests), len(paths))
+    return digests, reasons
+
+
+def _work_images(
+    images: np.ndarray,
+    cell_ids: list[str],
+    paths: list[str],
+    digests: list[str],
+    reasons: list[str],
+) -> WorkImages:
+    bad = [BadCell(*cell) for cell in zip(cell_ids, paths, reasons, strict=True) if cell[2]]
+    is_good = np.array([not reason for reason in reasons], dtype=bool)
+    return WorkImages(images, is_good, tuple(bad), tuple(digests))
+
+
+def _cache_key(paths: list[str], config: ImagesConfig) -> str:
+    def stamp(path: str) -> tuple[str, int, int]:
+        file = path.rpartition("#")[0] if ".parquet#" in path else path
+        try:
+            status = os.stat(file)
+        except OSError:
+            return os.path.abspath(path), -1, -1
+        return os.path.abspath(path), status.st_size, status.st_mtime_ns
+
+    key = [_CACHE_VERSION, config.model_dump(mode="json"), [stamp(path) for path in paths]]
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+
+
+def _read_cache(
+    stem: Path, shape: tuple[int, ...]
+) -> tuple[np.ndarray, list[str], list[str]] | None:
+    try:
+        table = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+        images = np.load(stem.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
+        digests, reasons = table["digests"], table["reasons"]
+    except (OSError, ValueError, KeyError):
+        return None
+    is_whole = images.shape == (reasons.count(""), *shape[1:]) and images.dtype == np.uint8
+    return (images, digests, reasons) if is_whole and len(reasons) == shape[0] else None
+
+
+def _write_cache(
+    stem: Path,
+    shape: tuple[int, ...],
+    paths: list[str],
+    config: ImagesConfig,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> None:
+    with writing(stem.with_suffix(".npy")) as part:
+        images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        digests, reasons = _fill(images, paths, config, workers, on_progress)
+        if any(reasons):
+            with writing(part) as smaller:
+                np.save(smaller, images[: reasons.count("")])
+        else:
+            images.flush()
+    table = json.dumps({"digests": digests, "reasons": reasons})
+    write_atomic(stem.with_suffix(".json"), table.encode())
