@@ -22,6 +22,15 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class DataConfig(_Section):
+    """What the model card says of the training data; nothing is computed from it."""
+
+    name: str = "unnamed data set"
+    licence: str = "not stated"
+    attribution: str = ""
+    changes: str = ""
+
+
 class ImagesConfig(_Section):
     """How a file becomes the square working image that every stage shares."""
 
@@ -54,6 +63,10 @@ class RestoreConfig(_Section):
     base_channels: int = Field(default=32, ge=4)
     depth: int = Field(default=6, ge=2, le=8, description="times that the U-Net halves the image")
     dropout: float = Field(default=0.5, ge=0, lt=1)
+    norm: Literal["batch", "instance", "none"] = "batch"
+    residual: bool = Field(
+        default=False, description="predict the change to the image, not the image as the paper"
+    )
     discriminator_channels: int = Field(default=64, ge=4)
     discriminator_layers: int = Field(default=3, ge=1, description="3 gives the 70x70 PatchGAN")
     train_px: int = Field(default=128, ge=32, description="side of the training crops")
@@ -62,6 +75,7 @@ class RestoreConfig(_Section):
     learning_rate: float = Field(default=2e-4, gt=0)
     beta1: float = Field(default=0.5, ge=0, lt=1)
     l1_weight: float = Field(default=100.0, ge=0)
+    precision: Literal["fp32", "bf16"] = "fp32"
     pristine_below: float = Field(
         default=0.5, description="estimated severity under which a cell is clean"
     )
@@ -156,6 +170,7 @@ class Config(_Section):
     preset: str = "custom"
     seed: int = Field(default=0, ge=0)
     taxonomy: str = Field(default="auto", description="'auto', 'wbcbench', 'pbc' or a .toml file")
+    data: DataConfig = DataConfig()
     images: ImagesConfig = ImagesConfig()
     segment: SegmentConfig = SegmentConfig()
     restore: RestoreConfig = RestoreConfig()

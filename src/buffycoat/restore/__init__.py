@@ -1,0 +1,1 @@
+"""Degraded images, made clean where that can be trusted."""

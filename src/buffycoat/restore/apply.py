@@ -1,0 +1,198 @@
+"""Restorers: what turns degraded images into clean ones, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from buffycoat.errors import BundleError, ShapeError
+from buffycoat.optional import choose
+from buffycoat.restore.unet import UNet
+from buffycoat.training import devices
+
+Progress = Callable[[int, int], None]
+
+
+class Restorer(Protocol):
+    """What every restorer can do."""
+
+    name: str
+
+    def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
+        """Clean images, shape (n, h, w, 3), uint8, as the given ones; each on its own."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Settings as JSON values, the name included."""
+        ...
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Weights, on the CPU."""
+        ...
+
+
+class Identity:
+    """Leaves images as they are."""
+
+    name = "identity"
+
+    def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
+        """A copy of the images.
+
+        Args:
+            images: Shape (n, h, w, 3), uint8, RGB.
+            on_progress: Called once, with (n, n).
+
+        Raises:
+            ShapeError: Not such images.
+        """
+        check_images(images)
+        if on_progress is not None:
+            on_progress(len(images), len(images))
+        return np.array(images)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The name alone."""
+        return {"name": self.name}
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """No weights."""
+        return {}
+
+
+class Pix2Pix:
+    """Applies a trained generator, one image at a time.
+
+    A batch of one is as fast as a larger one on a CPU, and it is the only batch whose rounding
+    cannot depend on how many cells were handed in.
+
+    Args:
+        generator: Trained; it is switched to evaluation mode and left on the device that
+            `training.devices.device` gives.
+        settings: The arguments that build it, for `to_dict`.
+    """
+
+    name = "pix2pix"
+
+    def __init__(self, generator: UNet, settings: Mapping[str, Any]) -> None:
+        self.settings = dict(settings)
+        self.device = devices.device()
+        self.generator = generator.eval().requires_grad_(False).to(self.device)
+
+    @torch.inference_mode()
+    def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
+        """Clean images.
+
+        Args:
+            images: Shape (n, h, w, 3), uint8, RGB, of any size.
+            on_progress: Called with (images done, n).
+
+        Returns:
+            Same shape, uint8.
+
+        Raises:
+            ShapeError: Not such images.
+        """
+        check_images(images)
+        restored = np.empty(images.shape, dtype=np.uint8)
+        for row in range(len(images)):
+            image = to_network(images[row : row + 1]).to(self.device)
+            restored[row] = to_pixels(self.generator(image))[0]
+            if on_progress is not None:
+                on_progress(row + 1, len(images))
+        return restored
+
+    def to_dict(self) -> dict[str, Any]:
+        """The name and the generator's arguments."""
+        return {"name": self.name, "generator": self.settings}
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """The generator's weights and running statistics."""
+        state = self.generator.state_dict()
+        return {key: value.detach().cpu().contiguous() for key, value in state.items()}
+
+
+def _load_identity(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
+    return Identity()
+
+
+def _load_pix2pix(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
+    generator = UNet(**settings["generator"])
+    expected = generator.state_dict()
+    wrong = sorted(expected.keys() ^ tensors.keys()) or sorted(
+        key for key, value in expected.items() if value.shape != tensors[key].shape
+    )
+    if wrong:
+        raise BundleError(
+            f"the restorer's weights do not fit its settings: {len(wrong)} differ, "
+            f"first {wrong[0]!r}. The bundle was changed, or is of another version; train it again"
+        )
+    # The copy into the fresh network casts weights that were stored as fp16.
+    generator.load_state_dict(dict(tensors))
+    return Pix2Pix(generator, settings["generator"])
+
+
+RESTORERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Tensor]], Restorer]] = {
+    "identity": _load_identity,
+    "pix2pix": _load_pix2pix,
+}
+"""Name -> factory from what `to_dict` and `to_tensors` gave."""
+
+
+def from_tensors(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
+    """The restorer that was stored; equal bit for bit unless its weights were rounded.
+
+    Args:
+        settings: From `to_dict`.
+        tensors: From `to_tensors`, in fp32 or fp16.
+
+    Raises:
+        ConfigError: No such restorer.
+        BundleError: The weights are not those of the settings.
+    """
+    return choose(RESTORERS, settings["name"], "restorer")(settings, tensors)
+
+
+def to_network(images: np.ndarray) -> Tensor:
+    """Pixels as the generator takes them.
+
+    Args:
+        images: Shape (n, h, w, 3), uint8.
+
+    Returns:
+        Shape (n, 3, h, w), float32, -1 to 1.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    return pixels.float().div(127.5).sub(1)
+
+
+def to_pixels(output: Tensor) -> np.ndarray:
+    """The generator's output as pixels: the inverse of `to_network`.
+
+    Args:
+        output: Shape (n, 3, h, w), values -1 to 1; larger ones are cut.
+
+    Returns:
+        Shape (n, h, w, 3), uint8.
+    """
+    pixels = output.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def check_images(images: np.ndarray) -> None:
+    """Refuse what is not a stack of RGB images.
+
+    Args:
+        images: Anything with a shape and a dtype.
+
+    Raises:
+        ShapeError: Not (n, h, w, 3) uint8.
+    """
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise ShapeError(
+            f"images: expected (n, h, w, 3) uint8 RGB, got {images.shape} {images.dtype}"
+        )
