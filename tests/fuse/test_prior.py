@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from buffycoat.errors import ConfigError, ShapeError
+from buffycoat.fuse.prior import apply_prior, shares, uniform
+
+positive = st.lists(st.floats(1e-4, 1.0), min_size=3, max_size=3).map(
+    lambda values: np.array(values) / sum(values)
+)
+
+
+def test_it_is_bayes() -> None:
+    likelihood = np.array([[0.2, 0.5, 0.9]])
+    before, after = np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.3, 0.6])
+    posterior = {name: likelihood * p for name, p in (("before", before), ("after", after))}
+    probs = posterior["before"] / posterior["before"].sum()
+    expected = posterior["after"] / posterior["after"].sum()
+    np.testing.assert_allclose(apply_prior(probs, before, after), expected)
+
+
+@given(positive, positive, positive)
+def test_there_and_back_is_the_identity(p: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    there = apply_prior(p[None], a, b)
+    assert there.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(apply_prior(there, b, a), p[None], rtol=1e-6, atol=1e-12)
+
+
+def test_a_class_that_cannot_occur_gets_nothing_and_a_sure_row_stays_a_row() -> None:
+    moved = apply_prior(np.array([[1.0, 0.0]]), uniform(2), np.array([0.0, 1.0]))
+    assert moved.tolist() == [[0.0, 1.0]]
+
+
+def test_a_class_without_cells_still_has_a_share() -> None:
+    prior = shares(np.array([9, 0, 1]))
+    assert prior.sum() == pytest.approx(1.0)
+    assert (prior > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [([0.0, 1.0], [0.5, 0.5]), ([0.5, 0.5], [-0.5, 1.5]), ([0.5, np.nan], [0.5, 0.5])],
+)
+def test_priors_that_are_none_are_refused(before: list[float], after: list[float]) -> None:
+    with pytest.raises(ConfigError, match="prior"):
+        apply_prior(np.array([[0.5, 0.5]]), np.array(before), np.array(after))
+
+
+def test_shapes_that_do_not_match_are_refused() -> None:
+    with pytest.raises(ShapeError, match="priors"):
+        apply_prior(np.array([[0.5, 0.5]]), uniform(3), uniform(2))
