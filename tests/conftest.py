@@ -48,7 +48,7 @@ def rendered_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from buffycoat.simulate import render
     from buffycoat.taxonomy import WBCBENCH
 
-    folder = tmp_path_factory.mktemp("rendered")
+    folder = tmp_path_factory.mktemp("rendered") / "cells"
     render.render_benchmark(
         folder,
         train_counts={code: 6 if column < 3 else 4 for column, code in enumerate(WBCBENCH.codes)},
@@ -79,13 +79,13 @@ SHRUNK = (
 def tiny_bundle(rendered_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle trained through the pipeline on `rendered_cells`, every stage at its smallest."""
     from buffycoat import config
-    from buffycoat.cli.progress import SilentReporter
     from buffycoat.pipeline import run
+    from buffycoat.pipeline.progress import Silent
 
     result = run.train(
         rendered_cells,
         tmp_path_factory.mktemp("run"),
         config.load("demo", SHRUNK),
-        SilentReporter(),
+        Silent(),
     )
     return result.bundle

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from buffycoat.cli.console import results_console
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+
+if TYPE_CHECKING:
+    from buffycoat.pipeline.progress import Reporter
 
 EVAL_PER_CLASS = 12
 TEST_PER_CLASS = 8
@@ -35,23 +38,13 @@ def demo(
     from buffycoat.cli.predict import write_predictions
     from buffycoat.cli.tables import print_metrics
     from buffycoat.pipeline import run
-    from buffycoat.simulate import render
     from buffycoat.sources.read import read
 
     cells, predictions = out / "cells", out / "test.csv"
     settings = config.load("demo")
     with make_reporter() as reporter:
-        reporter.start("render", "a long-tailed benchmark of drawn cells")
-        render.render_benchmark(
-            cells,
-            train_counts=render.LONG_TAIL_COUNTS,
-            eval_per_class=EVAL_PER_CLASS,
-            test_per_class=TEST_PER_CLASS,
-            seed=SEED,
-            size_px=SIZE_PX,
-            on_progress=reporter.advance,
-        )
-        reporter.finish()
+        if not cells.exists():  # it appears only when it is complete
+            _render(cells, reporter)
         result = run.train(cells, out / "run", settings, reporter)
         test = read(cells).of_split("test")
         predicted = run.Pipeline.load(result.bundle).predict_manifest(test, reporter=reporter)
@@ -64,3 +57,19 @@ def demo(
         ("Report", result.report.resolve()),
     ):
         console.print(f"{what}: {path}", soft_wrap=True, highlight=False)
+
+
+def _render(cells: Path, reporter: Reporter) -> None:
+    from buffycoat.simulate import render
+
+    reporter.start("render", "a long-tailed benchmark of drawn cells")
+    rows = render.render_benchmark(
+        cells,
+        train_counts=render.LONG_TAIL_COUNTS,
+        eval_per_class=EVAL_PER_CLASS,
+        test_per_class=TEST_PER_CLASS,
+        seed=SEED,
+        size_px=SIZE_PX,
+        on_progress=reporter.advance,
+    )
+    reporter.finish(f"{len(rows)} cells")

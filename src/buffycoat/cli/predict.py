@@ -55,9 +55,10 @@ def predict(
     if prior is not None and prior not in PRIORS:
         raise ConfigError(f"--prior {prior!r}: expected one of {', '.join(PRIORS)}")
 
+    manifest = _manifest(images, split)
+
     from buffycoat.pipeline.run import Pipeline
 
-    manifest = _manifest(images, split)
     pipeline = Pipeline.load(bundle)
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,10 +127,19 @@ def read_train_counts(path: Path) -> Mapping[str, int]:
         raise ManifestError(
             f"{path}: expected a bundle, a JSON file of counts or a CSV of labels ({error})"
         ) from error
-    counts = table.get("train_counts", table) if isinstance(table, dict) else None
-    if not counts or not all(isinstance(n, int) for n in counts.values()):
+    counts = _bundle_counts(table) if path.is_dir() else table
+    is_table = isinstance(counts, dict) and len(counts) > 0
+    if not is_table or not all(type(n) is int and n >= 0 for n in counts.values()):
         raise ManifestError(f'{file}: expected counts such as {{"SNE": 946, "LY": 600}}')
     return counts
+
+
+def _bundle_counts(index: dict[str, Any]) -> dict[str, int] | None:
+    """Code -> training cells, from a bundle's index."""
+    if "counts" not in index or "taxonomy" not in index:
+        return None
+    taxonomy = Taxonomy.from_dict(index["taxonomy"])
+    return dict(zip(taxonomy.codes, index["counts"], strict=True))
 
 
 def _read_predictions(path: Path) -> tuple[dict[str, str], pd.DataFrame | None]:

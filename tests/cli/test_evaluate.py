@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+from typer.testing import CliRunner
+
+from buffycoat.cli.main import app
+from buffycoat.taxonomy import PBC
+
+CODES = PBC.codes
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> tuple[Path, Path, pd.DataFrame]:
+    """Predictions and labels of 60 cells, a quarter of them wrong."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat(CODES, 6)
+    stated = np.where(rng.random(60) < 0.25, rng.choice(CODES, 60), truth)
+    frame = pd.DataFrame({"ID": [f"{n}.jpg" for n in range(60)], "truth": truth, "stated": stated})
+    labels, predictions = tmp_path / "labels.csv", tmp_path / "predictions.csv"
+    frame.rename(columns={"truth": "labels"})[["ID", "labels"]].to_csv(labels, index=False)
+    shuffled = frame.sample(frac=1, random_state=0).rename(columns={"stated": "labels"})
+    shuffled[["ID", "labels"]].to_csv(predictions, index=False)
+    return predictions, labels, frame
+
+
+def _evaluate(*arguments: object):
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+
+
+def test_rows_are_joined_by_id_and_macro_f1_is_scikit_learn_s(scored, tmp_path: Path) -> None:
+    predictions, labels, frame = scored
+    out = tmp_path / "metrics.json"
+    result = _evaluate(predictions, labels, "--out", out)
+    assert result.exit_code == 0, result.output
+    expected = f1_score(frame["truth"], frame["stated"], average="macro")
+    metrics = json.loads(out.read_text())
+    assert metrics["macro_f1"]["estimate"] == pytest.approx(expected)
+    assert f"{expected:.3f}" in result.stdout
+    assert "erythroblast" in result.stdout
+
+
+def test_severity_and_training_counts_add_their_figures(scored, tmp_path: Path) -> None:
+    predictions, labels, frame = scored
+    severity = tmp_path / "severity.csv"
+    pd.DataFrame({"ID": frame["ID"], "severity": np.arange(60) % 5}).to_csv(severity, index=False)
+    counts = tmp_path / "counts.json"
+    counts.write_text(json.dumps({code: 10 * (n + 1) for n, code in enumerate(CODES)}))
+    result = _evaluate(predictions, labels, "--severity", severity, "--train-counts", counts)
+    assert result.exit_code == 0, result.output
+    assert "prior weighted macro F1" in result.stdout
+    assert "By severity" in result.stdout
+
+
+def test_training_counts_may_be_the_training_labels_or_a_bundle(scored, tmp_path: Path) -> None:
+    predictions, labels, frame = scored
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    counts = [int((frame["truth"] == code).sum()) for code in CODES]
+    index = {"taxonomy": PBC.to_dict(), "counts": counts}
+    (bundle / "bundle.json").write_text(json.dumps(index))
+    found = []
+    for source in (labels, bundle):
+        out = tmp_path / f"{source.stem}-metrics.json"
+        result = _evaluate(predictions, labels, "--train-counts", source, "--out", out)
+        assert result.exit_code == 0, result.output
+        found.append(json.loads(out.read_text())["prior_weighted_macro_f1"])
+    assert found[0] == found[1] is not None
+
+
+def test_probabilities_in_parquet_are_used_and_a_rescued_label_wins(scored, tmp_path: Path) -> None:
+    _, labels, frame = scored
+    probs = np.full((60, len(CODES)), 0.01)
+    probs[np.arange(60), PBC.encode(list(frame["truth"]))] = 0.91
+    table = pd.DataFrame({"cell_id": frame["ID"], "label": frame["stated"]})
+    table[[f"prob_{code}" for code in CODES]] = probs
+    parquet, out = tmp_path / "all.parquet", tmp_path / "metrics.json"
+    table.to_parquet(parquet)
+    result = _evaluate(parquet, labels, "--out", out)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(out.read_text())
+    expected = f1_score(frame["truth"], frame["stated"], average="macro")
+    assert metrics["macro_f1"]["estimate"] == pytest.approx(expected)
+    assert metrics["calibration"]["ece"] == pytest.approx(0.09, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ID,class\na.jpg,SNE\n", "'labels' or 'label' is missing"),
+        ("name,labels\na.jpg,SNE\n", "'ID' or 'cell_id' is missing"),
+        ("ID,labels\na.jpg,SNE\na.jpg,LY\n", "line 3: ID 'a.jpg' is used twice"),
+        ("ID,labels\na.jpg,\nb.jpg,LY\n", "line 2: label of 'a.jpg' is empty"),
+        ("ID,labels\n,SNE\n", "line 2: ID is empty"),
+        ("ID,labels\n", "no rows"),
+        ("", "no rows"),
+        ("ID,labels\na.jpg,SNE\nb.jpg,QQ\n", "'QQ'"),
+        ("ID,labels\na.jpg,SNE\n", "ID 'b.jpg' has no prediction"),
+        ("ID,labels\na.jpg,SNE\nb.jpg,LY\nc.jpg,LY\n", "ID 'c.jpg' has no label"),
+    ],
+)
+def test_faults_in_predictions_are_named(tmp_path: Path, text: str, message: str) -> None:
+    predictions, labels = tmp_path / "predictions.csv", tmp_path / "labels.csv"
+    predictions.write_text(text)
+    labels.write_text("ID,labels\na.jpg,SNE\nb.jpg,LY\n")
+    result = _evaluate(predictions, labels)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+
+
+def test_faults_in_severity_are_named_with_their_line(scored, tmp_path: Path) -> None:
+    predictions, labels, _ = scored
+    severity = tmp_path / "severity.csv"
+    severity.write_text("ID,severity\n0.jpg,5\n1.jpg,2\n2.jpg,bad\n")
+    result = _evaluate(predictions, labels, "--severity", severity)
+    assert result.exit_code == 2
+    assert "line 2: severity '5'" in result.stderr
+    assert "line 4: severity 'bad'" in result.stderr
+
+
+def test_files_that_are_not_there_or_not_tables(scored, tmp_path: Path) -> None:
+    predictions, labels, _ = scored
+    assert "gone.csv" in _evaluate(tmp_path / "gone.csv", labels).stderr
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"not a table")
+    result = _evaluate(broken, labels)
+    assert result.exit_code == 2
+    assert "not a readable Parquet table" in " ".join(result.stderr.split())
+    result = _evaluate(predictions, labels, "--train-counts", tmp_path / "gone.json")
+    assert result.exit_code == 2
+    assert "expected a bundle" in " ".join(result.stderr.split())
+
+
+def test_an_output_of_another_kind_is_refused_first(scored, tmp_path: Path) -> None:
+    predictions, labels, _ = scored
+    result = _evaluate(predictions, labels, "--out", tmp_path / "metrics.txt")
+    assert result.exit_code == 2
+    assert result.stdout == ""
