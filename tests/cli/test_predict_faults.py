@@ -1,0 +1,61 @@
+"""What `predict` refuses before it loads a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from buffycoat.cli.main import app
+from buffycoat.images import write_png
+
+
+def _predict(*arguments: object):
+    result = CliRunner().invoke(app, ["predict", *map(str, arguments)])
+    return result.exit_code, " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    write_png(tmp_path / "cells" / "a.png", np.full((32, 32, 3), 200, np.uint8))
+    return tmp_path / "cells"
+
+
+def test_an_output_that_cannot_be_written(cells: Path, tmp_path: Path) -> None:
+    code, said = _predict("starter", cells, "--out", cells / "a.png" / "p.csv")
+    assert code == 2
+    assert "no work was started" in said
+    code, said = _predict("starter", cells, "--out", tmp_path / "p.xlsx")
+    assert code == 2
+    assert ".csv or .parquet" in said
+
+
+def test_a_prior_that_there_is_not(cells: Path, tmp_path: Path) -> None:
+    code, said = _predict("starter", cells, "--out", tmp_path / "p.csv", "--prior", "flat")
+    assert code == 2
+    assert "uniform, train" in said
+
+
+def test_no_images_at_all(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    code, said = _predict("starter", tmp_path / "empty", "--out", tmp_path / "p.csv")
+    assert code == 2
+    assert "no image in it" in said
+    code, said = _predict("starter", tmp_path / "gone", "--out", tmp_path / "p.csv")
+    assert code == 2
+    assert "no such file" in said
+
+
+def test_a_split_without_cells(cells: Path, tmp_path: Path) -> None:
+    code, said = _predict("starter", cells, "--out", tmp_path / "p.csv", "--split", "eval")
+    assert code == 2
+    assert "no cells of split 'eval'; it has test (1)" in said
+
+
+def test_a_folder_that_is_no_bundle(cells: Path, tmp_path: Path) -> None:
+    code, said = _predict(cells, cells, "--out", tmp_path / "p.csv")
+    assert code == 2
+    assert "not a bundle" in said
+    assert not (tmp_path / "p.csv").exists()
