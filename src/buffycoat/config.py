@@ -147,7 +147,10 @@ class FuseConfig(_Section):
 
     calibrate: bool = True
     stack: Literal["off", "auto"] = "auto"
-    prior: Literal["uniform", "train"] = "uniform"
+    prior: Literal["uniform", "train", "as_trained"] = Field(
+        "uniform",
+        description="class mix that scores assume; as_trained leaves in what loss and sampler did",
+    )
 
 
 class RefineConfig(_Section):

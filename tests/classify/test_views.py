@@ -56,7 +56,8 @@ def test_degradation_is_drawn_with_its_probability():
 
     def roughness(probability):
         views = [
-            augment(image, np.random.default_rng(i), 0.8, 64, "full", probability) for i in range(30)
+            augment(image, np.random.default_rng(i), 0.8, 64, "full", probability)
+            for i in range(30)
         ]
         return np.mean([np.abs(np.diff(v[:10].astype(int), axis=0)).mean() for v in views])
 

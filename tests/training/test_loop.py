@@ -13,7 +13,9 @@ class Line:
 
     def __init__(self) -> None:
         torch.manual_seed(0)
-        self.model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
+        self.model = torch.nn.Sequential(
+            torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1)
+        )
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=0.01)
 
     def step(self, batch):
@@ -39,7 +41,7 @@ def batches(epoch):
         yield x, x.sum(axis=1)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -49,10 +51,10 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path):
 
     def kill_at_step_8(done, total):
         if done == 8:
-            raise Killed
+            raise KilledError
 
     path = tmp_path / "c.safetensors"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(Line(), batches, 5, 3, path, seed=7, on_progress=kill_at_step_8)
     resumed = Line()
     resumed_history = fit(resumed, batches, 5, 3, path, seed=7)
@@ -105,4 +107,6 @@ def test_checkpoint_keeps_structure_and_bits(tmp_path):
     loaded = checkpoints.load(tmp_path / "s.safetensors")
     assert loaded["groups"] == state["groups"]
     assert loaded["none"] is None
-    assert torch.equal(loaded["optimiser"]["state"][0]["avg"], state["optimiser"]["state"][0]["avg"])
+    assert torch.equal(
+        loaded["optimiser"]["state"][0]["avg"], state["optimiser"]["state"][0]["avg"]
+    )

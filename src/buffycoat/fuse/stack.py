@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate.bootstrap import paired_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
-from buffycoat.fuse.calibrate import balanced_weights, fit_temperature, log_softmax, nll
+from buffycoat.fuse.calibrate import FLOOR, balanced_weights, fit_temperature, log_softmax, nll
 from buffycoat.optional import choose
 
 SHARES = np.linspace(0.0, 0.9, 19)
@@ -33,6 +33,7 @@ class StackRow:
         low: Lower end of the paired interval of the gain; None for the base.
         high: Upper end.
         reason: Why it is in or out, in words.
+        share: What the fit gave it, kept or not; 0 for the base.
     """
 
     member: str
@@ -42,6 +43,7 @@ class StackRow:
     low: float | None
     high: float | None
     reason: str
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ class Stack:
         total = sum(used[name] * np.asarray(logs[name], dtype=np.float64) for name in used)
         return np.exp(log_softmax(np.asarray(total) / self.temperature))
 
+    def with_member(self, name: str, members: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What the stack would say with a member in it that may have been left out.
+
+        Args:
+            name: The member.
+            members: As for `apply`.
+
+        Returns:
+            Probabilities, shape (n, k): `apply` if the member is in, else a mix with the share
+            that the fit gave it.
+        """
+        if self.weights.get(name, 0.0) > 0:
+            return self.apply(members)
+        share = next((row.share for row in self.rows if row.member == name), 0.0)
+        current = log_softmax(np.log(np.maximum(self.apply(members), FLOOR)))
+        return np.exp(log_softmax((1 - share) * current + share * np.asarray(members[name])))
+
     def table(self) -> list[dict[str, Any]]:
         """One row a member, as plain values."""
         return [asdict(row) for row in self.rows]
@@ -105,6 +124,7 @@ def fit_stack(
     folds: np.ndarray,
     base: str = "ensemble",
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Stack:
     """Let members in, one after the other, where held-out cells say that they help.
 
@@ -120,6 +140,8 @@ def fit_stack(
             base stays alone.
         base: The member that is always in.
         seed: Of the bootstrap.
+        groups: Shape (n,): rows that are no independent observations (views of one cell, cells
+            of one patient) share a group. None if all are.
 
     Returns:
         The stack and its table.
@@ -143,7 +165,7 @@ def fit_stack(
             weights[name] = 0.0
             continue
         held_out = _cross_fitted(held_out_current, new, targets, folds)
-        row = _judge(name, held_out_current, held_out, targets, seed)
+        row = _judge(name, held_out_current, held_out, targets, groups, seed)
         share, fitted_temperature = fit_share(current, new, targets)
         if row.is_kept and share == 0:
             row = StackRow(
@@ -156,7 +178,7 @@ def fit_stack(
             current = log_softmax(((1 - share) * current + share * new) / fitted_temperature)
             held_out_current, temperature = held_out, fitted_temperature
         weights[name] = share if row.is_kept else 0.0
-        rows.append(row)
+        rows.append(replace(row, share=share))
     final = tuple(StackRow(**{**asdict(row), "weight": weights[row.member]}) for row in rows)
     return Stack(weights, temperature, final)
 
@@ -189,13 +211,19 @@ def _cross_fitted(
 
 
 def _judge(
-    name: str, before: np.ndarray, after: np.ndarray, targets: np.ndarray, seed: int
+    name: str,
+    before: np.ndarray,
+    after: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray | None,
+    seed: int,
 ) -> StackRow:
     interval = paired_interval(
         targets,
         before.argmax(axis=1),
         after.argmax(axis=1),
         class_weighted_macro_f1,
+        groups,
         k=before.shape[1],
         n_resamples=N_RESAMPLES,
         seed=seed,

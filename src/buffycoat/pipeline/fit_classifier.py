@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 
+from buffycoat.backbones.build import build
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import TrainingCells, fit_fold
 from buffycoat.config import ClassifyConfig, Config, to_hash
 from buffycoat.images import writing
 from buffycoat.losses.registry import build_loss
-from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore
+from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest
+from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.training.samplers import class_share, class_weights
@@ -24,27 +26,31 @@ MIN_SHARE = 1e-8
 
 def fit_folds(
     data: TrainingSet,
-    images: np.ndarray,
-    images_key: str,
+    cleaned: CleanedSet,
     config: Config,
     store: StageStore,
     reporter: Reporter,
-) -> list[FoldModel]:
+) -> tuple[list[FoldModel], str]:
     """Train one model a fold on the cells of the others.
 
+    The models learn from the cells as they are, degraded at random while they learn; only where
+    the settings fix `restore.use = "restored"`, as the paper does, from restored ones.
+
     Args:
-        data: Targets and folds.
-        images: What the models see, shape (n, w, w, 3), uint8.
-        images_key: Fingerprint of `images`.
+        data: Targets, folds and images.
+        cleaned: The cells after restoration.
         config: The recipe.
         store: Keeps each model, and a checkpoint after each epoch.
         reporter: Progress.
 
     Returns:
-        The models, in order of fold.
+        The models, in order of fold, and their fingerprint.
     """
-    models = []
-    n_folds = int(data.folds.fold.max()) + 1
+    is_restored = config.restore.use == "restored"
+    images = cleaned.cells.images if is_restored else data.cells.images
+    images_key = cleaned.key if is_restored else data.cells.key
+    models, keys = [], []
+    n_folds = data.folds.n_folds
     for fold in range(n_folds):
         reporter.start("classify", f"fold {fold + 1} of {n_folds}")
         inputs = {
@@ -57,12 +63,30 @@ def fit_folds(
         rows = np.flatnonzero(data.folds.fold != fold)
         cells = TrainingCells(images, rows, data.targets[rows], len(data.taxonomy))
         result = store.run(
-            f"fold{fold}", inputs, lambda folder, c=cells, f=fold: _fit(c, config, f, folder, reporter)
+            f"fold{fold}",
+            inputs,
+            lambda folder, c=cells, f=fold: _fit(c, config, f, folder, reporter),
         )
-        models.append(_assemble(result, config, len(data.taxonomy)))
+        models.append(_assemble(result, config, cells))
+        keys.append(result.key)
         last = result.values["history"][-1]
         reporter.finish(f"training loss {last['loss']:.3f}, accuracy {last['accuracy']:.3f}")
-    return models
+    return models, digest(*keys)
+
+
+def check(config: Config, n_classes: int) -> dict[str, str]:
+    """Build the network once, so that a wrong name, size or weight file fails in a second.
+
+    Returns:
+        `source` and `licence` of its initial weights.
+
+    Raises:
+        ConfigError: No such model, or an input size that it cannot take.
+        WeightsNotFoundError: Its weights are not where the settings say.
+    """
+    recipe = config.classify
+    built = build(recipe.backbone, recipe.weights, n_classes, recipe.input_px, recipe.dropout)
+    return {"source": built.source, "licence": built.licence}
 
 
 def _fit(
@@ -73,9 +97,11 @@ def _fit(
         cells, config.classify, config.seed * 100 + fold, checkpoint, reporter.advance
     )
     with writing(folder / MODEL_FILE) as part:
-        save_file({name: value.cpu().contiguous() for name, value in model.state_dict().items()}, part)
+        save_file(
+            {name: value.cpu().contiguous() for name, value in model.state_dict().items()}, part
+        )
     checkpoint.unlink(missing_ok=True)
-    return {}, {"history": history, "log_prior": log_prior(cells, config.classify).tolist()}
+    return {}, {"history": history}
 
 
 def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
@@ -92,7 +118,9 @@ def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
     return np.log(np.maximum(share / share.sum(), MIN_SHARE))
 
 
-def _assemble(result: StageResult, config: Config, n_classes: int) -> FoldModel:
+def _assemble(result: StageResult, config: Config, cells: TrainingCells) -> FoldModel:
     state = load_file(result.folder / MODEL_FILE)
-    prior = np.array(result.values["log_prior"])
-    return FoldModel.assemble(state, config.classify, n_classes, prior)
+    carried = np.zeros(cells.n_classes)
+    if config.fuse.prior != "as_trained":
+        carried = log_prior(cells, config.classify)
+    return FoldModel.assemble(state, config.classify, cells.n_classes, carried)

@@ -64,7 +64,10 @@ def fit(
                     encoder, cleaned.cells.images, cache, lambda d, _: reporter.advance(d, 2 * n)
                 ),
                 "twins": encode_cached(
-                    encoder, cleaned.twins.images, cache, lambda d, _: reporter.advance(n + d, 2 * n)
+                    encoder,
+                    cleaned.twins.images,
+                    cache,
+                    lambda d, _: reporter.advance(n + d, 2 * n),
                 ),
             },
             {},
@@ -79,15 +82,26 @@ def fit(
     reporter.start("head", config.embed.head)
     targets, folds = np.tile(data.targets, 2), np.tile(data.folds.fold, 2)
     heads = [
-        _head(fold, embeddings, targets, folds, data.taxonomy.codes, config, embedded.key, store, reporter)
+        _head(
+            fold,
+            embeddings,
+            targets,
+            folds,
+            data.taxonomy.codes,
+            config,
+            embedded.key,
+            store,
+            reporter,
+        )
         for fold in range(data.folds.n_folds)
     ]
     logs = np.empty((len(targets), len(data.taxonomy)))
     temperatures = []
     for fold, head in enumerate(heads):
         inside = folds == fold
-        logits = head.logits(embeddings[inside])
-        temperatures.append(fit_temperature(logits, targets[inside]))
+        logits = head.logits(embeddings[inside], config.fuse.prior != "as_trained")
+        calibrated = fit_temperature(logits, targets[inside]) if config.fuse.calibrate else 1.0
+        temperatures.append(calibrated)
         logs[inside] = log_probs(logits, temperatures[-1])
     reporter.finish()
     return Opinion(heads, temperatures, logs, outliers)

@@ -17,11 +17,12 @@ from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import Cleaned, Restoration
 from buffycoat.restore import apply as restorers
-from buffycoat.restore.gate import GateLimits, fit_gate, measure_change
+from buffycoat.restore.gate import GateLimits, fit_gate, known_good, measure_change
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
 from buffycoat.restore.train import fit_restorer
 from buffycoat.segment.stain import segment_all
 from buffycoat.simulate.degrade import degrade
+from buffycoat.training.loop import Progress
 
 MODEL_FILE = "restorer.safetensors"
 GATE_CELLS = 200
@@ -75,7 +76,10 @@ def fit(
     gate = store.run(
         "gate",
         {"restorer": trained.key},
-        lambda _: ({}, {"limits": _fit_gate(data.cells.images[clean], ungated, config.seed).to_dict()}),
+        lambda _: (
+            {},
+            {"limits": _fit_gate(data.cells.images[clean], ungated, config.seed).to_dict()},
+        ),
     )
     reporter.finish()
     limits = GateLimits.from_dict(gate.values["limits"])
@@ -99,13 +103,13 @@ def clean_all(
         inputs = {"data": data.key, "restoration": key, "part": name}
         parts.append(
             store.run(
-                f"clean-{name}", inputs, lambda _, i=images, r=report: _clean(i, restoration, r)
+                f"clean-{name}",
+                inputs,
+                lambda _, i=images, r=report: clean_batches(i, restoration, r),
             )
         )
         done += len(images)
-    cells, twins = (
-        Cleaned(reasons=part.values["reasons"], **part.arrays) for part in parts
-    )
+    cells, twins = (Cleaned(reasons=part.values["reasons"], **part.arrays) for part in parts)
     share = twins.is_restored.mean()
     reporter.finish(
         f"restored {cells.is_restored.sum()} of {len(data.targets)} cells as they are, "
@@ -122,12 +126,10 @@ def _fit_severity(data: TrainingSet, config: Config, reporter: Reporter) -> Outc
     else:
         note = ""
     estimator = fit_severity(data.cells.images[known], config.seed, reporter.advance)
-    is_clean = select_pristine(
-        data.cells.images, known, estimator, config.restore.pristine_below
-    )
+    is_clean = select_pristine(data.cells.images, known, estimator, config.restore.pristine_below)
     note = note or (
-        f"{known.sum()} cells are known to be pristine; {int((is_clean & ~known).sum())} of the other "
-        f"{int((~known).sum())} look pristine (estimated severity < {config.restore.pristine_below})"
+        f"{known.sum()} cells are known to be pristine, {(is_clean & ~known).sum()} of the other "
+        f"{(~known).sum()} look so (estimated severity < {config.restore.pristine_below})"
     )
     values: dict[str, Any] = {
         "estimator": estimator.to_dict(),
@@ -153,19 +155,25 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
     originals = np.stack([clean[row] for row in rows])
     degraded = np.stack([degrade(image, int(rng.integers(1, 5)), rng) for image in originals])
     restored = restoration.restorer.restore(degraded)
-    return fit_gate(
-        measure_change(
-            originals,
-            restored,
-            segment_all(originals),
-            segment_all(restored),
-            restoration.severity.estimate(degraded),
-            restoration.severity.estimate(restored),
-        )
+    after = segment_all(restored)
+    change = measure_change(
+        degraded,
+        restored,
+        segment_all(degraded),
+        after,
+        restoration.severity.estimate(degraded),
+        restoration.severity.estimate(restored),
     )
+    is_good = known_good(originals, degraded, restored, segment_all(originals), after)
+    return fit_gate(change, is_good)
 
 
-def _clean(images: np.ndarray, restoration: Restoration, on_progress: Any) -> Outcome:
+def clean_batches(images: np.ndarray, restoration: Restoration, on_progress: Progress) -> Outcome:
+    """`stages.clean` over any number of cells, a batch in memory at a time.
+
+    Returns:
+        The fields of `Cleaned`: arrays, and "reasons".
+    """
     parts = []
     for rows in stages.batches(len(images)):
         parts.append(stages.clean(images[rows], restoration))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config
 from buffycoat.evaluate.bootstrap import paired_interval
-from buffycoat.evaluate.metrics import class_weighted_macro_f1
+from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.fuse.stack import LOWER_BOUND
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
@@ -19,6 +19,7 @@ from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import mean_of_probs
+from buffycoat.training.loop import Progress
 
 USES = ("original", "restored", "both")
 
@@ -60,23 +61,23 @@ def fit(
     """
     reporter.start("score", "each cell by the model that has not seen it")
     views = [
-        _view_logits(data, cleaned, model, fold, models_key, store, reporter, len(models))
+        _of_fold(data, cleaned, model, fold, models_key, store, reporter)
         for fold, model in enumerate(models)
     ]
     reporter.finish()
     targets, folds = np.tile(data.targets, 2), np.tile(data.folds.fold, 2)
     options = USES if config.restore.use == "auto" else (config.restore.use,)
-    scored = {use: _calibrated(views, targets, folds, use) for use in options}
-    choice = [
-        _judge(use, scored[use][0], scored[options[0]][0], targets, data) for use in options
-    ]
+    scored = {
+        use: _calibrated(views, targets, folds, use, config.fuse.calibrate) for use in options
+    }
+    choice = [_judge(use, scored[use][0], scored[options[0]][0], targets, data) for use in options]
     kept = [row for row in choice if row["is_kept"]]
     use = max(kept, key=lambda row: row["balanced_macro_f1"])["use"]
     logs, temperatures = scored[use]
     return OutOfFold(targets, folds, logs, temperatures, use, choice)
 
 
-def _view_logits(
+def _of_fold(
     data: TrainingSet,
     cleaned: CleanedSet,
     model: FoldModel,
@@ -84,30 +85,62 @@ def _view_logits(
     models_key: str,
     store: StageStore,
     reporter: Reporter,
-    n_models: int,
 ) -> dict[str, np.ndarray]:
-    """Logits of every view of the fold's cells and twins, and of those that were restored."""
+    """Logits of every view of the fold's cells and twins, as they are and as they stand."""
     rows = np.flatnonzero(data.folds.fold == fold)
 
     def compute() -> Outcome:
         def report(done: int, total: int) -> None:
-            reporter.advance(fold * 100 + round(100 * done / total), n_models * 100)
+            reporter.advance(fold * total + done, data.folds.n_folds * total)
 
         originals = np.concatenate([data.cells.images[rows], data.degraded[rows]])
-        stands = np.concatenate([cleaned.cells.images[rows], cleaned.twins.images[rows]])
-        restored = np.concatenate([part.is_restored[rows] for part in (cleaned.cells, cleaned.twins)])
-        shown = np.concatenate([originals, stands[restored]])
-        logits = model.view_logits(shown, report)
-        second = logits[: len(originals)].copy()
-        second[restored] = logits[len(originals) :]
-        return {"original": logits[: len(originals)], "restored": second}, {}
+        stands, restored = (
+            np.concatenate([getattr(part, name)[rows] for part in (cleaned.cells, cleaned.twins)])
+            for name in ("images", "is_restored")
+        )
+        return view_logits(model, originals, stands, restored, report), {}
 
     inputs = {"models": models_key, "cleaned": cleaned.key, "data": data.key, "fold": fold}
     return dict(store.run(f"views{fold}", inputs, lambda _: compute()).arrays)
 
 
+def view_logits(
+    model: FoldModel,
+    originals: np.ndarray,
+    stands: np.ndarray,
+    is_restored: np.ndarray,
+    on_progress: Progress | None = None,
+) -> dict[str, np.ndarray]:
+    """Logits of every view of cells as they are, and as they stand after restoration.
+
+    Args:
+        model: One fold's.
+        originals: Shape (n, w, w, 3), uint8.
+        stands: The same cells after the gate, same shape.
+        is_restored: Shape (n,), bool: where the two differ; only those are scored twice.
+        on_progress: Called with (cells done, cells in all).
+
+    Returns:
+        "original" and "restored", each of shape (n, v, k), float32.
+    """
+    logits = model.view_logits(np.concatenate([originals, stands[is_restored]]), on_progress)
+    restored = logits[: len(originals)].copy()
+    restored[is_restored] = logits[len(originals) :]
+    return {"original": logits[: len(originals)], "restored": restored}
+
+
+def seen(views: Mapping[str, np.ndarray], temperature: float, use: str) -> np.ndarray:
+    """Calibrated log probabilities (n, k) of what a model sees: see `stages.score`."""
+    names = ("original", "restored") if use == "both" else (use,)
+    return mean_of_probs([log_probs(views[name], temperature) for name in names])
+
+
 def _calibrated(
-    views: list[dict[str, np.ndarray]], targets: np.ndarray, folds: np.ndarray, use: str
+    views: list[dict[str, np.ndarray]],
+    targets: np.ndarray,
+    folds: np.ndarray,
+    use: str,
+    is_calibrated: bool,
 ) -> tuple[np.ndarray, list[float]]:
     """Calibrated log probabilities (2n, k) and each model's temperature."""
     names = ("original", "restored") if use == "both" else (use,)
@@ -116,8 +149,8 @@ def _calibrated(
     for fold, arrays in enumerate(views):
         inside = folds == fold
         together = np.concatenate([arrays[name] for name in names], axis=1)
-        temperature = fit_temperature(together, targets[inside])
-        logs[inside] = mean_of_probs([log_probs(arrays[name], temperature) for name in names])
+        temperature = fit_temperature(together, targets[inside]) if is_calibrated else 1.0
+        logs[inside] = seen(arrays, temperature, use)
         temperatures.append(temperature)
     return logs, temperatures
 
@@ -127,7 +160,7 @@ def _judge(
 ) -> dict[str, Any]:
     k = len(data.taxonomy)
     predicted, before = logs.argmax(axis=1), base.argmax(axis=1)
-    gain = paired_interval(targets, before, predicted, class_weighted_macro_f1, k=k)
+    gain = paired_interval(targets, before, predicted, class_weighted_macro_f1, data.groups, k=k)
     is_base = base is logs
     return {
         "use": use,
@@ -141,6 +174,4 @@ def _judge(
 
 def macro_f1(targets: np.ndarray, predicted: np.ndarray, k: int) -> float:
     """Macro-F1 with rows weighted 1/n of their class, over the classes present."""
-    from buffycoat.evaluate.metrics import confusion
-
     return float(class_weighted_macro_f1(confusion(targets, predicted, k)))

@@ -72,6 +72,16 @@ class TrainingSet:
         return np.bincount(self.targets, minlength=len(self.taxonomy))
 
     @property
+    def groups(self) -> np.ndarray:
+        """What counts as one observation among cells and twins, shape (2n,).
+
+        The patient where patients are known, else the cell: a twin is no second cell.
+        """
+        frame = self.cells.manifest.frame
+        ids = frame["patient_id"] if self.cells.manifest.has_patients else frame["cell_id"]
+        return np.tile(ids.to_numpy(dtype=object), 2)
+
+    @property
     def known_pristine(self) -> np.ndarray:
         """Shape (n,), bool: cells that the data set itself calls pristine."""
         return (self.cells.manifest.frame["severity"] == 0).fillna(False).to_numpy(dtype=bool)
@@ -122,7 +132,9 @@ def training_set(
     """
     targets = cells.manifest.targets(taxonomy)
     if len(np.unique(targets)) < 2:
-        raise ManifestError(f"the training split holds {len(np.unique(targets))} classes; need >= 2")
+        raise ManifestError(
+            f"the training split holds {len(np.unique(targets))} classes; need >= 2"
+        )
     patients = (
         cells.manifest.frame["patient_id"].to_numpy(dtype=object)
         if cells.manifest.has_patients

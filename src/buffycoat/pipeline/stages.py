@@ -8,7 +8,7 @@ cell's is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from buffycoat.config import RestoreConfig
 from buffycoat.embed.encoders import Encoder
 from buffycoat.embed.head import Head
 from buffycoat.fuse.calibrate import FLOOR, log_probs
+from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.refine.apply import RescueResult, apply
 from buffycoat.refine.features import measure_all
+from buffycoat.refine.rules import RescueRules
 from buffycoat.restore.apply import Restorer
 from buffycoat.restore.gate import GateLimits, decide, measure_change
 from buffycoat.restore.severity import SeverityEstimator
@@ -87,30 +90,23 @@ def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
     kept = np.array(images)
     is_restored = np.zeros(len(images), dtype=bool)
     limit = restoration.config.restore_above
-    reasons = [f"estimated severity {s:.1f} < {limit:.1f}: not touched" for s in severity]
+    reasons = [f"pristine (severity {s:.1f} < {limit:.1f}): not touched" for s in severity]
     rows = np.flatnonzero(severity >= limit)
     if restoration.restorer.name == "identity":
-        reasons = ["restoration is off" for _ in reasons]
+        reasons = ["restoration is off"] * len(images)
     elif len(rows):
         restored = restoration.restorer.restore(kept[rows])
         after = segment_all(restored)
-        accepted, why = _gate(kept[rows], restored, [masks[r] for r in rows], after, severity[rows], restoration)
-        for row, new, mask, ok, reason in zip(rows, restored, after, accepted, why, strict=True):
-            reasons[row] = reason
-            if ok:
-                kept[row], masks[row], is_restored[row] = new, mask, True
+        before = [masks[row] for row in rows]
+        left = restoration.severity.estimate(restored)
+        change = measure_change(kept[rows], restored, before, after, severity[rows], left)
+        accepted, why = decide(change, restoration.gate, limit)
+        for index, row in enumerate(rows):
+            reasons[row] = why[index]
+            if accepted[index]:
+                kept[row], masks[row], is_restored[row] = restored[index], after[index], True
     quality = np.array([mask.quality for mask in masks])
     return Cleaned(kept, is_restored, reasons, severity, measure_all(kept, masks), quality)
-
-
-def _gate(original, restored, before, after, severity, restoration):  # noqa: ANN001, ANN202
-    if restoration.gate is None:
-        reason = "restored; the gate is off"
-        return np.ones(len(original), dtype=bool), [reason] * len(original)
-    numbers = measure_change(
-        original, restored, before, after, severity, restoration.severity.estimate(restored)
-    )
-    return decide(numbers, restoration.gate)
 
 
 def classify(
@@ -162,7 +158,10 @@ def embed(images: np.ndarray, encoder: Encoder, on_progress: Progress | None = N
 
 
 def judge(
-    embeddings: np.ndarray, heads: Sequence[Head], temperatures: Sequence[float]
+    embeddings: np.ndarray,
+    heads: Sequence[Head],
+    temperatures: Sequence[float],
+    is_uniform: bool = True,
 ) -> np.ndarray:
     """Second opinion: mean over fold heads of each one's calibrated probabilities.
 
@@ -170,14 +169,57 @@ def judge(
         embeddings: Shape (n, d).
         heads: One a fold.
         temperatures: Of each head.
+        is_uniform: Take the class mix of the training out, else leave it in.
 
     Returns:
-        Log probabilities under a uniform prior, shape (n, k).
+        Log probabilities, shape (n, k).
     """
     pairs = zip(heads, temperatures, strict=True)
-    return mean_of_probs([log_probs(head.logits(embeddings), t) for head, t in pairs])
+    return mean_of_probs([log_probs(head.logits(embeddings, is_uniform), t) for head, t in pairs])
 
 
 def mean_of_probs(logs: Sequence[np.ndarray]) -> np.ndarray:
     """Log of the mean of probabilities that are given as logs; all of one shape."""
     return np.log(np.maximum(np.mean([np.exp(part) for part in logs], axis=0), FLOOR))
+
+
+def refine(
+    fused: np.ndarray,
+    head: np.ndarray | None,
+    cleaned: Cleaned,
+    rules: RescueRules,
+    own_prior: np.ndarray,
+    wanted_prior: np.ndarray,
+) -> tuple[np.ndarray, RescueResult]:
+    """Apply the class mix, then the rules that may overrule.
+
+    Args:
+        fused: Probabilities under a uniform prior, shape (n, k).
+        head: The second opinion's log probabilities, shape (n, k); None without one.
+        cleaned: Gives the morphology.
+        rules: Fitted on probabilities under `own_prior`.
+        own_prior: The class mix that the rules were fitted for, shape (k,).
+        wanted_prior: The class mix that the labels shall assume, shape (k,).
+
+    Returns:
+        Probabilities under the wanted prior, and labels with the reasons of those rescued.
+    """
+    even = uniform(fused.shape[1])
+    opinion = None if head is None else np.exp(head)
+    rescued = apply(rules, apply_prior(fused, even, own_prior), opinion, cleaned.features)
+    probs = apply_prior(fused, even, wanted_prior)
+    if not np.array_equal(own_prior, wanted_prior):
+        labels = np.where(rescued.is_rescued, rescued.labels, probs.argmax(axis=1))
+        rescued = replace(rescued, labels=labels)
+    return probs, rescued
+
+
+def prior_of(name: str, counts: np.ndarray) -> np.ndarray:
+    """The class mix that final scores assume, shape (k,).
+
+    Args:
+        name: "uniform", "train" or "as_trained". The last leaves scores as they are, which is
+            what a uniform target does to scores that were never corrected.
+        counts: Training cells of each class.
+    """
+    return shares(counts) if name == "train" else uniform(len(counts))

@@ -23,7 +23,8 @@ class Average:
         """Move towards the model; counters and other integers are copied."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for mine, new in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
+        pairs = zip(self.model.state_dict().values(), model.state_dict().values(), strict=True)
+        for mine, new in pairs:
             if mine.is_floating_point():
                 mine.lerp_(new, 1 - decay)
             else:

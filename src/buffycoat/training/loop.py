@@ -6,9 +6,9 @@ killed and resumed at the last finished epoch ends with the weights of an unbrok
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -69,7 +69,8 @@ def fit(
     total = epochs * steps_per_epoch
     for epoch in range(len(history), epochs):
         torch.manual_seed(seed * 1_000_003 + epoch)
-        history.append(_run_epoch(trainee, make_batches(epoch), epoch * steps_per_epoch, total, on_progress))
+        done = epoch * steps_per_epoch
+        history.append(_run_epoch(trainee, make_batches(epoch), done, total, on_progress))
         if checkpoint is not None:
             checkpoints.save(checkpoint, {"trainee": trainee.state_dict(), "history": history})
     return history
@@ -98,38 +99,14 @@ def prefetch(batches: Iterable[Batch], ahead: int = PREFETCHED_BATCHES) -> Itera
     Decoding and warping release the interpreter's lock, so a thread is enough and nothing is
     copied between processes. An error in the thread is raised here.
     """
-    ready: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(maxsize=ahead)
-    stopped = threading.Event()
-
-    def put(item: tuple[Batch | None, BaseException | None]) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
+    iterator = iter(batches)
+    end = object()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = deque(pool.submit(next, iterator, end) for _ in range(ahead))
         try:
-            for batch in batches:
-                if not put((batch, None)):
-                    return
-        except BaseException as error:  # noqa: BLE001 - handed to the consumer, raised there
-            put((None, error))
-        else:
-            put((None, StopIteration()))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            batch, error = ready.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield batch  # type: ignore[misc]
-    finally:
-        stopped.set()
-        thread.join()
+            while (batch := waiting.popleft().result()) is not end:
+                waiting.append(pool.submit(next, iterator, end))
+                yield batch  # pyright: ignore[reportReturnType]
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,317 @@
+"""One folder that holds a trained system: written whole, verified when it is read, no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+import buffycoat
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.config import Config, to_hash
+from buffycoat.embed.encoders import Encoder, from_spec
+from buffycoat.embed.head import Head
+from buffycoat.embed.outliers import OutlierModel
+from buffycoat.errors import BundleError, OutputError
+from buffycoat.fuse.stack import Stack
+from buffycoat.pipeline.stages import Restoration, prior_of
+from buffycoat.refine.decide import Conformal, Ranges
+from buffycoat.refine.rescue import RescueRules
+from buffycoat.restore import apply as restorers
+from buffycoat.restore.gate import GateLimits
+from buffycoat.restore.severity import SeverityEstimator
+from buffycoat.taxonomy import Taxonomy
+
+FORMAT = 1
+STARTER = "starter"
+INDEX = "bundle.json"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Everything that a run learned.
+
+    Attributes:
+        config: The settings of the run.
+        taxonomy: The classes.
+        counts: Training cells of each class, shape (k,); the training prior.
+        restoration: Severity, restorer and gate.
+        folds: The classifier, one model a fold.
+        temperatures: Of each fold model.
+        use: What the classifier sees: "original", "restored" or "both".
+        encoder: Of the second opinion.
+        heads: One a fold; empty where no later stage asks them.
+        head_temperatures: Of each head.
+        outliers: How strange an embedding is.
+        stack: How members become one score.
+        rules: Rescue of tail classes.
+        conformal: Sets of classes that cannot be ruled out.
+        ranges: Usual features of each class.
+        provenance: Data, licences, versions, the line to print before a prediction.
+    """
+
+    config: Config
+    taxonomy: Taxonomy
+    counts: np.ndarray
+    restoration: Restoration
+    folds: tuple[FoldModel, ...]
+    temperatures: tuple[float, ...]
+    use: str
+    encoder: Encoder
+    heads: tuple[Head, ...]
+    head_temperatures: tuple[float, ...]
+    outliers: OutlierModel
+    stack: Stack
+    rules: RescueRules
+    conformal: Conformal
+    ranges: Ranges
+    provenance: Mapping[str, Any]
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether scores have the class mix of the training taken out."""
+        return self.config.fuse.prior != "as_trained"
+
+    def prior(self, name: str | None = None) -> np.ndarray:
+        """The class mix that labels assume, shape (k,); that of the settings by default."""
+        return prior_of(name or self.config.fuse.prior, self.counts)
+
+
+def write(
+    folder: Path,
+    fitted: Fitted,
+    metrics: Mapping[str, Any],
+    model_card: str,
+    is_half: bool = False,
+) -> Path:
+    """Write a bundle; an older one of that name is replaced only once the new one is whole.
+
+    Args:
+        folder: Where.
+        fitted: What.
+        metrics: Goes into metrics.json.
+        model_card: Goes into MODEL_CARD.md.
+        is_half: Store network weights in fp16: half the size, and results that differ in the
+            third digit of a probability.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        _write_tensors(part, fitted, is_half)
+        parts = ("rules", "conformal", "ranges")
+        refine = {name: getattr(fitted, name).to_dict() for name in parts}
+        _write_json(part / "refine.json", refine)
+        _write_json(part / "metrics.json", metrics)
+        (part / "MODEL_CARD.md").write_text(model_card, encoding="utf-8")
+        checked = {path.name: _sha256(path) for path in sorted(part.iterdir())}
+        _write_json(part / INDEX, _index(fitted) | {"files": checked})
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(part, folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: the bundle cannot be written ({error})") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def read(bundle: str | Path) -> Fitted:
+    """Read a bundle and verify every file.
+
+    Args:
+        bundle: Its folder, or "starter".
+
+    Raises:
+        BundleError: No bundle, one of another format, or a file that was changed or is missing.
+    """
+    folder = locate(bundle)
+    index = _read_json(folder / INDEX)
+    if index.get("format") != FORMAT:
+        raise BundleError(
+            f"{folder}: bundle format {index.get('format')}; this version reads {FORMAT}. "
+            "Train again, or use the version that wrote it"
+        )
+    _verify(folder, index["files"])
+    config = Config.model_validate(index["config"])
+    taxonomy = Taxonomy.from_dict(index["taxonomy"], str(folder))
+    refine = _read_json(folder / "refine.json")
+    return Fitted(
+        config=config,
+        taxonomy=taxonomy,
+        counts=np.array(index["counts"]),
+        restoration=_read_restoration(folder, index, config),
+        folds=_read_folds(folder, index, config, len(taxonomy)),
+        temperatures=tuple(index["temperatures"]),
+        use=index["use"],
+        encoder=from_spec(index["encoder"]),
+        heads=_read_heads(folder, index["heads"]),
+        head_temperatures=tuple(index["head_temperatures"]),
+        outliers=OutlierModel.from_tensors(_numpy(load_file(folder / "outliers.safetensors"))),
+        stack=Stack.from_dict(index["stack"]),
+        rules=RescueRules.from_dict(refine["rules"]),
+        conformal=Conformal.from_dict(refine["conformal"]),
+        ranges=Ranges.from_dict(refine["ranges"]),
+        provenance=index["provenance"],
+    )
+
+
+def locate(bundle: str | Path) -> Path:
+    """The folder of a bundle; "starter" is the one inside the package.
+
+    Raises:
+        BundleError: There is no bundle.
+    """
+    folder = Path(bundle)
+    if str(bundle) == STARTER and not (folder / INDEX).exists():
+        folder = Path(str(resources.files("buffycoat").joinpath(STARTER)))
+    if not (folder / INDEX).is_file():
+        raise BundleError(
+            f"{folder}: not a bundle (no {INDEX} in it). Give the folder that `buffycoat train` "
+            f"named at its end, or {STARTER!r}"
+        )
+    return folder
+
+
+def fingerprint(fitted: Fitted) -> str:
+    """A short hash of everything that a prediction depends on."""
+    digest = hashlib.sha256(json.dumps(_index(fitted), sort_keys=True).encode())
+    for tensors in _tensors(fitted).values():
+        for name, value in sorted(tensors.items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(torch.as_tensor(value).cpu().numpy()).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _index(fitted: Fitted) -> dict[str, Any]:
+    gate = fitted.restoration.gate
+    return {
+        "format": FORMAT,
+        "version": buffycoat.__version__,
+        "taxonomy": fitted.taxonomy.to_dict(),
+        "config": fitted.config.model_dump(mode="json"),
+        "config_hash": to_hash(fitted.config),
+        "counts": fitted.counts.tolist(),
+        "severity": fitted.restoration.severity.to_dict(),
+        "restorer": fitted.restoration.restorer.to_dict(),
+        "gate": gate.to_dict() if gate else None,
+        "log_priors": [model.log_prior.tolist() for model in fitted.folds],
+        "temperatures": list(fitted.temperatures),
+        "use": fitted.use,
+        "encoder": fitted.encoder.spec(),
+        "heads": [head.to_dict() for head in fitted.heads],
+        "head_temperatures": list(fitted.head_temperatures),
+        "stack": fitted.stack.to_dict(),
+        "provenance": dict(fitted.provenance),
+    }
+
+
+def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
+    """File -> its tensors."""
+    return {
+        "folds": _numbered([model.backbone.model.state_dict() for model in fitted.folds]),
+        "heads": _numbered([head.to_tensors() for head in fitted.heads]),
+        "restorer": dict(fitted.restoration.restorer.to_tensors()),
+        "outliers": dict(fitted.outliers.to_tensors()),
+    }
+
+
+def _write_tensors(folder: Path, fitted: Fitted, is_half: bool) -> None:
+    for name, tensors in _tensors(fitted).items():
+        # Covariances lose their definiteness in fp16.
+        _save(folder / f"{name}.safetensors", tensors, is_half and name != "outliers")
+
+
+def _numbered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{i}.{name}": value for i, part in enumerate(parts) for name, value in part.items()}
+
+
+def _unnumbered(tensors: Mapping[str, torch.Tensor], number: int) -> dict[str, torch.Tensor]:
+    prefix = f"{number}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _save(path: Path, tensors: Mapping[str, Any], is_half: bool) -> None:
+    plain = {name: torch.as_tensor(value).detach().cpu() for name, value in tensors.items()}
+    if is_half:
+        plain = {n: t.half() if t.is_floating_point() else t for n, t in plain.items()}
+    save_file({name: tensor.contiguous() for name, tensor in plain.items()}, path)
+
+
+def _read_folds(
+    folder: Path, index: Mapping[str, Any], config: Config, k: int
+) -> tuple[FoldModel, ...]:
+    tensors = load_file(folder / "folds.safetensors")
+    return tuple(
+        FoldModel.assemble(_unnumbered(tensors, i), config.classify, k, np.array(prior))
+        for i, prior in enumerate(index["log_priors"])
+    )
+
+
+def _read_heads(folder: Path, tables: Sequence[Mapping[str, Any]]) -> tuple[Head, ...]:
+    tensors = load_file(folder / "heads.safetensors")
+    return tuple(
+        Head.from_tensors(_numpy(_unnumbered(tensors, i)), table) for i, table in enumerate(tables)
+    )
+
+
+def _read_restoration(folder: Path, index: Mapping[str, Any], config: Config) -> Restoration:
+    tensors = load_file(folder / "restorer.safetensors")
+    return Restoration(
+        config.restore,
+        SeverityEstimator.from_dict(index["severity"]),
+        restorers.from_tensors(index["restorer"], tensors),
+        GateLimits.from_dict(index["gate"]) if index["gate"] else None,
+    )
+
+
+def _numpy(tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """As numpy arrays; half precision becomes fp32."""
+    return {
+        name: (tensor.float() if tensor.dtype == torch.float16 else tensor).numpy()
+        for name, tensor in tensors.items()
+    }
+
+
+def _verify(folder: Path, files: Mapping[str, str]) -> None:
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f"{path}: missing from the bundle. Copy the bundle again as a whole")
+        if _sha256(path) != expected:
+            raise BundleError(
+                f"{path}: changed since the bundle was written (its SHA-256 is not the one in "
+                f"{INDEX}). Copy the bundle again from where it was trained"
+            )
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}). Copy the bundle again") from error

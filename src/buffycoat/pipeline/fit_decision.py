@@ -1,0 +1,94 @@
+"""Fit the last stages on out-of-fold scores: stack, rescue rules, conformal sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from buffycoat.config import Config
+from buffycoat.fuse.prior import apply_prior, uniform
+from buffycoat.fuse.stack import Stack, base_only, fit_stack
+from buffycoat.pipeline.fit_opinion import Opinion
+from buffycoat.pipeline.fit_restoration import CleanedSet
+from buffycoat.pipeline.fit_scores import OutOfFold
+from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.pipeline.progress import Reporter
+from buffycoat.pipeline.stages import prior_of
+from buffycoat.refine import rescue
+from buffycoat.refine.decide import Conformal, Ranges, fit_conformal, fit_ranges
+from buffycoat.refine.rescue import RescueRules, published_rules
+
+ENSEMBLE = "ensemble"
+HEAD = "head"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The fitted last stages, and the out-of-fold scores that they were fitted on.
+
+    Attributes:
+        stack: How ensemble and head become one score.
+        rules: Rescue of tail classes.
+        conformal: Sets of classes that cannot be ruled out.
+        ranges: Usual features of each class.
+        probs: Out of fold, after the stack, at the prior of the settings, shape (2n, k).
+    """
+
+    stack: Stack
+    rules: RescueRules
+    conformal: Conformal
+    ranges: Ranges
+    probs: np.ndarray
+
+
+def fit(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    scores: OutOfFold,
+    opinion: Opinion,
+    config: Config,
+    reporter: Reporter,
+) -> Decision:
+    """Let the head in if it helps, fit the rules that may overrule, and measure doubt."""
+    reporter.start("fuse and refine")
+    members = {ENSEMBLE: scores.log_probs}
+    if opinion.log_probs is not None:
+        members[HEAD] = opinion.log_probs
+    stack = base_only(ENSEMBLE)
+    if config.fuse.stack == "auto":
+        stack = fit_stack(members, scores.targets, scores.folds, ENSEMBLE, config.seed, data.groups)
+    k = len(data.taxonomy)
+    probs = apply_prior(stack.apply(members), uniform(k), prior_of(config.fuse.prior, data.counts))
+    rules = _rules(data, cleaned, scores, opinion, probs, config)
+    conformal = fit_conformal(probs, scores.targets, config.refine.conformal_alpha)
+    ranges = fit_ranges(cleaned.cells.features, data.targets, k)
+    n_on = sum(bool(row["is_on"]) for row in rules.table())
+    reporter.finish(f"{n_on} of {len(rules.table())} rescue rules stay on")
+    return Decision(stack, rules, conformal, ranges, probs)
+
+
+def _rules(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    scores: OutOfFold,
+    opinion: Opinion,
+    probs: np.ndarray,
+    config: Config,
+) -> RescueRules:
+    if config.refine.rescue == "off":
+        return RescueRules(data.taxonomy.codes, ())
+    if config.refine.rescue == "published":
+        return published_rules(data.taxonomy, cleaned.cells.features, data.targets)
+    features = np.concatenate([cleaned.cells.features, cleaned.twins.features])
+    head = None if opinion.log_probs is None else np.exp(opinion.log_probs)
+    counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))
+    tail = [
+        code
+        for code, band in data.taxonomy.bands(counts).items()
+        if band == "tail" and counts[code] > 0
+    ]
+    held_out = rescue.OutOfFold(
+        rescue.Scores(probs, head, features), scores.targets, scores.folds, data.groups
+    )
+    return rescue.fit_rules(held_out, data.taxonomy, tail, config.refine)

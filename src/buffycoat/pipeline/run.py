@@ -1,0 +1,282 @@
+"""The whole of buffycoat on one page: how cells are judged, and how that is learned.
+
+    sources -> cells -> splits -> [ segment -> restore, gate -> segment what was kept
+                                    -> classify + embed -> fuse -> refine ] -> evaluate -> report
+
+`judge` is the bracket. `train` fits its stages in the same order and writes them as one bundle;
+`Pipeline` loads a bundle and calls `judge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.cells import Manifest, Prediction, predictions_frame
+from buffycoat.config import Config
+from buffycoat.embed.encoders import build_encoder
+from buffycoat.errors import BadCellsError, ManifestError
+from buffycoat.images import BadCell, load_work, to_work
+from buffycoat.pipeline import (
+    bundle,
+    fit_classifier,
+    fit_decision,
+    fit_opinion,
+    fit_restoration,
+    fit_scores,
+    outcome,
+    prepare,
+    stages,
+    summary,
+)
+from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fingerprint import StageStore
+from buffycoat.pipeline.outcome import RunResult
+from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
+from buffycoat.refine.decide import Findings, decide
+from buffycoat.sources.read import read
+from buffycoat.taxonomy import Taxonomy, resolve
+
+
+def judge(
+    images: np.ndarray, cell_ids: Sequence[str], fitted: Fitted, prior: str | None = None
+) -> list[Prediction]:
+    """Every stage, in order, on a batch of cells.
+
+    Args:
+        images: Working images, shape (n, w, w, 3), uint8.
+        cell_ids: n of them; they are copied to the result and seen by no stage.
+        fitted: What training learned.
+        prior: "uniform" or "train"; None for the one in the settings.
+
+    Returns:
+        One prediction a cell, in order.
+    """
+    cleaned = stages.clean(images, fitted.restoration)
+    embeddings = stages.embed(cleaned.images, fitted.encoder)
+    members = {
+        fit_decision.ENSEMBLE: stages.classify(
+            images, cleaned, fitted.folds, fitted.temperatures, fitted.use
+        )
+    }
+    if fitted.heads:
+        members[fit_decision.HEAD] = stages.judge(
+            embeddings, fitted.heads, fitted.head_temperatures, fitted.is_uniform
+        )
+    fused = fitted.stack.apply(members)
+    probs, rescued = stages.refine(
+        fused,
+        members.get(fit_decision.HEAD),
+        cleaned,
+        fitted.rules,
+        fitted.prior(),
+        fitted.prior(prior),
+    )
+    strangeness = fitted.outliers.score(embeddings)
+    findings = Findings(
+        cell_ids=list(cell_ids),
+        probs=probs,
+        rescue=rescued,
+        severity=cleaned.severity,
+        is_restored=cleaned.is_restored,
+        restore_reasons=cleaned.reasons,
+        outlier_score=strangeness,
+        outlier_percentile=fitted.outliers.percentile(strangeness),
+        mask_quality=cleaned.mask_quality,
+        features=cleaned.features,
+    )
+    return decide(findings, fitted.taxonomy, fitted.conformal, fitted.config.refine, fitted.ranges)
+
+
+@dataclass(frozen=True)
+class PredictionSet:
+    """Predictions of a manifest.
+
+    Attributes:
+        predictions: One a readable cell, in the manifest's order.
+        bad: Cells that could not be read, and why.
+        frame: The predictions as a table.
+    """
+
+    predictions: list[Prediction]
+    bad: tuple[BadCell, ...]
+    frame: pd.DataFrame
+
+
+class Pipeline:
+    """A trained system.
+
+    Args:
+        fitted: What training learned.
+    """
+
+    def __init__(self, fitted: Fitted) -> None:
+        self.fitted = fitted
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Pipeline:
+        """Load a bundle: a folder, or "starter".
+
+        Raises:
+            BundleError: No bundle, or one of its files has changed.
+        """
+        return cls(bundle.read(folder))
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The classes."""
+        return self.fitted.taxonomy
+
+    @property
+    def notice(self) -> str:
+        """What a person must know before they read a prediction; "" if nothing."""
+        return str(self.fitted.provenance.get("notice", ""))
+
+    def predict(
+        self,
+        images: Sequence[np.ndarray],
+        cell_ids: Sequence[str] | None = None,
+        prior: str | None = None,
+    ) -> list[Prediction]:
+        """Name cells.
+
+        Args:
+            images: Photographs with one cell in the centre, each (h, w, 3), uint8, RGB.
+            cell_ids: Their names; by default "0", "1", ...
+            prior: "uniform" or "train"; None for the bundle's own.
+
+        Returns:
+            One prediction an image; the same numbers as the command line gives.
+        """
+        ids = [str(i) for i in range(len(images))] if cell_ids is None else list(cell_ids)
+        settings = self.fitted.config.images
+        found: list[Prediction] = []
+        for rows in stages.batches(len(images)):
+            work = np.stack(
+                [to_work(i, settings.work_px, settings.frame_fraction) for i in images[rows]]
+            )
+            found += self._judge(work, ids[rows], prior)
+        return found
+
+    def predict_manifest(
+        self,
+        manifest: Manifest,
+        reporter: Reporter | None = None,
+        allow_bad: int = 0,
+        prior: str | None = None,
+    ) -> PredictionSet:
+        """Name the cells of a manifest, a batch in memory at a time.
+
+        Raises:
+            BadCellsError: More cells than allowed could not be read.
+        """
+        reporter = reporter or Silent()
+        reporter.start("predict", f"{len(manifest)} cells")
+        found: list[Prediction] = []
+        bad: list[BadCell] = []
+        for rows in stages.batches(len(manifest)):
+            part = manifest.subset(np.arange(rows.start, rows.stop))
+            loaded = load_work(part, self.fitted.config.images)
+            bad += loaded.bad
+            if len(bad) > allow_bad:
+                lines = "\n  ".join(f"{cell.path}: {cell.reason}" for cell in bad)
+                raise BadCellsError(
+                    f"more than {allow_bad} cells cannot be read:\n  {lines}",
+                    [(cell.cell_id, cell.path, cell.reason) for cell in bad],
+                )
+            ids = part.subset(loaded.is_good).frame["cell_id"].tolist()
+            if ids:
+                found += self._judge(loaded.images, ids, prior)
+            reporter.advance(rows.stop, len(manifest))
+        reporter.finish()
+        return PredictionSet(found, tuple(bad), predictions_frame(found, self.taxonomy))
+
+    def _judge(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
+        if self.fitted.config.segment.paint_background:
+            work = prepare.paint_all(work)
+        return judge(work, ids, self.fitted, prior)
+
+
+def train(
+    data: Path,
+    out: Path,
+    config: Config,
+    reporter: Reporter | None = None,
+    layout: str = "auto",
+    allow_bad: int = 0,
+) -> RunResult:
+    """Learn every stage from labelled cells; write a bundle, metrics and a report.
+
+    Killed, the same call goes on: a stage runs again only if its inputs or settings changed.
+
+    Args:
+        data: Folder or table of cells.
+        out: Folder of the run.
+        config: The settings.
+        reporter: Progress.
+        layout: How the data lies; a key of `sources.read.LAYOUTS`.
+        allow_bad: Unreadable cells that are tolerated; they are listed in `bad_cells.csv`.
+
+    Returns:
+        Where the bundle and the report are, and the metrics.
+
+    Raises:
+        BuffycoatError: The data, the settings or the disk are at fault; the message says how.
+    """
+    watch = Stopwatch(reporter or Silent(), out / "timings.json")
+    manifest = read(data, layout)
+    learned = manifest.of_split("train")
+    learned = learned.subset(learned.is_labelled)
+    if not len(learned):
+        raise ManifestError(f"{data}: no labelled cells in split 'train'")
+    taxonomy = resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
+    weights = fit_classifier.check(config, len(taxonomy))
+    encoder = build_encoder(config.embed)
+
+    watch.start("images", f"{len(learned)} training cells")
+    cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
+    store = StageStore(out / "stages")
+    training = prepare.training_set(cells, taxonomy, config, store)
+    watch.finish(" ".join(training.folds.notes))
+    outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
+
+    restoration, key = fit_restoration.fit(training, config, store, watch)
+    cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
+    folds, folds_key = fit_classifier.fit_folds(training, cleaned, config, store, watch)
+    scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
+    opinion = fit_opinion.fit(training, cleaned, encoder, config, store, watch, out / "cache")
+    decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
+
+    fitted = Fitted(
+        config=config,
+        taxonomy=taxonomy,
+        counts=training.counts,
+        restoration=restoration,
+        folds=tuple(folds),
+        temperatures=tuple(scores.temperatures),
+        use=scores.use,
+        encoder=encoder,
+        heads=tuple(opinion.heads),
+        head_temperatures=tuple(opinion.temperatures),
+        outliers=opinion.outliers,
+        stack=decision.stack,
+        rules=decision.rules,
+        conformal=decision.conformal,
+        ranges=decision.ranges,
+        provenance=summary.provenance(training, weights, encoder, config),
+    )
+    held_out = manifest.of_split("eval")
+    return outcome.conclude(
+        fitted,
+        training,
+        scores,
+        decision,
+        held_out.subset(held_out.is_labelled),
+        out,
+        watch,
+        allow_bad,
+    )

@@ -1,0 +1,257 @@
+"""What a run's bundle, model card and report say of it, in words."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import buffycoat
+from buffycoat.config import Config, to_hash
+from buffycoat.embed.encoders import Encoder
+from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fit_decision import HEAD
+from buffycoat.pipeline.fit_scores import OutOfFold
+from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.report.model_card import CardData, Source
+from buffycoat.report.records import (
+    NOT_A_MEDICAL_DEVICE,
+    AblationRow,
+    ExampleCell,
+    ReportData,
+    RestoredPair,
+    StageNote,
+)
+from buffycoat.taxonomy import BUILT_IN, Taxonomy
+
+if TYPE_CHECKING:
+    from buffycoat.pipeline.outcome import HeldOut
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
+EXAMPLES = 26
+PAIRS = 8
+
+
+def provenance(
+    data: TrainingSet, weights: Mapping[str, str], encoder: Encoder, config: Config
+) -> dict[str, Any]:
+    """Where everything came from.
+
+    Args:
+        data: The training cells.
+        weights: `source` and `licence` of the classifier's initial weights.
+        encoder: Of the second opinion.
+        config: The settings.
+    """
+    unseen = never_seen(data.taxonomy, data.counts)
+    missing = f" {_unseen(unseen)}" if unseen else ""
+    return {
+        "notice": NOT_A_MEDICAL_DEVICE + missing,
+        "never_seen": unseen,
+        "data": config.data.model_dump(),
+        "data_fingerprint": data.key,
+        "training_cells": len(data.targets),
+        "folds": list(data.folds.notes),
+        "initial_weights": dict(weights),
+        "encoder": {"source": encoder.source, "licence": encoder.licence},
+        "versions": {"buffycoat": buffycoat.__version__, "python": platform.python_version()}
+        | {name: metadata.version(name) for name in PACKAGES},
+        "config_hash": to_hash(config),
+    }
+
+
+def never_seen(taxonomy: Taxonomy, counts: np.ndarray) -> list[str]:
+    """Names of white cells that a user may meet and the model does not know."""
+    trained = {c.code for c, n in zip(taxonomy.classes, counts, strict=True) if n > 0}
+    known = {cell.code: cell.name for other in BUILT_IN.values() for cell in other.classes}
+    known |= {cell.code: cell.name for cell in taxonomy.classes}
+    return [name for code, name in known.items() if code not in trained]
+
+
+def restricted(fitted: Fitted) -> list[str]:
+    """Licences of data or weights that forbid commercial use."""
+    record = fitted.provenance
+    licences = {
+        record["data"]["name"]: record["data"]["licence"],
+        "initial weights": record["initial_weights"]["licence"],
+        "encoder": record["encoder"]["licence"],
+    }
+    return [f"{what}: {text}" for what, text in licences.items() if _is_non_commercial(text)]
+
+
+def stage_notes(fitted: Fitted, scores: OutOfFold) -> list[StageNote]:
+    """What each stage did, or why it is off."""
+    options = "; ".join(
+        f"{row['use']} {row['balanced_macro_f1']:.3f} "
+        f"(gain {row['gain']:+.4f}, {row['low']:+.4f} to {row['high']:+.4f})"
+        for row in scores.choice
+    )
+    head = next((row for row in fitted.stack.table() if row["member"] == HEAD), None)
+    rules = fitted.rules.table()
+    n_on = sum(bool(row["is_on"]) for row in rules)
+    return [
+        StageNote(
+            "restoration",
+            "off" if fitted.use == "original" else "on",
+            f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
+            f"Chosen: {fitted.use}",
+        ),
+        StageNote(
+            "embedding head",
+            "on" if head and head["is_kept"] else "off",
+            head["reason"] if head else "no head was trained, or the settings leave it out",
+        ),
+        StageNote(
+            "refinement",
+            "off" if not n_on else "on" if n_on == len(rules) else "partly",
+            "; ".join(f"{row['code']}: {row['reason']}" for row in rules) or "no rules",
+        ),
+    ]
+
+
+def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardData:
+    """The model card of a bundle."""
+    record = fitted.provenance
+    data, initial, encoder = record["data"], record["initial_weights"], record["encoder"]
+    config = fitted.config
+    recipe = config.classify
+    return CardData(
+        name=f"buffycoat {config.preset}: {data['name']}",
+        description=(
+            f"Names single white blood cells from smear images: {len(fitted.taxonomy)} classes, "
+            f"{len(fitted.folds)} model(s), learned from {record['training_cells']} labelled cells."
+        ),
+        classes={cell.code: cell.name for cell in fitted.taxonomy.classes},
+        train_counts=dict(zip(fitted.taxonomy.codes, fitted.counts.tolist(), strict=True)),
+        sources=[
+            Source(
+                data["name"],
+                data["licence"],
+                data["attribution"],
+                data["changes"],
+                _is_non_commercial(data["licence"]),
+            ),
+            Source(
+                f"initial weights of the classifier ({initial['source']})",
+                initial["licence"],
+                "",
+                "fine-tuned",
+                _is_non_commercial(initial["licence"]),
+            ),
+            Source(
+                f"encoder ({encoder['source']})",
+                encoder["licence"],
+                "",
+                "",
+                _is_non_commercial(encoder["licence"]),
+            ),
+        ],
+        training={
+            "classifier": f"{recipe.backbone}, {recipe.input_px} px, {recipe.loss}, "
+            f"{recipe.epochs} epochs, {recipe.folds} folds",
+            "what it sees": fitted.use,
+            "restorer": config.restore.method,
+            "second opinion": f"{config.embed.encoder}, head {config.embed.head}",
+        },
+        evaluations=evaluations,
+        limits=[_level_note(note) for note in record["folds"]],
+        never_seen=record["never_seen"],
+        provenance={
+            "config hash": record["config_hash"],
+            "data fingerprint": record["data_fingerprint"],
+            **record["versions"],
+        },
+    )
+
+
+def page(
+    fitted: Fitted,
+    evaluations: Mapping[str, Mapping[str, Any]],
+    ablation: Sequence[AblationRow],
+    notes: Sequence[StageNote],
+    judged: HeldOut | None,
+) -> ReportData:
+    """The report of a run."""
+    record = fitted.provenance
+    limits = [_unseen(record["never_seen"])] if record["never_seen"] else []
+    return ReportData(
+        title=f"buffycoat: {record['data']['name']}",
+        evaluations=evaluations,
+        ablation=ablation,
+        examples=_examples(fitted, judged, is_doubtful=False) if judged else (),
+        doubtful=_examples(fitted, judged, is_doubtful=True) if judged else (),
+        restored=_pairs(judged) if judged else (),
+        stage_notes=notes,
+        provenance={
+            "data": record["data"],
+            "training cells": dict(zip(fitted.taxonomy.codes, fitted.counts.tolist(), strict=True)),
+            "data fingerprint": record["data_fingerprint"],
+            "config hash": record["config_hash"],
+            "settings": fitted.config.model_dump(mode="json"),
+            "versions": record["versions"],
+        },
+        limits=limits + [_level_note(note) for note in record["folds"]],
+    )
+
+
+def _examples(fitted: Fitted, judged: HeldOut, is_doubtful: bool) -> list[ExampleCell]:
+    """The least certain cells, or for each class its first right and first wrong cells."""
+    top = judged.probs.max(axis=1)
+    if is_doubtful:
+        rows = np.argsort(top)[:EXAMPLES]
+    else:
+        right = judged.labels == judged.targets
+        each = max(1, EXAMPLES // (2 * len(fitted.taxonomy)))
+        rows = np.concatenate(
+            [
+                np.flatnonzero((judged.targets == column) & (right == is_right))[:each]
+                for column in range(len(fitted.taxonomy))
+                for is_right in (True, False)
+            ]
+        )
+    codes = fitted.taxonomy.codes
+    return [
+        ExampleCell(
+            judged.cells.images[row],
+            str(judged.cells.manifest.frame["cell_id"][row]),
+            codes[judged.labels[row]],
+            codes[judged.targets[row]],
+            float(judged.probs[row, judged.labels[row]]),
+            [f"estimated severity {judged.cleaned.severity[row]:.1f}"],
+        )
+        for row in rows
+    ]
+
+
+def _pairs(judged: HeldOut) -> list[RestoredPair]:
+    """The most degraded restored cells, and originals that were left as they are for a reason."""
+    order = np.argsort(-judged.cleaned.severity)
+    rows = [row for row in order if judged.cleaned.is_restored[row]][:PAIRS]
+    return [
+        RestoredPair(
+            judged.cells.images[row],
+            judged.cleaned.images[row],
+            str(judged.cells.manifest.frame["cell_id"][row]),
+            True,
+            judged.cleaned.reasons[row],
+        )
+        for row in rows
+    ]
+
+
+def _level_note(note: str) -> str:
+    return note[:1].upper() + note[1:].rstrip(".") + "."
+
+
+def _unseen(names: Sequence[str]) -> str:
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    article = "an" if listed[0] in "aeiou" else "a"
+    return f"It has never seen {article} {listed}, and will call one something else."
+
+
+def _is_non_commercial(licence: str) -> bool:
+    text = licence.upper().replace("_", "-")
+    return "-NC" in text or "NONCOMMERCIAL" in text or "NON-COMMERCIAL" in text
