@@ -1,0 +1,123 @@
+"""What a report is made of: plain records that the pipeline fills and the page only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+NOT_A_MEDICAL_DEVICE = (
+    "Not a medical device. Not for diagnosis, screening or any decision about a patient."
+)
+"""Stands on every page and card."""
+
+StageState = Literal["on", "off", "partly"]
+
+
+@dataclass(frozen=True)
+class ExampleCell:
+    """One cell to look at.
+
+    Attributes:
+        image: Shape (h, w, 3), uint8, RGB.
+        caption: A few words, e.g. the cell's id.
+        predicted: Class code given by the model.
+        true: Class code given by people, if known.
+        probability: Of `predicted`, 0-1.
+        evidence: Reasons, one sentence each.
+    """
+
+    image: np.ndarray[Any, Any]
+    caption: str
+    predicted: str
+    true: str | None = None
+    probability: float | None = None
+    evidence: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class RestoredPair:
+    """A cell before and after restoration.
+
+    Attributes:
+        before: Shape (h, w, 3), uint8, RGB.
+        after: Shape (h, w, 3), uint8, RGB.
+        caption: A few words, e.g. the cell's id and severity.
+        is_accepted: Whether the gate let later stages see `after`.
+        reason: Why the gate did so.
+        pristine: The clean twin, if there is one, as `before`.
+    """
+
+    before: np.ndarray[Any, Any]
+    after: np.ndarray[Any, Any]
+    caption: str
+    is_accepted: bool
+    reason: str = ""
+    pristine: np.ndarray[Any, Any] | None = None
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """The score with the stages up to one.
+
+    Attributes:
+        stage: E.g. "classifier alone", "+ restoration".
+        balanced_macro_f1: `Interval.to_dict()`.
+        prior_weighted_macro_f1: `Interval.to_dict()`, if the training counts are known.
+        gain: `Interval.to_dict()` of the paired difference to the row above, if there is one.
+        is_used: Whether the stage is on in what ships.
+        note: What the reader should know of it.
+    """
+
+    stage: str
+    balanced_macro_f1: Mapping[str, Any]
+    prior_weighted_macro_f1: Mapping[str, Any] | None = None
+    gain: Mapping[str, Any] | None = None
+    is_used: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class StageNote:
+    """What a stage did, or why it was switched off.
+
+    Attributes:
+        stage: Its name.
+        state: "on", "off" or "partly".
+        note: The reason, with the numbers it rests on.
+    """
+
+    stage: str
+    state: StageState
+    note: str
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything on a report's page.
+
+    Attributes:
+        title: Heading of the page.
+        evaluations: Split -> record of `evaluate.summary.evaluate`; the first is shown in detail.
+        summary: Paragraphs that open the page, before the sentences made from the figures.
+        ablation: One row a stage, in the order in which the stages were added.
+        examples: Cells to show.
+        doubtful: Cells that a person should look at.
+        restored: Cells before and after restoration.
+        stage_notes: One a stage.
+        provenance: Name -> value; nested mappings are shown as groups.
+        limits: What the model must not be used for or has not seen, one sentence each.
+    """
+
+    title: str
+    evaluations: Mapping[str, Mapping[str, Any]]
+    summary: Sequence[str] = ()
+    ablation: Sequence[AblationRow] = ()
+    examples: Sequence[ExampleCell] = ()
+    doubtful: Sequence[ExampleCell] = ()
+    restored: Sequence[RestoredPair] = ()
+    stage_notes: Sequence[StageNote] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    limits: Sequence[str] = ()
