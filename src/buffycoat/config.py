@@ -233,7 +233,7 @@ def _apply(table: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text
+        value = text.strip()
     *sections, last = key.strip().split(".")
     for section in sections:
         table = table.setdefault(section, {})

@@ -43,12 +43,12 @@ def assign_folds(
 ) -> Folds:
     """Deal cells into folds with like class shares.
 
-    Patients stay whole: the next one, the most uneven in its classes first, goes to the fold
-    where it makes the class shares most even, which is scikit-learn's `StratifiedGroupKFold`;
-    that one refuses data in which every class is smaller than the number of folds, and warns
-    where any is. A patient's fold depends on the seed and on the set of cells, not on their
-    order. Without patients each class is dealt in a seeded order, round and round; that a file
-    comes early or late then tells nothing of its fold.
+    Patients stay whole: the one most uneven in its classes (then the largest) comes first, and
+    each goes to the fold where it makes the class shares most even, as scikit-learn's
+    `StratifiedGroupKFold` does; that one refuses data in which every class is smaller than the
+    number of folds, and warns where any is. A patient's fold depends on the seed and on the set
+    of cells, not on their order. Without patients each class is dealt in a seeded order, round
+    and round; that a file comes early or late then tells nothing of its fold.
 
     Args:
         targets: Shape (n,), column index of each cell's class.
@@ -133,7 +133,8 @@ def _deal_groups(counts: np.ndarray, n_folds: int, rng: np.random.Generator) -> 
     """Fold of each group; `counts` has shape (groups, classes)."""
     share = counts / counts.sum(axis=0)
     shuffled = rng.permutation(len(counts))
-    order = shuffled[np.argsort(-counts[shuffled].std(axis=1), kind="stable")]
+    size_then_spread = (-counts[shuffled].sum(axis=1), -counts[shuffled].std(axis=1))
+    order = shuffled[np.lexsort(size_then_spread)]  # the last key leads; ties stay shuffled
     held = np.zeros((n_folds, counts.shape[1]))
     sizes = np.zeros(n_folds)
     fold = np.zeros(len(counts), dtype=np.int64)

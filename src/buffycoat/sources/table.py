@@ -54,13 +54,14 @@ def read_table(path: Path) -> Manifest:
     ]
     if not lines:
         faults.append("the table has no rows")
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    if not any(row["cell_id"] for row in rows):
-        frame["cell_id"] = unique_ids([row.get("path", "") for _, row in lines])
+    cell_ids = [row.get("cell_id") or None for _, row in lines]
+    if not any(cell_ids):
+        cell_ids = [*unique_ids([row.get("path", "") for _, row in lines])]
     places = [f"{path.name} {unit} {number}" for number, _ in lines]
-    faults += _doubles(frame["cell_id"].tolist(), places)
+    faults += _doubles(cell_ids, places)
     if faults:
         raise manifest_error(str(path), faults)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(cell_id=cell_ids)
     ignored = [column for column in columns if column not in COLUMNS]
     notes = [f"columns ignored: {', '.join(ignored)}"] if ignored else []
     return Manifest.from_frame(frame, path.stem, notes)

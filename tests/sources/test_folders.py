@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from buffycoat.errors import ManifestError
+from buffycoat.sources.folders import read_folders, read_images
+
+
+def _touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def _labels(folder: Path) -> dict[str, str]:
+    frame = read_folders(folder).frame
+    return dict(zip(frame["cell_id"], frame["label"].fillna(""), strict=True))
+
+
+def test_a_folder_is_a_class(tmp_path: Path) -> None:
+    _touch(tmp_path, "SNE/1.jpg", "SNE/2.png", "odd class/IMG_3.jpg", "README.md")
+    assert _labels(tmp_path) == {"1.jpg": "SNE", "2.png": "SNE", "IMG_3.jpg": "odd class"}
+    assert set(read_folders(tmp_path).frame["split"]) == {"train"}
+
+
+def test_a_code_in_the_name_says_more_than_the_folder(tmp_path: Path) -> None:
+    _touch(tmp_path, "neutrophil/SNE_1.jpg", "neutrophil/BNE_1.jpg", "ig/MMY_7.jpg", "ig/IG_8.jpg")
+    assert _labels(tmp_path) == {
+        "SNE_1.jpg": "SNE",
+        "BNE_1.jpg": "BNE",
+        "MMY_7.jpg": "MMY",
+        "IG_8.jpg": "ig",
+    }
+
+
+def test_folder_and_name_must_not_contradict(tmp_path: Path) -> None:
+    _touch(tmp_path, "SNE/LY_1.jpg", "SNE/SNE_2.jpg")
+    with pytest.raises(ManifestError, match=r"SNE/LY_1.jpg: the folder says SNE, the name says LY"):
+        read_folders(tmp_path)
+
+
+def test_names_that_repeat_are_told_apart_by_path(tmp_path: Path) -> None:
+    _touch(tmp_path, "SNE/1.jpg", "LY/1.jpg")
+    assert _labels(tmp_path) == {"SNE/1.jpg": "SNE", "LY/1.jpg": "LY"}
+
+
+def test_split_folders_are_not_classes(tmp_path: Path) -> None:
+    _touch(tmp_path, "train/SNE/1.jpg", "val/LY/2.jpg", "test/3.jpg")
+    frame = read_folders(tmp_path).frame.set_index("cell_id")
+    assert frame["split"].to_dict() == {"1.jpg": "train", "2.jpg": "eval", "3.jpg": "test"}
+    assert frame["label"].fillna("").to_dict() == {"1.jpg": "SNE", "2.jpg": "LY", "3.jpg": ""}
+
+
+def test_a_flat_folder_is_unlabelled(tmp_path: Path) -> None:
+    manifest = read_folders(_touch(tmp_path, "b.jpg", "a.jpg"))
+    assert manifest.frame["cell_id"].tolist() == ["a.jpg", "b.jpg"]
+    assert not manifest.is_labelled.any()
+    assert set(manifest.frame["split"]) == {"test"}
+    assert manifest.notes == ()
+
+
+def test_a_flat_folder_of_coded_names_is_labelled(tmp_path: Path) -> None:
+    assert _labels(_touch(tmp_path, "SNE_1.jpg", "LY_2.jpg")) == {
+        "LY_2.jpg": "LY",
+        "SNE_1.jpg": "SNE",
+    }
+
+
+def test_a_few_coded_names_among_others_are_not_trusted_and_said(tmp_path: Path) -> None:
+    manifest = read_folders(_touch(tmp_path, "MO_1.jpg", "scan2.jpg"))
+    assert not manifest.is_labelled.any()
+    assert "1 of 2 names begin with a class code" in manifest.notes[0]
+
+
+def test_a_stray_image_beside_class_folders_is_a_fault(tmp_path: Path) -> None:
+    _touch(tmp_path, "SNE/1.jpg", "overview.png")
+    with pytest.raises(ManifestError, match=r"overview.png: has no class"):
+        read_folders(tmp_path)
+
+
+def test_read_images_takes_no_label_from_anything(tmp_path: Path) -> None:
+    _touch(tmp_path, "SNE/1.jpg", "x.png")
+    manifest = read_images(tmp_path)
+    assert len(manifest) == 2
+    assert not manifest.is_labelled.any()
+    assert read_images(tmp_path / "x.png").frame["cell_id"].tolist() == ["x.png"]
+
+
+@pytest.mark.parametrize("reader", [read_folders, read_images])
+def test_no_images_is_an_error(tmp_path: Path, reader) -> None:
+    with pytest.raises(ManifestError, match="no image in it"):
+        reader(tmp_path)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from buffycoat.errors import ManifestError
+from buffycoat.sources.table import read_table
+
+
+def _folder(folder: Path) -> Path:
+    for name in ("a/1.png", "a/2.png", "b/1.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def _csv(folder: Path, text: str) -> Path:
+    path = _folder(folder) / "cells.csv"
+    path.write_text(text)
+    return path
+
+
+FULL = [
+    ("a/1.png", "SNE", "p1", "s1", "train", 0, None, "c1"),
+    ("a/2.png", "LY", "p2", "s1", "val", 3, "c1", "c2"),
+    ("b/1.png", None, "p3", None, None, None, None, "c3"),
+]
+NAMES = ["path", "label", "patient_id", "slide_id", "split", "severity", "original_id", "cell_id"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_every_column_is_read(tmp_path: Path, form: str) -> None:
+    table = pd.DataFrame(FULL, columns=NAMES)
+    path = _folder(tmp_path) / f"cells.{form}"
+    if form == "csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path)
+    manifest = read_table(path)
+    frame = manifest.frame.set_index("cell_id")
+    assert frame["path"].tolist() == [str(tmp_path / row[0]) for row in FULL]
+    assert frame["split"].to_dict() == {"c1": "train", "c2": "eval", "c3": "test"}
+    assert frame["label"].fillna("").tolist() == ["SNE", "LY", ""]
+    assert frame["severity"].fillna(-1).tolist() == [0, 3, -1]
+    assert frame["original_id"].fillna("").tolist() == ["", "c1", ""]
+    assert manifest.has_patients
+    assert manifest.notes == ()
+
+
+def test_a_path_is_enough(tmp_path: Path) -> None:
+    frame = read_table(_csv(tmp_path, "path\na/1.png\na/2.png\n")).frame
+    assert frame["cell_id"].tolist() == ["1.png", "2.png"]
+    frame = read_table(_csv(tmp_path, "path\na/1.png\nb/1.png\n")).frame
+    assert frame["cell_id"].tolist() == ["a/1.png", "b/1.png"]
+
+
+def test_other_columns_are_ignored_and_said(tmp_path: Path) -> None:
+    manifest = read_table(_csv(tmp_path, "path,label,operator\na/1.png,LY,Kim\n"))
+    assert manifest.notes == ("columns ignored: operator",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\na/1.png,LY\n", "column 'path' is missing; it has file, label"),
+        ("path,lable\na/1.png,LY\n", "unknown column 'lable'; rename it to 'label'"),
+        ("path,label\nc/9.png,LY\n", "cells.csv line 2: path 'c/9.png' has no file"),
+        ("path,label\n,LY\n", "cells.csv line 2: path is empty"),
+        ("path,split\na/1.png,tset\n", "cells.csv line 2: split 'tset', expected train"),
+        ("path,severity\na/1.png,9\n", "cells.csv line 2: severity '9', expected 0 to 4"),
+        ("path,severity\na/1.png,bad\n", "cells.csv line 2: severity 'bad', expected 0 to 4"),
+        (
+            "path,cell_id\na/1.png,x\na/2.png,x\n",
+            "cells.csv line 3: cell_id 'x' is used twice, first in cells.csv line 2",
+        ),
+        ("path,cell_id\na/1.png,x\na/2.png,\n", "cells.csv line 3: cell_id is empty"),
+        ("path\na/1.png\na/1.png\n", "cell_id 'a/1.png' is used twice"),
+        ("path,label\n", "the table has no rows"),
+    ],
+)
+def test_faults_name_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        read_table(_csv(tmp_path, text))
+    assert message in str(caught.value)
+
+
+def test_all_faults_at_once(tmp_path: Path) -> None:
+    text = "path,lable,severity\n,LY,1\na/1.png,LY,7\n"
+    with pytest.raises(ManifestError, match=r"3 fault\(s\)"):
+        read_table(_csv(tmp_path, text))
+
+
+def test_a_torn_parquet_table(tmp_path: Path) -> None:
+    (tmp_path / "cells.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ManifestError, match="not a readable Parquet table"):
+        read_table(tmp_path / "cells.parquet")

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from buffycoat.errors import TaxonomyError
+from buffycoat.taxonomy import PBC, WBCBENCH, CellClass, Taxonomy, resolve
+
+OWN = """
+name = "own"
+[[classes]]
+code = "LY"
+name = "lymphocyte"
+lineage = "lymphoid"
+[[classes]]
+code = "SMU"
+name = "smudge cell"
+lineage = "other"
+is_leukocyte = false
+"""
+
+
+def test_wbcbench_has_its_13_classes_in_order() -> None:
+    assert " ".join(WBCBENCH.codes) == "SNE LY MO BL EO MY BA BNE VLY MMY PMY PC PLY"
+    names = {cell.code: cell.name for cell in WBCBENCH.classes}
+    assert (names["PC"], names["PLY"]) == ("plasma cell", "prolymphocyte")
+
+
+def test_the_erythroblast_is_in_pbc_and_is_no_leukocyte() -> None:
+    assert len(PBC) == 10
+    assert [cell.code for cell in PBC.classes if not cell.is_leukocyte] == ["ERB"]
+
+
+def test_maturation_orders_the_granulocytic_line() -> None:
+    stage = {cell.code: cell.maturation for cell in WBCBENCH.classes}
+    line = [stage[code] for code in ("PMY", "MY", "MMY", "BNE", "SNE")]
+    assert line == sorted(line)
+    assert len(set(line)) == 5
+
+
+def test_encode_gives_columns_and_names_every_unknown_label() -> None:
+    assert PBC.encode(["SNE", "PMY", "LY"]).tolist() == [0, 9, 1]
+    assert PBC.encode([]).dtype == np.int64
+    with pytest.raises(TaxonomyError, match=r"'PC', 'XX', which taxonomy 'pbc' lacks"):
+        PBC.encode(["SNE", "XX", "PC", "XX"])
+
+
+def test_auto_takes_the_smallest_that_holds_the_labels() -> None:
+    assert resolve("auto", ["SNE", "ERB"]) is PBC
+    assert resolve("auto", ["SNE", "PLY"]) is WBCBENCH
+    assert resolve("auto", ["SNE", "LY"]) is PBC
+    with pytest.raises(TaxonomyError, match="no built-in taxonomy holds"):
+        resolve("auto", ["ERB", "PLY"])
+
+
+def test_a_named_taxonomy_must_hold_the_labels() -> None:
+    assert resolve("wbcbench", ["SNE"]) is WBCBENCH
+    with pytest.raises(TaxonomyError, match="'ERB', which taxonomy 'wbcbench' lacks"):
+        resolve("wbcbench", ["ERB"])
+    with pytest.raises(TaxonomyError, match=r"unknown taxonomy 'wbc'. Options: auto, pbc"):
+        resolve("wbc", [])
+
+
+def test_a_users_own_taxonomy_round_trips(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    own = resolve(str(path), ["SMU", "LY"])
+    assert own.codes == ("LY", "SMU")
+    assert not own.classes[1].is_leukocyte
+    table = own.to_dict()
+    assert Taxonomy.from_dict(table) == own
+    table["classes"][0]["code"] = "changed"  # type: ignore[index]
+    assert own.codes == ("LY", "SMU")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('code = "SMU"', 'code = "LY"', "names a class twice: LY"),
+        ('code = "SMU"', "code = 3", "class 3: code is 3, expected text"),
+        ('code = "SMU"', 'code = ""', "code is '', expected text"),
+        ('code = "SMU"', 'code = "S U"', "no space and no comma"),
+        ('code = "SMU"', 'kode = "SMU"', "each class takes code, name, lineage"),
+        ("is_leukocyte = false", 'is_leukocyte = "no"', "expected a bool"),
+        ("is_leukocyte = false", 'maturation = "late"', "expected a number"),
+        ("[[classes]]", "[[class]]", "expected a list"),
+        ('name = "own"', "name = own", "not a readable taxonomy file"),
+    ],
+)
+def test_a_malformed_taxonomy_says_what_is_wrong(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN.replace(old, new))
+    with pytest.raises(TaxonomyError, match=message):
+        Taxonomy.from_toml(path)
+
+
+def test_a_missing_file_and_a_single_class_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyError, match=r"gone.toml: not a readable"):
+        resolve(str(tmp_path / "gone.toml"), [])
+    with pytest.raises(TaxonomyError, match="has 1 classes"):
+        Taxonomy("one", (CellClass("LY", "lymphocyte", "lymphoid"),))
+
+
+def test_bands_follow_the_share_of_cells() -> None:
+    bands = WBCBENCH.bands({"SNE": 890, "LY": 100, "MO": 90, "PLY": 2})
+    assert (bands["SNE"], bands["MO"], bands["PLY"], bands["PC"]) == (
+        "head",
+        "medium",
+        "tail",
+        "tail",
+    )
+    assert set(WBCBENCH.bands({}).values()) == {"tail"}
