@@ -1,0 +1,1 @@
+"""Shape, rescue of tail classes, and the final decision."""
