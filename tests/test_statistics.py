@@ -99,6 +99,14 @@ def test_class_of_one_borrows_and_absent_class_is_infinitely_far() -> None:
     assert np.array_equal(stats.factors[2], shared.factors[0])
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_one_class_alone_keeps_its_distances(is_shared: bool) -> None:
+    features, targets = cells()
+    stats = ClassStatistics.fit(features, targets, 3, is_shared=is_shared)
+    alone = relative_mahalanobis(features, stats.only(2))
+    assert np.array_equal(alone[:, 0], relative_mahalanobis(features, stats)[:, 2])
+
+
 def test_fewer_cells_than_features() -> None:
     rng = np.random.default_rng(0)
     stats = ClassStatistics.fit(rng.normal(size=(5, 20)), np.zeros(5, dtype=int), 1)

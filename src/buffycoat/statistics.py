@@ -143,6 +143,18 @@ class ClassStatistics:
         everything = cholesky_with_jitter(_covariance(rows - global_mean, is_shrunk))
         return cls(means, factors, global_mean, everything, counts, is_normalised)
 
+    def only(self, column: int) -> ClassStatistics:
+        """The statistics of one class alone, with the same background."""
+        factor = self.factors[[0 if len(self.factors) == 1 else column]]
+        return ClassStatistics(
+            self.means[[column]],
+            factor,
+            self.global_mean,
+            self.global_factor,
+            self.counts[[column]],
+            self.is_normalised,
+        )
+
     def to_tensors(self) -> dict[str, Array]:
         """The arrays by name, as `from_tensors` reads them."""
         return {
