@@ -1,0 +1,225 @@
+"""The final word on each cell, with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from buffycoat.cells import Evidence, Prediction
+from buffycoat.config import RefineConfig
+from buffycoat.errors import ShapeError
+from buffycoat.refine.apply import RescueResult
+from buffycoat.refine.conformal import Conformal, fit_conformal
+from buffycoat.refine.features import FEATURES, NAMES
+from buffycoat.taxonomy import Taxonomy
+
+__all__ = ["Conformal", "Findings", "Ranges", "decide", "fit_conformal", "fit_ranges"]
+
+OUTLIER_PERCENTILE = 99.0
+"""A cell stranger than this share of the training cells is shown to a person."""
+MIN_MASK_QUALITY = 0.3
+"""Masks under this quality are not to be trusted; on the training cells of PBC nearly all pass."""
+RANGE_PERCENTILES = (1.0, 99.0)
+MIN_RANGE_CELLS = 30
+"""Measurable cells of a class under which its 1st and 99th percentiles are not drawn."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the stages found, one row a cell.
+
+    Attributes:
+        cell_ids: n ids.
+        probs: Shape (n, k), calibrated.
+        rescue: Labels after the rescue rules.
+        severity: Shape (n,), estimated degradation, 0 to 4.
+        is_restored: Shape (n,), bool.
+        restore_reasons: n reasons.
+        outlier_score: Shape (n,), larger is stranger.
+        outlier_percentile: Shape (n,), 0 to 100; NaN where outliers are not scored.
+        mask_quality: Shape (n,), 0 to 1.
+        features: Shape (n, len(NAMES)); NaN where not measurable.
+    """
+
+    cell_ids: Sequence[str]
+    probs: np.ndarray
+    rescue: RescueResult
+    severity: np.ndarray
+    is_restored: np.ndarray
+    restore_reasons: Sequence[str]
+    outlier_score: np.ndarray
+    outlier_percentile: np.ndarray
+    mask_quality: np.ndarray
+    features: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.cell_ids)
+        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self) if f.name != "rescue"}
+        lengths["rescue"] = len(self.rescue.labels)
+        wrong = [f"{name} has {length}" for name, length in lengths.items() if length != n]
+        if wrong:
+            raise ShapeError(f"expected {n} rows as cell_ids; {', '.join(wrong)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """Usual range of each feature in each class.
+
+    Attributes:
+        low: Shape (k, len(NAMES)), 1st percentile; NaN where too few cells were measurable.
+        high: Shape (k, len(NAMES)), 99th percentile.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; None where there is no range."""
+        return {
+            name: [
+                [None if np.isnan(v) else v for v in row] for row in getattr(self, name).tolist()
+            ]
+            for name in ("low", "high")
+        }
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Ranges:
+        """The ranges that `to_dict` wrote."""
+        return cls(*(np.array(table[name], dtype=np.float64) for name in ("low", "high")))
+
+
+def fit_ranges(features: np.ndarray, targets: np.ndarray, k: int) -> Ranges:
+    """1st and 99th percentile of each feature in each class.
+
+    Args:
+        features: Shape (n, len(NAMES)), training cells.
+        targets: Shape (n,), column index.
+        k: Number of classes.
+    """
+    ends = np.full((2, k, features.shape[1]), np.nan)
+    for column in range(k):
+        rows = features[targets == column]
+        for place in range(features.shape[1]):
+            known = rows[np.isfinite(rows[:, place]), place]
+            if len(known) >= MIN_RANGE_CELLS:
+                ends[:, column, place] = np.percentile(known, RANGE_PERCENTILES)
+    return Ranges(ends[0], ends[1])
+
+
+def decide(
+    findings: Findings,
+    taxonomy: Taxonomy,
+    conformal: Conformal,
+    config: RefineConfig,
+    ranges: Ranges | None = None,
+) -> list[Prediction]:
+    """Put every cell's record together.
+
+    Args:
+        findings: What the stages found.
+        taxonomy: Gives the column order.
+        conformal: Limits of the label sets.
+        config: When to ask a person.
+        ranges: Usual features of each class, if known.
+
+    Returns:
+        One prediction a cell, in order. The label is always in its conformal set.
+
+    Raises:
+        ShapeError: `probs` does not have a column a class.
+    """
+    probs = findings.probs
+    if probs.shape != (len(findings.cell_ids), len(taxonomy)):
+        raise ShapeError(
+            f"expected probs ({len(findings.cell_ids)}, {len(taxonomy)}), got {probs.shape}"
+        )
+    sets = conformal.sets(probs)
+    labels = findings.rescue.labels
+    sets[np.arange(len(probs)), labels] = True
+    entropy = -(probs * np.log(np.maximum(probs, 1e-300))).sum(axis=1)
+    predictions = []
+    for row, cell_id in enumerate(findings.cell_ids):
+        label = int(labels[row])
+        doubts = _doubts(findings, row, config)
+        predictions.append(
+            Prediction(
+                cell_id=str(cell_id),
+                label=taxonomy.codes[label],
+                probability=float(probs[row, label]),
+                probs=tuple(probs[row].tolist()),
+                entropy=float(max(entropy[row], 0.0)),
+                conformal_set=tuple(taxonomy.codes[c] for c in np.flatnonzero(sets[row])),
+                severity=float(findings.severity[row]),
+                is_restored=bool(findings.is_restored[row]),
+                restore_reason=str(findings.restore_reasons[row]),
+                outlier_score=float(findings.outlier_score[row]),
+                outlier_percentile=float(findings.outlier_percentile[row]),
+                is_rescued=bool(findings.rescue.is_rescued[row]),
+                is_abstained=bool(doubts),
+                evidence=(
+                    *_top_two(probs[row], taxonomy),
+                    *_restored(findings, row),
+                    *findings.rescue.evidence[row],
+                    *doubts,
+                    *_unusual(findings.features[row], label, taxonomy, ranges),
+                ),
+            )
+        )
+    return predictions
+
+
+def _top_two(probs: np.ndarray, taxonomy: Taxonomy) -> tuple[Evidence, ...]:
+    first, second = np.argsort(-probs, kind="stable")[:2]
+    text = (
+        f"{taxonomy.codes[first]} {probs[first]:.2f}, then "
+        f"{taxonomy.codes[second]} {probs[second]:.2f}"
+    )
+    return (Evidence("classify", text, float(probs[first])),)
+
+
+def _restored(findings: Findings, row: int) -> tuple[Evidence, ...]:
+    if not findings.is_restored[row]:
+        return ()
+    text = f"restored: {findings.restore_reasons[row]}"
+    return (Evidence("restore", text, float(findings.severity[row])),)
+
+
+def _doubts(findings: Findings, row: int, config: RefineConfig) -> tuple[Evidence, ...]:
+    """Every reason for a person to look. NaN says that a stage was not run, and is no reason."""
+    top = float(findings.probs[row].max())
+    percentile = float(findings.outlier_percentile[row])
+    quality = float(findings.mask_quality[row])
+    doubts = []
+    if top < config.abstain_below:
+        text = f"top probability {top:.2f} < {config.abstain_below:.2f}"
+        doubts.append(Evidence("classify", text, top, config.abstain_below))
+    if percentile > OUTLIER_PERCENTILE:
+        text = f"stranger than {percentile:.1f} % of training cells (limit {OUTLIER_PERCENTILE:g})"
+        doubts.append(Evidence("embed", text, percentile, OUTLIER_PERCENTILE))
+    if quality < MIN_MASK_QUALITY:
+        text = f"mask quality {quality:.2f} < {MIN_MASK_QUALITY:.2f}"
+        doubts.append(Evidence("segment", text, quality, MIN_MASK_QUALITY))
+    return tuple(doubts)
+
+
+def _unusual(
+    features: np.ndarray, label: int, taxonomy: Taxonomy, ranges: Ranges | None
+) -> list[Evidence]:
+    if ranges is None:
+        return []
+    code, found = taxonomy.codes[label], []
+    for place, name in enumerate(NAMES):
+        value, low, high = (
+            float(v[place]) for v in (features, ranges.low[label], ranges.high[label])
+        )
+        unit = "" if FEATURES[place].unit == "1" else f" {FEATURES[place].unit}"
+        if value > high:
+            text = f"{name} {value:.3g}{unit} > {high:.3g} ({code} 99th percentile)"
+            found.append(Evidence("refine", text, value, high))
+        elif value < low:
+            text = f"{name} {value:.3g}{unit} < {low:.3g} ({code} 1st percentile)"
+            found.append(Evidence("refine", text, value, low))
+    return found

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from buffycoat.cells import Evidence, predictions_frame
+from buffycoat.config import RefineConfig
+from buffycoat.errors import BundleError, ShapeError
+from buffycoat.refine.apply import RescueResult
+from buffycoat.refine.conformal import Conformal, fit_conformal
+from buffycoat.refine.decide import Findings, Ranges, decide, fit_ranges
+from buffycoat.refine.features import NAMES
+from buffycoat.taxonomy import PBC
+
+K = len(PBC)
+
+
+def draw(n: int, seed: int, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, K, n) if counts is None else np.repeat(np.arange(K), counts)
+    logits = rng.normal(size=(len(targets), K))
+    logits[np.arange(len(targets)), targets] += 1.5
+    exp = np.exp(logits)
+    return exp / exp.sum(axis=1, keepdims=True), targets
+
+
+def test_each_class_is_covered_at_the_stated_rate() -> None:
+    conformal = fit_conformal(*draw(20_000, 0), alpha=0.1)
+    probs, targets = draw(20_000, 1)
+    inside = conformal.sets(probs)[np.arange(len(targets)), targets]
+    for column in range(K):
+        assert inside[targets == column].mean() == pytest.approx(0.9, abs=0.03)
+    assert conformal.guarantees == ("class",) * K
+
+
+def test_limit_is_the_finite_sample_quantile() -> None:
+    probs = np.stack([np.linspace(0.05, 0.95, 19), 1 - np.linspace(0.05, 0.95, 19)], axis=1)
+    conformal = fit_conformal(probs, np.zeros(19, dtype=int), alpha=0.1, min_cells=5)
+    assert conformal.limits[0] == pytest.approx(np.sort(1 - probs[:, 0])[17])
+    assert fit_conformal(probs[:5], np.zeros(5, dtype=int), 0.1, 5).limits[0] == 1.0
+
+
+def test_small_classes_are_pooled_and_absent_ones_have_no_guarantee() -> None:
+    counts = np.array([100, 100, 100, 12, 12, 12, 100, 100, 100, 0])
+    conformal = fit_conformal(*draw(0, 0, counts), alpha=0.1)
+    assert conformal.guarantees[3:6] == ("pooled",) * 3
+    assert conformal.guarantees[9] == "no guarantee"
+    assert len(set(conformal.limits[3:6])) == 1
+    alone = fit_conformal(*draw(0, 0, np.array([100] * 9 + [1])), alpha=0.1)
+    assert alone.guarantees[9] == "no guarantee"
+
+
+def test_no_set_is_empty() -> None:
+    conformal = Conformal(0.1, np.zeros(K), ("class",) * K, np.full(K, 50))
+    sets = conformal.sets(draw(50, 0)[0])
+    assert (sets.sum(axis=1) == 1).all()
+
+
+def test_conformal_round_trip_and_errors() -> None:
+    conformal = fit_conformal(*draw(500, 0), alpha=0.1)
+    copy = Conformal.from_dict(json.loads(json.dumps(conformal.to_dict())))
+    assert np.array_equal(copy.limits, conformal.limits)
+    assert copy.to_dict() == conformal.to_dict()
+    with pytest.raises(BundleError):
+        Conformal.from_dict({"alpha": 0.1})
+    with pytest.raises(ShapeError):
+        conformal.sets(np.ones((3, 2)))
+    with pytest.raises(ShapeError):
+        fit_conformal(np.zeros((0, 3)), np.zeros(0, dtype=int), 0.1)
+
+
+def findings(probs: np.ndarray, **changed) -> Findings:
+    n = len(probs)
+    values = {
+        "cell_ids": [f"c{i}" for i in range(n)],
+        "probs": probs,
+        "rescue": RescueResult(probs.argmax(axis=1), np.zeros(n, bool), [()] * n),
+        "severity": np.zeros(n),
+        "is_restored": np.zeros(n, bool),
+        "restore_reasons": ["pristine"] * n,
+        "outlier_score": np.ones(n),
+        "outlier_percentile": np.full(n, 50.0),
+        "mask_quality": np.ones(n),
+        "features": np.full((n, len(NAMES)), np.nan),
+    }
+    return Findings(**(values | changed))
+
+
+@pytest.fixture
+def probs() -> np.ndarray:
+    sure, torn = np.full(K, 0.1 / (K - 1)), np.full(K, 0.2 / (K - 2))
+    sure[2] = 0.9
+    torn[[0, 1]] = 0.42, 0.38
+    return np.stack([sure, torn])
+
+
+@pytest.fixture
+def conformal() -> Conformal:
+    return Conformal(0.1, np.full(K, 0.7), ("class",) * K, np.full(K, 50))
+
+
+def test_fields_and_evidence(probs: np.ndarray, conformal: Conformal) -> None:
+    sure, torn = decide(findings(probs), PBC, conformal, RefineConfig())
+    assert (sure.label, sure.probability, sure.conformal_set) == ("MO", 0.9, ("MO",))
+    assert sure.entropy == pytest.approx(-(probs[0] * np.log(probs[0])).sum())
+    assert not sure.is_abstained
+    assert next(e.text for e in sure.evidence).startswith("MO 0.90, then ")
+    assert torn.conformal_set == ("SNE", "LY")
+    assert torn.is_abstained
+    assert "top probability 0.42 < 0.50" in [e.text for e in torn.evidence]
+    assert sum(sure.probs) == pytest.approx(1)
+    assert len(predictions_frame([sure, torn], PBC)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"outlier_percentile": np.array([99.6, 50])}, "stranger than 99.6 % of training cells"),
+        ({"mask_quality": np.array([0.1, 1])}, "mask quality 0.10 < 0.30"),
+    ],
+)
+def test_doubtful_cells_are_shown_to_a_person(probs, conformal, changed, text) -> None:
+    sure = decide(findings(probs, **changed), PBC, conformal, RefineConfig())[0]
+    assert sure.is_abstained
+    assert any(evidence.text.startswith(text) for evidence in sure.evidence)
+
+
+def test_stages_that_were_not_run_raise_no_doubt(probs, conformal) -> None:
+    unknown = {"outlier_percentile": np.full(2, np.nan), "mask_quality": np.full(2, np.nan)}
+    assert not decide(findings(probs, **unknown), PBC, conformal, RefineConfig())[0].is_abstained
+
+
+def test_rescued_and_restored(probs: np.ndarray, conformal: Conformal) -> None:
+    said = Evidence("refine", "MO is called PMY", 2.0, 1.0)
+    rescue = RescueResult(np.array([9, 0]), np.array([True, False]), [(said,), ()])
+    changed = {
+        "rescue": rescue,
+        "is_restored": np.array([True, False]),
+        "restore_reasons": ["severity 2.1 and the gate accepts", "pristine"],
+    }
+    first = decide(findings(probs, **changed), PBC, conformal, RefineConfig())[0]
+    assert first.is_rescued
+    assert first.label == "PMY"
+    assert first.probability == pytest.approx(probs[0, 9])
+    assert "PMY" in first.conformal_set
+    assert said in first.evidence
+    assert any("severity 2.1" in evidence.text for evidence in first.evidence)
+
+
+def test_unusual_features_name_the_percentile(probs: np.ndarray, conformal: Conformal) -> None:
+    rng = np.random.default_rng(0)
+    train = rng.uniform(1.0, 1.3, (200, len(NAMES)))
+    targets = np.full(200, 2)
+    targets[:5] = 0
+    ranges = fit_ranges(train, targets, K)
+    ranges = Ranges.from_dict(json.loads(json.dumps(ranges.to_dict(), allow_nan=False)))
+    features = np.full((2, len(NAMES)), 1.15)
+    features[:, NAMES.index("spikiness")] = 1.52
+    features[:, NAMES.index("nc_ratio")] = np.nan
+    first, second = decide(
+        findings(probs, features=features), PBC, conformal, RefineConfig(), ranges
+    )
+    texts = [e.text for e in first.evidence if e.stage == "refine"]
+    assert len(texts) == 1
+    assert texts[0].startswith("spikiness 1.52 > 1.")
+    assert texts[0].endswith("(MO 99th percentile)")
+    assert not [e for e in second.evidence if e.stage == "refine"]
+
+
+def test_certain_cell_has_zero_entropy_and_no_cells_no_predictions(conformal) -> None:
+    certain = np.eye(K)[:1]
+    (only,) = decide(findings(certain), PBC, conformal, RefineConfig())
+    assert only.entropy == 0.0
+    assert decide(findings(np.zeros((0, K))), PBC, conformal, RefineConfig()) == []
+
+
+def test_rows_that_do_not_match_are_named(probs: np.ndarray, conformal: Conformal) -> None:
+    with pytest.raises(ShapeError, match="severity has 1"):
+        findings(probs, severity=np.zeros(1))
+    with pytest.raises(ShapeError, match="expected probs"):
+        decide(findings(probs[:, :3]), PBC, conformal, RefineConfig())
