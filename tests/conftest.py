@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from buffycoat.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -76,16 +80,18 @@ SHRUNK = (
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(rendered_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle trained through the pipeline on `rendered_cells`, every stage at its smallest."""
+def tiny_settings() -> Config:
+    """The settings that `tiny_bundle` was trained with."""
     from buffycoat import config
-    from buffycoat.pipeline import run
-    from buffycoat.pipeline.progress import Silent
 
-    result = run.train(
-        rendered_cells,
-        tmp_path_factory.mktemp("run"),
-        config.load("demo", SHRUNK),
-        Silent(),
-    )
-    return result.bundle
+    return config.load("demo", SHRUNK)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    rendered_cells: Path, tiny_settings: Config, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A bundle trained through the pipeline on `rendered_cells`, every stage at its smallest."""
+    from buffycoat.pipeline import run
+
+    return run.train(rendered_cells, tmp_path_factory.mktemp("run"), tiny_settings).bundle

@@ -68,7 +68,9 @@ class OutlierModel:
         Returns:
             Shape (n,), unitless, of either sign; the larger the stranger.
         """
-        return _score(embeddings, self.centre, self.axes, self.statistics)
+        # Row by row, since a matrix product may round differently for another n.
+        rows = (_score(row[None], self.centre, self.axes, self.statistics) for row in embeddings)
+        return np.concatenate([np.zeros(0), *rows])
 
     def percentile(self, scores: np.ndarray) -> np.ndarray:
         """Share of the training cells that are less strange.

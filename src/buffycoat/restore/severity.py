@@ -81,7 +81,7 @@ class SeverityEstimator:
         Returns:
             Shape (n,), 0 to 4.
         """
-        return self.probs(images, on_progress) @ np.arange(MAX_SEVERITY + 1.0)
+        return (self.probs(images, on_progress) * np.arange(MAX_SEVERITY + 1.0)).sum(axis=1)
 
     def prob_pristine(self, images: np.ndarray) -> np.ndarray:
         """Probability of severity 0, shape (n,)."""

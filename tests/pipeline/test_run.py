@@ -1,0 +1,139 @@
+"""What a run leaves must agree with itself: report, table, bundle, Python and command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import buffycoat
+from buffycoat import config
+from buffycoat.errors import BundleError, ConfigError
+from buffycoat.pipeline import bundle, run
+from buffycoat.pipeline.outcome import RunResult
+from buffycoat.sources.read import read
+from buffycoat.taxonomy import WBCBENCH
+
+
+@pytest.fixture(scope="module")
+def metrics(tiny_bundle: Path):
+    return json.loads((tiny_bundle.parent / "metrics.json").read_text())
+
+
+def test_the_bundle_predicts_what_the_run_evaluated(tiny_bundle, rendered_cells, metrics):
+    cells = read(rendered_cells).of_split("eval")
+    found = buffycoat.load(tiny_bundle).predict_manifest(cells)
+    predicted = WBCBENCH.encode([p.label for p in found.predictions])
+    table = np.zeros((13, 13), dtype=int)
+    np.add.at(table, (cells.targets(WBCBENCH), predicted), 1)
+    assert table.tolist() == metrics["evaluations"]["eval"]["confusion"]
+
+
+def test_a_cell_s_numbers_do_not_depend_on_the_cells_beside_it(tiny_bundle, rendered_cells):
+    cells = read(rendered_cells).of_split("test")
+    pipeline = buffycoat.load(tiny_bundle)
+    together = pipeline.predict_manifest(cells).predictions
+    alone = [pipeline.predict_manifest(cells.subset(np.array([i]))).predictions[0] for i in (0, 7)]
+    assert [together[0], together[7]] == alone
+
+
+def test_every_out_of_fold_row_names_a_model_that_did_not_see_it(tiny_bundle, rendered_cells):
+    table = pd.read_parquet(tiny_bundle.parent / "out_of_fold.parquet")
+    n_train = len(read(rendered_cells).of_split("train"))
+    assert len(table) == 2 * n_train
+    assert table["cell_id"].nunique() == n_train
+    assert (table["model"] == "fold" + table["fold"].astype(str)).all()
+    # A cell and its degraded twin are scored by the same model: the other saw the cell.
+    assert (table.groupby("cell_id")["model"].nunique() == 1).all()
+    probs = table.filter(like="prob_").to_numpy()
+    assert np.allclose(probs.sum(axis=1), 1)
+
+
+def test_the_ablation_has_one_row_a_stage(metrics):
+    assert [row["stage"] for row in metrics["ablation"]] == [
+        "classifier alone",
+        "+ restoration",
+        "+ embedding head",
+        "+ refinement",
+    ]
+
+
+def test_a_finished_run_again_trains_nothing(tiny_bundle, rendered_cells, tiny_settings):
+    out = tiny_bundle.parent
+    stages = {path: path.stat().st_mtime_ns for path in (out / "stages").rglob("done.json")}
+    before = (tiny_bundle / "folds.safetensors").read_bytes()
+    result = run.train(rendered_cells, out, tiny_settings)
+    assert isinstance(result, RunResult)
+    assert stages == {p: p.stat().st_mtime_ns for p in (out / "stages").rglob("done.json")}
+    assert (tiny_bundle / "folds.safetensors").read_bytes() == before
+
+
+def test_a_wrong_name_fails_before_anything_is_trained(rendered_cells, tmp_path):
+    settings = config.load("demo", ["classify.backbone=resnot50", "classify.weights=random"])
+    with pytest.raises(ConfigError, match="resnet50"):
+        run.train(rendered_cells, tmp_path / "run", settings)
+    assert not (tmp_path / "run" / "stages").exists()
+
+
+def test_half_precision_halves_the_weights_and_hardly_moves_a_score(
+    tiny_bundle, rendered_cells, tmp_path
+):
+    fitted = bundle.read(tiny_bundle)
+    half = bundle.write(tmp_path / "half", fitted, {}, "card", is_half=True)
+    whole_bytes, half_bytes = (
+        (folder / "folds.safetensors").stat().st_size for folder in (tiny_bundle, half)
+    )
+    assert half_bytes < 0.55 * whole_bytes
+    cells = read(rendered_cells).of_split("test")
+    a, b = (
+        np.array([p.probs for p in buffycoat.load(f).predict_manifest(cells).predictions])
+        for f in (tiny_bundle, half)
+    )
+    assert np.abs(a - b).max() < 0.05
+
+
+def test_a_bundle_of_another_format_or_without_its_index_is_refused(tiny_bundle, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_bundle, copy)
+    index = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps(index | {"format": 99}))
+    with pytest.raises(BundleError, match="format 99"):
+        buffycoat.load(copy)
+    (copy / "bundle.json").unlink()
+    with pytest.raises(BundleError, match="not a bundle"):
+        buffycoat.load(copy)
+    (copy / "bundle.json").write_text("{")
+    with pytest.raises(BundleError, match="cannot be read"):
+        buffycoat.load(copy)
+
+
+def test_the_published_recipe_runs_in_small(rendered_cells, tmp_path):
+    settings = config.load(
+        "paper",
+        [
+            "images.work_px=64",
+            "restore.base_channels=4",
+            "restore.depth=4",
+            "restore.discriminator_channels=4",
+            "restore.train_px=32",
+            "restore.steps=2",
+            "classify.backbone=tf_efficientnet_lite0",
+            "classify.weights=random",
+            "classify.input_px=32",
+            "classify.folds=2",
+            "classify.epochs=1",
+            "embed.encoder=tf_efficientnet_lite0",
+            "embed.weights=random",
+            "embed.input_px=32",
+            "embed.epochs=1",
+        ],
+    )
+    result = run.train(rendered_cells, tmp_path, settings)
+    rules = json.loads((tmp_path / "metrics.json").read_text())["rescue"]
+    assert [rule["code"] for rule in rules] == ["PLY", "PC"]
+    assert all(rule["origin"] == "published" for rule in rules)
+    assert result.report.exists()
