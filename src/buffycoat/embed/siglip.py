@@ -97,6 +97,9 @@ def resize_bilinear(pixels: torch.Tensor, px: int) -> torch.Tensor:
 
 def _load(factory: Any, weights: str, **options: Any) -> Any:
     """From a folder or the cache; from the hub only if neither has it."""
+    folder = Path(weights)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise WeightsNotFoundError(_remedy(weights, "the folder holds no config.json"))
     try:
         return factory.from_pretrained(weights, local_files_only=True, **options)
     except ValueError as error:
@@ -105,7 +108,7 @@ def _load(factory: Any, weights: str, **options: Any) -> Any:
         ) from error
     except OSError as error:
         problem = str(error).splitlines()[0]
-    if not Path(weights).exists():
+    if not folder.exists():
         offline = hub_problem()
         if offline is None:
             try:
@@ -114,9 +117,13 @@ def _load(factory: Any, weights: str, **options: Any) -> Any:
                 problem = str(error).splitlines()[0]
         else:
             problem = offline
-    raise WeightsNotFoundError(
+    raise WeightsNotFoundError(_remedy(weights, problem))
+
+
+def _remedy(weights: str, problem: str) -> str:
+    return (
         f"weights of {weights!r} were not found: {problem}. If the model is gated: 1. accept its "
-        f"licence at https://huggingface.co/{weights}; 2. run: hf auth login; 3. run: "
-        f"hf download {weights}. Without a network, copy that folder here and give its path: "
-        "--set embed.weights=FOLDER"
+        f"licence on its page at https://huggingface.co; 2. run: hf auth login; 3. run: "
+        f"hf download OWNER/NAME --local-dir FOLDER. Without a network here, copy that folder "
+        "over and give its path: --set embed.weights=FOLDER"
     )

@@ -36,6 +36,7 @@ class CrossEntropy(nn.Module):
         Returns:
             A scalar.
         """
+        weights = None if self.class_weights is None else self.class_weights.to(logits.dtype)
         return F.cross_entropy(
-            logits, targets, weight=self.class_weights, label_smoothing=self.label_smoothing
+            logits, targets, weight=weights, label_smoothing=self.label_smoothing
         )

@@ -51,9 +51,10 @@ class LogitAdjustment(nn.Module):
         Returns:
             A scalar.
         """
+        weights = None if self.class_weights is None else self.class_weights.to(logits.dtype)
         return F.cross_entropy(
             logits + self.offset,
             targets,
-            weight=self.class_weights,
+            weight=weights,
             label_smoothing=self.label_smoothing,
         )
