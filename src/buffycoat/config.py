@@ -148,7 +148,7 @@ class FuseConfig(_Section):
     calibrate: bool = True
     stack: Literal["off", "auto"] = "auto"
     prior: Literal["uniform", "train", "as_trained"] = Field(
-        "uniform",
+        default="uniform",
         description="class mix that scores assume; as_trained leaves in what loss and sampler did",
     )
 

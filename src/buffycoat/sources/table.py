@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +55,7 @@ def read_table(path: Path) -> Manifest:
     ]
     if not lines:
         faults.append("the table has no rows")
-    cell_ids = [row.get("cell_id") or None for _, row in lines]
+    cell_ids: list[str | None] = [row.get("cell_id") or None for _, row in lines]
     if not any(cell_ids):
         cell_ids = [*unique_ids([row.get("path", "") for _, row in lines])]
     places = [f"{path.name} {unit} {number}" for number, _ in lines]
@@ -99,7 +100,7 @@ def _read_row(
     return values
 
 
-def _doubles(cell_ids: list[str | None], places: list[str]) -> list[str]:
+def _doubles(cell_ids: Sequence[str | None], places: list[str]) -> list[str]:
     first: dict[str, str] = {}
     faults = []
     for cell_id, place in zip(cell_ids, places, strict=True):
