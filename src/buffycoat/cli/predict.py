@@ -92,8 +92,8 @@ def write_predictions(result: PredictionSet, out: Path) -> None:
         if out.suffix.lower() == ".parquet":
             result.frame.to_parquet(part, index=False)
         else:
-            columns = {"cell_id": "ID", "label": "labels"}
-            result.frame[list(columns)].rename(columns=columns).to_csv(part, index=False)
+            submission = result.frame[["cell_id", "label"]].set_axis(["ID", "labels"], axis=1)
+            submission.to_csv(part, index=False)
     bad = bad_file(out)
     if not result.bad:
         bad.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -128,10 +128,15 @@ def read_train_counts(path: Path) -> Mapping[str, int]:
             f"{path}: expected a bundle, a JSON file of counts or a CSV of labels ({error})"
         ) from error
     counts = _bundle_counts(table) if path.is_dir() else table
-    is_table = isinstance(counts, dict) and len(counts) > 0
-    if not is_table or not all(type(n) is int and n >= 0 for n in counts.values()):
+    if not _is_counts(counts):
         raise ManifestError(f'{file}: expected counts such as {{"SNE": 946, "LY": 600}}')
     return counts
+
+
+def _is_counts(table: Any) -> TypeGuard[dict[str, int]]:
+    if not isinstance(table, dict) or not table:
+        return False
+    return all(type(count) is int and count >= 0 for count in table.values())
 
 
 def _bundle_counts(index: dict[str, Any]) -> dict[str, int] | None:
