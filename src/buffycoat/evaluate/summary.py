@@ -144,10 +144,10 @@ def _interval_or_not(interval: Interval) -> dict[str, Any] | str:
 
 
 def _severity_rows(split: _Split, severity: Any) -> list[dict[str, Any]]:
-    values = pd.to_numeric(pd.Series(np.asarray(severity, dtype=object)), errors="coerce")
-    if len(values) != len(split.targets):
-        raise ShapeError(f"severity: expected {len(split.targets)} cells, got {len(values)}")
-    known = values.fillna(-1).to_numpy(dtype=float)
+    values = np.asarray(severity, dtype=object)
+    if values.shape != split.targets.shape:
+        raise ShapeError(f"severity: expected {len(split.targets)} cells, got {values.shape}")
+    known = np.where(pd.isna(values), -1, values).astype(float)
     rows = []
     levels = np.unique(known)
     for level in [*levels[levels >= 0], *levels[levels < 0]]:
