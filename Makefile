@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 DEMO_OUT ?= demo-run
+SHARED ?= ../shared
 # Two workers with one thread each: on a small machine more threads only wait for each other.
 TEST_WORKERS ?= 2
 
@@ -22,7 +23,7 @@ demo: $(STAMP)
 	$(BIN)/buffycoat demo --out $(DEMO_OUT)
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --cov=buffycoat --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadgroup --cov=buffycoat --cov-report=term
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -32,8 +33,10 @@ lint: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m pytest -q tests/test_readme.py
 
+# On real cells, which lie outside the repository; the training takes an hour and a half on two cores.
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/segmentation.py $(SHARED)/seg-wbc
+	$(BIN)/buffycoat train $(SHARED)/pbc-lt --preset cpu --out runs/pbc-lt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .coverage .coverage.*

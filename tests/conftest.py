@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the trained bundle go to one worker, so that it is trained once."""
+    for item in items:
+        if "tiny_bundle" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("tiny_bundle"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _few_threads() -> None:
     """One thread a worker: the tests run side by side, and more threads wait for each other."""
