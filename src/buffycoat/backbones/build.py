@@ -118,7 +118,7 @@ def _config_of(name: str) -> Any:
         ) from error
 
 
-def _size_argument(name: str, input_px: int) -> dict[str, int]:
+def _size_argument(name: str, input_px: int) -> dict[str, Any]:
     return {"img_size": input_px} if _config_of(name).fixed_input_size else {}
 
 
@@ -183,7 +183,7 @@ def _create_with(
     fault: Exception | None = None
     for stored_classes in _possible_classes(name, state):
         try:
-            model = timm.create_model(
+            model: Any = timm.create_model(
                 name,
                 pretrained=True,
                 pretrained_cfg_overlay={"state_dict": dict(state), "num_classes": stored_classes},
