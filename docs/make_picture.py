@@ -18,9 +18,9 @@ from buffycoat.simulate.render import render_cell
 TARGET = Path(__file__).parent / "rendered-cells.png"
 SEED = 4
 COLUMNS = 7
-TILE_PX = 130
+TILE_PX = 150
 CAPTION_PX = 20
-COLOURS = 160
+COLOURS = 256
 
 
 def captioned(image: np.ndarray, text: str, side_px: int) -> np.ndarray:
@@ -54,4 +54,5 @@ def picture() -> np.ndarray:
 
 if __name__ == "__main__":
     sheet = Image.fromarray(picture())
-    sheet.quantize(COLOURS, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+    method = Image.Quantize.FASTOCTREE
+    sheet.quantize(COLOURS, method, dither=Image.Dither.FLOYDSTEINBERG).save(TARGET, optimize=True)

@@ -32,8 +32,8 @@ class Stain:
     def random(cls, rng: np.random.Generator) -> Stain:
         """A stain near the usual one."""
         shared = 1.0 + rng.normal(0.0, 0.02, 3)
-        own = 1.0 + rng.normal(0.0, 0.035, (2, 3))
-        strength = rng.uniform(0.88, 1.14)
+        own = 1.0 + rng.normal(0.0, 0.045, (2, 3))
+        strength = rng.uniform(0.85, 1.2)
         return cls(shared * own[0] * strength, shared * own[1], 1.0 + rng.normal(0, 0.008, 3))
 
 

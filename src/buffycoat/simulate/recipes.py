@@ -108,13 +108,13 @@ class Recipe:
 
 BLUE_RIM: Colour = (72, 82, 165)
 FINE_PINK = Granules((176, 112, 158), (2.0, 4.5), (0.12, 0.22), (0.2, 0.65))
-LILAC = Granules((120, 62, 150), (0.5, 1.6), (0.14, 0.26), (0.4, 0.9), 0.1)
-AZUROPHILIC = Granules((98, 28, 122), (1.4, 2.8), (0.17, 0.34), (0.6, 1.0), 0.7)
+LILAC = Granules((120, 62, 150), (0.4, 2.0), (0.14, 0.26), (0.4, 0.9), 0.1)
+AZUROPHILIC = Granules((98, 28, 122), (0.9, 2.6), (0.17, 0.34), (0.6, 1.0), 0.7)
 
 _SEGMENTED = Recipe(
     diameter_um=(12.5, 15.5),
     nucleus=Nucleus(
-        size=(0.27, 0.33), lobes=(3, 4), bridge=(0.1, 0.42), bend=(3.6, 5.0), contrast=(0.45, 0.75)
+        size=(0.27, 0.33), lobes=(3, 4), bridge=(0.08, 0.38), bend=(3.8, 5.0), contrast=(0.45, 0.75)
     ),
     cytoplasm=(230, 202, 206),
     rim=(205, 160, 190),
@@ -130,8 +130,8 @@ RECIPES: dict[str, Recipe] = {
         nucleus=Nucleus(
             size=(0.26, 0.33),
             lobes=(2, 3),
-            bridge=(0.5, 0.98),
-            bend=(2.4, 4.0),
+            bridge=(0.42, 0.98),
+            bend=(2.2, 4.2),
             contrast=(0.45, 0.75),
         ),
         cytoplasm=(224, 194, 206),
@@ -141,7 +141,7 @@ RECIPES: dict[str, Recipe] = {
         nucleus=Nucleus(
             size=(0.58, 0.68),
             elongation=(1.25, 1.6),
-            indent=(0.32, 0.7),
+            indent=(0.24, 0.75),
             offset=(0.4, 0.9),
             colour=(72, 38, 128),
         ),
@@ -151,11 +151,11 @@ RECIPES: dict[str, Recipe] = {
         granules=(FINE_PINK, replace(LILAC, density=(0.1, 0.7))),
     ),
     "MY": Recipe(
-        diameter_um=(13.5, 18.0),
+        diameter_um=(13.5, 18.5),
         nucleus=Nucleus(
             size=(0.62, 0.74),
             elongation=(1.1, 1.4),
-            indent=(0.0, 0.22),
+            indent=(0.0, 0.3),
             offset=(0.6, 1.0),
             colour=(78, 42, 134),
             contrast=(0.4, 0.6),
@@ -166,7 +166,7 @@ RECIPES: dict[str, Recipe] = {
         granules=(replace(FINE_PINK, density=(1.0, 2.5)), LILAC),
     ),
     "PMY": Recipe(
-        diameter_um=(16.0, 20.0),
+        diameter_um=(15.0, 19.5),
         nucleus=Nucleus(
             size=(0.70, 0.80),
             elongation=(1.0, 1.2),
@@ -187,14 +187,14 @@ RECIPES: dict[str, Recipe] = {
     "BL": Recipe(
         diameter_um=(13.0, 18.5),
         nucleus=Nucleus(
-            size=(0.80, 0.89),
+            size=(0.76, 0.89),
             elongation=(1.0, 1.2),
             indent=(0.0, 0.2),
             offset=(0.3, 1.0),
             colour=(112, 66, 160),
-            contrast=(0.2, 0.4),
+            contrast=(0.3, 0.5),
             grain_um=0.32,
-            nucleoli=(1, 4),
+            nucleoli=(0, 4),
             nucleolus_um=(0.8, 1.4),
         ),
         cytoplasm=(128, 132, 200),
@@ -203,9 +203,9 @@ RECIPES: dict[str, Recipe] = {
         waviness=(0.02, 0.06),
     ),
     "LY": Recipe(
-        diameter_um=(8.6, 11.5),
+        diameter_um=(8.6, 12.5),
         nucleus=Nucleus(
-            size=(0.80, 0.90),
+            size=(0.75, 0.90),
             elongation=(1.0, 1.2),
             indent=(0.0, 0.18),
             offset=(0.3, 1.0),
@@ -220,9 +220,9 @@ RECIPES: dict[str, Recipe] = {
         bleb_length=(0.05, 0.12),
     ),
     "VLY": Recipe(
-        diameter_um=(14.0, 18.5),
+        diameter_um=(12.5, 18.0),
         nucleus=Nucleus(
-            size=(0.56, 0.70),
+            size=(0.56, 0.74),
             elongation=(1.05, 1.4),
             indent=(0.0, 0.3),
             offset=(0.3, 0.9),
@@ -233,11 +233,11 @@ RECIPES: dict[str, Recipe] = {
         ),
         cytoplasm=(166, 182, 224),
         rim=(70, 86, 172),
-        rim_strength=(0.6, 1.0),
+        rim_strength=(0.4, 0.9),
         mottle=0.06,
         elongation=(1.0, 1.35),
         waviness=(0.05, 0.10),
-        moulding=(2, 4),
+        moulding=(1, 4),
         granules=(replace(AZUROPHILIC, density=(0.0, 0.05), nucleus_share=0.0),),
     ),
     "PLY": Recipe(
@@ -277,7 +277,7 @@ RECIPES: dict[str, Recipe] = {
         vacuoles=(0, 2),
     ),
     "MO": Recipe(
-        diameter_um=(14.5, 19.0),
+        diameter_um=(13.5, 18.5),
         nucleus=Nucleus(
             size=(0.58, 0.70),
             elongation=(1.1, 1.5),
@@ -293,7 +293,7 @@ RECIPES: dict[str, Recipe] = {
         mottle=0.14,
         elongation=(1.0, 1.3),
         waviness=(0.03, 0.09),
-        moulding=(0, 1),
+        moulding=(0, 2),
         vacuoles=(0, 8),
         granules=(replace(LILAC, density=(0.4, 1.4), radius_um=(0.1, 0.16), opacity=(0.2, 0.6)),),
     ),
@@ -302,7 +302,7 @@ RECIPES: dict[str, Recipe] = {
         nucleus=Nucleus(
             size=(0.31, 0.38),
             lobes=(2, 2),
-            bridge=(0.12, 0.45),
+            bridge=(0.08, 0.35),
             bend=(1.9, 3.0),
             contrast=(0.45, 0.75),
         ),
