@@ -16,7 +16,7 @@ from buffycoat.simulate.recipes import RECIPES
 from buffycoat.simulate.render import render_cell
 
 TARGET = Path(__file__).parent / "rendered-cells.png"
-SEED = 4
+SEED = 17
 COLUMNS = 7
 TILE_PX = 150
 CAPTION_PX = 20
