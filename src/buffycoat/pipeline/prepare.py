@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from buffycoat.cells import Manifest
 from buffycoat.config import Config, to_hash
@@ -135,12 +134,14 @@ def training_set(
         raise ManifestError(
             f"the training split holds {len(np.unique(targets))} classes; need >= 2"
         )
-    patients = (
-        cells.manifest.frame["patient_id"].to_numpy(dtype=object)
-        if cells.manifest.has_patients
-        else None
+    patients = cells.manifest.frame["patient_id"]
+    folds = assign_folds(
+        targets,
+        patients if patients.notna().any() else None,
+        config.classify.folds,
+        config.seed,
+        taxonomy.codes,
     )
-    folds = assign_folds(targets, patients, config.classify.folds, config.seed)
     labels = hashlib.sha256(targets.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
     key = digest(cells.key, labels, taxonomy.codes)
     twins = store.run(
@@ -159,8 +160,3 @@ def _degrade_all(cells: Cells, seed: int) -> tuple[dict[str, np.ndarray], dict[s
         severity[row] = rng.integers(1, 5)
         images[row] = degrade(image, int(severity[row]), rng)
     return {"images": images, "severity": severity}, {}
-
-
-def fold_table(folds: Folds) -> pd.DataFrame:
-    """Cells (and patients) of each class in each fold."""
-    return folds.table

@@ -133,8 +133,9 @@ class Pipeline:
 
     @property
     def notice(self) -> str:
-        """What a person must know before they read a prediction; "" if nothing."""
-        return str(self.fitted.provenance.get("notice", ""))
+        """What a person must know before they read a prediction."""
+        parts = (self.fitted.provenance["notice"], *summary.restricted(self.fitted.provenance))
+        return " ".join(parts)
 
     def predict(
         self,
@@ -241,7 +242,7 @@ def train(
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
     store = StageStore(out / "stages")
     training = prepare.training_set(cells, taxonomy, config, store)
-    watch.finish(" ".join(training.folds.notes))
+    watch.finish(". ".join((*manifest.notes, *training.folds.notes)))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
 
     restoration, key = fit_restoration.fit(training, config, store, watch)
@@ -269,6 +270,8 @@ def train(
         ranges=decision.ranges,
         provenance=summary.provenance(training, weights, encoder, config),
     )
+    for line in summary.restricted(fitted.provenance):
+        watch.say(line)
     held_out = manifest.of_split("eval")
     return outcome.conclude(
         fitted,

@@ -71,15 +71,22 @@ def never_seen(taxonomy: Taxonomy, counts: np.ndarray) -> list[str]:
     return [name for code, name in known.items() if code not in trained]
 
 
-def restricted(fitted: Fitted) -> list[str]:
-    """Licences of data or weights that forbid commercial use."""
-    record = fitted.provenance
+def restricted(record: Mapping[str, Any]) -> list[str]:
+    """One sentence for each licence of data or weights that forbids commercial use.
+
+    Args:
+        record: From `provenance`.
+    """
     licences = {
         record["data"]["name"]: record["data"]["licence"],
         "initial weights": record["initial_weights"]["licence"],
         "encoder": record["encoder"]["licence"],
     }
-    return [f"{what}: {text}" for what, text in licences.items() if _is_non_commercial(text)]
+    return [
+        f"Non-commercial use only: {what} ({text})."
+        for what, text in licences.items()
+        if _is_non_commercial(text)
+    ]
 
 
 def stage_notes(fitted: Fitted, scores: OutOfFold) -> list[StageNote]:

@@ -1,0 +1,85 @@
+"""Make the starter bundle from a finished run, and measure that very file on the evaluation split.
+
+    python -m benchmarks.make_starter RUN DATA --folds 2
+
+The first fold models are kept (none is chosen by its score), weights are stored in fp16, and the
+result is read back, scored on DATA's evaluation split and written again with those figures in its
+metrics and model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from buffycoat.evaluate.summary import evaluate
+from buffycoat.pipeline import bundle, summary
+from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.run import Pipeline
+from buffycoat.report.model_card import model_card
+from buffycoat.sources.read import read
+
+STARTER = Path(__file__).resolve().parents[1] / "src" / "buffycoat" / "starter"
+LIMIT_BYTES = 20_000_000
+
+
+def condense(fitted: Fitted, n_folds: int) -> Fitted:
+    """The same system with fewer fold models, and without heads that nothing asks."""
+    is_head_used = fitted.stack.weights.get("head", 0.0) > 0 or fitted.rules.is_head_needed
+    return replace(
+        fitted,
+        folds=fitted.folds[:n_folds],
+        temperatures=fitted.temperatures[:n_folds],
+        heads=fitted.heads[:n_folds] if is_head_used else (),
+        head_temperatures=fitted.head_temperatures[:n_folds] if is_head_used else (),
+    )
+
+
+def measure(folder: Path, data: Path) -> dict[str, Any]:
+    """Figures of a bundle, as read from its files, on the evaluation split."""
+    pipeline = Pipeline.load(folder)
+    cells = read(data).of_split("eval")
+    found = pipeline.predict_manifest(cells)
+    probs = np.array([p.probs for p in found.predictions])
+    counts = dict(zip(pipeline.taxonomy.codes, pipeline.fitted.counts.tolist(), strict=True))
+    return evaluate(
+        probs,
+        cells.targets(pipeline.taxonomy),
+        pipeline.taxonomy,
+        counts,
+        cells.frame["severity"],
+        labels=[p.label for p in found.predictions],
+    )
+
+
+def main() -> None:
+    """Read the arguments, then make, measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder that `buffycoat train` was given as --out")
+    parser.add_argument("data", type=Path, help="the data set of that run")
+    parser.add_argument("--folds", type=int, default=2, help="fold models to keep")
+    parser.add_argument("--out", type=Path, default=STARTER)
+    options = parser.parse_args()
+    fitted = condense(bundle.read(options.run / "bundle"), options.folds)
+    bundle.write(options.out, fitted, {}, "", is_half=True)
+    figures = {"eval": measure(options.out, options.data)}
+    card = model_card(
+        replace(summary.card(fitted, figures), name="buffycoat starter", load="starter")
+    )
+    bundle.write(options.out, fitted, {"evaluations": figures}, card, is_half=True)
+    size = sum(path.stat().st_size for path in options.out.iterdir())
+    score = figures["eval"]["balanced_macro_f1"]
+    print(
+        f"{options.out}: {size / 1e6:.1f} MB, balanced macro-F1 {score['estimate']:.3f} "
+        f"({score['low']:.3f} to {score['high']:.3f}, {score['unit']}, n = {score['n']})"
+    )
+    if size > LIMIT_BYTES:
+        raise SystemExit(f"over {LIMIT_BYTES / 1e6:.0f} MB: keep fewer folds")
+
+
+if __name__ == "__main__":
+    main()
