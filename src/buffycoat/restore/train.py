@@ -202,7 +202,7 @@ def _draw_pair(
     height, width = clean.shape[:2]
     side_px = min(side_px, height, width)
     top, left = rng.integers(height - side_px + 1), rng.integers(width - side_px + 1)
-    turns, is_mirrored = rng.integers(4), rng.random() < 0.5
+    turns, is_mirrored = int(rng.integers(4)), rng.random() < 0.5
     crops = []
     for image in (degraded, clean):
         crop = np.rot90(image[top : top + side_px, left : left + side_px], turns)

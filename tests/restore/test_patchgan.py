@@ -1,0 +1,31 @@
+"""The discriminator: what one of its logits sees."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from buffycoat.restore.patchgan import PatchGAN, receptive_field_px
+
+
+@pytest.mark.parametrize(("n_layers", "side"), [(1, 16), (2, 34), (3, 70)])
+def test_receptive_field_by_gradient(n_layers: int, side: int) -> None:
+    judge = PatchGAN(4, n_layers).eval()
+    for layer in judge.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.ones_(layer.weight)  # so that no path cancels another
+    image = torch.rand(1, 3, 160, 160, requires_grad=True)
+    logits = judge(image, torch.rand(1, 3, 160, 160))
+    middle = logits.shape[-1] // 2
+    logits[0, 0, middle, middle].backward()
+    assert image.grad is not None
+    seen = image.grad.abs().sum(dim=(0, 1)) > 0
+    assert int(seen.any(dim=0).sum()) == int(seen.any(dim=1).sum()) == side
+    assert receptive_field_px(n_layers) == side
+
+
+def test_the_papers_channels() -> None:
+    layers = [m for m in PatchGAN(64, 3).modules() if isinstance(m, nn.Conv2d)]
+    assert [layer.out_channels for layer in layers] == [64, 128, 256, 512, 1]
+    assert layers[0].in_channels == 6
