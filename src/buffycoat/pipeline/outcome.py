@@ -12,18 +12,15 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.cells import Manifest
-from buffycoat.evaluate.bootstrap import paired_interval, prior_weighted_interval, resample
-from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.images import BadCell, write_atomic, writing
-from buffycoat.pipeline import bundle, fit_restoration, stages, summary
+from buffycoat.pipeline import bundle, summary
 from buffycoat.pipeline.bundle import Fitted
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.fit_decision import ENSEMBLE, HEAD, Decision
-from buffycoat.pipeline.fit_scores import OutOfFold, seen, view_logits
-from buffycoat.pipeline.prepare import Cells, TrainingSet, load_cells
+from buffycoat.pipeline.fit_decision import Decision
+from buffycoat.pipeline.fit_scores import OutOfFold
+from buffycoat.pipeline.held_out import ablate, judge_held_out
+from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
-from buffycoat.pipeline.stages import Cleaned, mean_of_probs
 from buffycoat.report.model_card import model_card
 from buffycoat.report.page import write_report
 from buffycoat.report.records import AblationRow
@@ -42,27 +39,6 @@ class RunResult:
     bundle: Path
     report: Path
     metrics: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Scores of cells that no stage learned from.
-
-    Attributes:
-        cells: The cells.
-        cleaned: After restoration.
-        targets: Shape (n,).
-        steps: Stage -> predicted classes (n,) with the stages up to it, whether used or not.
-        probs: Final probabilities, shape (n, k).
-        labels: Final classes, shape (n,).
-    """
-
-    cells: Cells
-    cleaned: Cleaned
-    targets: np.ndarray
-    steps: dict[str, np.ndarray]
-    probs: np.ndarray
-    labels: np.ndarray
 
 
 def conclude(
@@ -96,7 +72,7 @@ def conclude(
     judged = None
     if len(held_out):
         reporter.start("evaluate", f"{len(held_out)} held-out cells")
-        judged = _judge_held_out(fitted, held_out, out, reporter, allow_bad)
+        judged = judge_held_out(fitted, held_out, out, reporter, allow_bad)
         evaluations["eval"] = evaluate(
             judged.probs,
             judged.targets,
@@ -106,7 +82,7 @@ def conclude(
             judged.cells.manifest.frame["patient_id"],
             labels=judged.labels,
         )
-        ablation = _ablate(judged, fitted)
+        ablation = ablate(judged, fitted)
         write_bad_cells(out / "bad_eval_cells.csv", judged.cells.bad)
         reporter.finish()
     evaluations["out of fold"] = evaluate(
@@ -142,107 +118,6 @@ def write_bad_cells(path: Path, bad: Sequence[BadCell]) -> None:
         return
     with writing(path) as part:
         pd.DataFrame([vars(cell) for cell in bad]).to_csv(part, index=False)
-
-
-def _judge_held_out(
-    fitted: Fitted, held_out: Manifest, out: Path, reporter: Reporter, allow_bad: int
-) -> HeldOut:
-    cells = load_cells(held_out, fitted.config, out / "cache", reporter, allow_bad)
-    store = StageStore(out / "stages")
-    key = bundle.fingerprint(fitted)
-    cleaning = store.run(
-        "eval-clean",
-        {"cells": cells.key, "models": key},
-        lambda _: fit_restoration.clean_batches(cells.images, fitted.restoration, reporter.advance),
-    )
-    cleaned = Cleaned(reasons=cleaning.values["reasons"], **cleaning.arrays)
-    views = []
-    for number, model in enumerate(fitted.folds):
-
-        def report(done: int, total: int, number: int = number) -> None:
-            reporter.advance(number * total + done, len(fitted.folds) * total)
-
-        stored = store.run(
-            f"eval-views{number}",
-            {"cleaned": cleaning.key, "models": key},
-            lambda _, m=model, r=report: (
-                view_logits(m, cells.images, cleaned.images, cleaned.is_restored, r),
-                {},
-            ),
-        )
-        views.append(stored.arrays)
-    embedded = store.run(
-        "eval-embed",
-        {"cleaned": cleaning.key, "models": key},
-        lambda _: (
-            {"embeddings": stages.embed(cleaned.images, fitted.encoder, reporter.advance)},
-            {},
-        ),
-    )
-    targets = cells.manifest.targets(fitted.taxonomy)
-    steps, probs, labels = _score(fitted, cleaned, views, embedded.arrays["embeddings"])
-    return HeldOut(cells, cleaned, targets, steps, probs, labels)
-
-
-def _score(
-    fitted: Fitted, cleaned: Cleaned, views: Sequence[Any], embeddings: np.ndarray
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Predictions after each stage, whether it is used or not; final probabilities and labels."""
-
-    def ensemble(use: str) -> np.ndarray:
-        pairs = zip(views, fitted.temperatures, strict=True)
-        return mean_of_probs([seen(view, t, use) for view, t in pairs])
-
-    used = ensemble(fitted.use)
-    tried = fitted.use if fitted.use != "original" else "restored"
-    steps = {
-        "classifier alone": ensemble("original").argmax(axis=1),
-        "+ restoration": ensemble(tried).argmax(axis=1),
-    }
-    members = {ENSEMBLE: used}
-    head = None
-    if fitted.heads:
-        head = stages.judge(embeddings, fitted.heads, fitted.head_temperatures, fitted.is_uniform)
-        members[HEAD] = head
-        steps["+ embedding head"] = fitted.stack.with_member(HEAD, members).argmax(axis=1)
-    prior = fitted.prior()
-    fused = fitted.stack.apply(members)
-    probs, rescued = stages.refine(fused, head, cleaned, fitted.rules, prior, prior)
-    steps["+ refinement"] = rescued.labels
-    return steps, probs, rescued.labels
-
-
-def _ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
-    k = len(fitted.taxonomy)
-    is_used = {
-        "classifier alone": True,
-        "+ restoration": fitted.use != "original",
-        "+ embedding head": fitted.stack.weights.get(HEAD, 0.0) > 0,
-        "+ refinement": any(row["is_on"] for row in fitted.rules.table()),
-    }
-    rows = []
-    before = None
-    for stage, predicted in judged.steps.items():
-        interval = resample(judged.targets, predicted, k).interval(class_weighted_macro_f1)
-        table = confusion(judged.targets, predicted, k)
-        gain = None
-        if before is not None:
-            gain = paired_interval(
-                judged.targets, before, predicted, class_weighted_macro_f1, k=k
-            ).to_dict()
-        rows.append(
-            AblationRow(
-                stage,
-                interval.to_dict(),
-                prior_weighted_interval(table, fitted.counts).to_dict(),
-                gain,
-                is_used[stage],
-                "" if is_used[stage] else "off: it did not win out of fold; shown as if it were on",
-            )
-        )
-        if is_used[stage]:
-            before = predicted
-    return rows
 
 
 def _write_out_of_fold(path: Path, data: TrainingSet, decision: Decision, fitted: Fitted) -> None:

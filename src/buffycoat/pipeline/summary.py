@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from buffycoat.embed.encoders import Encoder
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fit_decision import HEAD
 from buffycoat.pipeline.fit_scores import OutOfFold
+from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import (
@@ -26,9 +27,6 @@ from buffycoat.report.records import (
     StageNote,
 )
 from buffycoat.taxonomy import BUILT_IN, Taxonomy
-
-if TYPE_CHECKING:
-    from buffycoat.pipeline.outcome import HeldOut
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
 EXAMPLES = 26
