@@ -5,6 +5,8 @@ A few milliseconds a cell, no twin needed, and nothing that depends on the cell'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -52,21 +54,29 @@ def measure(image: np.ndarray) -> np.ndarray:
     image = np.ascontiguousarray(image)
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     half = cv2.pyrDown(luma)
-    smooth = cv2.medianBlur(image, 3)
-    features = [*_noise(image, smooth, luma, half), *_sharpness(luma, half), *_light(image, luma)]
+    channels = cv2.split(image)
+    features = [
+        *_noise(channels, luma, half),
+        *_sharpness(luma, half),
+        *_light(image, channels, luma),
+    ]
     return np.array(features, dtype=np.float64)
 
 
-def _noise(
-    image: np.ndarray, smooth: np.ndarray, luma: np.ndarray, half: np.ndarray
-) -> list[float]:
-    residual = image.astype(np.int16) - smooth
-    of_luma = luma.astype(np.int16) - cv2.medianBlur(luma, 3)
-    of_half = half.astype(np.int16) - cv2.medianBlur(half, 3)
-    red, green, blue = (np.ascontiguousarray(residual[..., channel]) for channel in range(3))
-    typical = [_log(_typical(r)) for r in (of_luma, red, green, blue, of_half)]
-    mean = [_log(float(np.abs(r).mean())) for r in (of_luma, red - green, blue - green)]
-    specks = [_log(1e3 * float((side > SPECK_LEVELS).mean())) for side in (-of_luma, of_luma)]
+def _noise(channels: Sequence[np.ndarray], luma: np.ndarray, half: np.ndarray) -> list[float]:
+    """What a 3x3 median takes away, in size and colour."""
+    smooth = [cv2.medianBlur(level, 3) for level in (*channels, luma, half)]
+    off = [cv2.absdiff(a, b) for a, b in zip((*channels, luma, half), smooth, strict=True)]
+    typical = [_log(_typical(off[place])) for place in (3, 0, 1, 2, 4)]
+    red, green, blue = (
+        cv2.subtract(a, b, dtype=cv2.CV_16S) for a, b in zip(channels, smooth[:3], strict=True)
+    )
+    mean = [
+        _log(_mean(part)) for part in (off[3], cv2.absdiff(red, green), cv2.absdiff(blue, green))
+    ]
+    # Subtraction of bytes stops at 0, so that each side holds its own specks only.
+    sides = (cv2.subtract(smooth[3], luma), cv2.subtract(luma, smooth[3]))
+    specks = [_log(1e3 * np.count_nonzero(side > SPECK_LEVELS) / luma.size) for side in sides]
     return typical + mean + specks
 
 
@@ -74,7 +84,7 @@ def _sharpness(luma: np.ndarray, half: np.ndarray) -> list[float]:
     quarter = cv2.pyrDown(half)
     contrast = max(float(np.subtract(*_levels(luma, (95, 5)))), 1.0)
     calm = [cv2.medianBlur(level, 3) for level in (luma, half)]
-    laplacian = [_log(_typical(cv2.Laplacian(level, cv2.CV_16S))) for level in calm]
+    laplacian = [_log(_typical(np.abs(cv2.Laplacian(level, cv2.CV_16S)))) for level in calm]
     gradients = [_gradient(level) for level in (*calm, quarter)]
     energy = [_log(float(size.mean()) / contrast * 100) for size, _ in gradients]
     edges = [_log(float(_levels(size, (98,))[0]) / contrast * 100) for size, _ in gradients[:2]]
@@ -90,18 +100,18 @@ def _gradient(level: np.ndarray) -> tuple[np.ndarray, float]:
     return cv2.magnitude(right, down), direction
 
 
-def _light(image: np.ndarray, luma: np.ndarray) -> list[float]:
+def _light(image: np.ndarray, channels: Sequence[np.ndarray], luma: np.ndarray) -> list[float]:
     dark, middle = _levels(luma, (2, 50))
-    bright = [float(_levels(image[..., channel], (92,))[0]) for channel in range(3)]
+    bright = [float(_levels(channel, (92,))[0]) for channel in channels]
     red, green, blue = (_log(level) for level in bright)
     blocks = _bright_blocks(luma)
     light = np.log(blocks + 1.0)
     position = np.arange(_BLOCKS) - (_BLOCKS - 1) / 2
     slope = np.hypot((light.mean(0) * position).sum(), (light.mean(1) * position).sum())
     corners = light[[0, 0, -1, -1], [0, -1, 0, -1]].mean() - light[1:-1, 1:-1].mean()
-    saturated = float(((image == 255) | (image == 0)).mean())
-    opponent = image[..., [0, 2]].astype(np.int16) - image[..., 1:2]
-    colour = _log(float(np.hypot(*cv2.meanStdDev(opponent)[1].ravel())))
+    saturated = (image.size - np.count_nonzero(image) + np.count_nonzero(image == 255)) / image.size
+    opponent = [cv2.subtract(channels[c], channels[1], dtype=cv2.CV_16S) for c in (0, 2)]
+    colour = _log(float(np.hypot(*(cv2.meanStdDev(part)[1].item() for part in opponent))))
     contrast = _log(max(float(np.subtract(*_levels(luma, (92, 2)))), 0.0))
     return [
         _log(float(dark)),
@@ -125,9 +135,9 @@ def _bright_blocks(luma: np.ndarray) -> np.ndarray:
     )
 
 
-def _typical(residual: np.ndarray) -> float:
-    """Median absolute value, interpolated within its gray level: on whole numbers it is coarse."""
-    return float(_levels(np.abs(residual), (50,))[0])
+def _typical(size: np.ndarray) -> float:
+    """Median of sizes, interpolated within its gray level: on whole numbers it is coarse."""
+    return float(_levels(size, (50,))[0])
 
 
 def _levels(values: np.ndarray, percents: tuple[float, ...]) -> np.ndarray:
@@ -143,6 +153,10 @@ def _levels(values: np.ndarray, percents: tuple[float, ...]) -> np.ndarray:
         width = max(shares[level] - below[level], 1e-9)
         levels.append(level + (percent / 100 - below[level]) / width)
     return np.array(levels)
+
+
+def _mean(values: np.ndarray) -> float:
+    return cv2.mean(values)[0]
 
 
 def _log(value: float) -> float:
