@@ -23,6 +23,9 @@ PAPER_GAMMA = 2.0
 ABSENT_COUNT = 0.5
 """Cells that a class without any counts for in the prior: its log must be finite."""
 
+LEAST_SPREAD = 0.1
+"""Least deviation that a dimension is scaled by, relative to the mean of all; our choice."""
+
 
 class HeadNetwork(nn.Module):
     """Layers of (linear, LayerNorm, ReLU, dropout), then a classifier and a projection.
@@ -281,5 +284,7 @@ def _standardisation(embeddings: np.ndarray, recipe: str) -> tuple[np.ndarray, n
     if recipe == "paper":
         return np.zeros(width, np.float32), np.ones(width, np.float32)
     spread = embeddings.std(axis=0)
+    # A dimension that hardly ever fires in training must not drown the rest when it does later.
+    least = max(LEAST_SPREAD * float(spread.mean()), 1e-6)
     centre = embeddings.mean(axis=0).astype(np.float32)
-    return centre, np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
+    return centre, np.maximum(spread, least).astype(np.float32)
