@@ -157,6 +157,7 @@ def test_limits_are_quantiles_of_the_right_restorations() -> None:
     assert limits.max_nucleus_change == pytest.approx(0.19, abs=0.005)
     assert limits.min_nucleus_overlap == pytest.approx(0.81, abs=0.005)
     assert limits.min_gain == pytest.approx(2.05, abs=0.03)
+    assert limits.min_quality_before == limits.min_quality_after == 0.5
     assert limits.n_pairs == n
     assert 0.6 < decide(numbers, limits)[0].mean() < 0.9
     wrong = np.arange(n) < 200

@@ -30,6 +30,8 @@ TAIL_SHARE = 0.05
 """Share of the good pairs that each limit may turn away."""
 MIN_QUALITY = 0.3
 """Mask quality under which no limit falls: such masks do not tell one cell from another."""
+TRUSTED_QUALITY = 0.5
+"""Mask quality that is enough, however much better the good pairs are: most masks reach 1.0."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ def fit_gate(numbers: GateNumbers, is_good: np.ndarray | None = None) -> GateLim
 
     return GateLimits(
         min_gain=max(low(table["severity_before"] - table["severity_after"]), 0.0),
-        min_quality_before=low(table["quality_before"]),
-        min_quality_after=low(table["quality_after"]),
+        min_quality_before=min(low(table["quality_before"]), TRUSTED_QUALITY),
+        min_quality_after=min(low(table["quality_after"]), TRUSTED_QUALITY),
         max_nucleus_change=high(table["nucleus_change"]),
         max_cell_change=high(table["cell_change"]),
         min_nucleus_overlap=low(table["nucleus_overlap"]),
