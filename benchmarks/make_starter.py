@@ -51,7 +51,7 @@ def measure(folder: Path, data: Path) -> dict[str, Any]:
         cells.targets(pipeline.taxonomy),
         pipeline.taxonomy,
         counts,
-        cells.frame["severity"],
+        cells.column("severity"),
         labels=[p.label for p in found.predictions],
     )
 

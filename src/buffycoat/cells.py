@@ -102,6 +102,10 @@ class Manifest:
         """The cells whose split is one of the names."""
         return self.subset(self.frame["split"].isin(names).to_numpy(dtype=bool))
 
+    def column(self, name: str) -> np.ndarray:
+        """One column of the frame, shape (n,), dtype object; `pd.NA` where it is missing."""
+        return self.frame[name].to_numpy(dtype=object)
+
     def targets(self, taxonomy: Taxonomy) -> np.ndarray:
         """Column index of each label, shape (n,), int64; every cell must have a label."""
         missing = self.frame.loc[~self.is_labelled, "cell_id"]

@@ -119,6 +119,18 @@ class ClassifyConfig(_Section):
     views: Literal["one", "paper7", "d4"] = "d4"
 
 
+class RefitConfig(_Section):
+    """One more model, which learns from the cells of all folds.
+
+    A fold's model misses a share of every class, and of a class of ten that share counts. The
+    refit starts from the first fold's weights; it has no out-of-fold score, so it is calibrated
+    like the mean of the fold models.
+    """
+
+    epochs: int = Field(default=0, ge=0, description="0 leaves it out")
+    learning_rate: float = Field(default=3e-4, gt=0)
+
+
 class EmbedConfig(_Section):
     """A frozen encoder, a head on its embeddings, and how strange a cell is."""
 
@@ -178,6 +190,7 @@ class Config(_Section):
     segment: SegmentConfig = SegmentConfig()
     restore: RestoreConfig = RestoreConfig()
     classify: ClassifyConfig = ClassifyConfig()
+    refit: RefitConfig = RefitConfig()
     embed: EmbedConfig = EmbedConfig()
     fuse: FuseConfig = FuseConfig()
     refine: RefineConfig = RefineConfig()

@@ -113,8 +113,9 @@ def fit_fold(
     seed: int,
     checkpoint: Path | None,
     on_progress: Progress | None = None,
+    initial: dict[str, torch.Tensor] | None = None,
 ) -> tuple[torch.nn.Module, list[dict[str, float]]]:
-    """Train one model on the cells of all folds but one.
+    """Train one model on the cells that it may see.
 
     The last epoch's weights are kept: no epoch is picked on the fold that is reported.
 
@@ -124,6 +125,7 @@ def fit_fold(
         seed: Of initial weights, order and augmentation.
         checkpoint: File to resume from and write to after each epoch; None for none.
         on_progress: Called with (steps done, steps in all).
+        initial: State to start from; None for the weights that the recipe names.
 
     Returns:
         The model in evaluation mode, in fp32 on the training device, and each epoch's mean
@@ -133,6 +135,8 @@ def fit_fold(
     backbone = build(
         config.backbone, config.weights, cells.n_classes, config.input_px, config.dropout
     )
+    if initial is not None:
+        backbone.model.load_state_dict(initial)
     # The last incomplete batch is left out: batch norm is fragile on one or two cells.
     batch_size = min(config.batch_size, len(cells.rows))
     steps = len(cells.rows) // batch_size

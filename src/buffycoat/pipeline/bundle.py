@@ -46,8 +46,8 @@ class Fitted:
         taxonomy: The classes.
         counts: Training cells of each class, shape (k,); the training prior.
         restoration: Severity, restorer and gate.
-        folds: The classifier, one model a fold.
-        temperatures: Of each fold model.
+        folds: The classifier: one model a fold, and last the refit if there is one.
+        temperatures: Of each of these models.
         use: What the classifier sees: "original", "restored" or "both".
         encoder: Of the second opinion.
         heads: One a fold; empty where no later stage asks them.
@@ -189,13 +189,12 @@ def locate(bundle: str | Path) -> Path:
     return folder
 
 
-def fingerprint(fitted: Fitted) -> str:
-    """A short hash of everything that a prediction depends on."""
-    digest = hashlib.sha256(json.dumps(_index(fitted), sort_keys=True).encode())
-    for tensors in _tensors(fitted).values():
-        for name, value in sorted(tensors.items()):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(torch.as_tensor(value).cpu().numpy()).tobytes())
+def fingerprint(tensors: Mapping[str, Any], *settings: Any) -> str:
+    """A short hash of weights and of the plain values beside them."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(torch.as_tensor(value).cpu().numpy()).tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import load_file, save_file
 
 from buffycoat.backbones.build import build
@@ -46,9 +47,7 @@ def fit_folds(
     Returns:
         The models, in order of fold, and their fingerprint.
     """
-    is_restored = config.restore.use == "restored"
-    images = cleaned.cells.images if is_restored else data.cells.images
-    images_key = cleaned.key if is_restored else data.cells.key
+    images, images_key = _learned_images(data, cleaned, config)
     models, keys = [], []
     n_folds = data.folds.n_folds
     for fold in range(n_folds):
@@ -74,6 +73,52 @@ def fit_folds(
     return models, digest(*keys)
 
 
+def refit(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    folds_key: str,
+    first: FoldModel,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter,
+) -> FoldModel | None:
+    """Go on from the first fold's weights on the cells of all folds; None if that is off.
+
+    Args:
+        data: Targets and images.
+        cleaned: The cells after restoration.
+        folds_key: Fingerprint of the fold models.
+        first: The first of them.
+        config: The recipe.
+        store: Keeps the model, and a checkpoint after each epoch.
+        reporter: Progress.
+    """
+    if not config.refit.epochs:
+        return None
+    reporter.start("refit", "on the cells of all folds")
+    images, _ = _learned_images(data, cleaned, config)
+    cells = TrainingCells(images, np.arange(len(data.targets)), data.targets, len(data.taxonomy))
+    recipe = config.classify.model_copy(update=config.refit.model_dump())
+    changed = config.model_copy(update={"classify": recipe})
+    initial = first.backbone.model.state_dict()
+    result = store.run(
+        "refit",
+        {"folds": folds_key, "refit": to_hash(config.refit), "seed": config.seed},
+        lambda folder: _fit(cells, changed, data.folds.n_folds, folder, reporter, initial),
+    )
+    reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
+    return _assemble(result, config, cells)
+
+
+def _learned_images(
+    data: TrainingSet, cleaned: CleanedSet, config: Config
+) -> tuple[np.ndarray, str]:
+    """The images that models learn from, and their fingerprint."""
+    if config.restore.use == "restored":
+        return cleaned.cells.images, cleaned.key
+    return data.cells.images, data.cells.key
+
+
 def check(config: Config, n_classes: int) -> dict[str, str]:
     """Build the network once, so that a wrong name, size or weight file fails in a second.
 
@@ -90,12 +135,16 @@ def check(config: Config, n_classes: int) -> dict[str, str]:
 
 
 def _fit(
-    cells: TrainingCells, config: Config, fold: int, folder: Path, reporter: Reporter
+    cells: TrainingCells,
+    config: Config,
+    number: int,
+    folder: Path,
+    reporter: Reporter,
+    initial: dict[str, torch.Tensor] | None = None,
 ) -> Outcome:
     checkpoint = folder / "checkpoint.safetensors"
-    model, history = fit_fold(
-        cells, config.classify, config.seed * 100 + fold, checkpoint, reporter.advance
-    )
+    seed = config.seed * 100 + number
+    model, history = fit_fold(cells, config.classify, seed, checkpoint, reporter.advance, initial)
     with writing(folder / MODEL_FILE) as part:
         save_file(
             {name: value.cpu().contiguous() for name, value in model.state_dict().items()}, part

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from buffycoat.cells import Manifest
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.config import to_hash
 from buffycoat.evaluate.bootstrap import paired_interval, prior_weighted_interval, resample
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.pipeline import bundle, fit_restoration, stages
@@ -58,10 +60,9 @@ def judge_held_out(
     """
     cells = load_cells(held_out, fitted.config, out / "cache", reporter, allow_bad)
     store = StageStore(out / "stages")
-    key = bundle.fingerprint(fitted)
     cleaning = store.run(
         "eval-clean",
-        {"cells": cells.key, "models": key},
+        {"cells": cells.key, "restoration": _restoration_key(fitted)},
         lambda _: fit_restoration.clean_batches(cells.images, fitted.restoration, reporter.advance),
     )
     cleaned = Cleaned(reasons=cleaning.values["reasons"], **cleaning.arrays)
@@ -73,7 +74,7 @@ def judge_held_out(
 
         stored = store.run(
             f"eval-views{number}",
-            {"cleaned": cleaning.key, "models": key},
+            {"cleaned": cleaning.key, "model": _model_key(model)},
             lambda _, m=model, r=report: (
                 view_logits(m, cells.images, cleaned.images, cleaned.is_restored, r),
                 {},
@@ -82,7 +83,7 @@ def judge_held_out(
         views.append(stored.arrays)
     embedded = store.run(
         "eval-embed",
-        {"cleaned": cleaning.key, "models": key},
+        {"cleaned": cleaning.key, "encoder": fitted.encoder.fingerprint},
         lambda _: (
             {"embeddings": stages.embed(cleaned.images, fitted.encoder, reporter.advance)},
             {},
@@ -91,6 +92,18 @@ def judge_held_out(
     targets = cells.manifest.targets(fitted.taxonomy)
     steps, probs, labels = _score(fitted, cleaned, views, embedded.arrays["embeddings"])
     return HeldOut(cells, cleaned, targets, steps, probs, labels)
+
+
+def _restoration_key(fitted: Fitted) -> str:
+    parts = fitted.restoration
+    gate = parts.gate.to_dict() if parts.gate else None
+    settings = (parts.restorer.to_dict(), parts.severity.to_dict(), gate, to_hash(parts.config))
+    return bundle.fingerprint(parts.restorer.to_tensors(), *settings)
+
+
+def _model_key(model: FoldModel) -> str:
+    settings = (to_hash(model.config), model.log_prior.tolist())
+    return bundle.fingerprint(model.backbone.model.state_dict(), *settings)
 
 
 def _score(

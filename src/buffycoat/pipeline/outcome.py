@@ -78,8 +78,8 @@ def conclude(
             judged.targets,
             fitted.taxonomy,
             counts,
-            judged.cells.manifest.frame["severity"],
-            judged.cells.manifest.frame["patient_id"],
+            judged.cells.manifest.column("severity"),
+            judged.cells.manifest.column("patient_id"),
             labels=judged.labels,
         )
         ablation = ablate(judged, fitted)
@@ -90,7 +90,7 @@ def conclude(
         data.targets,
         fitted.taxonomy,
         counts,
-        patients=data.cells.manifest.frame["patient_id"],
+        patients=data.cells.manifest.column("patient_id"),
     )
     reporter.start("report")
     _write_out_of_fold(out / "out_of_fold.parquet", data, decision, fitted)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from buffycoat.cells import Manifest
 from buffycoat.config import Config, to_hash
@@ -76,9 +77,8 @@ class TrainingSet:
 
         The patient where patients are known, else the cell: a twin is no second cell.
         """
-        frame = self.cells.manifest.frame
-        ids = frame["patient_id"] if self.cells.manifest.has_patients else frame["cell_id"]
-        return np.tile(ids.to_numpy(dtype=object), 2)
+        manifest = self.cells.manifest
+        return np.tile(manifest.column("patient_id" if manifest.has_patients else "cell_id"), 2)
 
     @property
     def known_pristine(self) -> np.ndarray:
@@ -134,10 +134,10 @@ def training_set(
         raise ManifestError(
             f"the training split holds {len(np.unique(targets))} classes; need >= 2"
         )
-    patients = cells.manifest.frame["patient_id"]
+    patients = cells.manifest.column("patient_id")
     folds = assign_folds(
         targets,
-        patients if patients.notna().any() else None,
+        None if all(pd.isna(patient) for patient in patients) else patients,
         config.classify.folds,
         config.seed,
         taxonomy.codes,
