@@ -82,6 +82,7 @@ SHRUNK = (
     "classify.views=one",
     "embed.input_px=32",
     "embed.epochs=2",
+    "refit.epochs=1",
 )
 """The demo preset made so small that it trains in seconds; its figures mean nothing."""
 
