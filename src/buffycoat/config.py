@@ -141,13 +141,17 @@ class EmbedConfig(_Section):
     input_px: int = Field(default=224, ge=16)
     crop_fraction: float = Field(default=0.82, gt=0, le=1)
     head: Literal["off", "paper", "balanced"] = "balanced"
-    hidden: tuple[int, ...] = (512, 256)
+    hidden: tuple[int, ...] = (256,)
     projection: int = Field(default=128, ge=2)
-    dropout: float = Field(default=0.05, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
     supcon_weight: float = Field(default=0.3, ge=0, le=1)
     supcon_temperature: float = Field(default=0.07, gt=0)
-    feature_noise: float = Field(default=0.06, ge=0)
-    epochs: int = Field(default=40, ge=1)
+    feature_noise: float = Field(
+        default=2.0,
+        ge=0,
+        description="standard deviations of an input; see docs/adr/0004 (the paper: 0.06, raw)",
+    )
+    epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=256, ge=4)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
