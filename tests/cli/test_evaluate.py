@@ -54,7 +54,8 @@ def test_severity_and_training_counts_add_their_figures(scored, tmp_path: Path) 
     result = _evaluate(predictions, labels, "--severity", severity, "--train-counts", counts)
     assert result.exit_code == 0, result.output
     assert "prior weighted macro F1" in result.stdout
-    assert "By severity" in result.stdout
+    rows = result.stdout[result.stdout.index("By severity") :].splitlines()
+    assert [row.split()[1] for row in rows if row.startswith("│")] == list("01234")
 
 
 def test_training_counts_may_be_the_training_labels_or_a_bundle(scored, tmp_path: Path) -> None:

@@ -43,11 +43,22 @@ def test_lines_come_at_most_every_ten_seconds_with_the_time_left() -> None:
 def test_a_resumed_stage_is_timed_from_where_it_went_on() -> None:
     def run(reporter: LineReporter, clock: Clock) -> None:
         reporter.start("classify")
+        clock.now += 5
         reporter.advance(900, 1000)
         clock.now += 50
         reporter.advance(950, 1000)
 
-    assert _lines(run)[-1].endswith("950/1000, 0:00:50 elapsed, 0:00:50 left")
+    assert _lines(run)[-1].endswith("950/1000, 0:00:55 elapsed, 0:00:50 left")
+
+
+def test_the_last_step_is_left_to_the_line_that_ends_the_stage() -> None:
+    def run(reporter: LineReporter, clock: Clock) -> None:
+        reporter.start("embed", "frozen")
+        clock.now += 30
+        reporter.advance(10, 10)
+        reporter.finish()
+
+    assert _lines(run) == ["[embed] frozen", "[embed] done in 0:00:30"]
 
 
 def test_a_stage_without_steps_and_square_brackets_are_no_trouble() -> None:
@@ -60,7 +71,7 @@ def test_a_stage_without_steps_and_square_brackets_are_no_trouble() -> None:
 
     lines = _lines(run)
     assert lines[0] == "kept [bold]as it is[/bold]"
-    assert lines[-1] == "[evaluate] done in 0:00:00"
+    assert lines[-1] == "[evaluate] done in 0:00:20"
 
 
 def test_bars_show_each_stage_and_what_it_found() -> None:

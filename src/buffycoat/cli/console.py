@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -9,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 MAX_BAD_SHOWN = 30
+CHATTY = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
+"""Loggers of Fabric's remarks, such as which precision it uses; they would tear the bars."""
 PIPED_WIDTH = 120
 """Columns when the output is a file or a pipe, which have no width of their own."""
 
@@ -23,6 +26,12 @@ def errors_console() -> Console:
     """Standard error: progress, notices and messages."""
     console = Console(stderr=True)
     return console if console.is_terminal else Console(stderr=True, width=PIPED_WIDTH)
+
+
+def quiet_libraries() -> None:
+    """Let libraries speak up from warnings on."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def print_bad_cells(cells: Sequence[tuple[str, str, str]]) -> None:

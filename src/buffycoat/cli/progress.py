@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from buffycoat.cli.console import errors_console
+from buffycoat.cli.console import errors_console, quiet_libraries
 
 SECONDS_BETWEEN_LINES = 10.0
 SPEED_WINDOW_S = 120.0
@@ -86,8 +86,8 @@ class LineReporter:
         self._console = console
         self._clock = clock
         self._stage = ""
-        self._began = self._printed = 0.0
-        self._done_at_start: int | None = None
+        self._began = self._printed = self._first_at = 0.0
+        self._first_done: int | None = None
 
     def __enter__(self) -> LineReporter:
         return self
@@ -99,20 +99,20 @@ class LineReporter:
         """Say that a stage begins."""
         self._stage = stage
         self._began = self._printed = self._clock()
-        self._done_at_start = None
+        self._first_done = None
         self._print(f"[{stage}] {detail or 'begins'}")
 
     def advance(self, done: int, total: int) -> None:
         """Say how far it is, if ten seconds have passed."""
         now = self._clock()
-        if self._done_at_start is None or done < self._done_at_start:
-            self._done_at_start = done  # a resumed stage does not begin at 0
-            self._began = now
-        if now - self._printed < SECONDS_BETWEEN_LINES:
+        if self._first_done is None or done < self._first_done:
+            self._first_done, self._first_at = done, now  # a resumed stage does not begin at 0
+        if now - self._printed < SECONDS_BETWEEN_LINES or done >= total:
             return
         self._printed = now
-        gained = done - self._done_at_start
-        left = f", {_span((now - self._began) / gained * (total - done))} left" if gained else ""
+        gained = done - self._first_done
+        speed = gained / (now - self._first_at) if gained else 0.0
+        left = f", {_span((total - done) / speed)} left" if speed else ""
         self._print(f"[{self._stage}] {done}/{total}, {_span(now - self._began)} elapsed{left}")
 
     def finish(self, note: str = "") -> None:
@@ -130,6 +130,7 @@ class LineReporter:
 
 def make_reporter() -> RichReporter | LineReporter:
     """Bars if standard error is a terminal, lines otherwise; use it in a `with` block."""
+    quiet_libraries()
     console = errors_console()
     return RichReporter(console) if console.is_terminal else LineReporter(console)
 

@@ -41,8 +41,11 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
             "By severity of degradation", "severity", "cells", "score", "95% interval"
         )
         for row in metrics["by_severity"]:
+            level = row["severity"]
             severity.add_row(
-                _figure(row["severity"]), str(row["n"]), *_interval(row["balanced_macro_f1"])
+                f"{level:g}" if isinstance(level, float) else level,
+                str(row["n"]),
+                *_interval(row["balanced_macro_f1"]),
             )
         console.print(severity)
     if metrics.get("absent"):
@@ -87,10 +90,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ").replace("f1", "F1")
 
 
-def _figure(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}" if value.is_integer() and value > 1 else f"{value:.3f}"
-    return str(value)
+def _figure(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.3f}"
 
 
 def _interval(interval: Mapping[str, Any] | str) -> tuple[str, str]:
