@@ -146,10 +146,10 @@ class EmbedConfig(_Section):
     dropout: float = Field(default=0.5, ge=0, lt=1)
     supcon_weight: float = Field(default=0.3, ge=0, le=1)
     supcon_temperature: float = Field(default=0.07, gt=0)
-    feature_noise: float = Field(
-        default=2.0,
+    feature_noise: float | None = Field(
+        default=None,
         ge=0,
-        description="standard deviations of an input; see docs/adr/0004 (the paper: 0.06, raw)",
+        description="None: 0.06 for 'paper'; for 'balanced' 2 standard deviations of an input",
     )
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=256, ge=4)

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from buffycoat.embed.encoders import Encoder
+from buffycoat.embed.encoder import Encoder
 from buffycoat.images import write_atomic
 from buffycoat.training.loop import Progress
 

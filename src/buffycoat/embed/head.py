@@ -23,6 +23,9 @@ PAPER_GAMMA = 2.0
 ABSENT_COUNT = 0.5
 """Cells that a class without any counts for in the prior: its log must be finite."""
 
+NOISE = {"paper": 0.06, "balanced": 2.0}
+"""Recipe -> standard deviation of the Gaussian noise on its inputs. The paper's are embeddings of
+length 1 (arXiv 2603.16249), those of "balanced" are standardised (docs/adr/0004)."""
 LEAST_SPREAD = 0.1
 """Least deviation that a dimension is scaled by, relative to the mean of all; our choice."""
 
@@ -274,9 +277,10 @@ def _batches(
     seed: tuple[int, int],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(seed)
+    amount = NOISE[config.head] if config.feature_noise is None else config.feature_noise
     for rows in sampler.draw(rng):
         noise = rng.standard_normal((len(rows), inputs.shape[1]), dtype=np.float32)
-        yield inputs[rows] + np.float32(config.feature_noise) * noise, targets[rows]
+        yield inputs[rows] + np.float32(amount) * noise, targets[rows]
 
 
 def _standardisation(embeddings: np.ndarray, recipe: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from buffycoat.backbones.weights import hub_problem
-from buffycoat.embed.encoders import Encoder, centre_crop
+from buffycoat.embed.encoder import Encoder, centre_crop
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 from buffycoat.optional import require
 

@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 import buffycoat
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config, to_hash
-from buffycoat.embed.encoders import Encoder, from_spec
+from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.encoders import from_spec
 from buffycoat.embed.head import Head
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.errors import BundleError, OutputError

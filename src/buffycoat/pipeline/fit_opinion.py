@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.cache import encode_cached
-from buffycoat.embed.encoders import Encoder
+from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.head import Head, train_head
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.fuse.calibrate import fit_temperature, log_probs

@@ -14,7 +14,7 @@ import numpy as np
 
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import RestoreConfig
-from buffycoat.embed.encoders import Encoder
+from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.head import Head
 from buffycoat.fuse.calibrate import FLOOR, log_probs
 from buffycoat.fuse.prior import apply_prior, shares, uniform

@@ -11,7 +11,7 @@ import numpy as np
 
 import buffycoat
 from buffycoat.config import Config, to_hash
-from buffycoat.embed.encoders import Encoder
+from buffycoat.embed.encoder import Encoder
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fit_decision import HEAD
 from buffycoat.pipeline.fit_scores import OutOfFold
