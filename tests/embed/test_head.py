@@ -27,6 +27,7 @@ def _config(**changes: object) -> EmbedConfig:
     settings: dict[str, object] = {
         "hidden": (16,),
         "projection": 8,
+        "dropout": 0.05,
         "epochs": 15,
         "batch_size": 16,
         "learning_rate": 5e-3,
