@@ -111,7 +111,8 @@ def _light(image: np.ndarray, channels: Sequence[np.ndarray], luma: np.ndarray) 
     corners = light[[0, 0, -1, -1], [0, -1, 0, -1]].mean() - light[1:-1, 1:-1].mean()
     saturated = (image.size - np.count_nonzero(image) + np.count_nonzero(image == 255)) / image.size
     opponent = [cv2.subtract(channels[c], channels[1], dtype=cv2.CV_16S) for c in (0, 2)]
-    colour = _log(float(np.hypot(*(cv2.meanStdDev(part)[1].item() for part in opponent))))
+    red_sd, blue_sd = (cv2.meanStdDev(part)[1].item() for part in opponent)
+    colour = _log(float(np.hypot(red_sd, blue_sd)))
     contrast = _log(max(float(np.subtract(*_levels(luma, (92, 2)))), 0.0))
     return [
         _log(float(dark)),
