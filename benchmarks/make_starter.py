@@ -1,10 +1,10 @@
 """Make the starter bundle from a finished run, and measure that very file on the evaluation split.
 
-    python -m benchmarks.make_starter RUN DATA --folds 2
+    python -m benchmarks.make_starter RUN DATA --models 2
 
-The first fold models are kept (none is chosen by its score), weights are stored in fp16, and the
-result is read back, scored on DATA's evaluation split and written again with those figures in its
-metrics and model card.
+The last models are kept, none of them chosen by its score: the refit, which has seen the cells of
+all folds, and fold models before it. Weights are stored in fp16. The result is read back, scored on
+DATA's evaluation split and written again with those figures in its metrics and model card.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ STARTER = Path(__file__).resolve().parents[1] / "src" / "buffycoat" / "starter"
 LIMIT_BYTES = 20_000_000
 
 
-def condense(fitted: Fitted, n_folds: int) -> Fitted:
-    """The same system with fewer fold models, and without heads that nothing asks."""
+def condense(fitted: Fitted, n_models: int) -> Fitted:
+    """The same system with fewer models, and without heads that nothing asks."""
     is_head_used = fitted.stack.weights.get("head", 0.0) > 0 or fitted.rules.is_head_needed
     return replace(
         fitted,
-        folds=fitted.folds[:n_folds],
-        temperatures=fitted.temperatures[:n_folds],
-        heads=fitted.heads[:n_folds] if is_head_used else (),
-        head_temperatures=fitted.head_temperatures[:n_folds] if is_head_used else (),
+        folds=fitted.folds[-n_models:],
+        temperatures=fitted.temperatures[-n_models:],
+        heads=fitted.heads if is_head_used else (),
+        head_temperatures=fitted.head_temperatures if is_head_used else (),
     )
 
 
@@ -58,13 +58,13 @@ def measure(folder: Path, data: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Read the arguments, then make, measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Make the starter bundle from a finished run.")
     parser.add_argument("run", type=Path, help="folder that `buffycoat train` was given as --out")
     parser.add_argument("data", type=Path, help="the data set of that run")
-    parser.add_argument("--folds", type=int, default=2, help="fold models to keep")
+    parser.add_argument("--models", type=int, default=2, help="models to keep, the last ones")
     parser.add_argument("--out", type=Path, default=STARTER)
     options = parser.parse_args()
-    fitted = condense(bundle.read(options.run / "bundle"), options.folds)
+    fitted = condense(bundle.read(options.run / "bundle"), options.models)
     bundle.write(options.out, fitted, {}, "", is_half=True)
     figures = {"eval": measure(options.out, options.data)}
     card = model_card(
@@ -78,7 +78,7 @@ def main() -> None:
         f"({score['low']:.3f} to {score['high']:.3f}, {score['unit']}, n = {score['n']})"
     )
     if size > LIMIT_BYTES:
-        raise SystemExit(f"over {LIMIT_BYTES / 1e6:.0f} MB: keep fewer folds")
+        raise SystemExit(f"over {LIMIT_BYTES / 1e6:.0f} MB: keep fewer models")
 
 
 if __name__ == "__main__":

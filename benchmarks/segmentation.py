@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from buffycoat import images
 from buffycoat.segment.stain import CellMasks, segment
 
 SIDE_PX = 224
@@ -27,8 +28,8 @@ def dice(found: np.ndarray, true: np.ndarray) -> float:
 
 def read_pair(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Image (h, w, 3) and mask (h, w), both scaled to `SIDE_PX`."""
-    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-    mask = cv2.imread(str(path.with_name(path.stem + "_mask.png")), cv2.IMREAD_GRAYSCALE)
+    image = images.read(path)
+    mask = images.read(path.with_name(path.stem + "_mask.png"))[..., 0]
     size = (SIDE_PX, SIDE_PX)
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return image, cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
