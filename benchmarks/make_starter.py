@@ -39,6 +39,14 @@ def condense(fitted: Fitted, n_models: int) -> Fitted:
     )
 
 
+def describe(fitted: Fitted, population: str) -> Fitted:
+    """The same system, saying whose cells it learned from."""
+    record = dict(fitted.provenance)
+    record["data"] = record["data"] | {"population": population}
+    record["notice"] = summary.notice(population, record["never_seen"])
+    return replace(fitted, provenance=record)
+
+
 def measure(folder: Path, data: Path) -> dict[str, Any]:
     """Figures of a bundle, as read from its files, on the evaluation split."""
     pipeline = Pipeline.load(folder)
@@ -62,9 +70,12 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder that `buffycoat train` was given as --out")
     parser.add_argument("data", type=Path, help="the data set of that run")
     parser.add_argument("--models", type=int, default=2, help="models to keep, the last ones")
+    parser.add_argument("--population", default="", help="whose cells, in a sentence")
     parser.add_argument("--out", type=Path, default=STARTER)
     options = parser.parse_args()
     fitted = condense(bundle.read(options.run / "bundle"), options.models)
+    if options.population:
+        fitted = describe(fitted, options.population)
     bundle.write(options.out, fitted, {}, "", is_half=True)
     figures = {"eval": measure(options.out, options.data)}
     card = model_card(

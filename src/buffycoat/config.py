@@ -29,6 +29,7 @@ class DataConfig(_Section):
     licence: str = "not stated"
     attribution: str = ""
     changes: str = ""
+    population: str = Field(default="", description="who the cells are of, in a sentence")
 
 
 class ImagesConfig(_Section):

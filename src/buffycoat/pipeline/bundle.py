@@ -234,8 +234,9 @@ def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
 
 def _write_tensors(folder: Path, fitted: Fitted, is_half: bool) -> None:
     for name, tensors in _tensors(fitted).items():
-        # Covariances lose their definiteness in fp16.
-        _save(folder / f"{name}.safetensors", tensors, is_half and name != "outliers")
+        # Covariances would lose their definiteness in fp16.
+        smaller = torch.float32 if name == "outliers" else torch.float16
+        _save(folder / f"{name}.safetensors", tensors, smaller if is_half else None)
 
 
 def _numbered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -247,11 +248,12 @@ def _unnumbered(tensors: Mapping[str, torch.Tensor], number: int) -> dict[str, t
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _save(path: Path, tensors: Mapping[str, Any], is_half: bool) -> None:
+def _save(path: Path, tensors: Mapping[str, Any], dtype: torch.dtype | None) -> None:
     plain = {name: torch.as_tensor(value).detach().cpu() for name, value in tensors.items()}
-    if is_half:
-        plain = {n: t.half() if t.is_floating_point() else t for n, t in plain.items()}
+    if dtype is not None:
+        plain = {n: t.to(dtype) if t.is_floating_point() else t for n, t in plain.items()}
     save_file({name: tensor.contiguous() for name, tensor in plain.items()}, path)
+    path.chmod(0o644)  # safetensors writes for the owner alone; a bundle is made to be handed on
 
 
 def _read_folds(

@@ -45,9 +45,8 @@ def provenance(
         config: The settings.
     """
     unseen = never_seen(data.taxonomy, data.counts)
-    missing = f" {_unseen(unseen)}" if unseen else ""
     return {
-        "notice": NOT_A_MEDICAL_DEVICE + missing,
+        "notice": notice(config.data.population, unseen),
         "never_seen": unseen,
         "data": config.data.model_dump(),
         "data_fingerprint": data.key,
@@ -59,6 +58,14 @@ def provenance(
         | {name: metadata.version(name) for name in PACKAGES},
         "config_hash": to_hash(config),
     }
+
+
+def notice(population: str, unseen: Sequence[str]) -> str:
+    """What is printed before a prediction: no diagnosis, whose cells, which were never seen."""
+    parts = [NOT_A_MEDICAL_DEVICE, population]
+    if unseen:
+        parts.append(_unseen(unseen))
+    return " ".join(part for part in parts if part)
 
 
 def never_seen(taxonomy: Taxonomy, counts: np.ndarray) -> list[str]:
@@ -162,7 +169,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "second opinion": f"{config.embed.encoder}, head {config.embed.head}",
         },
         evaluations=evaluations,
-        limits=[_level_note(note) for note in record["folds"]],
+        limits=_limits(record),
         never_seen=record["never_seen"],
         provenance={
             "config hash": record["config_hash"],
@@ -181,7 +188,7 @@ def page(
 ) -> ReportData:
     """The report of a run."""
     record = fitted.provenance
-    limits = [_unseen(record["never_seen"])] if record["never_seen"] else []
+    unseen = [_unseen(record["never_seen"])] if record["never_seen"] else []
     return ReportData(
         title=f"buffycoat: {record['data']['name']}",
         evaluations=evaluations,
@@ -198,7 +205,7 @@ def page(
             "settings": fitted.config.model_dump(mode="json"),
             "versions": record["versions"],
         },
-        limits=limits + [_level_note(note) for note in record["folds"]],
+        limits=[*unseen, *_limits(record)],
     )
 
 
@@ -245,6 +252,12 @@ def _pairs(judged: HeldOut) -> list[RestoredPair]:
         )
         for row in rows
     ]
+
+
+def _limits(record: Mapping[str, Any]) -> list[str]:
+    population = record["data"].get("population", "")
+    sentences = [population] if population else []
+    return sentences + [_level_note(note) for note in record["folds"]]
 
 
 def _level_note(note: str) -> str:
