@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from buffycoat.errors import ShapeError
+from buffycoat.segment import stain
 from buffycoat.segment.stain import segment, segment_all
 
 BACKGROUND = (250, 228, 205)
@@ -136,3 +137,13 @@ def test_expert_masks(seg_wbc) -> None:
     nucleus, cell = np.mean(scores, axis=0)
     assert nucleus >= 0.92
     assert cell >= 0.88
+
+
+def test_a_nucleus_that_is_lost_on_the_way_leaves_no_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose_nucleus(density, nucleus, others):
+        return nucleus, np.zeros_like(nucleus)
+
+    monkeypatch.setattr(stain.outline, "find_cell", lose_nucleus)
+    masks = stain.segment(draw()[0])
+    assert masks.quality == 0
+    assert not masks.cell.any()

@@ -68,10 +68,12 @@ def segment(image: np.ndarray) -> CellMasks:
     small = cv2.resize(image, (WORK_PX, WORK_PX), interpolation=cv2.INTER_AREA)
     density = contrast.optical_density(small)
     nucleus, others = _nucleus(contrast.purple_index(density))
-    if not nucleus.any():
+    cell = nucleus
+    if nucleus.any():
+        cell, nucleus = outline.find_cell(density, nucleus, others)
+    if not nucleus.any():  # none was stained, or what was stained is no part of a cell
         empty = np.zeros((height, width), dtype=bool)
         return CellMasks(empty, empty.copy(), 0.0)
-    cell, nucleus = outline.find_cell(density, nucleus, others)
     quality = _quality(density, cell, nucleus)
     cell_full = _scale(cell, width, height)
     nucleus_full = _scale(nucleus, width, height) & cell_full
