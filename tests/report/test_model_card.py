@@ -46,7 +46,7 @@ def test_card_says_what_a_user_must_know(card_data):
         "| Prior-weighted macro-F1 |",
         "| phase2_eval | 80 | image-level |",
         "| Severity | n |",
-        "buffycoat.load('starter')",
+        'buffycoat.load("starter")',
         "buffycoat predict starter IMAGES",
     ):
         assert words in card, words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,7 +170,7 @@ def _how_to_load(name: str) -> str:
     return (
         "```python\n"
         "import buffycoat\n\n"
-        f"model = buffycoat.load({name!r})\n"
+        f"model = buffycoat.load({json.dumps(name)})\n"
         "predictions = model.predict(images)  # (h, w, 3) uint8 RGB arrays\n"
         "```\n\n"
         "or, from the command line:\n\n"
