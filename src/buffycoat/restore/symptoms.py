@@ -97,7 +97,8 @@ def _gradient(level: np.ndarray) -> tuple[np.ndarray, float]:
     products = (right * right, down * down, right * down)
     xx, yy, xy = (float(cv2.mean(product)[0]) for product in products)
     direction = float(np.hypot(xx - yy, 2 * xy)) / (xx + yy + 1e-6)
-    return cv2.magnitude(right, down), direction
+    # Not cv2.magnitude: its last digit depends on where the array lies in memory.
+    return np.sqrt(products[0] + products[1]), direction
 
 
 def _light(image: np.ndarray, channels: Sequence[np.ndarray], luma: np.ndarray) -> list[float]:
