@@ -88,6 +88,12 @@ SHRUNK = (
 
 
 @pytest.fixture(scope="session")
+def tiny_overrides() -> tuple[str, ...]:
+    """What `--set` takes to shrink the demo preset to seconds."""
+    return SHRUNK
+
+
+@pytest.fixture(scope="session")
 def tiny_settings() -> Config:
     """The settings that `tiny_bundle` was trained with."""
     from buffycoat import config

@@ -181,7 +181,8 @@ class Prediction:
         entropy: Of `probs`, in nats.
         conformal_set: Codes that cannot be ruled out at the bundle's error rate.
         severity: Estimated degradation, 0 (pristine) to 4.
-        is_restored: Whether the stages after restoration saw the restored image.
+        is_restored: Whether shape and embedding were measured on the restored image; the
+            classifier sees it only where that won out of fold.
         restore_reason: Why it was restored, or why not.
         outlier_score: Larger is stranger; unitless.
         outlier_percentile: Share of training cells, in percent, that are less strange.

@@ -104,7 +104,8 @@ def load_cells(
         raise BadCellsError(
             f"{len(loaded.bad)} of {len(manifest)} cells cannot be read:\n  "
             + "\n  ".join(lines)
-            + f"\nMend or remove them, or pass --allow-bad {len(loaded.bad)}"
+            + f"\nMend or remove them, or pass --allow-bad {len(loaded.bad)}",
+            [(cell.cell_id, cell.path, cell.reason) for cell in loaded.bad],
         )
     content = hashlib.sha256("".join(loaded.digests).encode()).hexdigest()
     key = digest(content, to_hash(config.images), config.segment.paint_background)
