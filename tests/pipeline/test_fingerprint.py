@@ -45,3 +45,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
         StageStore(tmp_path / "file").run("s", {}, CountedStage())
+
+
+def test_another_result_of_the_same_inputs_has_another_key(tmp_path):
+    keys = [
+        StageStore(tmp_path / name).run("s", {}, lambda _, a=array: ({"a": a}, {})).key
+        for name, array in (("one", np.zeros(3)), ("two", np.ones(3)), ("again", np.zeros(3)))
+    ]
+    assert keys[0] == keys[2] != keys[1]

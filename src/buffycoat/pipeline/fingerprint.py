@@ -14,7 +14,7 @@ import numpy as np
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic, writing
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a stage's meaning changes, so that no result of an older version is served."""
 
 
@@ -23,7 +23,8 @@ class StageResult:
     """What a stage left.
 
     Attributes:
-        key: Fingerprint of everything that it depended on; goes into the next stage's.
+        key: Fingerprint of what it depended on and of what came out; goes into the next stage's,
+            so that a stage that was run again with another result is not mixed with older ones.
         arrays: Its arrays, memory-mapped from disk.
         values: Its plain values.
         folder: Where they lie.
@@ -74,14 +75,19 @@ class StageStore:
             arrays, values = compute(folder)
             for name, array in arrays.items():
                 _save(folder / f"{name}.npy", array)
-            record = {"arrays": sorted(arrays), "values": dict(values), "inputs": dict(inputs)}
+            record = {
+                "key": digest(key, dict(values), {n: _sha256(a) for n, a in arrays.items()}),
+                "arrays": sorted(arrays),
+                "values": dict(values),
+                "inputs": dict(inputs),
+            }
             write_atomic(done, json.dumps(record, indent=1).encode())
         record = json.loads(done.read_text())
         loaded = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in record["arrays"]
         }
-        return StageResult(key, loaded, record["values"], folder)
+        return StageResult(record["key"], loaded, record["values"], folder)
 
 
 def _save(path: Path, array: np.ndarray) -> None:
@@ -90,6 +96,10 @@ def _save(path: Path, array: np.ndarray) -> None:
         return
     with writing(path) as temporary, open(temporary, "wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def _sha256(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def digest(*parts: object) -> str:
