@@ -11,6 +11,7 @@ from buffycoat.simulate.degrade import (
     GROUPS,
     KINDS,
     degrade,
+    degrade_labelled,
     draw_severity,
     paper_noise,
     random_degrade,
@@ -73,6 +74,25 @@ def test_same_seed_same_image(cell: np.ndarray) -> None:
     again = [degrade(cell, s, np.random.default_rng(7)) for s in range(1, 5)]
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[2], degrade(cell, 3, np.random.default_rng(8)))
+
+
+@pytest.mark.parametrize("severity", range(5))
+def test_labelled_is_the_same_image_and_names_its_groups(cell: np.ndarray, severity: int) -> None:
+    seen = set()
+    for seed in range(20):
+        image, groups = degrade_labelled(cell, severity, np.random.default_rng(seed))
+        assert np.array_equal(image, degrade(cell, severity, np.random.default_rng(seed)))
+        assert list(groups) == [group for group in GROUPS if group in groups]
+        assert bool(groups) == (severity > 0)
+        seen.add(groups)
+    assert severity == 0 or {("noise",), ("blur",), ("light",)} < seen
+
+
+def test_labels_follow_the_kinds_asked_for(cell: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    assert degrade_labelled(cell, 2, rng, ["gamma", "noise"])[1] == ("noise", "light")
+    assert degrade_labelled(cell, 2, rng, [])[1] == ()
+    assert degrade_labelled(cell, 0, rng, ["gamma"])[1] == ()
 
 
 @pytest.mark.parametrize("kind", GROUPS["blur"])

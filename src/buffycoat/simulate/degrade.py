@@ -20,7 +20,15 @@ from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.optional import choose
 from buffycoat.simulate.faults import FAULTS, GROUPS, KINDS, KINDS_IN_ORDER, to_uint8
 
-__all__ = ["GROUPS", "KINDS", "degrade", "draw_severity", "paper_noise", "random_degrade"]
+__all__ = [
+    "GROUPS",
+    "KINDS",
+    "degrade",
+    "degrade_labelled",
+    "draw_severity",
+    "paper_noise",
+    "random_degrade",
+]
 
 MAX_SEVERITY = 4
 SEVERITY_WEIGHTS = (0.0, 0.25, 0.25, 0.25, 0.25)
@@ -74,6 +82,27 @@ def degrade(
         ConfigError: Severity is not an integer in 0-4, or a kind is unknown.
         ShapeError: The image is not (h, w, 3) uint8.
     """
+    return degrade_labelled(image, severity, rng, kinds)[0]
+
+
+def degrade_labelled(
+    image: np.ndarray, severity: int, rng: np.random.Generator, kinds: Sequence[str] | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Degrade an image as `degrade` does, and say what went wrong.
+
+    Args:
+        image: Shape (h, w, 3), uint8 RGB.
+        severity: 0 (nothing) to 4.
+        rng: The only source of randomness; equal state gives the image that `degrade` gives.
+        kinds: Names from `KINDS`; None draws a combination.
+
+    Returns:
+        The new array, and the names of its groups in the order of `GROUPS`.
+
+    Raises:
+        ConfigError: Severity is not an integer in 0-4, or a kind is unknown.
+        ShapeError: The image is not (h, w, 3) uint8.
+    """
     _check_image(image)
     if isinstance(severity, bool) or not isinstance(severity, int | np.integer):
         raise ConfigError(f"severity must be an integer 0 to 4, got {severity!r}")
@@ -82,13 +111,15 @@ def degrade(
     for kind in kinds or ():
         choose(FAULTS, kind, "degradation kind")
     if severity == 0 or (kinds is not None and not kinds):
-        return image.copy()
+        return image.copy(), ()
     chosen, factor = _draw_kinds(int(severity), rng) if kinds is None else (kinds, 1.0)
     degraded = image
     for kind in KINDS_IN_ORDER:
         if kind in chosen:
             degraded = FAULTS[kind](degraded, _draw_strength(int(severity), rng) * factor, rng)
-    return _reencode(degraded, rng) if rng.random() < JPEG_CHANCE else degraded
+    degraded = _reencode(degraded, rng) if rng.random() < JPEG_CHANCE else degraded
+    groups = tuple(name for name, members in GROUPS.items() if set(members) & set(chosen))
+    return degraded, groups
 
 
 def random_degrade(
