@@ -57,31 +57,40 @@ class SegmentConfig(_Section):
 class RestoreConfig(_Section):
     """Degraded images, made clean where that can be trusted."""
 
-    method: Literal["identity", "pix2pix"] = "pix2pix"
+    method: Literal[
+        "identity", "non_local_means", "flat_field", "wiener", "pix2pix", "residual"
+    ] = Field(default="residual", description="only the last two are trained")
     noise_model: Literal["all", "paper"] = Field(
         default="all", description="degradation learned from"
     )
     base_channels: int = Field(default=32, ge=4)
-    depth: int = Field(default=6, ge=2, le=8, description="times that the U-Net halves the image")
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    norm: Literal["batch", "instance", "none"] = "batch"
-    residual: bool = Field(
-        default=False, description="predict the change to the image, not the image as the paper"
-    )
+    depth: int = Field(default=4, ge=1, le=8, description="times that the U-Net halves the image")
+    blocks: int = Field(default=1, ge=1, description="residual only: blocks a level")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="pix2pix only")
+    norm: Literal["batch", "instance", "none"] = Field(default="batch", description="pix2pix only")
     discriminator_channels: int = Field(default=64, ge=4)
     discriminator_layers: int = Field(default=3, ge=1, description="3 gives the 70x70 PatchGAN")
-    train_px: int = Field(default=128, ge=32, description="side of the training crops")
+    discriminator_norm: Literal["batch", "spectral"] = "spectral"
+    train_px: int = Field(default=192, ge=32, description="side of the training crops")
     steps: int = Field(default=2000, ge=1)
     batch_size: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=2e-4, gt=0)
     beta1: float = Field(default=0.5, ge=0, lt=1)
+    gan_weight: float = Field(default=1.0, ge=0, description="0 trains without a discriminator")
     l1_weight: float = Field(default=100.0, ge=0)
+    ssim_weight: float = Field(default=0.0, ge=0, description="of 1 - MS-SSIM")
+    feature_weight: float = Field(
+        default=0.0, ge=0, description="of the distance in features of a frozen network"
+    )
+    ema_decay: float = Field(default=0.0, ge=0, lt=1, description="0 keeps the last weights")
     precision: Literal["fp32", "bf16"] = "fp32"
     pristine_below: float = Field(
         default=0.5, description="estimated severity under which a cell is clean"
     )
-    restore_above: float = Field(
-        default=0.5, description="estimated severity from which a cell is restored"
+    restore_above: float | None = Field(
+        default=None,
+        description="estimated severity from which a cell is restored; fitted by default, so that "
+        "one clean cell in a hundred reaches it",
     )
     use: Literal["auto", "original", "restored", "both"] = Field(
         default="auto", description="what later stages see; auto decides on out-of-fold scores"

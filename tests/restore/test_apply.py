@@ -12,29 +12,43 @@ from safetensors.torch import load_file, save_file
 from buffycoat.errors import BundleError, ConfigError, ShapeError
 from buffycoat.restore.apply import (
     RESTORERS,
-    Identity,
-    Pix2Pix,
     Restorer,
+    Trained,
     from_tensors,
     to_network,
     to_pixels,
 )
+from buffycoat.restore.residual import ResidualUNet
 from buffycoat.restore.unet import UNet
 
 
-def _pix2pix() -> Pix2Pix:
-    settings = {"base_channels": 4, "depth": 3, "dropout": 0.5, "norm": "batch", "residual": False}
+def _pix2pix() -> Trained:
+    settings = {"base_channels": 4, "depth": 3, "dropout": 0.5, "norm": "batch"}
     torch.manual_seed(0)
     generator = UNet(**settings)
     with torch.no_grad():
         for _ in range(3):
             generator(torch.rand(4, 3, 32, 32) * 2 - 1)  # moves the running statistics
-    return Pix2Pix(generator, settings)
+    return Trained("pix2pix", generator, settings)
+
+
+def _residual() -> Trained:
+    settings = {"base_channels": 4, "depth": 2, "blocks": 1}
+    torch.manual_seed(0)
+    generator = ResidualUNet(**settings)
+    with torch.no_grad():
+        generator.leave.weight.normal_(0, 0.02)  # away from its start, which changes nothing
+        generator.gain.weight.normal_(0, 0.1)
+    return Trained("residual", generator, settings)
+
+
+TRAINED = {"pix2pix": _pix2pix, "residual": _residual}
 
 
 @pytest.fixture(scope="module", params=sorted(RESTORERS))
 def restorer(request: pytest.FixtureRequest) -> Restorer:
-    return {"identity": Identity, "pix2pix": _pix2pix}[request.param]()
+    make = TRAINED.get(request.param, lambda: from_tensors({"name": request.param}, {}))
+    return make()
 
 
 def test_shape_type_and_repetition(restorer: Restorer, drawn_cells: np.ndarray) -> None:
@@ -64,8 +78,9 @@ def test_loaded_equals_trained(restorer: Restorer, drawn_cells: np.ndarray, tmp_
     assert np.array_equal(loaded.restore(drawn_cells[:2]), restorer.restore(drawn_cells[:2]))
 
 
-def test_half_precision_weights_load_as_full(drawn_cells: np.ndarray) -> None:
-    trained = _pix2pix()
+@pytest.mark.parametrize("name", sorted(TRAINED))
+def test_half_precision_weights_load_as_full(name: str, drawn_cells: np.ndarray) -> None:
+    trained = TRAINED[name]()
     halves = {
         key: value.half() if value.is_floating_point() else value
         for key, value in trained.to_tensors().items()
@@ -96,13 +111,17 @@ def test_pixels_survive_the_way_to_the_network_and_back() -> None:
     assert np.array_equal(to_pixels(to_network(levels)), levels)
 
 
-def test_foreign_weights_and_names_are_refused() -> None:
-    trained = _pix2pix()
+@pytest.mark.parametrize("name", sorted(TRAINED))
+def test_foreign_weights_are_refused(name: str) -> None:
+    trained = TRAINED[name]()
     tensors = trained.to_tensors()
     first = sorted(tensors)[0]
     with pytest.raises(BundleError, match=first):
         from_tensors(trained.to_dict(), {k: v for k, v in tensors.items() if k != first})
     with pytest.raises(BundleError, match=first):
         from_tensors(trained.to_dict(), tensors | {first: tensors[first][..., :1]})
+
+
+def test_a_foreign_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'pix2pix'"):
         from_tensors({"name": "pix2pics"}, {})

@@ -29,3 +29,19 @@ def test_the_papers_channels() -> None:
     layers = [m for m in PatchGAN(64, 3).modules() if isinstance(m, nn.Conv2d)]
     assert [layer.out_channels for layer in layers] == [64, 128, 256, 512, 1]
     assert layers[0].in_channels == 6
+
+
+def test_spectral_normalisation_bounds_every_layer() -> None:
+    judge = PatchGAN(8, 2, norm="spectral")
+    with torch.no_grad():
+        for name, weight in judge.named_parameters():
+            if name.endswith("weight.original"):
+                weight.mul_(50)
+    for _ in range(30):  # each pass improves the estimate of the largest singular value
+        judge(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32))
+    judge.eval()
+    convolutions = [m for m in judge.layers if isinstance(m, nn.Conv2d)]
+    assert len(convolutions) == 4
+    for layer in convolutions:
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2).item() < 1.05
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in judge.modules())

@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from buffycoat.config import RestoreConfig
 from buffycoat.errors import ShapeError
 from buffycoat.restore import train
-from buffycoat.restore.train import Pix2PixTrainee, fit_restorer
+from buffycoat.restore.train import Trainee, fit_restorer
 from buffycoat.simulate.degrade import degrade
 
 TINY = RestoreConfig(
+    method="pix2pix",
     base_channels=4,
     depth=3,
     dropout=0.2,
     discriminator_channels=4,
     discriminator_layers=2,
+    discriminator_norm="batch",
     train_px=32,
     steps=6,
     batch_size=2,
 )
+OURS = TINY.model_copy(
+    update={
+        "method": "residual",
+        "depth": 2,
+        "discriminator_norm": "spectral",
+        "feature_weight": 5.0,
+        "ema_decay": 0.5,
+    }
+)
+RECIPES = pytest.mark.parametrize("config", [TINY, OURS], ids=["pix2pix", "residual"])
+
+
+def _halves(images: torch.Tensor) -> list[torch.Tensor]:
+    """What a frozen network would say, in a line."""
+    return [functional.avg_pool2d(images, 2)]
+
+
+def _fit(images: np.ndarray, config: RestoreConfig, seed: int, *rest: Any) -> train.Restorer:
+    return fit_restorer(images, config, seed, *rest, features=_halves)
 
 
 def _weights(restorer: train.Restorer) -> dict[str, torch.Tensor]:
@@ -39,12 +62,12 @@ def test_it_learns_to_remove_noise(
     monkeypatch.setitem(train.NOISE_MODELS, "all", noisy)
     config = TINY.model_copy(
         update={
+            "method": "residual",
             "base_channels": 8,
+            "depth": 2,
             "steps": 120,
-            "residual": True,
             "learning_rate": 4e-3,
             "batch_size": 4,
-            "dropout": 0.0,
         }
     )
     restorer = fit_restorer(drawn_cells[:40], config, seed=0)
@@ -56,8 +79,9 @@ def test_it_learns_to_remove_noise(
     assert is_off < 0.7 * was_off
 
 
-def test_equal_seeds_equal_weights(drawn_cells: np.ndarray) -> None:
-    first, again, other = (_weights(fit_restorer(drawn_cells, TINY, seed)) for seed in (1, 1, 2))
+@RECIPES
+def test_equal_seeds_equal_weights(config: RestoreConfig, drawn_cells: np.ndarray) -> None:
+    first, again, other = (_weights(_fit(drawn_cells, config, seed)) for seed in (1, 1, 2))
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert any(not torch.equal(first[key], other[key]) for key in first)
 
@@ -66,23 +90,27 @@ class _KilledError(Exception):
     pass
 
 
+@RECIPES
 def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
-    drawn_cells: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: RestoreConfig,
+    drawn_cells: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(train, "STEPS_PER_EPOCH", 2)
-    unbroken = _weights(fit_restorer(drawn_cells, TINY, 3))
+    unbroken = _weights(_fit(drawn_cells, config, 3))
     checkpoint = tmp_path / "restorer.safetensors"
 
     def kill(done: int, total: int) -> None:
-        assert total == TINY.steps
+        assert total == config.steps
         if done == 5:
             raise _KilledError
 
     with pytest.raises(_KilledError):
-        fit_restorer(drawn_cells, TINY, 3, checkpoint, kill)
+        _fit(drawn_cells, config, 3, checkpoint, kill)
     done: list[int] = []
     resumed = _weights(
-        fit_restorer(drawn_cells, TINY, 3, checkpoint, lambda count, _: done.append(count))
+        _fit(drawn_cells, config, 3, checkpoint, lambda count, _: done.append(count))
     )
     assert done == [5, 6]
     assert all(torch.equal(unbroken[key], resumed[key]) for key in unbroken)
@@ -93,32 +121,58 @@ def test_the_number_of_steps_is_kept_and_the_rate_falls_to_nothing(
 ) -> None:
     monkeypatch.setattr(train, "STEPS_PER_EPOCH", 4)
     rates: list[float] = []
-    step = Pix2PixTrainee.step
+    step = Trainee.step
 
-    def watched(self: Pix2PixTrainee, batch: tuple[np.ndarray, np.ndarray]) -> dict:
+    def watched(self: Trainee, batch: tuple[np.ndarray, np.ndarray]) -> dict:
         metrics = step(self, batch)
         rates.append(self.optimisers["generator"].param_groups[0]["lr"])
         return metrics
 
-    monkeypatch.setattr(Pix2PixTrainee, "step", watched)
-    fit_restorer(drawn_cells, TINY, 0)
+    monkeypatch.setattr(Trainee, "step", watched)
+    _fit(drawn_cells, TINY, 0)
     thirds = [2e-4 * share / 3 for share in (3, 3, 3, 3, 2, 1)]
     assert rates == pytest.approx(thirds)
 
 
+@RECIPES
 def test_one_step_trains_both_networks_and_leaves_their_gradients_on(
-    drawn_cells: np.ndarray,
+    config: RestoreConfig, drawn_cells: np.ndarray
 ) -> None:
-    trainee = Pix2PixTrainee(TINY.model_copy(update={"precision": "bf16"}), 0)
-    before = [
-        p.clone() for net in (trainee.generator, trainee.discriminator) for p in net.parameters()
-    ]
+    trainee = Trainee(config.model_copy(update={"precision": "bf16"}), 0, 32, _halves)
+    before = [p.clone() for p in _parameters(trainee)]
     batch = drawn_cells[:2, :32, :32]
-    metrics = trainee.step((batch, batch))
-    after = [p for net in (trainee.generator, trainee.discriminator) for p in net.parameters()]
+    for _ in range(2):  # the first step of a residual network moves its last layers alone
+        metrics = trainee.step((batch // 2, batch))
+    wanted = {"l1", "gan", "discriminator"} | ({"features"} if config.feature_weight else set())
+    assert metrics.keys() == wanted
     assert all(torch.isfinite(value) for value in metrics.values())
-    moved = [not torch.equal(old, new) for old, new in zip(before, after, strict=True)]
+    pairs = zip(before, _parameters(trainee), strict=True)
+    moved = [not torch.equal(old, new) for old, new in pairs]
     assert sum(moved) / len(moved) > 0.9
+    assert all(p.requires_grad for p in trainee.generator.parameters())
+
+
+def _parameters(trainee: Trainee) -> list[torch.Tensor]:
+    return [p for net in (trainee.generator, trainee.discriminator) for p in net.parameters()]
+
+
+def test_the_averaged_weights_are_the_result_and_lag_behind(drawn_cells: np.ndarray) -> None:
+    trainee = Trainee(OURS, 0, 32, _halves)
+    assert trainee.result is not trainee.generator
+    batch = drawn_cells[:2, :32, :32]
+    for _ in range(3):
+        trainee.step((batch // 2, batch))
+    last, mean = (net.state_dict()["leave.weight"] for net in (trainee.generator, trainee.result))
+    assert 0 < mean.abs().sum() < last.abs().sum()
+
+
+def test_without_a_gan_the_discriminator_is_left_alone(drawn_cells: np.ndarray) -> None:
+    trainee = Trainee(OURS.model_copy(update={"gan_weight": 0.0}), 0, 32, _halves)
+    before = [p.clone() for p in trainee.discriminator.parameters()]
+    metrics = trainee.step((drawn_cells[:2, :32, :32] // 2, drawn_cells[:2, :32, :32]))
+    assert metrics.keys() == {"l1", "features"}
+    pairs = zip(before, trainee.discriminator.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in pairs)
 
 
 def test_pairs_are_turned_alike_and_match_pixel_by_pixel(drawn_cells: np.ndarray) -> None:
@@ -127,8 +181,6 @@ def test_pairs_are_turned_alike_and_match_pixel_by_pixel(drawn_cells: np.ndarray
         degraded, clean = train._draw_pair(drawn_cells, lambda image, _: image // 2, 32, rng)
         assert degraded.shape == clean.shape == (32, 32, 3)
         assert np.array_equal(degraded, clean // 2)
-    whole, _ = train._draw_pair(drawn_cells, lambda image, _: image, 500, rng)
-    assert whole.shape == (64, 64, 3)
 
 
 def test_the_papers_noise_model_and_size_can_be_built(drawn_cells: np.ndarray) -> None:
@@ -146,3 +198,8 @@ def test_no_images_is_an_error() -> None:
 def test_identity_needs_no_training(drawn_cells: np.ndarray) -> None:
     restorer = fit_restorer(drawn_cells, TINY.model_copy(update={"method": "identity"}), 0)
     assert restorer.name == "identity"
+
+
+def test_a_crop_larger_than_the_image_is_the_image(drawn_cells: np.ndarray) -> None:
+    config = TINY.model_copy(update={"train_px": 500, "steps": 1})
+    assert fit_restorer(drawn_cells, config, 0).restore(drawn_cells[:1]).shape == (1, 64, 64, 3)

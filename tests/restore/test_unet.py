@@ -33,14 +33,6 @@ def test_any_size_comes_back_as_it_went_in(norm: str, size: tuple[int, int]) -> 
     assert output.abs().max() <= 1
 
 
-def test_padding_mirrors_the_image() -> None:
-    from buffycoat.restore.unet import _pad
-
-    image = torch.arange(5.0).expand(1, 1, 4, 5)
-    assert _pad(image, 4)[0, 0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
-    assert torch.equal(_pad(image[..., :4], 4), image[..., :4])
-
-
 def test_evaluation_is_free_of_chance_and_of_neighbours() -> None:
     torch.manual_seed(0)
     network = UNet(4, depth=3, dropout=0.5)
@@ -49,11 +41,6 @@ def test_evaluation_is_free_of_chance_and_of_neighbours() -> None:
     network.eval()
     assert torch.equal(network(images), network(images))
     assert torch.allclose(network(images)[:1], network(images[:1]), atol=1e-6)
-
-
-def test_a_residual_network_starts_by_changing_nothing() -> None:
-    image = torch.rand(1, 3, 16, 16) * 2 - 1
-    assert torch.equal(UNet(4, depth=2, residual=True).eval()(image), image)
 
 
 def test_an_unknown_norm_names_the_options() -> None:

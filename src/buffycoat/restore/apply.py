@@ -7,10 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from buffycoat.errors import BundleError, ShapeError
 from buffycoat.optional import choose
+from buffycoat.restore.classical import CLASSICAL
+from buffycoat.restore.residual import ResidualUNet
 from buffycoat.restore.unet import UNet
 from buffycoat.training import devices
 
@@ -64,24 +66,28 @@ class Identity:
         return {}
 
 
-class Pix2Pix:
+GENERATORS: dict[str, Callable[..., nn.Module]] = {"pix2pix": UNet, "residual": ResidualUNet}
+"""Name of a trained restorer -> its network."""
+
+
+class Trained:
     """Applies a trained generator, one image at a time.
 
     A batch of one is as fast as a larger one on a CPU, and it is the only batch whose rounding
     cannot depend on how many cells were handed in.
 
     Args:
+        name: A key of `GENERATORS`.
         generator: Trained; it is switched to evaluation mode and left on the device that
             `training.devices.device` gives.
         settings: The arguments that build it, for `to_dict`.
     """
 
-    name = "pix2pix"
-
-    def __init__(self, generator: UNet, settings: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, generator: nn.Module, settings: Mapping[str, Any]) -> None:
+        self.name = name
         self.settings = dict(settings)
         self.device = devices.device()
-        self.generator = generator.eval().requires_grad_(False).to(self.device)
+        self.generator = devices.place(generator.eval().requires_grad_(False))
 
     @torch.inference_mode()
     def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
@@ -120,8 +126,8 @@ def _load_identity(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -
     return Identity()
 
 
-def _load_pix2pix(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
-    generator = UNet(**settings["generator"])
+def _load_trained(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
+    generator = GENERATORS[settings["name"]](**settings["generator"])
     expected = generator.state_dict()
     wrong = sorted(expected.keys() ^ tensors.keys()) or sorted(
         key for key, value in expected.items() if value.shape != tensors[key].shape
@@ -133,12 +139,13 @@ def _load_pix2pix(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
         )
     # The copy into the fresh network casts weights that were stored as fp16.
     generator.load_state_dict(dict(tensors))
-    return Pix2Pix(generator, settings["generator"])
+    return Trained(settings["name"], generator, settings["generator"])
 
 
 RESTORERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Tensor]], Restorer]] = {
     "identity": _load_identity,
-    "pix2pix": _load_pix2pix,
+    **dict.fromkeys(GENERATORS, _load_trained),
+    **CLASSICAL,
 }
 """Name -> factory from what `to_dict` and `to_tensors` gave."""
 

@@ -1,8 +1,8 @@
-"""Training of the restorer: Pix2Pix on pairs that are degraded as they are needed.
+"""Training of the restorer, on pairs that are degraded as they are needed.
 
-Isola et al., arXiv 1611.07004: one step of the discriminator, then one of the generator, which
-minimises the GAN loss + `l1_weight` x L1. The learning rate falls linearly to zero over the second
-half, as in the authors' implementation.
+One step of the discriminator, then one of the generator, which minimises a weighted sum of losses
+(see `restore.objective`). With GAN and L1 alone this is Pix2Pix, Isola et al., arXiv 1611.07004.
+The learning rate falls linearly to zero over the second half, as in the authors' implementation.
 """
 
 from __future__ import annotations
@@ -14,16 +14,24 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from buffycoat.config import RestoreConfig
 from buffycoat.errors import ShapeError
 from buffycoat.optional import choose
-from buffycoat.restore.apply import Identity, Pix2Pix, Progress, Restorer, check_images, to_network
+from buffycoat.restore.apply import (
+    GENERATORS,
+    Progress,
+    Restorer,
+    Trained,
+    check_images,
+    from_tensors,
+    to_network,
+)
+from buffycoat.restore.objective import Features, Objective, binary_cross_entropy
 from buffycoat.restore.patchgan import PatchGAN
-from buffycoat.restore.unet import UNet
 from buffycoat.simulate.degrade import paper_noise, random_degrade
 from buffycoat.training import devices, loop
+from buffycoat.training.ema import Average
 
 STEPS_PER_EPOCH = 100
 """Steps between two checkpoints."""
@@ -43,6 +51,7 @@ def fit_restorer(
     seed: int,
     checkpoint: Path | None = None,
     on_progress: Progress | None = None,
+    features: Features | None = None,
 ) -> Restorer:
     """Learn to undo degradation.
 
@@ -53,28 +62,28 @@ def fit_restorer(
         seed: Everything random follows from it.
         checkpoint: File to resume from and to write every `STEPS_PER_EPOCH` steps; None for none.
         on_progress: Called with (steps done, steps in all).
+        features: Of a frozen network, for `feature_weight`.
 
     Returns:
         The restorer, ready to use.
 
     Raises:
         ShapeError: No images, or not of that shape.
-        ConfigError: Unknown noise model or norm.
+        ConfigError: Unknown noise model or norm, or crops too small for MS-SSIM.
     """
-    if config.method == "identity":
-        return Identity()
+    if config.method not in GENERATORS:
+        return from_tensors({"name": config.method}, {})
     check_images(images)
     if len(images) == 0:
         raise ShapeError("the restorer needs at least one clean image to learn from, got none")
     degrade = choose(NOISE_MODELS, config.noise_model, "noise model")
-    trainee = Pix2PixTrainee(config, seed)
+    side_px = min(config.train_px, *images.shape[1:3])
+    trainee = Trainee(config, seed, side_px, features)
 
     def make_batches(epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng((seed, epoch))
         for _ in range(min(STEPS_PER_EPOCH, config.steps - epoch * STEPS_PER_EPOCH)):
-            pairs = [
-                _draw_pair(images, degrade, config.train_px, rng) for _ in range(config.batch_size)
-            ]
+            pairs = [_draw_pair(images, degrade, side_px, rng) for _ in range(config.batch_size)]
             yield np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
 
     def report(done: int, _: int) -> None:
@@ -83,38 +92,47 @@ def fit_restorer(
 
     epochs = -(-config.steps // STEPS_PER_EPOCH)
     loop.fit(trainee, make_batches, epochs, STEPS_PER_EPOCH, checkpoint, seed, report)
-    return Pix2Pix(trainee.generator, trainee.settings)
+    return Trained(config.method, trainee.result, trainee.settings)
 
 
-class Pix2PixTrainee:
+class Trainee:
     """Generator, discriminator and their optimisers, as `training.loop` trains them.
 
     Args:
-        config: Sizes, rates and the number of steps over which the rate falls.
+        config: Networks, losses, rates and the number of steps over which the rate falls.
         seed: Of the starting weights.
+        side_px: Of the training crops.
+        features: Of a frozen network, for `feature_weight`.
     """
 
-    def __init__(self, config: RestoreConfig, seed: int) -> None:
+    def __init__(
+        self, config: RestoreConfig, seed: int, side_px: int, features: Features | None = None
+    ) -> None:
         self.config = config
-        self.settings: dict[str, Any] = {
-            "base_channels": config.base_channels,
-            "depth": config.depth,
-            "dropout": config.dropout,
-            "norm": config.norm,
-            "residual": config.residual,
-        }
+        self.settings = generator_settings(config)
+        self.objective = Objective(config, side_px, features)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            generator = UNet(**self.settings)
-            judge = PatchGAN(config.discriminator_channels, config.discriminator_layers)
+            generator = GENERATORS[config.method](**self.settings)
+            judge = PatchGAN(
+                config.discriminator_channels,
+                config.discriminator_layers,
+                config.discriminator_norm,
+            )
         self.device = devices.device()
-        self.generator = generator.to(self.device)
-        self.discriminator = judge.to(self.device)
+        self.generator = devices.place(generator)
+        self.discriminator = devices.place(judge)
+        self.average = Average(self.generator, config.ema_decay) if config.ema_decay else None
         self.optimisers = {
             "generator": self._adam(self.generator),
             "discriminator": self._adam(self.discriminator),
         }
         self.steps_done = 0
+
+    @property
+    def result(self) -> nn.Module:
+        """The trained generator: averaged over steps, where the settings say so."""
+        return self.average.model if self.average else self.generator
 
     def _adam(self, model: nn.Module) -> torch.optim.Adam:
         betas = (self.config.beta1, 0.999)
@@ -127,35 +145,48 @@ class Pix2PixTrainee:
             batch: Degraded and clean crops, each (n, h, w, 3), uint8.
 
         Returns:
-            "l1" (in gray levels / 127.5), "gan" and "discriminator" losses.
+            Each loss by name, unweighted; "l1" in gray levels / 127.5.
         """
         degraded, clean = (to_network(crops).to(self.device) for crops in batch)
         self._set_rate()
         with devices.autocast(self.config.precision):
             fake = self.generator(degraded)
-        self._train_discriminator(True)
-        with devices.autocast(self.config.precision):
-            on_true = self.discriminator(degraded, clean)
-            on_fake = self.discriminator(degraded, fake.detach())
-        judged = (_bce(on_true, 1.0) + _bce(on_fake, 0.0)) / 2
-        self._descend("discriminator", judged)
-        self._train_discriminator(False)
-        with devices.autocast(self.config.precision):
-            on_fake = self.discriminator(degraded, fake)
-        gan = _bce(on_fake, 1.0)
-        l1 = functional.l1_loss(fake.float(), clean)
-        self._descend("generator", gan + self.config.l1_weight * l1)
+        losses = self.objective(fake.float(), clean)
+        metrics = {name: loss for name, (_, loss) in losses.items()}
+        if self.config.gan_weight:
+            metrics["discriminator"] = self._judge(degraded, clean, fake.detach())
+            metrics["gan"] = self._deceive(degraded, fake)
+            losses["gan"] = self.config.gan_weight, metrics["gan"]
+        self._descend("generator", torch.stack([w * loss for w, loss in losses.values()]).sum())
+        if self.average:
+            self.average.update(self.generator)
         self.steps_done += 1
-        return {"l1": l1, "gan": gan, "discriminator": judged}
+        return metrics
+
+    def _judge(self, degraded: Tensor, clean: Tensor, fake: Tensor) -> Tensor:
+        """One step of the discriminator."""
+        self.discriminator.requires_grad_(True)
+        with devices.autocast(self.config.precision):
+            on_true, on_fake = (self.discriminator(degraded, x) for x in (clean, fake))
+        loss = (binary_cross_entropy(on_true, 1.0) + binary_cross_entropy(on_fake, 0.0)) / 2
+        self._descend("discriminator", loss)
+        self.discriminator.requires_grad_(False)
+        return loss
+
+    def _deceive(self, degraded: Tensor, fake: Tensor) -> Tensor:
+        """What the generator loses where the discriminator sees through it."""
+        with devices.autocast(self.config.precision):
+            return binary_cross_entropy(self.discriminator(degraded, fake), 1.0)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, optimisers and the step, as `load_state_dict` takes them."""
-        return {
+        state = {
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
             "steps_done": self.steps_done,
         }
+        return state | ({"average": self.average.model.state_dict()} if self.average else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
@@ -164,6 +195,9 @@ class Pix2PixTrainee:
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.steps_done = state["steps_done"]
+        if self.average:
+            self.average.model.load_state_dict(state["average"])
+            self.average.steps = self.steps_done
 
     def _set_rate(self) -> None:
         half = self.config.steps / 2
@@ -172,18 +206,19 @@ class Pix2PixTrainee:
             for group in optimiser.param_groups:
                 group["lr"] = rate
 
-    def _train_discriminator(self, is_trained: bool) -> None:
-        self.discriminator.requires_grad_(is_trained)
-
     def _descend(self, name: str, loss: Tensor) -> None:
         self.optimisers[name].zero_grad()
         loss.backward()
         self.optimisers[name].step()
 
 
-def _bce(logits: Tensor, target: float) -> Tensor:
-    logits = logits.float()
-    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+def generator_settings(config: RestoreConfig) -> dict[str, Any]:
+    """The arguments that build the generator of these settings."""
+    names = {
+        "pix2pix": ("base_channels", "depth", "dropout", "norm"),
+        "residual": ("base_channels", "depth", "blocks"),
+    }[config.method]
+    return {name: getattr(config, name) for name in names}
 
 
 def _draw_pair(
@@ -195,12 +230,11 @@ def _draw_pair(
     """A degraded crop and its clean twin, turned and mirrored alike.
 
     The whole image is degraded before the crop, since uneven light and the length of a blur
-    belong to the frame. No crop is larger than the image.
+    belong to the frame.
     """
     clean = np.ascontiguousarray(images[rng.integers(len(images))])
     degraded = degrade(clean, rng)
     height, width = clean.shape[:2]
-    side_px = min(side_px, height, width)
     top, left = rng.integers(height - side_px + 1), rng.integers(width - side_px + 1)
     turns, is_mirrored = int(rng.integers(4)), rng.random() < 0.5
     crops = []

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from buffycoat.optional import choose
+from buffycoat.restore.padding import pad_to_multiple
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
@@ -41,10 +42,6 @@ class UNet(nn.Module):
         depth: Times that the image is halved.
         dropout: Share of activations dropped in the inner decoder while training.
         norm: "batch" (the paper), "instance" or "none".
-        residual: Predict the change to the image instead of the image, starting from no change.
-            Off in the paper and in every preset: after 300 steps on PBC-LT's phase1 its mean
-            error on held-out cells at severity 4 was 23.7 gray levels against the paper's 10.5,
-            and only on clean cells was it lower (1.5 against 5.8).
 
     Raises:
         ConfigError: No such `norm`.
@@ -56,11 +53,9 @@ class UNet(nn.Module):
         depth: int = 8,
         dropout: float = 0.5,
         norm: str = "batch",
-        residual: bool = False,
     ) -> None:
         super().__init__()
         self.depth = depth
-        self.residual = residual
         make_norm = choose(NORMS, norm, "norm")
         widths = [base_channels * min(2**level, WIDEST) for level in range(depth)]
         self.down = nn.ModuleList(
@@ -71,10 +66,6 @@ class UNet(nn.Module):
             for level in range(depth)
         )
         self.apply(start_weights)
-        if residual:
-            last = list(self.up[0].children())[-1]
-            assert isinstance(last, nn.ConvTranspose2d)
-            nn.init.zeros_(last.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """The clean image, as far as the network can tell.
@@ -84,11 +75,10 @@ class UNet(nn.Module):
                 and lower edge up to a multiple of `2**depth`, and cut back.
 
         Returns:
-            Same shape, values -1 to 1 (a residual network in training mode may exceed them).
+            Same shape, values -1 to 1.
         """
         height, width = image.shape[-2:]
-        x = _pad(image, 2**self.depth)
-        whole = x
+        x = pad_to_multiple(image, 2**self.depth)
         skips = []
         for down in self.down:
             x = down(x)
@@ -96,12 +86,7 @@ class UNet(nn.Module):
         for level in reversed(range(self.depth)):
             is_innermost = level == self.depth - 1
             x = self.up[level](x if is_innermost else torch.cat([x, skips[level]], dim=1))
-        out = torch.tanh(x)
-        if self.residual:
-            out = whole + 2 * out
-            # While training, a clamped value would have no gradient to come back by.
-            out = out if self.training else out.clamp(-1, 1)
-        return out[..., :height, :width]
+        return torch.tanh(x)[..., :height, :width]
 
 
 def start_weights(module: nn.Module) -> None:
@@ -154,16 +139,3 @@ def _up(
     if dropout > 0 and not is_innermost and level >= max(first_dropped, 1):
         layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)
-
-
-def _pad(image: Tensor, multiple: int) -> Tensor:
-    """Mirror at the right and lower edge; unlike `F.pad`, by more than the image's own size."""
-    for axis in (-2, -1):
-        size = image.shape[axis]
-        padded = -(-size // multiple) * multiple
-        if padded == size:
-            continue
-        period = max(2 * (size - 1), 1)
-        position = torch.arange(padded, device=image.device) % period
-        image = image.index_select(image.ndim + axis, torch.minimum(position, period - position))
-    return image

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
+from torch import nn
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
@@ -19,6 +20,11 @@ def make_fabric(precision: str) -> Any:
 def device() -> torch.device:
     """The device that inference uses."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def place(model: nn.Module) -> nn.Module:
+    """A convolutional model on that device, its weights in the order that is fastest there."""
+    return model.to(device=device(), memory_format=torch.channels_last)  # pyright: ignore
 
 
 def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:

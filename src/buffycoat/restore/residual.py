@@ -1,0 +1,121 @@
+"""A network that predicts the correction to an image, not the image.
+
+Two corrections, for two kinds of fault. Light fails smoothly and multiplies what is seen, so it is
+undone by a gain that is predicted coarsely and enlarged; noise and blur change single pixels, so
+they are undone by what is added to each. Both start at nothing: an untrained network leaves every
+image as it is.
+
+The body is a U-Net of plain residual blocks without normalisation (Lim et al., arXiv 1707.02921),
+so that an image's result depends on that image alone, with skips that are added and not joined
+(Chen et al., "Simple Baselines for Image Restoration", arXiv 2204.04676).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from buffycoat.restore.padding import pad_to_multiple
+
+FOLD = 2
+"""The image enters with each 2x2 px as channels of one: a quarter of the widest level's cost."""
+WIDEST = 6
+"""No level has more than this many times `base_channels`."""
+MAX_LOG_GAIN = 2.0
+"""No light is corrected by more than a factor of e^2 = 7.4."""
+
+
+class ResidualUNet(nn.Module):
+    """Predicts a smooth gain and a correction of each pixel.
+
+    Args:
+        base_channels: Channels of the outermost level, at half the image's size.
+        depth: Times that this level is halved again.
+        blocks: Residual blocks of each level, on the way down and on the way up.
+    """
+
+    def __init__(self, base_channels: int = 24, depth: int = 4, blocks: int = 1) -> None:
+        super().__init__()
+        widths = [base_channels * min(2**level, WIDEST) for level in range(depth + 1)]
+        self.multiple = FOLD * 2**depth
+        self.enter = nn.Conv2d(3 * FOLD**2, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
+        self.shrink = nn.ModuleList(
+            nn.Conv2d(wide, deep, 2, stride=2) for wide, deep in pairwise(widths)
+        )
+        self.middle = nn.Sequential(*_blocks(widths[-1], blocks), _Context(widths[-1]))
+        self.grow = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(deep, 4 * wide, 1, bias=False), nn.PixelShuffle(2))
+            for wide, deep in pairwise(widths)
+        )
+        self.up = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
+        self.gain = nn.Conv2d(widths[-1], 3, 1)
+        self.leave = nn.Conv2d(widths[0], 3 * FOLD**2, 3, padding=1)
+        for layer in (self.gain, self.leave):
+            nn.init.zeros_(layer.weight)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The clean image, as far as the network can tell.
+
+        Args:
+            image: Shape (n, 3, h, w), values -1 to 1, of any size: it is mirrored at the right
+                and lower edge up to a multiple of `multiple`, and cut back.
+
+        Returns:
+            Same shape, values -1 to 1 (while training, they may exceed them).
+        """
+        height, width = image.shape[-2:]
+        whole = pad_to_multiple(image, self.multiple)
+        x = self.enter(functional.pixel_unshuffle(whole, FOLD))
+        skips = []
+        for blocks, shrink in zip(self.down, self.shrink, strict=True):
+            x = blocks(x)
+            skips.append(x)
+            x = shrink(x)
+        x = self.middle(x)
+        log_gain = MAX_LOG_GAIN * torch.tanh(self.gain(x).float())
+        for level in reversed(range(len(skips))):
+            x = self.up[level](self.grow[level](x) + skips[level])
+        correction = functional.pixel_shuffle(self.leave(x), FOLD).float()
+        gain = functional.interpolate(
+            log_gain, whole.shape[-2:], mode="bilinear", align_corners=False
+        ).exp()
+        out = (whole + 1) * gain - 1 + 2 * correction
+        # While training, a clamped value would have no gradient to come back by.
+        out = out if self.training else out.clamp(-1, 1)
+        return out[..., :height, :width]
+
+
+class _Block(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        # A tenth of the usual size: a deep stack without normalisation starts near the identity.
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(functional.relu(self.first(x)))
+
+
+class _Context(nn.Module):
+    """Adds what the whole image says, e.g. how dark it is, to each place."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x.mean(dim=(2, 3)))[..., None, None]
+
+
+def _blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_Block(channels) for _ in range(count)))
