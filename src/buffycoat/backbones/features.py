@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from buffycoat.backbones.build import build
 from buffycoat.errors import ConfigError
-from buffycoat.training.devices import device
 
 LAYERS = 3
 """Maps from the first stages, at 1/2 to 1/8 of the image's side: edges, granules, chromatin."""
@@ -37,7 +36,6 @@ class FrozenFeatures(nn.Module):
         scale = (torch.tensor(built.std), torch.tensor(built.mean))
         self.register_buffer("std", scale[0].view(1, 3, 1, 1))
         self.register_buffer("mean", scale[1].view(1, 3, 1, 1))
-        self.to(device())
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Feature maps of images (n, 3, h, w) with values -1 to 1, from large to small."""
