@@ -1,26 +1,42 @@
-"""Draw `rendered-cells.png`: one rendered cell of each class, and one at each severity.
+"""Draw the pictures of README, all of rendered cells.
 
-Run from the repository's root: `python docs/make_picture.py`.
+    python docs/make_picture.py
+    python docs/make_picture.py --restored [--bundle starter]
+
+Run from the repository's root. The first draws `rendered-cells.png`: one cell of each class, and
+one at each severity. The second draws `restored-cells.png`: five cells degraded, as a bundle's
+restoration and gate leave them, and clean.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from buffycoat.pipeline import bundle, stages
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 from buffycoat.simulate.recipes import RECIPES
 from buffycoat.simulate.render import render_cell
 
-TARGET = Path(__file__).parent / "rendered-cells.png"
+FOLDER = Path(__file__).parent
 SEED = 17
 COLUMNS = 7
 TILE_PX = 150
 CAPTION_PX = 20
 COLOURS = 256
+RESTORED_SEVERITY = 3
+RESTORED = {
+    "SNE": ("noise",),
+    "EO": ("defocus",),
+    "LY": ("motion_blur",),
+    "MO": ("uneven_light",),
+    "BA": ("gamma", "noise"),
+}
+"""Class of each cell of the second picture -> what it suffers."""
 
 
 def captioned(image: np.ndarray, text: str, side_px: int) -> np.ndarray:
@@ -35,7 +51,7 @@ def captioned(image: np.ndarray, text: str, side_px: int) -> np.ndarray:
     return cv2.putText(tile, text, at, font, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
 
 
-def picture() -> np.ndarray:
+def rendered() -> np.ndarray:
     """All classes in rows of seven, then one monocyte at severity 0 to 4."""
     cells = [
         captioned(render_cell(code, np.random.default_rng([SEED, n])).image, code, TILE_PX)
@@ -52,7 +68,53 @@ def picture() -> np.ndarray:
     return np.vstack([*rows, np.hstack(worse)])
 
 
-if __name__ == "__main__":
-    sheet = Image.fromarray(picture())
+def restored(name: str) -> np.ndarray:
+    """Five cells degraded, as the bundle's restoration and gate leave them, and clean.
+
+    Args:
+        name: A bundle's folder, or "starter".
+    """
+    fitted = bundle.read(name)
+    side_px = fitted.config.images.work_px
+    clean, degraded = [], []
+    for number, (code, kinds) in enumerate(RESTORED.items()):
+        rng = np.random.default_rng([SEED, 200 + number])
+        clean.append(render_cell(code, rng, side_px).image)
+        degraded.append(degrade(clean[-1], RESTORED_SEVERITY, rng, kinds))
+    found = stages.clean(np.stack(degraded), fitted.restoration)
+    for code, reason in zip(RESTORED, found.reasons, strict=True):
+        print(f"{code}: {reason}")
+    verdicts = ["restored" if kept else "original kept by the gate" for kept in found.is_restored]
+    faults = [f"{code}: {' + '.join(kinds).replace('_', ' ')}" for code, kinds in RESTORED.items()]
+    tile_px = COLUMNS * TILE_PX // len(RESTORED)
+    rows = (degraded, faults), (found.images, verdicts), (clean, ["clean"] * len(clean))
+    return np.vstack(
+        [
+            np.hstack([captioned(i, t, tile_px) for i, t in zip(images, texts, strict=True)])
+            for images, texts in rows
+        ]
+    )
+
+
+def write(path: Path, sheet: np.ndarray) -> None:
+    """Write a picture with few colours, so that it stays small."""
     method = Image.Quantize.FASTOCTREE
-    sheet.quantize(COLOURS, method, dither=Image.Dither.FLOYDSTEINBERG).save(TARGET, optimize=True)
+    few = Image.fromarray(sheet).quantize(COLOURS, method, dither=Image.Dither.FLOYDSTEINBERG)
+    few.save(path, optimize=True)
+
+
+def main() -> None:
+    """Read the arguments and draw."""
+    parser = argparse.ArgumentParser(description="Draw the pictures of README.")
+    parser.add_argument("--restored", action="store_true", help="draw restored-cells.png")
+    parser.add_argument("--bundle", default=bundle.STARTER, help="whose restoration it shows")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the pictures")
+    options = parser.parse_args()
+    if options.restored:
+        write(options.out / "restored-cells.png", restored(options.bundle))
+    else:
+        write(options.out / "rendered-cells.png", rendered())
+
+
+if __name__ == "__main__":
+    main()
