@@ -1,8 +1,8 @@
-"""How degraded an image looks, from 0 (pristine) to 4, without its clean twin.
+"""How degraded an image looks, from 0 (pristine) to 4, and by what, without its clean twin.
 
-Sharpness, noise and light are measured on the pixels (`symptoms`); a network of one small layer
-that has seen clean cells degraded at known severity turns them into a probability for each
-severity.
+Sharpness, noise and light are measured on the pixels (`symptoms`); two networks of one small layer
+that have seen clean cells degraded at known severity turn them into a probability for each
+severity, and one for each group of faults. How they were chosen is in ADR 5.
 """
 
 from __future__ import annotations
@@ -11,77 +11,136 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from buffycoat.errors import BundleError, ShapeError
 from buffycoat.restore.apply import Progress, check_images
+from buffycoat.restore.graded import GROUPS, Graded, grade
 from buffycoat.restore.symptoms import FEATURES, measure
-from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
+from buffycoat.simulate.degrade import MAX_SEVERITY
 
-TRAINING_IMAGES = 6000
-"""Simulated images that the regression is fitted on, at most."""
-MAX_REPEATS = 4
-"""Times that one clean cell is degraded at one severity, at most."""
-JPEG_CHANCE = 0.5
-"""Clean images pass JPEG as often as `simulate.degrade` sends degraded ones through it, so that
-compression alone does not look like damage."""
-HIDDEN = 64
+PRESENT_FROM = 0.5
+"""Probability from which a group is named."""
+HIDDEN = 128
 REGULARISATION = 0.3
-"""L2 penalty; with `HIDDEN` chosen on PBC-LT's phase1, half of it held out, degraded by
-simulation: area under the ROC curve (pristine or not) 0.991 against 0.981 of a logistic regression
-with squares; at severity 1 alone 0.972 against 0.945."""
-EPOCHS = 100
+EPOCHS = 200
 LEARNING_RATE = 2e-3
 FARTHEST_SD = 6.0
 """Standardised features are cut here, so that one strange value cannot decide."""
+WEIGHT_DECIMALS = 6
+"""Weights are rounded when fitted, to keep a bundle's text short and exact."""
+CLEAN_SHARE_RESTORED = 0.01
+"""Share of clean cells that may reach `restore_above`, at most."""
+MIN_CLEAN_CELLS = 100
+"""Fewer clean cells cannot show what 1 % of them reach: `restore_above` stays as below."""
+UNFITTED_RESTORE_ABOVE = 0.5
 
 
 @dataclass(frozen=True)
-class SeverityEstimator:
-    """A fitted estimator of severity.
+class Degradation:
+    """What the estimator says of n cells.
 
     Attributes:
-        mean: Of each feature on the simulated images, shape (d,).
-        sd: Their standard deviation, shape (d,), > 0.
-        hidden_weights: Shape (d, 64), from standardised features to the layer of ReLUs.
-        hidden_bias: Shape (64,).
-        weights: Shape (64, 5), to the log odds of each severity.
-        bias: Shape (5,).
+        probs: Of each severity, shape (n, 5), rows sum to 1.
+        kinds: That each of `GROUPS` is present, shape (n, 3); not exclusive.
+        restore_above: Severity from which a cell counts as degraded.
     """
 
-    mean: np.ndarray
-    sd: np.ndarray
+    probs: np.ndarray
+    kinds: np.ndarray
+    restore_above: float
+
+    @property
+    def severity(self) -> np.ndarray:
+        """Expected severity, shape (n,), 0 to 4."""
+        return (self.probs * np.arange(MAX_SEVERITY + 1.0)).sum(axis=1)
+
+    def names(self, row: int, restore_above: float | None = None) -> tuple[str, ...]:
+        """The groups that one cell suffers, none where it does not count as degraded.
+
+        Args:
+            row: Of the cell.
+            restore_above: Severity from which it counts as degraded; None: as fitted.
+        """
+        limit = self.restore_above if restore_above is None else restore_above
+        if self.severity[row] < limit:
+            return ()
+        return tuple(
+            name for name, prob in zip(GROUPS, self.kinds[row], strict=True) if prob >= PRESENT_FROM
+        )
+
+
+@dataclass(frozen=True)
+class Network:
+    """One hidden layer of ReLUs.
+
+    Attributes:
+        hidden_weights: Shape (d, 128), from standardised features.
+        hidden_bias: Shape (128,).
+        weights: Shape (128, k), to the scores.
+        bias: Shape (k,).
+    """
+
     hidden_weights: np.ndarray
     hidden_bias: np.ndarray
     weights: np.ndarray
     bias: np.ndarray
 
-    def probs(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
-        """Probability of each severity.
+    def scores(self, standard: np.ndarray) -> np.ndarray:
+        """Log odds, shape (k,), of one cell's standardised features, shape (d,)."""
+        hidden = np.maximum(standard @ self.hidden_weights + self.hidden_bias, 0.0)
+        return hidden @ self.weights + self.bias
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `from_dict` reads them."""
+        return {name: value.tolist() for name, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Network:
+        """The network that was stored, bit for bit."""
+        names = cls.__dataclass_fields__
+        return cls(**{name: np.array(table[name], dtype=np.float64) for name in names})
+
+
+@dataclass(frozen=True)
+class SeverityEstimator:
+    """A fitted estimator of severity and kind.
+
+    Attributes:
+        mean: Of each feature on the simulated images, shape (d,).
+        sd: Their standard deviation, shape (d,), > 0.
+        to_severity: Scores of severity 0 to 4.
+        to_kinds: Scores of `GROUPS`.
+        restore_above: Severity that at most 1 % of clean cells reach.
+    """
+
+    mean: np.ndarray
+    sd: np.ndarray
+    to_severity: Network
+    to_kinds: Network
+    restore_above: float
+
+    def judge(self, images: np.ndarray, on_progress: Progress | None = None) -> Degradation:
+        """Severity and kind.
 
         Args:
             images: Shape (n, h, w, 3), uint8, RGB; may be a memory map.
             on_progress: Called with (images done, n).
-
-        Returns:
-            Shape (n, 5), rows sum to 1.
 
         Raises:
             ShapeError: Not such images.
         """
         check_images(images)
         probs = np.empty((len(images), MAX_SEVERITY + 1))
+        kinds = np.empty((len(images), len(GROUPS)))
         for row in range(len(images)):
             # Row by row, since a matrix product may round differently for another n.
             standard = _standardise(measure(images[row]), self.mean, self.sd)
-            hidden = np.maximum(standard @ self.hidden_weights + self.hidden_bias, 0.0)
-            scores = hidden @ self.weights + self.bias
-            odds = np.exp(scores - scores.max())
-            probs[row] = odds / odds.sum()
+            probs[row] = _softmax(self.to_severity.scores(standard))
+            kinds[row] = 1.0 / (1.0 + np.exp(-self.to_kinds.scores(standard)))
             if on_progress is not None:
                 on_progress(row + 1, len(images))
-        return probs
+        return Degradation(probs, kinds, self.restore_above)
 
     def estimate(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Expected severity.
@@ -93,30 +152,41 @@ class SeverityEstimator:
         Returns:
             Shape (n,), 0 to 4.
         """
-        return (self.probs(images, on_progress) * np.arange(MAX_SEVERITY + 1.0)).sum(axis=1)
-
-    def prob_pristine(self, images: np.ndarray) -> np.ndarray:
-        """Probability of severity 0, shape (n,)."""
-        return self.probs(images)[:, 0]
+        return self.judge(images, on_progress).severity
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` reads them."""
-        return {"features": list(FEATURES)} | {k: v.tolist() for k, v in vars(self).items()}
+        return {
+            "features": list(FEATURES),
+            "groups": list(GROUPS),
+            "mean": self.mean.tolist(),
+            "sd": self.sd.tolist(),
+            "to_severity": self.to_severity.to_dict(),
+            "to_kinds": self.to_kinds.to_dict(),
+            "restore_above": self.restore_above,
+        }
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> SeverityEstimator:
         """The estimator that was stored, bit for bit.
 
         Raises:
-            BundleError: It was fitted on other features than this version measures.
+            BundleError: It was fitted on other features than this version measures, or to tell
+                other groups apart.
         """
-        if tuple(table["features"]) != FEATURES:
+        told = (tuple(table["features"]), tuple(table.get("groups", ())))
+        if told != (FEATURES, GROUPS):
             raise BundleError(
                 "the severity estimator was fitted on other features than this version measures; "
                 "train the bundle again, or use the version that wrote it"
             )
-        arrays = {key: np.array(table[key], dtype=np.float64) for key in cls.__dataclass_fields__}
-        return cls(**arrays)
+        return cls(
+            np.array(table["mean"], dtype=np.float64),
+            np.array(table["sd"], dtype=np.float64),
+            Network.from_dict(table["to_severity"]),
+            Network.from_dict(table["to_kinds"]),
+            float(table["restore_above"]),
+        )
 
 
 def fit_severity(
@@ -135,23 +205,20 @@ def fit_severity(
     Raises:
         ShapeError: Not such images, or fewer than two.
     """
-    from sklearn.neural_network import MLPClassifier
-
     check_images(pristine)
     if len(pristine) < 2:
         raise ShapeError(
             f"severity needs at least two clean cells to learn from, got {len(pristine)}"
         )
-    features, severity = _simulate(pristine, np.random.default_rng(seed), on_progress)
-    mean, sd = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
-    standard = _standardise(features, mean, sd)
-    model = MLPClassifier(
-        (HIDDEN,), alpha=REGULARISATION, learning_rate_init=LEARNING_RATE, random_state=seed
+    rng = np.random.default_rng(seed)
+    graded = grade(pristine, rng, on_progress)
+    limit = _cross_fit_limit(graded, rng.permutation(len(pristine)) % 2, seed)
+    mean, sd = _moments(graded.features)
+    standard = _standardise(graded.features, mean, sd)
+    to_kinds = _fit_network(standard, graded.groups.astype(int), seed)
+    return SeverityEstimator(
+        mean, sd, _fit_network(standard, graded.severity, seed), to_kinds, limit
     )
-    for _ in range(EPOCHS):
-        model.partial_fit(standard, severity, classes=np.arange(MAX_SEVERITY + 1))
-    (hidden_weights, weights), (hidden_bias, bias) = model.coefs_, model.intercepts_
-    return SeverityEstimator(mean, sd, hidden_weights, hidden_bias, weights, bias)
 
 
 def select_pristine(
@@ -182,33 +249,66 @@ def select_pristine(
     )
 
 
+def _fit_network(standard: np.ndarray, targets: np.ndarray, seed: int) -> Network:
+    """Classes 0 to k - 1, targets of shape (n,), or k labels of shape (n, k), 0 or 1."""
+    from sklearn.neural_network import MLPClassifier
+
+    classes = np.arange(MAX_SEVERITY + 1 if targets.ndim == 1 else targets.shape[1])
+    model = MLPClassifier(
+        (HIDDEN,), alpha=REGULARISATION, learning_rate_init=LEARNING_RATE, random_state=seed
+    )
+    for _ in range(EPOCHS):
+        model.partial_fit(standard, targets, classes=classes)
+    (hidden_weights, weights), (hidden_bias, bias) = model.coefs_, model.intercepts_
+    arrays = (hidden_weights, hidden_bias, weights, bias)
+    return Network(*(np.array(a, order="C").round(WEIGHT_DECIMALS) for a in arrays))
+
+
+def _cross_fit_limit(graded: Graded, half: np.ndarray, seed: int) -> float:
+    """The severity that at most 1 % of clean cells reach, by networks that have not seen them.
+
+    What a network of half the cells says of new ones is a little worse than what the final one
+    says, so the limit errs on the side of leaving cells alone.
+
+    Args:
+        graded: Images made of n clean cells.
+        half: Shape (n,), 0 or 1: cells of one half are judged by a network fitted on the other.
+        seed: Of the networks.
+    """
+    if len(half) < MIN_CLEAN_CELLS:
+        return UNFITTED_RESTORE_ABOVE
+    found = []
+    for side in (0, 1):
+        is_judged = half[graded.cell] == side
+        known = graded.subset(~is_judged)
+        clean = graded.subset(is_judged & (graded.severity == 0))
+        mean, sd = _moments(known.features)
+        network = _fit_network(_standardise(known.features, mean, sd), known.severity, seed)
+        standard = _standardise(clean.features, mean, sd)
+        probs = np.array([_softmax(network.scores(row)) for row in standard])
+        found.append(probs @ np.arange(MAX_SEVERITY + 1.0))
+    return limit_for(np.concatenate(found), CLEAN_SHARE_RESTORED)
+
+
+def limit_for(severity: np.ndarray, share: float) -> float:
+    """The smallest limit that at most this share of new cells is expected to reach.
+
+    Args:
+        severity: Of n cells like them, shape (n,).
+        share: 0 to 1; of n + 1 cells, as in split-conformal prediction.
+    """
+    n_above = int(share * (len(severity) + 1))
+    return float(np.nextafter(np.sort(severity)[::-1][n_above], np.inf))
+
+
+def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
+
+
 def _standardise(features: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
     return np.clip((features - mean) / sd, -FARTHEST_SD, FARTHEST_SD)
 
 
-def _simulate(
-    pristine: np.ndarray, rng: np.random.Generator, on_progress: Progress | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Features and severities of as many clean cells at each severity, in equal numbers."""
-    rounds = min(MAX_REPEATS, max(1, TRAINING_IMAGES // (5 * len(pristine))))
-    per_round = min(len(pristine), TRAINING_IMAGES // 5)
-    rows = np.concatenate([rng.permutation(len(pristine))[:per_round] for _ in range(rounds)])
-    features, severities = [], []
-    total = len(rows) * (MAX_SEVERITY + 1)
-    for row in rows:
-        for severity in range(MAX_SEVERITY + 1):
-            image = np.ascontiguousarray(pristine[row])
-            image = degrade(image, severity, rng) if severity else _compress(image, rng)
-            features.append(measure(image))
-            severities.append(severity)
-            if on_progress is not None:
-                on_progress(len(features), total)
-    return np.array(features), np.array(severities)
-
-
-def _compress(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    if rng.random() >= JPEG_CHANCE:
-        return image
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 96))]
-    _, data = cv2.imencode(".jpg", image[..., ::-1], quality)
-    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    odds = np.exp(scores - scores.max())
+    return odds / odds.sum()
