@@ -12,6 +12,7 @@ from buffycoat.cli.doctor import doctor
 from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.cli.evaluate import evaluate
 from buffycoat.cli.predict import predict
+from buffycoat.cli.restore import restore
 from buffycoat.cli.train import train
 
 app = typer.Typer(
@@ -44,5 +45,5 @@ def options(
     """
 
 
-for command in (train, predict, evaluate, demo, doctor):
+for command in (train, predict, restore, evaluate, demo, doctor):
     app.command()(command)
