@@ -209,7 +209,7 @@ def _draw_sheet(outcome: Outcome, out: Path) -> None:
             after=read(out / job.out),
             severity=row["severity"],
             degradation=row["degradation"],
-            verdict=_kind(row["reason"]),
+            verdict="restored" if row["is_restored"] else f"kept: {_kind(row['reason'])}",
             is_restored=row["is_restored"],
         )
         for job, row in order[:MAX_PAIRS]
