@@ -113,8 +113,10 @@ def _prediction(cell_id: str) -> Prediction:
         entropy=1.2,
         conformal_set=("LY", "MO"),
         severity=0.4,
+        degradation=("noise", "light"),
         is_restored=False,
         restore_reason="clean",
+        restore_change={"hue_shift": 1.5},
         outlier_score=3.0,
         outlier_percentile=40.0,
         is_rescued=False,
@@ -130,6 +132,8 @@ def test_predictions_become_one_row_a_cell() -> None:
     assert frame.loc[0, "prob_LY"] == 0.6
     assert frame.loc[0, "conformal_set"] == "LY MO"
     assert json.loads(frame.loc[0, "evidence"])[0]["limit"] == 1.31
+    assert frame.loc[0, "degradation"] == "noise+light"
+    assert json.loads(frame.loc[0, "restore_change"]) == {"hue_shift": 1.5}
     assert list(predictions_frame([], PBC)) == list(frame)
 
 

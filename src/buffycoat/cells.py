@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -181,9 +181,12 @@ class Prediction:
         entropy: Of `probs`, in nats.
         conformal_set: Codes that cannot be ruled out at the bundle's error rate.
         severity: Estimated degradation, 0 (pristine) to 4.
+        degradation: What it suffers: of "noise", "blur" and "light"; empty for a pristine cell.
         is_restored: Whether shape and embedding were measured on the restored image; the
             classifier sees it only where that won out of fold.
         restore_reason: Why it was restored, or why not.
+        restore_change: What restoration would have changed or did change, number by number (see
+            `restore.change.GateNumbers`); empty where it was not tried.
         outlier_score: Larger is stranger; unitless.
         outlier_percentile: Share of training cells, in percent, that are less strange.
         is_rescued: Whether a rescue rule changed the label.
@@ -198,8 +201,10 @@ class Prediction:
     entropy: float
     conformal_set: tuple[str, ...]
     severity: float
+    degradation: tuple[str, ...]
     is_restored: bool
     restore_reason: str
+    restore_change: Mapping[str, float]
     outlier_score: float
     outlier_percentile: float
     is_rescued: bool
@@ -216,12 +221,15 @@ def predictions_frame(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> 
 
     Returns:
         One row a cell: the fields of `Prediction`, with `probs` spread over `prob_<CODE>`,
-        `conformal_set` joined by spaces, and `evidence` as JSON.
+        `conformal_set` joined by spaces, `degradation` by plus signs, and `restore_change` and
+        `evidence` as JSON.
     """
     rows = []
     for p in predictions:
-        row = {k: v for k, v in vars(p).items() if k not in ("probs", "conformal_set", "evidence")}
+        row = {k: v for k, v in vars(p).items() if k != "probs"}
         row["conformal_set"] = " ".join(p.conformal_set)
+        row["degradation"] = "+".join(p.degradation)
+        row["restore_change"] = json.dumps(dict(p.restore_change), allow_nan=False)
         row["evidence"] = json.dumps([vars(e) for e in p.evidence])
         row |= {f"prob_{code}": prob for code, prob in zip(taxonomy.codes, p.probs, strict=True)}
         rows.append(row)

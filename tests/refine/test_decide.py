@@ -78,8 +78,10 @@ def findings(probs: np.ndarray, **changed) -> Findings:
         "probs": probs,
         "rescue": RescueResult(probs.argmax(axis=1), np.zeros(n, bool), [()] * n),
         "severity": np.zeros(n),
+        "degradation": [()] * n,
         "is_restored": np.zeros(n, bool),
         "restore_reasons": ["pristine"] * n,
+        "restore_changes": [{}] * n,
         "outlier_score": np.ones(n),
         "outlier_percentile": np.full(n, 50.0),
         "mask_quality": np.ones(n),
@@ -139,10 +141,14 @@ def test_rescued_and_restored(probs: np.ndarray, conformal: Conformal) -> None:
         "rescue": rescue,
         "is_restored": np.array([True, False]),
         "restore_reasons": ["severity 2.1 and the gate accepts", "pristine"],
+        "degradation": [("noise", "blur"), ()],
+        "restore_changes": [{"hue_shift": 1.5}, {}],
     }
     first = decide(findings(probs, **changed), PBC, conformal, RefineConfig())[0]
     assert first.is_rescued
     assert first.label == "PMY"
+    assert first.degradation == ("noise", "blur")
+    assert first.restore_change == {"hue_shift": 1.5}
     assert first.probability == pytest.approx(probs[0, 9])
     assert "PMY" in first.conformal_set
     assert said in first.evidence

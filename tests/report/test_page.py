@@ -89,7 +89,18 @@ def data(record):
         ],
         examples=[ExampleCell(image, "cell-1", "LY", "ERB", 0.71, ["spikiness 1.52 > 1.31"])],
         doubtful=[ExampleCell(image, "cell-2", "MO")],
-        restored=[RestoredPair(image, 255 - image, "cell-3", False, "nucleus grew", image)],
+        restored=[
+            RestoredPair(
+                image,
+                255 - image,
+                "cell-3",
+                False,
+                "nucleus grew",
+                image,
+                degradation=("noise", "light"),
+                change={"hue_shift": 1.5},
+            )
+        ],
         stage_notes=[StageNote("restore", "off", "It lost out of fold.")],
         provenance={"config": {"hash": "abc123"}, "classes": ["SNE", "LY"]},
         limits=["It has never seen a blast."],
@@ -114,6 +125,8 @@ def test_page_holds_every_section_and_figure(data, record):
         "in truth ERB",
         "spikiness 1.52 > 1.31",
         "Original kept",
+        "(noise, light)",
+        "hue shift1.50",
         "It lost out of fold.",
         "config · hash",
         "abc123",
@@ -169,7 +182,15 @@ def test_markup_in_the_data_stays_words(data, record):
                 ablation=[replace(data.ablation[1], stage=EVIL, note=EVIL)],
                 examples=[cell],
                 doubtful=[cell],
-                restored=[replace(data.restored[0], caption=EVIL, reason=EVIL)],
+                restored=[
+                    replace(
+                        data.restored[0],
+                        caption=EVIL,
+                        reason=EVIL,
+                        degradation=[EVIL],
+                        change={EVIL: 1.0},
+                    )
+                ],
                 stage_notes=[StageNote(EVIL, "off", EVIL)],
                 provenance={EVIL: {EVIL: [EVIL]}},
                 limits=[EVIL],

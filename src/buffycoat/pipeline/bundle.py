@@ -153,15 +153,16 @@ def read(bundle: str | Path) -> Fitted:
     config = Config.model_validate(index["config"])
     taxonomy = Taxonomy.from_dict(index["taxonomy"], str(folder))
     refine = _read_json(folder / "refine.json")
+    encoder = from_spec(index["encoder"])
     return Fitted(
         config=config,
         taxonomy=taxonomy,
         counts=np.array(index["counts"]),
-        restoration=_read_restoration(folder, index, config),
+        restoration=_read_restoration(folder, index, config, encoder),
         folds=_read_folds(folder, index, config, len(taxonomy)),
         temperatures=tuple(index["temperatures"]),
         use=index["use"],
-        encoder=from_spec(index["encoder"]),
+        encoder=encoder,
         heads=_read_heads(folder, index["heads"]),
         head_temperatures=tuple(index["head_temperatures"]),
         outliers=OutlierModel.from_tensors(_numpy(load_file(folder / "outliers.safetensors"))),
@@ -273,13 +274,16 @@ def _read_heads(folder: Path, tables: Sequence[Mapping[str, Any]]) -> tuple[Head
     )
 
 
-def _read_restoration(folder: Path, index: Mapping[str, Any], config: Config) -> Restoration:
+def _read_restoration(
+    folder: Path, index: Mapping[str, Any], config: Config, encoder: Encoder
+) -> Restoration:
     tensors = load_file(folder / "restorer.safetensors")
     return Restoration(
         config.restore,
         SeverityEstimator.from_dict(index["severity"]),
         restorers.from_tensors(index["restorer"], tensors),
         GateLimits.from_dict(index["gate"]) if index["gate"] else None,
+        encoder.encode,
     )
 
 

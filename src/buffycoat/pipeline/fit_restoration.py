@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file, save_file
 
+from buffycoat.backbones.features import FrozenFeatures
 from buffycoat.config import Config, to_hash
+from buffycoat.embed.encoder import Encoder
 from buffycoat.images import writing
 from buffycoat.pipeline import stages
-from buffycoat.pipeline.fingerprint import Outcome, StageStore
+from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import Cleaned, Restoration
 from buffycoat.restore import apply as restorers
-from buffycoat.restore.gate import GateLimits, fit_gate, known_good, measure_change
+from buffycoat.restore.gate import GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
 from buffycoat.restore.train import fit_restorer
 from buffycoat.segment.stain import segment_all
-from buffycoat.simulate.degrade import degrade
+from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
+from buffycoat.training.devices import device
 from buffycoat.training.loop import Progress
 
 MODEL_FILE = "restorer.safetensors"
-GATE_CELLS = 200
-"""Clean cells that are degraded, restored and compared with themselves to fit the gate."""
+GATE_PAIRS = 400
+"""Clean cells, a fifth as they are and a fifth at each severity, that are restored and compared
+with themselves to fit the gate."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,16 @@ class CleanedSet:
 
 
 def fit(
-    data: TrainingSet, config: Config, store: StageStore, reporter: Reporter
+    data: TrainingSet, encoder: Encoder, config: Config, store: StageStore, reporter: Reporter
 ) -> tuple[Restoration, str]:
     """Severity estimator, restorer and gate, from clean cells alone.
+
+    Args:
+        data: The training cells.
+        encoder: Gives the embeddings that the gate compares.
+        config: The settings.
+        store: Results of stages.
+        reporter: Progress.
 
     Returns:
         The models and their fingerprint.
@@ -68,14 +79,14 @@ def fit(
     tensors = load_file(trained.folder / MODEL_FILE)
     restorer = restorers.from_tensors(trained.values["restorer"], tensors)
     reporter.finish(f"learned from {len(clean)} clean cells")
-    ungated = Restoration(config.restore, estimator, restorer, None)
+    ungated = Restoration(config.restore, estimator, restorer, None, encoder.encode)
     if not config.restore.gate or config.restore.method == "identity":
         return ungated, trained.key
 
     reporter.start("gate")
     gate = store.run(
         "gate",
-        {"restorer": trained.key},
+        {"restorer": trained.key, "encoder": encoder.fingerprint},
         lambda _: (
             {},
             {"limits": _fit_gate(data.cells.images[clean], ungated, config.seed).to_dict()},
@@ -83,7 +94,7 @@ def fit(
     )
     reporter.finish()
     limits = GateLimits.from_dict(gate.values["limits"])
-    return Restoration(config.restore, estimator, restorer, limits), gate.key
+    return replace(ungated, gate=limits), gate.key
 
 
 def clean_all(
@@ -109,7 +120,7 @@ def clean_all(
             )
         )
         done += len(images)
-    cells, twins = (Cleaned(reasons=part.values["reasons"], **part.arrays) for part in parts)
+    cells, twins = (as_cleaned(part) for part in parts)
     share = twins.is_restored.mean()
     reporter.finish(
         f"restored {cells.is_restored.sum()} of {len(data.targets)} cells as they are, "
@@ -142,7 +153,14 @@ def _fit_severity(data: TrainingSet, config: Config, reporter: Reporter) -> Outc
 
 def _fit_restorer(clean: np.ndarray, config: Config, folder: Path, reporter: Reporter) -> Outcome:
     checkpoint = folder / "checkpoint.safetensors"
-    restorer = fit_restorer(clean, config.restore, config.seed, checkpoint, reporter.advance)
+    recipe, network = config.restore, config.classify
+    # What a classifier of this kind looks at, before it has seen a label.
+    features = (
+        FrozenFeatures(network.backbone, network.weights, network.input_px).to(device())
+        if recipe.feature_weight
+        else None
+    )
+    restorer = fit_restorer(clean, recipe, config.seed, checkpoint, reporter.advance, features)
     with writing(folder / MODEL_FILE) as part:
         save_file(restorer.to_tensors(), part)
     checkpoint.unlink(missing_ok=True)
@@ -150,34 +168,55 @@ def _fit_restorer(clean: np.ndarray, config: Config, folder: Path, reporter: Rep
 
 
 def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLimits:
+    """Limits from clean cells, each taken at most twice, as they are or degraded."""
     rng = np.random.default_rng((seed, 1))
-    rows = rng.permutation(len(clean))[:GATE_CELLS]
+    n_pairs = min(GATE_PAIRS, 2 * len(clean))
+    rows = np.resize(rng.permutation(len(clean)), n_pairs)
+    severities = rng.permutation(np.arange(n_pairs) % (MAX_SEVERITY + 1))
     originals = np.stack([clean[row] for row in rows])
-    degraded = np.stack([degrade(image, int(rng.integers(1, 5)), rng) for image in originals])
-    restored = restoration.restorer.restore(degraded)
-    after = segment_all(restored)
-    change = measure_change(
-        degraded,
-        restored,
-        segment_all(degraded),
-        after,
-        restoration.severity.estimate(degraded),
-        restoration.severity.estimate(restored),
+    degraded = np.stack(
+        [
+            degrade(image, int(severity), rng)
+            for image, severity in zip(originals, severities, strict=True)
+        ]
     )
-    is_good = known_good(originals, degraded, restored, segment_all(originals), after)
-    return fit_gate(change, is_good)
+    restored = restoration.restorer.restore(degraded)
+    severity = restoration.severity.estimate(degraded)
+    verdict = stages.judge_restored(
+        degraded, restored, segment_all(degraded), severity, restoration
+    )
+    masks = segment_all(originals)
+    return fit_gate(
+        verdict.numbers, known_good(originals, degraded, restored, masks, verdict.masks)
+    )
 
 
 def clean_batches(images: np.ndarray, restoration: Restoration, on_progress: Progress) -> Outcome:
     """`stages.clean` over any number of cells, a batch in memory at a time.
 
     Returns:
-        The fields of `Cleaned`: arrays, and "reasons".
+        The fields of `Cleaned`, as `as_cleaned` takes them.
     """
     parts = []
     for rows in stages.batches(len(images)):
         parts.append(stages.clean(images[rows], restoration))
         on_progress(rows.stop, len(images))
-    names = ("images", "is_restored", "severity", "features", "mask_quality")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return arrays, {"reasons": [reason for part in parts for reason in part.reasons]}
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("images", "is_restored", "severity", "features", "mask_quality")
+    }
+    return arrays, {
+        name: [value for part in parts for value in getattr(part, name)]
+        for name in ("reasons", "degradation", "changes")
+    }
+
+
+def as_cleaned(stored: StageResult) -> Cleaned:
+    """What `clean_batches` left."""
+    values = stored.values
+    return Cleaned(
+        reasons=values["reasons"],
+        degradation=[tuple(names) for names in values["degradation"]],
+        changes=values["changes"],
+        **stored.arrays,
+    )

@@ -65,7 +65,7 @@ def judge_held_out(
         {"cells": cells.key, "restoration": _restoration_key(fitted)},
         lambda _: fit_restoration.clean_batches(cells.images, fitted.restoration, reporter.advance),
     )
-    cleaned = Cleaned(reasons=cleaning.values["reasons"], **cleaning.arrays)
+    cleaned = fit_restoration.as_cleaned(cleaning)
     views = []
     for number, model in enumerate(fitted.folds):
 
@@ -97,7 +97,13 @@ def judge_held_out(
 def _restoration_key(fitted: Fitted) -> str:
     parts = fitted.restoration
     gate = parts.gate.to_dict() if parts.gate else None
-    settings = (parts.restorer.to_dict(), parts.severity.to_dict(), gate, to_hash(parts.config))
+    settings = (
+        parts.restorer.to_dict(),
+        parts.severity.to_dict(),
+        gate,
+        to_hash(parts.config),
+        fitted.encoder.fingerprint,
+    )
     return bundle.fingerprint(parts.restorer.to_tensors(), *settings)
 
 

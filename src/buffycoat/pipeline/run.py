@@ -82,8 +82,10 @@ def judge(
         probs=probs,
         rescue=rescued,
         severity=cleaned.severity,
+        degradation=cleaned.degradation,
         is_restored=cleaned.is_restored,
         restore_reasons=cleaned.reasons,
+        restore_changes=cleaned.changes,
         outlier_score=strangeness,
         outlier_percentile=fitted.outliers.percentile(strangeness),
         mask_quality=cleaned.mask_quality,
@@ -245,7 +247,7 @@ def train(
     watch.finish(". ".join((*manifest.notes, *training.folds.notes)))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
 
-    restoration, key = fit_restoration.fit(training, config, store, watch)
+    restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
     folds, folds_key = fit_classifier.fit_folds(training, cleaned, config, store, watch)
     scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)

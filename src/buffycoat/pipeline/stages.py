@@ -7,7 +7,7 @@ cell's is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,9 +22,16 @@ from buffycoat.refine.apply import RescueResult, apply
 from buffycoat.refine.features import measure_all
 from buffycoat.refine.rules import RescueRules
 from buffycoat.restore.apply import Restorer
-from buffycoat.restore.gate import GateLimits, decide, measure_change
+from buffycoat.restore.gate import (
+    GateLimits,
+    GateNumbers,
+    Masks,
+    decide,
+    measure_change,
+    untouched,
+)
 from buffycoat.restore.severity import SeverityEstimator
-from buffycoat.segment.stain import segment_all
+from buffycoat.segment.stain import CellMasks, segment_all
 from buffycoat.training.loop import Progress
 
 CELLS_AT_ONCE = 128
@@ -40,12 +47,38 @@ class Restoration:
         severity: Estimates degradation.
         restorer: Makes the clean image.
         gate: Limits of acceptable change; None accepts everything.
+        embed: Images (n, w, w, 3), uint8, to L2-normalised embeddings (n, d): what else the gate
+            compares.
     """
 
     config: RestoreConfig
     severity: SeverityEstimator
     restorer: Restorer
     gate: GateLimits | None
+    embed: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def restore_above(self) -> float:
+        """Estimated severity from which a cell is restored: the settings', else the fitted one."""
+        wanted = self.config.restore_above
+        return self.severity.restore_above if wanted is None else wanted
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of restored cells.
+
+    Attributes:
+        accepted: Shape (n,), bool.
+        reasons: n of them, in words and numbers.
+        numbers: What was compared.
+        masks: Of the restored images, n of them.
+    """
+
+    accepted: np.ndarray
+    reasons: list[str]
+    numbers: GateNumbers
+    masks: list[CellMasks]
 
 
 @dataclass(frozen=True)
@@ -57,6 +90,8 @@ class Cleaned:
         is_restored: Shape (n,), bool.
         reasons: Why, in words and numbers, n of them.
         severity: Estimated before restoration, 0-4, shape (n,).
+        degradation: Names of the groups of `severity.GROUPS` that a cell suffers, n of them.
+        changes: What the gate measured, n of them; empty where nothing was tried.
         features: Morphology of the image that stands, shape (n, f).
         mask_quality: 0-1, shape (n,).
     """
@@ -65,6 +100,8 @@ class Cleaned:
     is_restored: np.ndarray
     reasons: list[str]
     severity: np.ndarray
+    degradation: list[tuple[str, ...]]
+    changes: list[dict[str, float]]
     features: np.ndarray
     mask_quality: np.ndarray
 
@@ -85,28 +122,67 @@ def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
     Returns:
         The images that stand, and everything known about them.
     """
-    severity = restoration.severity.estimate(images)
+    found = restoration.severity.judge(images)
+    severity = found.severity
     masks = segment_all(images)
     kept = np.array(images)
     is_restored = np.zeros(len(images), dtype=bool)
-    limit = restoration.config.restore_above
-    reasons = [f"pristine (severity {s:.1f} < {limit:.1f}): not touched" for s in severity]
+    changes: list[dict[str, float]] = [{} for _ in images]
+    limit = restoration.restore_above
+    reasons = [untouched(value, limit) for value in severity]
     rows = np.flatnonzero(severity >= limit)
     if restoration.restorer.name == "identity":
         reasons = ["restoration is off"] * len(images)
     elif len(rows):
         restored = restoration.restorer.restore(kept[rows])
-        after = segment_all(restored)
         before = [masks[row] for row in rows]
-        left = restoration.severity.estimate(restored)
-        change = measure_change(kept[rows], restored, before, after, severity[rows], left)
-        accepted, why = decide(change, restoration.gate, limit)
+        verdict = judge_restored(kept[rows], restored, before, severity[rows], restoration)
         for index, row in enumerate(rows):
-            reasons[row] = why[index]
-            if accepted[index]:
-                kept[row], masks[row], is_restored[row] = restored[index], after[index], True
-    quality = np.array([mask.quality for mask in masks])
-    return Cleaned(kept, is_restored, reasons, severity, measure_all(kept, masks), quality)
+            reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
+            if verdict.accepted[index]:
+                kept[row], masks[row] = restored[index], verdict.masks[index]
+        is_restored[rows] = verdict.accepted
+    return Cleaned(
+        images=kept,
+        is_restored=is_restored,
+        reasons=reasons,
+        severity=severity,
+        degradation=[found.names(row, limit) for row in range(len(images))],
+        changes=changes,
+        features=measure_all(kept, masks),
+        mask_quality=np.array([mask.quality for mask in masks]),
+    )
+
+
+def judge_restored(
+    original: np.ndarray,
+    restored: np.ndarray,
+    masks_before: Sequence[Masks],
+    severity_before: np.ndarray,
+    restoration: Restoration,
+) -> Verdict:
+    """Whether restored images may replace their originals.
+
+    Args:
+        original: Shape (n, w, w, 3), uint8.
+        restored: Same shape.
+        masks_before: Masks of the originals.
+        severity_before: Estimated severities of the originals, shape (n,).
+        restoration: The fitted models.
+    """
+    masks = segment_all(restored)
+    numbers = measure_change(
+        original,
+        restored,
+        masks_before,
+        masks,
+        severity_before,
+        restoration.severity.estimate(restored),
+        restoration.embed(original),
+        restoration.embed(restored),
+    )
+    accepted, reasons = decide(numbers, restoration.gate, restoration.restore_above)
+    return Verdict(accepted, reasons, numbers, masks)
 
 
 def classify(

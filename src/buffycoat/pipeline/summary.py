@@ -195,7 +195,7 @@ def page(
         ablation=ablation,
         examples=_examples(fitted, judged, is_doubtful=False) if judged else (),
         doubtful=_examples(fitted, judged, is_doubtful=True) if judged else (),
-        restored=_pairs(judged) if judged else (),
+        restored=_pairs(fitted, judged) if judged else (),
         stage_notes=notes,
         provenance={
             "data": record["data"],
@@ -238,19 +238,28 @@ def _examples(fitted: Fitted, judged: HeldOut, is_doubtful: bool) -> list[Exampl
     ]
 
 
-def _pairs(judged: HeldOut) -> list[RestoredPair]:
-    """The most degraded restored cells, and originals that were left as they are for a reason."""
-    order = np.argsort(-judged.cleaned.severity)
-    rows = [row for row in order if judged.cleaned.is_restored[row]][:PAIRS]
+def _pairs(fitted: Fitted, judged: HeldOut) -> list[RestoredPair]:
+    """The most degraded cells that were restored, and those where the gate kept the original."""
+    cleaned = judged.cleaned
+    order = np.argsort(-cleaned.severity, kind="stable")
+    tried = [row for row in order if cleaned.changes[row]]
+    accepted = [row for row in tried if cleaned.is_restored[row]][:PAIRS]
+    refused = [row for row in tried if not cleaned.is_restored[row]][:PAIRS]
+    after = {row: cleaned.images[row] for row in accepted}
+    if refused:  # what was refused is not kept, and is made again
+        restored = fitted.restoration.restorer.restore(judged.cells.images[refused])
+        after |= dict(zip(refused, restored, strict=True))
     return [
         RestoredPair(
             judged.cells.images[row],
-            judged.cleaned.images[row],
+            after[row],
             str(judged.cells.manifest.frame["cell_id"][row]),
-            True,
-            judged.cleaned.reasons[row],
+            bool(cleaned.is_restored[row]),
+            cleaned.reasons[row],
+            degradation=cleaned.degradation[row],
+            change=cleaned.changes[row],
         )
-        for row in rows
+        for row in (*accepted, *refused)
     ]
 
 

@@ -36,8 +36,10 @@ class Findings:
         probs: Shape (n, k), calibrated.
         rescue: Labels after the rescue rules.
         severity: Shape (n,), estimated degradation, 0 to 4.
+        degradation: n tuples of what a cell suffers.
         is_restored: Shape (n,), bool.
         restore_reasons: n reasons.
+        restore_changes: n mappings of number -> value; empty where restoration was not tried.
         outlier_score: Shape (n,), larger is stranger.
         outlier_percentile: Shape (n,), 0 to 100; NaN where outliers are not scored.
         mask_quality: Shape (n,), 0 to 1.
@@ -48,8 +50,10 @@ class Findings:
     probs: np.ndarray
     rescue: RescueResult
     severity: np.ndarray
+    degradation: Sequence[tuple[str, ...]]
     is_restored: np.ndarray
     restore_reasons: Sequence[str]
+    restore_changes: Sequence[Mapping[str, float]]
     outlier_score: np.ndarray
     outlier_percentile: np.ndarray
     mask_quality: np.ndarray
@@ -153,8 +157,10 @@ def decide(
                 entropy=float(max(entropy[row], 0.0)),
                 conformal_set=tuple(taxonomy.codes[c] for c in np.flatnonzero(sets[row])),
                 severity=float(findings.severity[row]),
+                degradation=tuple(findings.degradation[row]),
                 is_restored=bool(findings.is_restored[row]),
                 restore_reason=str(findings.restore_reasons[row]),
+                restore_change=dict(findings.restore_changes[row]),
                 outlier_score=float(findings.outlier_score[row]),
                 outlier_percentile=float(findings.outlier_percentile[row]),
                 is_rescued=bool(findings.rescue.is_rescued[row]),

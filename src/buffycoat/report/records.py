@@ -48,6 +48,8 @@ class RestoredPair:
         is_accepted: Whether the gate let later stages see `after`.
         reason: Why the gate did so.
         pristine: The clean twin, if there is one, as `before`.
+        degradation: What the cell suffers, e.g. ("noise",).
+        change: What the gate measured, number by number.
     """
 
     before: np.ndarray[Any, Any]
@@ -56,6 +58,8 @@ class RestoredPair:
     is_accepted: bool
     reason: str = ""
     pristine: np.ndarray[Any, Any] | None = None
+    degradation: Sequence[str] = ()
+    change: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,27 @@
-"""What restoration did to a cell: is it cleaner, and is it still the same cell?"""
+"""What restoration did to a cell: is it cleaner, and is it still the same cell?
+
+The original is itself degraded, so every number is made to forgive what a right restoration
+changes (noise, sharpness, light) and to keep what it must not change (area, colour, granules,
+anything added or erased). How much is forgiven is fitted by severity, in `gate`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from buffycoat.errors import ShapeError
+from buffycoat.restore.texture import Masks, Pair, granules, hue_shift, local_change
+
+__all__ = ["GateNumbers", "Masks", "known_good", "measure_change", "overlap"]
 
 SAME_NUCLEUS = 0.8
 """Overlap (IoU) with the clean cell's nucleus from which a restored one counts as the same."""
-BRIGHT_PERCENTILE = 90
-"""The level of the free background, against which stain is measured."""
-
-
-class Masks(Protocol):
-    """Masks of one cell, as the segmenter gives them."""
-
-    @property
-    def cell(self) -> np.ndarray:
-        """Shape (h, w), bool."""
-        ...
-
-    @property
-    def nucleus(self) -> np.ndarray:
-        """Shape (h, w), bool."""
-        ...
-
-    @property
-    def quality(self) -> float:
-        """0 to 1."""
-        ...
+INVISIBLE = 3.0
+"""Mean absolute difference, in gray levels, under which a restored clean cell counts as unchanged;
+a JPEG of quality 75 differs by 2 to 3."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +35,19 @@ class GateNumbers:
         quality_after: Of the restored image.
         nucleus_change: |change| of the nucleus area, as a share of the smaller; inf if a nucleus
             is missing.
-        cell_change: The same of the cell area.
+        ratio_change: The same of the N:C ratio (nucleus area over cell area).
         nucleus_overlap: Intersection over union of the two nuclei, 0-1.
-        stain_shift: Distance of the nucleus's mean colour against the background before and
-            after, in units of optical density (natural logarithm); a cast or darkening of the
-            whole image cancels in it.
+        hue_shift: Angle between the stain's colours before and after, in degrees: of optical
+            densities against each image's own background; the larger of nucleus and cytoplasm.
+        granule_change: Natural log of the ratio of granule contrast in the cytoplasm, after over
+            before: negative where it was smoothed.
+        granule_match: Slope of the original's granules over the restored ones: 1 where they are
+            the same, over 1 where restoration made them fainter, under 1 where it made them
+            stronger or made new ones. Noise of the original cancels in it, unlike in
+            `granule_change`.
+        local_change: Largest change at the scale of a granule clump in and around the cell, over
+            the typical one: a blob that was added or erased stands out.
+        embedding_change: 1 less the cosine of the two embeddings.
     """
 
     severity_before: np.ndarray
@@ -58,9 +55,26 @@ class GateNumbers:
     quality_before: np.ndarray
     quality_after: np.ndarray
     nucleus_change: np.ndarray
-    cell_change: np.ndarray
+    ratio_change: np.ndarray
     nucleus_overlap: np.ndarray
-    stain_shift: np.ndarray
+    hue_shift: np.ndarray
+    granule_change: np.ndarray
+    granule_match: np.ndarray
+    local_change: np.ndarray
+    embedding_change: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.severity_before)
+
+    @property
+    def severity_gain(self) -> np.ndarray:
+        """Fall in estimated severity, shape (n,)."""
+        return self.severity_before - self.severity_after
+
+    def row(self, index: int) -> dict[str, float]:
+        """The finite numbers of one cell."""
+        cell = {name: float(values[index]) for name, values in vars(self).items()}
+        return {name: value for name, value in cell.items() if np.isfinite(value)}
 
 
 def measure_change(
@@ -70,6 +84,8 @@ def measure_change(
     masks_after: Sequence[Masks],
     severity_before: np.ndarray,
     severity_after: np.ndarray,
+    embeddings_before: np.ndarray,
+    embeddings_after: np.ndarray,
 ) -> GateNumbers:
     """Compare each cell with its restored image.
 
@@ -80,6 +96,8 @@ def measure_change(
         masks_after: Masks of the restored images.
         severity_before: Estimated severities of the originals, shape (n,).
         severity_after: Of the restored images.
+        embeddings_before: Of the originals, shape (n, d), rows of length 1.
+        embeddings_after: Of the restored images.
 
     Returns:
         The numbers that `decide` judges.
@@ -89,24 +107,28 @@ def measure_change(
     """
     lengths = [len(part) for part in (original, restored, masks_before, masks_after)]
     lengths += [len(severity_before), len(severity_after)]
+    lengths += [len(embeddings_before), len(embeddings_after)]
     if len(set(lengths)) > 1 or original.shape != restored.shape:
         raise ShapeError(
-            "expected originals, restored images, their masks and severities of the same cells; "
-            f"got {lengths} of each, images {original.shape} and {restored.shape}"
+            "expected originals, restored images, their masks, severities and embeddings of the "
+            f"same cells; got {lengths} of each, images {original.shape} and {restored.shape}"
         )
-    rows = range(len(original))
-    pairs = list(zip(masks_before, masks_after, strict=True))
+    masks = list(zip(masks_before, masks_after, strict=True))
+    pairs = [Pair.of(o, r, *m) for o, r, m in zip(original, restored, masks, strict=True)]
+    fine = np.array([granules(pair) for pair in pairs]).reshape(-1, 2)
     return GateNumbers(
         severity_before=np.asarray(severity_before, dtype=np.float64),
         severity_after=np.asarray(severity_after, dtype=np.float64),
-        quality_before=np.array([before.quality for before, _ in pairs], dtype=np.float64),
-        quality_after=np.array([after.quality for _, after in pairs], dtype=np.float64),
-        nucleus_change=np.array([_area_change(b.nucleus, a.nucleus) for b, a in pairs]),
-        cell_change=np.array([_area_change(b.cell, a.cell) for b, a in pairs]),
-        nucleus_overlap=np.array([overlap(b.nucleus, a.nucleus) for b, a in pairs]),
-        stain_shift=np.array(
-            [_stain_shift(original[row], restored[row], *pairs[row]) for row in rows]
-        ),
+        quality_before=np.array([before.quality for before, _ in masks], dtype=np.float64),
+        quality_after=np.array([after.quality for _, after in masks], dtype=np.float64),
+        nucleus_change=np.array([_change(_area(b.nucleus), _area(a.nucleus)) for b, a in masks]),
+        ratio_change=np.array([_change(_ratio(b), _ratio(a)) for b, a in masks]),
+        nucleus_overlap=np.array([overlap(b.nucleus, a.nucleus) for b, a in masks]),
+        hue_shift=np.array([hue_shift(pair) for pair in pairs]),
+        granule_change=fine[:, 0],
+        granule_match=fine[:, 1],
+        local_change=np.array([local_change(pair) for pair in pairs]),
+        embedding_change=_distance(embeddings_before, embeddings_after),
     )
 
 
@@ -121,21 +143,21 @@ def known_good(
 
     Args:
         clean: The clean cells, shape (n, h, w, 3), uint8.
-        degraded: The same, degraded.
+        degraded: The same, degraded, or as they are.
         restored: The degraded ones, restored.
         masks_clean: Masks of the clean cells.
         masks_restored: Masks of the restored ones.
 
     Returns:
         Shape (n,), bool: the restored image is closer to the clean one than the degraded one
-        was, and shows the same nucleus.
+        was, or not to be told from it, and shows the same nucleus.
     """
     good = np.zeros(len(clean), dtype=bool)
     for row in range(len(clean)):
         truth = clean[row].astype(np.float32)
         was_off, is_off = (float(np.abs(truth - x[row]).mean()) for x in (degraded, restored))
         same = overlap(masks_clean[row].nucleus, masks_restored[row].nucleus) >= SAME_NUCLEUS
-        good[row] = is_off < was_off and same
+        good[row] = is_off < max(was_off, INVISIBLE) and same
     return good
 
 
@@ -145,21 +167,20 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     return np.count_nonzero(first & second) / union if union else 0.0
 
 
-def _area_change(before: np.ndarray, after: np.ndarray) -> float:
-    small, large = sorted((np.count_nonzero(before), np.count_nonzero(after)))
+def _area(mask: np.ndarray) -> float:
+    return float(np.count_nonzero(mask))
+
+
+def _ratio(masks: Masks) -> float:
+    return _area(masks.nucleus) / max(_area(masks.cell), 1.0)
+
+
+def _change(before: float, after: float) -> float:
+    small, large = sorted((before, after))
     return large / small - 1 if small else float("inf")
 
 
-def _stain_shift(original: np.ndarray, restored: np.ndarray, before: Masks, after: Masks) -> float:
-    if not (before.nucleus.any() and after.nucleus.any()):
-        return float("inf")
-    shift = _stain(original, before) - _stain(restored, after)
-    return float(np.linalg.norm(shift))
-
-
-def _stain(image: np.ndarray, masks: Masks) -> np.ndarray:
-    """Mean optical density of the nucleus in each channel, against the bright background."""
-    nucleus = image[masks.nucleus].astype(np.float64).mean(axis=0)
-    outside = image[~masks.cell] if not masks.cell.all() else image.reshape(-1, 3)
-    background = np.percentile(outside, BRIGHT_PERCENTILE, axis=0)
-    return np.log((background + 1.0) / (nucleus + 1.0))
+def _distance(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Row by row, since a matrix product may round differently for another n."""
+    pairs = zip(before.astype(np.float64), after.astype(np.float64), strict=True)
+    return np.array([1.0 - float(np.sum(b * a)) for b, a in pairs])

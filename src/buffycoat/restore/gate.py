@@ -1,13 +1,14 @@
 """Whether a restored image may replace the original: only if it is cleaner and the same cell.
 
 The limits are quantiles over clean cells that were degraded and restored, so that the truth is
-known. Whatever cannot be judged keeps the original.
+known, one set for each step of severity: a heavy restoration changes more than a light one.
+Whatever cannot be judged keeps the original.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,20 +19,50 @@ __all__ = [
     "GateLimits",
     "GateNumbers",
     "Masks",
+    "broken",
     "decide",
     "fit_gate",
     "known_good",
     "measure_change",
+    "untouched",
 ]
 
+STEPS = 4
+"""Limits are fitted for severities 0-1, 1-2, 2-3 and 3-4."""
 MIN_PAIRS = 20
 """Good pairs under which a quantile means nothing and every original stands."""
-TAIL_SHARE = 0.05
-"""Share of the good pairs that each limit may turn away."""
+PAIRS_A_STEP = 40
+"""Good pairs under which a step of severity borrows those of its neighbours."""
+REFUSED_SHARE = 0.1
+"""Share of the good pairs of a step that all limits together may turn away."""
+WIDEST_TAIL = 0.1
 MIN_QUALITY = 0.3
 """Mask quality under which no limit falls: such masks do not tell one cell from another."""
+MIN_OVERLAP = 0.7
+"""Overlap of the two nuclei under which no limit falls: one of the masks is wrong, however right
+the restored image is."""
 TRUSTED_QUALITY = 0.5
 """Mask quality that is enough, however much better the good pairs are: most masks reach 1.0."""
+
+LOWEST = {
+    "severity_gain": "not clearly cleaner: severity fell by {value:.2f} < {limit:.2f}",
+    "quality_before": "mask of the original unreliable: quality {value:.2f} < {limit:.2f}",
+    "quality_after": "mask after restoration unreliable: quality {value:.2f} < {limit:.2f}",
+    "nucleus_overlap": "nucleus moved: overlap {value:.2f} < {limit:.2f}",
+    "granule_change": "cytoplasm smoothed: granule contrast times e^{value:.2f} < e^{limit:.2f}",
+    "granule_match": "other granules: match with the original {value:.2f} < {limit:.2f}",
+}
+"""Number -> what is said where it falls under its limit, in the order in which they are told."""
+HIGHEST = {
+    "nucleus_change": "nucleus area changed by {value:.0%} > {limit:.0%}",
+    "ratio_change": "N:C ratio changed by {value:.0%} > {limit:.0%}",
+    "hue_shift": "hue shifted by {value:.1f} > {limit:.1f} degrees",
+    "granule_change": "granules added: contrast times e^{value:.2f} > e^{limit:.2f}",
+    "granule_match": "granules lost: match with the original {value:.2f} > {limit:.2f}",
+    "local_change": "something added or erased: local change {value:.1f} > {limit:.1f} times usual",
+    "embedding_change": "looks like another cell: embedding moved by {value:.2f} > {limit:.2f}",
+}
+"""The same where it rises over its limit."""
 
 
 @dataclass(frozen=True)
@@ -39,69 +70,63 @@ class GateLimits:
     """Limits that a restored image must keep to.
 
     Attributes:
-        min_gain: Least fall in estimated severity.
-        min_quality_before: Least mask quality of the original.
-        min_quality_after: Least mask quality of the restored image.
-        max_nucleus_change: Largest change of the nucleus area, as a share.
-        max_cell_change: Largest change of the cell area, as a share.
-        min_nucleus_overlap: Least overlap of the two nuclei.
-        max_stain_shift: Largest shift of the nucleus's colour, in optical density.
-        n_pairs: Good pairs that the limits were fitted on; under `MIN_PAIRS` nothing passes.
+        lowest: Number of `LOWEST` -> least value for each step of severity.
+        highest: Number of `HIGHEST` -> largest value for each step of severity.
+        pairs: Good pairs that each step was fitted on; under `MIN_PAIRS` nothing passes.
     """
 
-    min_gain: float
-    min_quality_before: float
-    min_quality_after: float
-    max_nucleus_change: float
-    max_cell_change: float
-    min_nucleus_overlap: float
-    max_stain_shift: float
-    n_pairs: int
+    lowest: Mapping[str, tuple[float, ...]]
+    highest: Mapping[str, tuple[float, ...]]
+    pairs: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` reads them."""
-        return asdict(self)
+        return {
+            "lowest": {name: list(values) for name, values in self.lowest.items()},
+            "highest": {name: list(values) for name, values in self.highest.items()},
+            "pairs": list(self.pairs),
+        }
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> GateLimits:
         """The limits that were stored."""
-        return cls(**table)
+        return cls(
+            {name: tuple(values) for name, values in table["lowest"].items()},
+            {name: tuple(values) for name, values in table["highest"].items()},
+            tuple(table["pairs"]),
+        )
 
 
 def fit_gate(numbers: GateNumbers, is_good: np.ndarray | None = None) -> GateLimits:
-    """Limits that let almost all right restorations through.
+    """Limits that let nine in ten right restorations of each step of severity through.
+
+    Within a step every number has the same tail: the widest with which all limits together turn
+    `REFUSED_SHARE` of the good pairs away.
 
     Args:
         numbers: Of clean cells that were degraded, then restored.
         is_good: Shape (n,), bool, from `known_good`; None if all pairs are known to be right.
 
     Returns:
-        The limits; with fewer than `MIN_PAIRS` usable pairs they let nothing through.
+        The limits; a step with fewer than `MIN_PAIRS` usable pairs lets nothing through.
     """
-    table = {name: values.copy() for name, values in vars(numbers).items()}
-    usable = np.full(len(numbers.severity_before), True) if is_good is None else is_good.copy()
+    usable = np.full(len(numbers), True) if is_good is None else np.array(is_good, dtype=bool)
+    table = _table(numbers)
     for values in table.values():
         usable &= np.isfinite(values)
     usable &= np.minimum(table["quality_before"], table["quality_after"]) >= MIN_QUALITY
-    n_pairs = int(usable.sum())
-    if n_pairs < MIN_PAIRS:
-        return GateLimits(0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, n_pairs)
-
-    def low(values: np.ndarray) -> float:
-        return float(np.quantile(values[usable], TAIL_SHARE))
-
-    def high(values: np.ndarray) -> float:
-        return float(np.quantile(values[usable], 1 - TAIL_SHARE))
-
+    usable &= table["nucleus_overlap"] >= MIN_OVERLAP
+    step = steps_of(numbers.severity_before)
+    fitted, pairs = [], []
+    for number in range(STEPS):
+        rows = _pooled(step, usable, number)
+        pairs.append(len(rows))
+        part = {name: values[rows] for name, values in table.items()}
+        fitted.append(_fit_step(part) if len(rows) >= MIN_PAIRS else _closed())
     return GateLimits(
-        min_gain=max(low(table["severity_before"] - table["severity_after"]), 0.0),
-        min_quality_before=min(low(table["quality_before"]), TRUSTED_QUALITY),
-        min_quality_after=min(low(table["quality_after"]), TRUSTED_QUALITY),
-        max_nucleus_change=high(table["nucleus_change"]),
-        max_cell_change=high(table["cell_change"]),
-        min_nucleus_overlap=low(table["nucleus_overlap"]),
-        max_stain_shift=high(table["stain_shift"]),
-        n_pairs=n_pairs,
+        {name: tuple(low[name] for low, _ in fitted) for name in LOWEST},
+        {name: tuple(high[name] for _, high in fitted) for name in HIGHEST},
+        tuple(pairs),
     )
 
 
@@ -113,64 +138,126 @@ def decide(
     Args:
         numbers: From `measure_change`.
         limits: From `fit_gate`; None switches the gate off, so that all degraded cells pass.
-        restore_above: Estimated severity from which a cell counts as degraded, as in the settings.
+        restore_above: Estimated severity from which a cell counts as degraded.
 
     Returns:
         Accepted, shape (n,), bool, and for each cell the reason in words and numbers.
     """
-    verdicts = []
-    for row in range(len(numbers.severity_before)):
-        cell = {name: float(values[row]) for name, values in vars(numbers).items()}
-        verdicts.append(_judge(cell, limits, restore_above))
-    accepted = np.array([is_accepted for is_accepted, _ in verdicts], dtype=bool)
-    return accepted, [reason for _, reason in verdicts]
+    accepted = numbers.severity_before >= restore_above
+    reasons = [untouched(severity, restore_above) for severity in numbers.severity_before]
+    faults = None if limits is None else broken(numbers, limits)
+    for row in np.flatnonzero(accepted):
+        before, after = numbers.severity_before[row], numbers.severity_after[row]
+        if limits is None or faults is None:
+            reasons[row] = f"restored without a gate (severity {before:.1f} >= {restore_above:.1f})"
+            continue
+        fault = _first_fault(numbers, limits, faults, int(row))
+        accepted[row] = fault is None
+        reasons[row] = (
+            f"original kept: {fault}"
+            if fault is not None
+            else f"restored: severity {before:.1f} to {after:.1f}, nucleus area changed by "
+            f"{numbers.nucleus_change[row]:.0%}, within all {len(faults)} limits"
+        )
+    return accepted, reasons
 
 
-def _judge(
-    cell: Mapping[str, float], limits: GateLimits | None, restore_above: float
-) -> tuple[bool, str]:
-    before, after = cell["severity_before"], cell["severity_after"]
-    if not np.isfinite(before):
-        return False, "severity could not be estimated: not touched"
-    if before < restore_above:
-        return False, f"pristine (severity {before:.1f} < {restore_above:.1f}): not touched"
-    if limits is None:
-        return True, f"restored without a gate (severity {before:.1f} >= {restore_above:.1f})"
-    fault = _fault(cell, limits)
-    if fault is not None:
-        return False, f"original kept: {fault}"
-    return True, (
-        f"restored: severity {before:.1f} to {after:.1f}, nucleus area changed by "
-        f"{_percent(cell['nucleus_change'])} <= {_percent(limits.max_nucleus_change)}"
-    )
+def broken(numbers: GateNumbers, limits: GateLimits) -> dict[tuple[str, str], np.ndarray]:
+    """Which limits each cell breaks; a number that is not one breaks its limit.
+
+    Returns:
+        (number, "lowest" or "highest") -> shape (n,), bool.
+    """
+    step = steps_of(numbers.severity_before)
+    table = _table(numbers)
+    closed = np.array(limits.pairs)[step] < MIN_PAIRS
+    found = {}
+    for name in LOWEST:
+        floor = np.array(limits.lowest[name])[step]
+        found[name, "lowest"] = ~(np.isfinite(table[name]) & (table[name] >= floor)) | closed
+    for name in HIGHEST:
+        ceiling = np.array(limits.highest[name])[step]
+        found[name, "highest"] = ~(np.isfinite(table[name]) & (table[name] <= ceiling)) | closed
+    found["severity_gain", "lowest"] |= ~(table["severity_gain"] > 0)
+    return found
 
 
-def _fault(cell: Mapping[str, float], limits: GateLimits) -> str | None:
-    """The first limit that the cell breaks; a number that is not one breaks its limit."""
-    if limits.n_pairs < MIN_PAIRS:
-        return f"the gate's limits are not estimable from {limits.n_pairs} pairs (< {MIN_PAIRS})"
-    gain = cell["severity_before"] - cell["severity_after"]
-    if not (gain > 0 and gain >= limits.min_gain):
-        change = f"severity {cell['severity_before']:.1f} to {cell['severity_after']:.1f}"
-        return f"not clearly cleaner ({change}, needs a fall of {limits.min_gain:.2f})"
-    for name, limit, text in (
-        ("quality_before", limits.min_quality_before, "mask of the original unreliable: quality"),
-        ("quality_after", limits.min_quality_after, "mask after restoration unreliable: quality"),
-        ("nucleus_overlap", limits.min_nucleus_overlap, "nucleus moved: overlap"),
-    ):
-        if not cell[name] >= limit:
-            return f"{text} {cell[name]:.2f} < {limit:.2f}"
-    for name, limit, text in (
-        ("nucleus_change", limits.max_nucleus_change, "nucleus area changed by"),
-        ("cell_change", limits.max_cell_change, "cell area changed by"),
-    ):
-        if not cell[name] <= limit:
-            return f"{text} {_percent(cell[name])} > {_percent(limit)}"
-    if not cell["stain_shift"] <= limits.max_stain_shift:
-        shift = f"{cell['stain_shift']:.2f} > {limits.max_stain_shift:.2f}"
-        return f"stain of the nucleus shifted by {shift} (optical density)"
+def steps_of(severity: np.ndarray) -> np.ndarray:
+    """The step of severity that a cell's limits are taken from, shape (n,), 0 to `STEPS` - 1."""
+    known = np.nan_to_num(np.asarray(severity, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.clip(known.astype(np.int64), 0, STEPS - 1)
+
+
+def untouched(severity: float, restore_above: float) -> str:
+    """Why a cell is not even tried."""
+    if not np.isfinite(severity):
+        return "severity could not be estimated: not touched"
+    return f"pristine (severity {severity:.2f} < {restore_above:.2f}): not touched"
+
+
+def _table(numbers: GateNumbers) -> dict[str, np.ndarray]:
+    return vars(numbers) | {"severity_gain": numbers.severity_gain}
+
+
+def _pooled(step: np.ndarray, usable: np.ndarray, number: int) -> np.ndarray:
+    """Usable rows of a step, and of ever farther neighbours until there are enough."""
+    rows = np.flatnonzero(usable & (step == number))
+    for reach in range(1, STEPS):
+        if len(rows) >= PAIRS_A_STEP:
+            break
+        rows = np.flatnonzero(usable & (np.abs(step - number) <= reach))
+    return rows
+
+
+def _fit_step(table: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[str, float]]:
+    """Limits with the widest tail that turns few enough pairs away, by bisection."""
+    narrow, wide = 0.0, WIDEST_TAIL
+    for _ in range(20):
+        tail = (narrow + wide) / 2
+        if _refused(table, *_at_tail(table, tail)) <= REFUSED_SHARE:
+            narrow = tail
+        else:
+            wide = tail
+    return _at_tail(table, narrow)
+
+
+def _at_tail(
+    table: Mapping[str, np.ndarray], tail: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    low = {name: float(np.quantile(table[name], tail)) for name in LOWEST}
+    low["severity_gain"] = max(low["severity_gain"], 0.0)
+    for name in ("quality_before", "quality_after"):
+        low[name] = min(low[name], TRUSTED_QUALITY)
+    return low, {name: float(np.quantile(table[name], 1 - tail)) for name in HIGHEST}
+
+
+def _refused(
+    table: Mapping[str, np.ndarray], low: Mapping[str, float], high: Mapping[str, float]
+) -> float:
+    refused = np.zeros(len(table["severity_before"]), dtype=bool)
+    for name, limit in low.items():
+        refused |= table[name] < limit
+    for name, limit in high.items():
+        refused |= table[name] > limit
+    return float(refused.mean())
+
+
+def _closed() -> tuple[dict[str, float], dict[str, float]]:
+    return dict.fromkeys(LOWEST, 0.0), dict.fromkeys(HIGHEST, 0.0)
+
+
+def _first_fault(
+    numbers: GateNumbers,
+    limits: GateLimits,
+    faults: Mapping[tuple[str, str], np.ndarray],
+    row: int,
+) -> str | None:
+    step = int(steps_of(numbers.severity_before[row : row + 1])[0])
+    if limits.pairs[step] < MIN_PAIRS:
+        return f"no limits are estimable from {limits.pairs[step]} pairs (< {MIN_PAIRS})"
+    for (name, side), is_broken in faults.items():
+        if is_broken[row]:
+            words = LOWEST[name] if side == "lowest" else HIGHEST[name]
+            limit = (limits.lowest if side == "lowest" else limits.highest)[name][step]
+            return words.format(value=float(getattr(numbers, name)[row]), limit=limit)
     return None
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
