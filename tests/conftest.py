@@ -76,6 +76,7 @@ SHRUNK = (
     "restore.steps=2",
     "restore.train_px=32",
     "restore.batch_size=2",
+    "restore.ssim_weight=0",
     "classify.input_px=32",
     "classify.folds=2",
     "classify.epochs=1",

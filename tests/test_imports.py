@@ -94,7 +94,7 @@ except SystemExit as stop:
     ["import buffycoat", HELP.format(arguments="'--help'")]
     + [
         HELP.format(arguments=f"'{command}', '--help'")
-        for command in ("train", "predict", "evaluate", "demo", "doctor")
+        for command in ("train", "predict", "restore", "evaluate", "demo", "doctor")
     ],
 )
 def test_import_and_help_load_nothing_heavy(code: str) -> None:

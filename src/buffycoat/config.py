@@ -76,9 +76,9 @@ class RestoreConfig(_Section):
     batch_size: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=2e-4, gt=0)
     beta1: float = Field(default=0.5, ge=0, lt=1)
-    gan_weight: float = Field(default=1.0, ge=0, description="0 trains without a discriminator")
+    gan_weight: float = Field(default=0.0, ge=0, description="0 trains without a discriminator")
     l1_weight: float = Field(default=100.0, ge=0)
-    ssim_weight: float = Field(default=0.0, ge=0, description="of 1 - MS-SSIM")
+    ssim_weight: float = Field(default=20.0, ge=0, description="of 1 - MS-SSIM")
     feature_weight: float = Field(
         default=0.0, ge=0, description="of the distance in features of a frozen network"
     )

@@ -35,7 +35,7 @@ class ExplainingGroup(TyperGroup):
         except KeyboardInterrupt:
             errors_console().print(
                 "\n[yellow]Stopped.[/] Nothing was left half-written. Give the same command again: "
-                "train and demo go on from the last checkpoint, the others start anew."
+                "train, demo and restore go on where they were, the others start anew."
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except (BuffycoatError, OSError) as error:

@@ -5,9 +5,9 @@ undone by a gain that is predicted coarsely and enlarged; noise and blur change 
 they are undone by what is added to each. Both start at nothing: an untrained network leaves every
 image as it is.
 
-The body is a U-Net of plain residual blocks without normalisation (Lim et al., arXiv 1707.02921),
-so that an image's result depends on that image alone, with skips that are added and not joined
-(Chen et al., "Simple Baselines for Image Restoration", arXiv 2204.04676).
+The body is a U-Net of residual blocks with layer normalisation and skips that are added, not joined,
+after Chen et al., "Simple Baselines for Image Restoration", arXiv 2204.04676. It has nothing that
+depends on the other images of a batch.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ FOLD = 2
 """The image enters with each 2x2 px as channels of one: a quarter of the widest level's cost."""
 WIDEST = 6
 """No level has more than this many times `base_channels`."""
+LIGHT_CHANNELS = 12
+DARKEST = 0.02
+"""Added to levels of 0 to 1 before their logarithm is taken."""
 MAX_LOG_GAIN = 2.0
 """No light is corrected by more than a factor of e^2 = 7.4."""
 
@@ -46,13 +49,14 @@ class ResidualUNet(nn.Module):
         self.shrink = nn.ModuleList(
             nn.Conv2d(wide, deep, 2, stride=2) for wide, deep in pairwise(widths)
         )
+        self.light = nn.Conv2d(LIGHT_CHANNELS, widths[-1], 1)
         self.middle = nn.Sequential(*_blocks(widths[-1], blocks), _Context(widths[-1]))
         self.grow = nn.ModuleList(
             nn.Sequential(nn.Conv2d(deep, 4 * wide, 1, bias=False), nn.PixelShuffle(2))
             for wide, deep in pairwise(widths)
         )
         self.up = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
-        self.gain = nn.Conv2d(widths[-1], 3, 1)
+        self.gain = nn.Conv2d(widths[-1] + LIGHT_CHANNELS, 3, 1)
         self.leave = nn.Conv2d(widths[0], 3 * FOLD**2, 3, padding=1)
         for layer in (self.gain, self.leave):
             nn.init.zeros_(layer.weight)
@@ -77,8 +81,9 @@ class ResidualUNet(nn.Module):
             x = blocks(x)
             skips.append(x)
             x = shrink(x)
-        x = self.middle(x)
-        log_gain = MAX_LOG_GAIN * torch.tanh(self.gain(x).float())
+        light = _measure_light(whole, self.multiple)
+        x = self.middle(x + self.light(light))
+        log_gain = MAX_LOG_GAIN * torch.tanh(self.gain(torch.cat([x, light], dim=1)).float())
         for level in reversed(range(len(skips))):
             x = self.up[level](self.grow[level](x) + skips[level])
         correction = functional.pixel_shuffle(self.leave(x), FOLD).float()
@@ -91,17 +96,38 @@ class ResidualUNet(nn.Module):
         return out[..., :height, :width]
 
 
+def _measure_light(image: Tensor, side_px: int) -> Tensor:
+    """Logarithm of the mean and of the brightest level of each square, there and over all.
+
+    What undoes a loss of light is close to a weighted sum of these, whatever the cell.
+    """
+    level = torch.log((image + 1) / 2 + DARKEST)
+    # Means of 4x4 px, so that the brightest is no speck of noise.
+    calm = torch.log(functional.avg_pool2d((image + 1) / 2, 4, ceil_mode=True) + DARKEST)
+    local = torch.cat(
+        [
+            functional.avg_pool2d(level, side_px),
+            functional.adaptive_max_pool2d(calm, [s // side_px for s in image.shape[-2:]]),
+        ],
+        dim=1,
+    )
+    return torch.cat([local, local.mean(dim=(2, 3), keepdim=True).expand_as(local)], dim=1)
+
+
 class _Block(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.norm = nn.LayerNorm(channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        # A tenth of the usual size: a deep stack without normalisation starts near the identity.
+        # A tenth of the usual size, so that a deep stack starts near the identity.
         with torch.no_grad():
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.relu(self.first(x)))
+        # Channels last is how they lie in memory, so this costs no copy.
+        standard = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return x + self.second(functional.relu(self.first(standard)))
 
 
 class _Context(nn.Module):
