@@ -127,7 +127,7 @@ def test_a_cleaner_image_of_the_same_cell_passes_and_says_why() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"severity_before": 0.1}, "pristine (severity 0.10 < 0.50): not touched"),
+        ({"severity_before": 0.1}, "near pristine (severity 0.10 < 0.50): not touched"),
         ({"severity_before": np.nan}, "severity could not be estimated: not touched"),
         ({"severity_after": 2.8}, "severity fell by 0.10 < 0.20"),
         ({"severity_after": 3.4}, "not clearly cleaner"),

@@ -173,7 +173,7 @@ def to_network(images: np.ndarray) -> Tensor:
     Returns:
         Shape (n, 3, h, w), float32, -1 to 1.
     """
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    pixels = torch.tensor(np.asarray(images)).permute(0, 3, 1, 2)
     return pixels.float().div(127.5).sub(1)
 
 

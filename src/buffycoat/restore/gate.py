@@ -192,7 +192,7 @@ def untouched(severity: float, restore_above: float) -> str:
     """Why a cell is not even tried."""
     if not np.isfinite(severity):
         return "severity could not be estimated: not touched"
-    return f"pristine (severity {severity:.2f} < {restore_above:.2f}): not touched"
+    return f"near pristine (severity {severity:.2f} < {restore_above:.2f}): not touched"
 
 
 def _table(numbers: GateNumbers) -> dict[str, np.ndarray]:
