@@ -99,7 +99,9 @@ def test_the_table_has_what_predict_says_and_what_the_gate_measured(
     assert table["severity"].tolist() == [cell.severity for cell in said]
     was_tried = ~table["reason"].str.contains("pristine|is off|not estimable|not be estimated")
     assert (table["severity_before"].notna() | ~was_tried).all()
-    assert table.loc[table["reason"].str.startswith("near pristine"), "severity_before"].isna().all()
+    assert (
+        table.loc[table["reason"].str.startswith("near pristine"), "severity_before"].isna().all()
+    )
 
 
 @pytest.mark.slow

@@ -56,8 +56,8 @@ def restore(
 ) -> None:
     """Restore degraded photographs of cells, for human review.
 
-    Every picture is written as OUT/FOLDER/NAME.png in its own size. A cell that is near pristine, or
-    that restoration would change, keeps its pixels. OUT/contact-sheet.png shows cells before and
+    Every picture is written as OUT/FOLDER/NAME.png in its own size. A cell that is near pristine,
+    or that restoration would change, keeps its pixels. OUT/contact-sheet.png shows cells before and
     after; OUT/restoration.csv has severities and the gate's decisions; OUT/bad-cells.csv lists
     what cannot be read. The originals are not touched. Killed, the same command goes on.
 
