@@ -6,8 +6,8 @@ they are undone by what is added to each. Both start at nothing: an untrained ne
 image as it is.
 
 The body is a U-Net of residual blocks with layer normalisation and skips that are added, not
-joined, after Chen et al., "Simple Baselines for Image Restoration", arXiv 2204.04676. It has nothing
-that depends on the other images of a batch.
+joined, after Chen et al., "Simple Baselines for Image Restoration", arXiv 2204.04676. Nothing in
+it depends on the other images of a batch.
 """
 
 from __future__ import annotations
