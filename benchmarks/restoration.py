@@ -25,7 +25,8 @@ from benchmarks import quality, speed, stored, twins
 from buffycoat.pipeline import bundle, stages
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.restore.apply import Restorer, from_tensors
+from buffycoat.restore.apply import from_tensors
+from buffycoat.restore.one_by_one import Restorer
 
 UNTRAINED = ("identity", "non_local_means", "flat_field", "wiener")
 UNGATED, GATED = "ours ungated", "ours with gate"

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import twins
 from buffycoat.pipeline import stages
 from buffycoat.pipeline.bundle import Fitted
-from buffycoat.restore.apply import Restorer
+from buffycoat.restore.one_by_one import Restorer
 
 SIDE_PX = 256
 CELLS = 100

@@ -16,7 +16,7 @@ from buffycoat.images import write_atomic, writing
 from buffycoat.pipeline import bundle
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.restore import apply as restorers
-from buffycoat.restore.apply import Restorer
+from buffycoat.restore.one_by_one import Restorer
 
 SETTINGS, WEIGHTS = "restorer.json", "restorer.safetensors"
 CODE = ("restore", "segment", "pipeline/stages.py")

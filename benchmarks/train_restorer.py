@@ -23,7 +23,7 @@ from buffycoat.pipeline import fit_restoration, prepare
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Silent, Stopwatch
-from buffycoat.restore.apply import Restorer
+from buffycoat.restore.one_by_one import Restorer
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
 

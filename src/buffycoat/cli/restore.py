@@ -78,13 +78,13 @@ def restore(
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     journal = Journal(out, key)
+    done = None
     try:
         with make_reporter() as reporter:
             outcome = _restore_all(jobs, out, pipeline.fitted, journal, reporter)
-    except BaseException:
-        journal.close()
-        raise
-    journal.close([job for job, _ in outcome.done])
+        done = [job for job, _ in outcome.done]
+    finally:
+        journal.close(done)  # killed, it keeps what it has
     _write_table(outcome, out / TABLE)
     _write_bad(outcome.bad, out / BAD)
     _draw_sheet(outcome, out)

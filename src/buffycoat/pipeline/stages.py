@@ -21,7 +21,6 @@ from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.refine.apply import RescueResult, apply
 from buffycoat.refine.features import measure_all
 from buffycoat.refine.rules import RescueRules
-from buffycoat.restore.apply import Restorer
 from buffycoat.restore.gate import (
     GateLimits,
     GateNumbers,
@@ -30,6 +29,7 @@ from buffycoat.restore.gate import (
     measure_change,
     untouched,
 )
+from buffycoat.restore.one_by_one import Restorer
 from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.segment.stain import CellMasks, segment_all
 from buffycoat.training.loop import Progress

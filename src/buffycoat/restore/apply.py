@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from buffycoat.errors import BundleError, ShapeError
+from buffycoat.errors import BundleError
 from buffycoat.optional import choose
 from buffycoat.restore.classical import CLASSICAL
+from buffycoat.restore.one_by_one import Progress, Restorer, check_images, one_by_one
 from buffycoat.restore.residual import ResidualUNet
 from buffycoat.restore.unet import UNet
 from buffycoat.training import devices
-
-Progress = Callable[[int, int], None]
-
-
-class Restorer(Protocol):
-    """What every restorer can do."""
-
-    name: str
-
-    def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
-        """Clean images, shape (n, h, w, 3), uint8, as the given ones; each on its own."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Settings as JSON values, the name included."""
-        ...
-
-    def to_tensors(self) -> dict[str, Tensor]:
-        """Weights, on the CPU."""
-        ...
 
 
 class Identity:
@@ -103,14 +84,10 @@ class Trained:
         Raises:
             ShapeError: Not such images.
         """
-        check_images(images)
-        restored = np.empty(images.shape, dtype=np.uint8)
-        for row in range(len(images)):
-            image = to_network(images[row : row + 1]).to(self.device)
-            restored[row] = to_pixels(self.generator(image))[0]
-            if on_progress is not None:
-                on_progress(row + 1, len(images))
-        return restored
+        return one_by_one(images, self._restore_one, on_progress)
+
+    def _restore_one(self, image: np.ndarray) -> np.ndarray:
+        return to_pixels(self.generator(to_network(image[None]).to(self.device)))[0]
 
     def to_dict(self) -> dict[str, Any]:
         """The name and the generator's arguments."""
@@ -188,18 +165,3 @@ def to_pixels(output: Tensor) -> np.ndarray:
     """
     pixels = output.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
-def check_images(images: np.ndarray) -> None:
-    """Refuse what is not a stack of RGB images.
-
-    Args:
-        images: Anything with a shape and a dtype.
-
-    Raises:
-        ShapeError: Not (n, h, w, 3) uint8.
-    """
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise ShapeError(
-            f"images: expected (n, h, w, 3) uint8 RGB, got {images.shape} {images.dtype}"
-        )

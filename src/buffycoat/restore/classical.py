@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from buffycoat.restore.one_by_one import Progress, one_by_one
+
 PATCH_PX = 5
 SEARCH_REACH_PX = 6
 """Side of the patches that non-local means compares, and how far away it looks for them."""
@@ -70,9 +72,7 @@ class Classical(ABC):
     def correct(self, image: np.ndarray) -> np.ndarray:
         """The corrected image, shape (h, w, 3), uint8, as the given one."""
 
-    def restore(
-        self, images: np.ndarray, on_progress: Callable[[int, int], None] | None = None
-    ) -> np.ndarray:
+    def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Corrected images.
 
         Args:
@@ -85,16 +85,7 @@ class Classical(ABC):
         Raises:
             ShapeError: Not such images.
         """
-        # Not above: `apply` lists these restorers by name, and so imports this file.
-        from buffycoat.restore.apply import check_images
-
-        check_images(images)
-        restored = np.empty(images.shape, dtype=np.uint8)
-        for row in range(len(images)):
-            restored[row] = self.correct(np.ascontiguousarray(images[row]))
-            if on_progress is not None:
-                on_progress(row + 1, len(images))
-        return restored
+        return one_by_one(images, self.correct, on_progress)
 
     def to_dict(self) -> dict[str, Any]:
         """The name alone."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from buffycoat.restore.apply import Progress
+from buffycoat.restore.one_by_one import Progress
 from buffycoat.restore.symptoms import FEATURES, measure
 from buffycoat.simulate.degrade import GROUPS as FAULT_GROUPS
 from buffycoat.simulate.degrade import JPEG_CHANCE, JPEG_QUALITY, MAX_SEVERITY, degrade_labelled

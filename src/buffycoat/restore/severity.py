@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from buffycoat.errors import BundleError, ShapeError
-from buffycoat.restore.apply import Progress, check_images
 from buffycoat.restore.graded import GROUPS, Graded, grade
+from buffycoat.restore.one_by_one import Progress, check_images
 from buffycoat.restore.symptoms import FEATURES, measure
 from buffycoat.simulate.degrade import MAX_SEVERITY
 

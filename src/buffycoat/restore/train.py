@@ -18,16 +18,9 @@ from torch import Tensor, nn
 from buffycoat.config import RestoreConfig
 from buffycoat.errors import ShapeError
 from buffycoat.optional import choose
-from buffycoat.restore.apply import (
-    GENERATORS,
-    Progress,
-    Restorer,
-    Trained,
-    check_images,
-    from_tensors,
-    to_network,
-)
+from buffycoat.restore.apply import GENERATORS, Trained, from_tensors, to_network
 from buffycoat.restore.objective import Features, Objective, binary_cross_entropy
+from buffycoat.restore.one_by_one import Progress, Restorer, check_images
 from buffycoat.restore.patchgan import PatchGAN
 from buffycoat.simulate.degrade import paper_noise, random_degrade
 from buffycoat.training import devices, loop
