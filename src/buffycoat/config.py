@@ -90,7 +90,7 @@ class RestoreConfig(_Section):
     restore_above: float | None = Field(
         default=None,
         description="estimated severity from which a cell is restored; fitted by default, so that "
-        "one clean cell in a hundred reaches it",
+        "at most one clean cell in a hundred reaches it",
     )
     use: Literal["auto", "original", "restored", "both"] = Field(
         default="auto", description="what later stages see; auto decides on out-of-fold scores"

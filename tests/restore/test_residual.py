@@ -1,4 +1,4 @@
-"""The residual network: it starts at no change, takes any size, and undoes light by a gain."""
+"""The residual network: it starts at no change, takes any size, and all of it takes part."""
 
 from __future__ import annotations
 
@@ -32,21 +32,10 @@ def test_every_weight_takes_part() -> None:
     assert not silent
 
 
-def test_a_gain_alone_scales_light_and_not_the_offset() -> None:
-    network = ResidualUNet(4, depth=2).eval()
-    assert network.gain.bias is not None
-    with torch.no_grad():
-        network.gain.bias.fill_(0.2)
-    image = _images(16, 16) * 0.3 - 0.6
-    gain = ((network(image) + 1) / (image + 1)).detach()
-    assert torch.allclose(gain, gain[0, 0, 0, 0].expand_as(gain), atol=1e-4)
-    assert gain.mean() > 1.2
-
-
 def _moved(network: ResidualUNet) -> ResidualUNet:
     """Away from its start, where the last layers are zero."""
     torch.manual_seed(1)
     with torch.no_grad():
-        for layer in (network.gain, network.leave):
+        for layer in (network.light.trust, network.light.bend, network.leave):
             layer.weight.normal_(0, 0.1)
     return network

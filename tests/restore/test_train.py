@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from buffycoat.config import RestoreConfig
-from buffycoat.errors import ShapeError
+from buffycoat.errors import ShapeError, TrainingError
 from buffycoat.restore import train
 from buffycoat.restore.train import Trainee, fit_restorer
 from buffycoat.simulate.degrade import degrade
@@ -118,10 +118,11 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
     assert all(torch.equal(unbroken[key], resumed[key]) for key in unbroken)
 
 
-def test_the_number_of_steps_is_kept_and_the_rate_falls_to_nothing(
+def test_the_number_of_steps_is_kept_and_the_rate_rises_and_falls_to_nothing(
     drawn_cells: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "STEPS_PER_EPOCH", 4)
+    monkeypatch.setattr(train, "WARMUP_STEPS", 2)
     rates: list[float] = []
     step = Trainee.step
 
@@ -132,8 +133,20 @@ def test_the_number_of_steps_is_kept_and_the_rate_falls_to_nothing(
 
     monkeypatch.setattr(Trainee, "step", watched)
     _fit(drawn_cells, TINY, 0)
-    thirds = [2e-4 * share / 3 for share in (3, 3, 3, 3, 2, 1)]
-    assert rates == pytest.approx(thirds)
+    assert rates == pytest.approx([2e-4 * share for share in (1 / 2, 1, 1, 1, 2 / 3, 1 / 3)])
+
+
+def test_a_training_that_diverged_is_not_kept(
+    drawn_cells: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Trainee.step
+
+    def lost(self: Trainee, batch: tuple[np.ndarray, np.ndarray]) -> dict:
+        return step(self, batch) | {"l1": torch.tensor(float("nan"))}
+
+    monkeypatch.setattr(Trainee, "step", lost)
+    with pytest.raises(TrainingError, match=r"diverged.*Lower restore.learning_rate"):
+        _fit(drawn_cells, TINY, 0)
 
 
 @RECIPES

@@ -1,13 +1,13 @@
 """A network that predicts the correction to an image, not the image.
 
-Two corrections, for two kinds of fault. Light fails smoothly and multiplies what is seen, so it is
-undone by a gain that is predicted coarsely and enlarged; noise and blur change single pixels, so
-they are undone by what is added to each. Both start at nothing: an untrained network leaves every
-image as it is.
+Two corrections, for two kinds of fault. Noise and blur change single pixels, so they are undone by
+what a U-Net adds to each. Light fails smoothly and multiplies what is seen, so it is undone by the
+few numbers of `restore.light`, and last: the background is easier to measure once it is clean. Both
+start at nothing: an untrained network leaves every image as it is.
 
-The body is a U-Net of residual blocks with layer normalisation and skips that are added, not
-joined, after Chen et al., "Simple Baselines for Image Restoration", arXiv 2204.04676. Nothing in
-it depends on the other images of a batch.
+The U-Net has residual blocks with layer normalisation and skips that are added, not joined, after
+Chen et al., "Simple Baselines for Image Restoration", arXiv 2204.04676. Nothing in it depends on
+the other images of a batch.
 """
 
 from __future__ import annotations
@@ -18,21 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from buffycoat.restore.light import LightCorrection
 from buffycoat.restore.padding import pad_to_multiple
 
 FOLD = 2
 """The image enters with each 2x2 px as channels of one: a quarter of the widest level's cost."""
 WIDEST = 6
 """No level has more than this many times `base_channels`."""
-LIGHT_CHANNELS = 12
-DARKEST = 0.02
-"""Added to levels of 0 to 1 before their logarithm is taken."""
-MAX_LOG_GAIN = 2.0
-"""No light is corrected by more than a factor of e^2 = 7.4."""
 
 
 class ResidualUNet(nn.Module):
-    """Predicts a smooth gain and a correction of each pixel.
+    """Predicts a correction of each pixel, then the light to divide by.
 
     Args:
         base_channels: Channels of the outermost level, at half the image's size.
@@ -44,24 +40,22 @@ class ResidualUNet(nn.Module):
         super().__init__()
         widths = [base_channels * min(2**level, WIDEST) for level in range(depth + 1)]
         self.multiple = FOLD * 2**depth
+        self.light = LightCorrection()
         self.enter = nn.Conv2d(3 * FOLD**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
         self.shrink = nn.ModuleList(
             nn.Conv2d(wide, deep, 2, stride=2) for wide, deep in pairwise(widths)
         )
-        self.light = nn.Conv2d(LIGHT_CHANNELS, widths[-1], 1)
         self.middle = nn.Sequential(*_blocks(widths[-1], blocks), _Context(widths[-1]))
         self.grow = nn.ModuleList(
             nn.Sequential(nn.Conv2d(deep, 4 * wide, 1, bias=False), nn.PixelShuffle(2))
             for wide, deep in pairwise(widths)
         )
         self.up = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
-        self.gain = nn.Conv2d(widths[-1] + LIGHT_CHANNELS, 3, 1)
         self.leave = nn.Conv2d(widths[0], 3 * FOLD**2, 3, padding=1)
-        for layer in (self.gain, self.leave):
-            nn.init.zeros_(layer.weight)
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.leave.weight)
+        assert self.leave.bias is not None
+        nn.init.zeros_(self.leave.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         """The clean image, as far as the network can tell.
@@ -81,37 +75,13 @@ class ResidualUNet(nn.Module):
             x = blocks(x)
             skips.append(x)
             x = shrink(x)
-        light = _measure_light(whole, self.multiple)
-        x = self.middle(x + self.light(light))
-        log_gain = MAX_LOG_GAIN * torch.tanh(self.gain(torch.cat([x, light], dim=1)).float())
+        x = self.middle(x)
         for level in reversed(range(len(skips))):
             x = self.up[level](self.grow[level](x) + skips[level])
-        correction = functional.pixel_shuffle(self.leave(x), FOLD).float()
-        gain = functional.interpolate(
-            log_gain, whole.shape[-2:], mode="bilinear", align_corners=False
-        ).exp()
-        out = (whole + 1) * gain - 1 + 2 * correction
+        out = whole + 2 * functional.pixel_shuffle(self.leave(x), FOLD).float()
+        out = self.light(out[..., :height, :width])
         # While training, a clamped value would have no gradient to come back by.
-        out = out if self.training else out.clamp(-1, 1)
-        return out[..., :height, :width]
-
-
-def _measure_light(image: Tensor, side_px: int) -> Tensor:
-    """Logarithm of the mean and of the brightest level of each square, there and over all.
-
-    What undoes a loss of light is close to a weighted sum of these, whatever the cell.
-    """
-    level = torch.log((image + 1) / 2 + DARKEST)
-    # Means of 4x4 px, so that the brightest is no speck of noise.
-    calm = torch.log(functional.avg_pool2d((image + 1) / 2, 4, ceil_mode=True) + DARKEST)
-    local = torch.cat(
-        [
-            functional.avg_pool2d(level, side_px),
-            functional.adaptive_max_pool2d(calm, [s // side_px for s in image.shape[-2:]]),
-        ],
-        dim=1,
-    )
-    return torch.cat([local, local.mean(dim=(2, 3), keepdim=True).expand_as(local)], dim=1)
+        return out if self.training else out.clamp(-1, 1)
 
 
 class _Block(nn.Module):

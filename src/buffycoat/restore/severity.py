@@ -31,6 +31,8 @@ WEIGHT_DECIMALS = 6
 """Weights are rounded when fitted, to keep a bundle's text short and exact."""
 CLEAN_SHARE_RESTORED = 0.01
 """Share of clean cells that may reach `restore_above`, at most."""
+CONFIDENCE = 0.95
+"""That no more than this share do."""
 MIN_CLEAN_CELLS = 100
 """Fewer clean cells cannot show what 1 % of them reach: `restore_above` stays as below."""
 UNFITTED_RESTORE_ABOVE = 0.5
@@ -291,13 +293,19 @@ def _cross_fit_limit(graded: Graded, half: np.ndarray, seed: int) -> float:
 
 
 def limit_for(severity: np.ndarray, share: float) -> float:
-    """The smallest limit that at most this share of new cells is expected to reach.
+    """A limit that at most this share of new cells reach, with a confidence of 95 %.
+
+    An order statistic, whatever the distribution (Wilks, Annals of Mathematical Statistics 12,
+    1941). With too few cells for that confidence it is just above the highest.
 
     Args:
         severity: Of n cells like them, shape (n,).
-        share: 0 to 1; of n + 1 cells, as in split-conformal prediction.
+        share: 0 to 1.
     """
-    n_above = int(share * (len(severity) + 1))
+    from scipy.stats import binom
+
+    # Were more than `share` of all cells above the limit, so few of n would be in one draw of 20.
+    n_above = max(int(binom.ppf(1 - CONFIDENCE, len(severity), share)) - 1, 0)
     return float(np.nextafter(np.sort(severity)[::-1][n_above], np.inf))
 
 

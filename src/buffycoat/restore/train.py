@@ -2,7 +2,8 @@
 
 One step of the discriminator, then one of the generator, which minimises a weighted sum of losses
 (see `restore.objective`). With GAN and L1 alone this is Pix2Pix, Isola et al., arXiv 1611.07004.
-The learning rate falls linearly to zero over the second half, as in the authors' implementation.
+The learning rate falls linearly to zero over the second half, as in the authors' implementation;
+before, it rises over `WARMUP_STEPS`, since the first averages of Adam rest on few steps.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from buffycoat.config import RestoreConfig
-from buffycoat.errors import ShapeError
+from buffycoat.errors import ShapeError, TrainingError
 from buffycoat.optional import choose
 from buffycoat.restore.apply import GENERATORS, Trained, from_tensors, to_network
 from buffycoat.restore.objective import Features, Objective, binary_cross_entropy
@@ -28,6 +29,9 @@ from buffycoat.training.ema import Average
 
 STEPS_PER_EPOCH = 100
 """Steps between two checkpoints."""
+WARMUP_STEPS = 100
+DIVERGED = 1.0
+"""Mean L1 loss of an epoch, in gray levels / 127.5, that no degradation explains: a black image."""
 CLEAN_SHARE = 0.1
 """Share of the pairs whose input is clean too, so that the generator learns to leave it."""
 
@@ -63,6 +67,7 @@ def fit_restorer(
     Raises:
         ShapeError: No images, or not of that shape.
         ConfigError: Unknown noise model or norm, or crops too small for MS-SSIM.
+        TrainingError: What was learned is worse than nothing.
     """
     if config.method not in GENERATORS:
         return from_tensors({"name": config.method}, {})
@@ -84,7 +89,13 @@ def fit_restorer(
             on_progress(done, config.steps)
 
     epochs = -(-config.steps // STEPS_PER_EPOCH)
-    loop.fit(trainee, make_batches, epochs, STEPS_PER_EPOCH, checkpoint, seed, report)
+    history = loop.fit(trainee, make_batches, epochs, STEPS_PER_EPOCH, checkpoint, seed, report)
+    last = history[-1]["l1"]
+    if not last < DIVERGED:
+        raise TrainingError(
+            f"the restorer's training diverged: L1 loss {last:.2f} in its last epoch, "
+            f"{history[0]['l1']:.2f} in its first. Lower restore.learning_rate"
+        )
     return Trained(config.method, trainee.result, trainee.settings)
 
 
@@ -194,7 +205,9 @@ class Trainee:
 
     def _set_rate(self) -> None:
         half = self.config.steps / 2
-        rate = self.config.learning_rate * min(1.0, (self.config.steps - self.steps_done) / half)
+        rise = min(1.0, (self.steps_done + 1) / WARMUP_STEPS)
+        fall = min(1.0, (self.config.steps - self.steps_done) / half)
+        rate = self.config.learning_rate * rise * fall
         for optimiser in self.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = rate
