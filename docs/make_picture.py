@@ -5,7 +5,7 @@
 
 Run from the repository's root. The first draws `rendered-cells.png`: one cell of each class, and
 one at each severity. The second draws `restored-cells.png`: five cells degraded, as a bundle's
-restoration and gate leave them, and clean.
+restorer makes them, as its gate leaves them, and clean.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def rendered() -> np.ndarray:
 
 
 def restored(name: str) -> np.ndarray:
-    """Five cells degraded, as the bundle's restoration and gate leave them, and clean.
+    """Five cells degraded, as the bundle's restorer makes them, as its gate leaves them, and clean.
 
     Args:
         name: A bundle's folder, or "starter".
@@ -81,13 +81,22 @@ def restored(name: str) -> np.ndarray:
         rng = np.random.default_rng([SEED, 200 + number])
         clean.append(render_cell(code, rng, side_px).image)
         degraded.append(degrade(clean[-1], RESTORED_SEVERITY, rng, kinds))
+    made = fitted.restoration.restorer.restore(np.stack(degraded))
     found = stages.clean(np.stack(degraded), fitted.restoration)
     for code, reason in zip(RESTORED, found.reasons, strict=True):
         print(f"{code}: {reason}")
-    verdicts = ["restored" if kept else "original kept by the gate" for kept in found.is_restored]
+    verdicts = [
+        "accepted by the gate" if kept else "refused: original kept" for kept in found.is_restored
+    ]
     faults = [f"{code}: {' + '.join(kinds).replace('_', ' ')}" for code, kinds in RESTORED.items()]
     tile_px = COLUMNS * TILE_PX // len(RESTORED)
-    rows = (degraded, faults), (found.images, verdicts), (clean, ["clean"] * len(clean))
+    n = len(clean)
+    rows = (
+        (degraded, faults),
+        (made, ["restorer's image"] * n),
+        (found.images, verdicts),
+        (clean, ["clean"] * n),
+    )
     return np.vstack(
         [
             np.hstack([captioned(i, t, tile_px) for i, t in zip(images, texts, strict=True)])
