@@ -38,7 +38,7 @@ def _residual() -> Trained:
     generator = ResidualUNet(**settings)
     with torch.no_grad():
         generator.leave.weight.normal_(0, 0.02)  # away from its start, which changes nothing
-        generator.gain.weight.normal_(0, 0.1)
+        generator.light.trust.weight.normal_(0, 0.1)
     return Trained("residual", generator, settings)
 
 
