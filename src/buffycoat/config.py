@@ -8,9 +8,9 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from buffycoat.errors import ConfigError
 from buffycoat.optional import choose
@@ -116,17 +116,39 @@ class ClassifyConfig(_Section):
     weight_decay: float = Field(default=1e-2, ge=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    loss: Literal["cross_entropy", "focal", "logit_adjustment"] = "logit_adjustment"
+    loss: Literal["cross_entropy", "focal", "logit_adjustment", "balanced_softmax", "ldam"] = (
+        "logit_adjustment"
+    )
     focal_gamma: float = Field(default=2.0, ge=0)
     logit_tau: float = Field(default=1.0, ge=0)
-    class_weights: Literal["none", "inverse_log"] = "none"
+    class_weights: Literal["none", "inverse_log", "effective_number"] = "none"
     sampler: Literal["instance", "inverse_log", "square_root", "balanced"] = "instance"
+    defer_until: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the epochs after which sampler and class weights set in",
+    )
+    head: Literal["linear", "cosine"] = Field(
+        default="linear", description="last layer; loss 'ldam' needs 'cosine'"
+    )
     dropout: float = Field(default=0.2, ge=0, lt=1)
     ema_decay: float = Field(default=0.0, ge=0, lt=1, description="0 switches it off")
     augment: Literal["paper", "full"] = "full"
     degrade_probability: float = Field(default=0.5, ge=0, le=1)
     precision: Literal["fp32", "bf16"] = "bf16"
     views: Literal["one", "paper7", "d4"] = "d4"
+
+    @property
+    def early_epochs(self) -> int:
+        """Epochs before sampler and class weights set in."""
+        return round(self.defer_until * self.epochs)
+
+    @model_validator(mode="after")
+    def _margins_are_of_cosines(self) -> Self:
+        if self.loss == "ldam" and self.head != "cosine":
+            raise ValueError("loss 'ldam' needs head 'cosine': its margins are of cosines")
+        return self
 
 
 class RefitConfig(_Section):

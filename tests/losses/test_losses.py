@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from buffycoat.errors import ConfigError
-from buffycoat.losses.registry import build_loss
+from buffycoat.losses.registry import LOSSES, build_loss
 from buffycoat.losses.supcon import SupCon, has_positive
 
 RNG = np.random.default_rng(0)
@@ -69,12 +69,32 @@ def test_logit_adjustment_adds_the_log_shares(tau: float) -> None:
     assert _loss("logit_adjustment", tau=tau) == pytest.approx(np.mean(terms), rel=1e-6)
 
 
+def test_balanced_softmax_is_the_formula_of_its_paper() -> None:
+    counts = np.where(COUNTS > 0, COUNTS, 0.5)
+    terms = []
+    for row, y in zip(LOGITS, TARGETS, strict=True):
+        terms.append(-np.log(counts[y] * np.exp(row[y]) / (counts * np.exp(row)).sum()))
+    assert _loss("balanced_softmax", tau=0.3) == pytest.approx(np.mean(terms), rel=1e-6)
+
+
+def test_ldam_is_the_formula_of_its_paper() -> None:
+    n = np.where(COUNTS > 0, COUNTS, 0.5)
+    margin = 0.5 * n**-0.25 / (n**-0.25).max()
+    terms = []
+    for row, y in zip(LOGITS, TARGETS, strict=True):
+        true = np.exp(row[y] - 30 * margin[y])
+        others = sum(np.exp(row[j]) for j in range(4) if j != y)
+        terms.append(-WEIGHTS[y] * np.log(true / (true + others)))
+    expected = sum(terms) / WEIGHTS[TARGETS].sum()
+    assert _loss("ldam", class_weights=WEIGHTS) == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_loss_says_whether_logits_carry_the_prior() -> None:
-    carries = {
-        name: build_loss(name, COUNTS).carries_prior
-        for name in ("cross_entropy", "focal", "logit_adjustment")
+    carries = {name: build_loss(name, COUNTS).carries_prior for name in LOSSES}
+    assert {name for name, carried in carries.items() if not carried} == {
+        "logit_adjustment",
+        "balanced_softmax",
     }
-    assert carries == {"cross_entropy": True, "focal": True, "logit_adjustment": False}
 
 
 def test_an_unknown_loss_says_the_nearest() -> None:

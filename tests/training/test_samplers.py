@@ -40,6 +40,18 @@ def test_class_weights_have_mean_one_and_give_absent_classes_none():
     assert weights[2] == 0
 
 
+def test_class_balanced_weights_go_with_the_effective_number():
+    weights = class_weights(np.array([1000, 10]), "effective_number")
+    assert weights is not None
+    effective = [(1 - 0.999**n) / (1 - 0.999) for n in (1000, 10)]
+    assert weights[1] / weights[0] == pytest.approx(effective[0] / effective[1])
+
+
+def test_unknown_class_weights_name_the_options():
+    with pytest.raises(ConfigError, match="inverse_log"):
+        class_weights(np.array([3, 4]), "inverse")
+
+
 def test_unknown_sampler_names_the_options():
     with pytest.raises(ConfigError, match="balanced"):
         draw_epoch(TARGETS, "balancd", np.random.default_rng(0))

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from buffycoat.backbones import weights as sources
+from buffycoat.backbones.cosine import CosineClassifier
 from buffycoat.backbones.lite import load_lite
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 
@@ -41,7 +42,12 @@ class BuiltBackbone:
 
 
 def build(
-    name: str, weights: str, num_classes: int, input_px: int, dropout: float = 0.0
+    name: str,
+    weights: str,
+    num_classes: int,
+    input_px: int,
+    dropout: float = 0.0,
+    head: str = "linear",
 ) -> BuiltBackbone:
     """Build a network without touching the network, unless `weights` is "hub".
 
@@ -54,6 +60,7 @@ def build(
         num_classes: Outputs; 0 gives pooled features.
         input_px: Side of the square input.
         dropout: Before the classifier.
+        head: "linear", or "cosine" for a `CosineClassifier`.
 
     Returns:
         The model in evaluation mode, its preprocessing and where its weights are from.
@@ -71,7 +78,15 @@ def build(
     else:
         state, source, licence = _read(name, weights, config)
         model = _create_with(name, input_px, num_classes, dropout, state, source)
+    if head == "cosine":
+        _put_cosine(model, num_classes)
     return BuiltBackbone(model.eval(), _triple(config.mean), _triple(config.std), source, licence)
+
+
+def _put_cosine(model: Any, num_classes: int) -> None:
+    linear = model.get_classifier()
+    place = next(name for name, module in model.named_modules() if module is linear)
+    model.set_submodule(place, CosineClassifier(linear.in_features, num_classes))
 
 
 def check_input_px(name: str, input_px: int) -> None:

@@ -44,7 +44,9 @@ class FoldModel:
         log_prior: np.ndarray,
     ) -> FoldModel:
         """A model from stored weights; half-precision weights become fp32."""
-        backbone = build(config.backbone, "random", n_classes, config.input_px, config.dropout)
+        backbone = build(
+            config.backbone, "random", n_classes, config.input_px, config.dropout, config.head
+        )
         backbone.model.load_state_dict(state)
         net = backbone.model.float().to(device()).to(memory_format=torch.channels_last)
         net.eval().requires_grad_(False)

@@ -49,15 +49,9 @@ class _Classifier:
         self, backbone: BuiltBackbone, config: ClassifyConfig, counts: np.ndarray, steps: int
     ) -> None:
         self.fabric = make_fabric(config.precision)
-        weights = class_weights(counts, config.class_weights)
-        self.loss = build_loss(
-            config.loss,
-            class_counts=counts,
-            gamma=config.focal_gamma,
-            tau=config.logit_tau,
-            class_weights=weights,
-            label_smoothing=config.label_smoothing,
-        ).to(self.fabric.device)
+        self.loss = _build_loss(config, counts, config.class_weights).to(self.fabric.device)
+        self.early_loss = _build_loss(config, counts, "none").to(self.fabric.device)
+        self.early_steps = config.early_epochs * steps // config.epochs
         self.backbone = backbone
         optimiser = torch.optim.AdamW(
             _decayed_groups(backbone.model, config.weight_decay), lr=config.learning_rate
@@ -78,7 +72,8 @@ class _Classifier:
         pixels, targets = (self.fabric.to_device(torch.from_numpy(part)) for part in batch)
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         logits = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = self.loss(logits.float(), targets)
+        is_early = self.schedule.last_epoch < self.early_steps  # it counts steps
+        loss = (self.early_loss if is_early else self.loss)(logits.float(), targets)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
@@ -133,7 +128,12 @@ def fit_fold(
     """
     torch.manual_seed(seed)
     backbone = build(
-        config.backbone, config.weights, cells.n_classes, config.input_px, config.dropout
+        config.backbone,
+        config.weights,
+        cells.n_classes,
+        config.input_px,
+        config.dropout,
+        config.head,
     )
     if initial is not None:
         backbone.model.load_state_dict(initial)
@@ -157,7 +157,8 @@ def _batches(
     cells: TrainingCells, config: ClassifyConfig, steps: int, batch_size: int, seed: int, epoch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng((seed, epoch))
-    order = draw_epoch(cells.targets, config.sampler, rng)
+    is_early = epoch < config.early_epochs
+    order = draw_epoch(cells.targets, "instance" if is_early else config.sampler, rng)
     for step in range(steps):
         chosen = order[step * batch_size : (step + 1) * batch_size]
         pixels = np.stack(
@@ -174,6 +175,17 @@ def _batches(
             ]
         )
         yield pixels, cells.targets[chosen]
+
+
+def _build_loss(config: ClassifyConfig, counts: np.ndarray, weighting: str) -> torch.nn.Module:
+    return build_loss(
+        config.loss,
+        class_counts=counts,
+        gamma=config.focal_gamma,
+        tau=config.logit_tau,
+        class_weights=class_weights(counts, weighting),
+        label_smoothing=config.label_smoothing,
+    )
 
 
 def _decayed_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:

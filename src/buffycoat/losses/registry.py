@@ -11,6 +11,7 @@ from torch import nn
 
 from buffycoat.losses.cross_entropy import CrossEntropy
 from buffycoat.losses.focal import Focal
+from buffycoat.losses.ldam import LDAM
 from buffycoat.losses.logit_adjustment import LogitAdjustment
 from buffycoat.optional import choose
 
@@ -40,6 +41,11 @@ LOSSES: dict[str, Callable[[LossSettings], nn.Module]] = {
     "logit_adjustment": lambda s: LogitAdjustment(
         s.class_counts, s.tau, s.class_weights, s.label_smoothing
     ),
+    # Ren et al., arXiv 2007.10740: the same function where tau is 1.
+    "balanced_softmax": lambda s: LogitAdjustment(
+        s.class_counts, 1.0, s.class_weights, s.label_smoothing
+    ),
+    "ldam": lambda s: LDAM(s.class_counts, s.class_weights, s.label_smoothing),
 }
 
 

@@ -130,7 +130,14 @@ def check(config: Config, n_classes: int) -> dict[str, str]:
         WeightsNotFoundError: Its weights are not where the settings say.
     """
     recipe = config.classify
-    built = build(recipe.backbone, recipe.weights, n_classes, recipe.input_px, recipe.dropout)
+    built = build(
+        recipe.backbone,
+        recipe.weights,
+        n_classes,
+        recipe.input_px,
+        recipe.dropout,
+        recipe.head,
+    )
     return {"source": built.source, "licence": built.licence}
 
 

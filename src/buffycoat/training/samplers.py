@@ -15,6 +15,15 @@ CLASS_SHARE = {
 """How often each class is drawn, from its number of cells; "inverse_log" is the paper's
 1/log1p(n) for each cell (arXiv 2603.16249)."""
 
+EFFECTIVE_BETA = 0.999
+CLASS_WEIGHT = {
+    "inverse_log": lambda counts: 1 / np.log1p(np.maximum(counts, 1)),
+    "effective_number": lambda counts: (
+        (1 - EFFECTIVE_BETA) / (1 - EFFECTIVE_BETA ** np.maximum(counts, 1))
+    ),
+}
+"""Weight of a class in the loss, from its number of cells, before it is scaled to a mean of 1."""
+
 
 def draw_epoch(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
     """The cells of one epoch, in order.
@@ -54,7 +63,9 @@ def class_weights(counts: np.ndarray, kind: str) -> np.ndarray | None:
 
     Args:
         counts: Shape (k,), training cells of each class.
-        kind: "none", or "inverse_log": 1 / log1p(n), as the paper has it.
+        kind: "none"; "inverse_log": 1 / log1p(n), as arXiv 2603.16249 has it; or
+            "effective_number": (1 - b) / (1 - b^n) with b = 0.999, the class-balanced loss of Cui
+            et al., arXiv 1901.05555.
 
     Returns:
         Shape (k,), float64, or None for "none". A class without cells gets 0.
@@ -62,5 +73,5 @@ def class_weights(counts: np.ndarray, kind: str) -> np.ndarray | None:
     if kind == "none":
         return None
     present = counts > 0
-    weights = np.where(present, 1 / np.log1p(np.maximum(counts, 1)), 0.0)
+    weights = np.where(present, choose(CLASS_WEIGHT, kind, "class weights")(counts), 0.0)
     return weights / weights[present].mean()

@@ -1,0 +1,80 @@
+"""Training of a fold's model: what is deferred, and what each head gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from buffycoat.backbones.build import build
+from buffycoat.classify import train
+from buffycoat.classify.train import TrainingCells, fit_fold
+from buffycoat.config import ClassifyConfig, load
+from buffycoat.errors import ConfigError
+from buffycoat.losses.ldam import COSINE_SCALE
+
+TINY = ClassifyConfig(
+    backbone="test_resnet",
+    weights="random",
+    input_px=32,
+    epochs=4,
+    batch_size=8,
+    precision="fp32",
+    sampler="balanced",
+    class_weights="effective_number",
+)
+
+
+@pytest.fixture
+def cells() -> TrainingCells:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (48, 40, 40, 3), dtype=np.uint8)
+    targets = np.repeat([0, 1, 2], [36, 9, 3])
+    return TrainingCells(images, np.arange(48), targets, 3)
+
+
+def test_rebalancing_waits_until_its_epoch(
+    cells: TrainingCells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    weighted: list[bool] = []
+    draw_epoch, build_loss = train.draw_epoch, train.build_loss
+
+    def watched_draw(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+        drawn.append(kind)
+        return draw_epoch(targets, kind, rng)
+
+    def watched_loss(*args: object, **options: object) -> torch.nn.Module:
+        loss = build_loss(*args, **options)  # type: ignore[arg-type]
+        is_weighted = options["class_weights"] is not None
+        loss.register_forward_hook(lambda *_: weighted.append(is_weighted))
+        return loss
+
+    monkeypatch.setattr(train, "draw_epoch", watched_draw)
+    monkeypatch.setattr(train, "build_loss", watched_loss)
+    fit_fold(cells, TINY.model_copy(update={"defer_until": 0.75}), 0, None)
+    assert drawn == ["instance"] * 3 + ["balanced"]
+    assert weighted == [False] * 18 + [True] * 6
+
+
+def test_ldam_trains_a_cosine_classifier(cells: TrainingCells) -> None:
+    model, history = fit_fold(
+        cells, TINY.model_copy(update={"loss": "ldam", "head": "cosine"}), 0, None
+    )
+    logits = model(torch.randn(5, 3, 32, 32))
+    assert logits.abs().max() <= COSINE_SCALE
+    assert all(np.isfinite(epoch["loss"]) for epoch in history)
+
+
+def test_ldam_without_cosines_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs head 'cosine'"):
+        load("cpu", ["classify.loss=ldam"])
+
+
+@pytest.mark.parametrize("backbone", ["tf_efficientnet_lite0", "resnet18"])
+def test_a_cosine_head_does_not_see_the_length_of_features(backbone: str) -> None:
+    model = build(backbone, "random", 4, 32, head="cosine").model
+    head = model.get_classifier()  # type: ignore[operator]
+    features = torch.randn(6, head.weight.shape[1])
+    assert torch.allclose(head(features), head(7 * features), atol=1e-4)
+    assert model(torch.randn(2, 3, 32, 32)).shape == (2, 4)
