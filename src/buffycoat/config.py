@@ -135,6 +135,14 @@ class ClassifyConfig(_Section):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     ema_decay: float = Field(default=0.0, ge=0, lt=1, description="0 switches it off")
     augment: Literal["paper", "full"] = "full"
+    stain_jitter: float = Field(
+        default=0.0, ge=0, lt=1, description="relative change of each stain's density, 'full' only"
+    )
+    mix: Literal["none", "mixup", "cutmix"] = Field(
+        default="none", description="two cells in one image"
+    )
+    mix_probability: float = Field(default=0.5, ge=0, le=1, description="of a batch")
+    mix_alpha: float = Field(default=1.0, gt=0, description="the share is of Beta(alpha, alpha)")
     degrade_probability: float = Field(default=0.5, ge=0, le=1)
     precision: Literal["fp32", "bf16"] = "bf16"
     views: Literal["one", "paper7", "d4"] = "d4"

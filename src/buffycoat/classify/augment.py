@@ -10,6 +10,9 @@ import numpy as np
 
 from buffycoat.simulate.degrade import random_degrade
 
+RGB_FROM_HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+"""Density in red, green and blue of each stain; scikit-image has the same values."""
+HED_FROM_RGB = np.linalg.inv(RGB_FROM_HED)
 SCALE = (0.85, 1.15)
 SHIFT = 0.04
 PAPER_ROTATION_DEG = 15.0
@@ -44,6 +47,7 @@ def augment(
     input_px: int,
     kind: str,
     degrade_probability: float,
+    stain_jitter: float = 0.0,
 ) -> np.ndarray:
     """One random view of a cell for training.
 
@@ -55,6 +59,7 @@ def augment(
         kind: "full": any rotation, mirror, scale, shift, colour and simulated degradation;
             "paper": mirror, small rotation, brightness and contrast.
         degrade_probability: Chance that "full" degrades the cell at severity 1-4.
+        stain_jitter: How much "full" changes the density of each stain, as a share of it.
 
     Returns:
         Shape (input_px, input_px, 3), uint8.
@@ -66,7 +71,33 @@ def augment(
     if rng.random() < degrade_probability:
         image, _ = random_degrade(image, rng)
     turned = _warp(image, rng, crop_fraction, input_px, 180, SCALE, SHIFT)
+    if stain_jitter:
+        turned = jitter_stains(turned, rng, stain_jitter)
     return _jitter_colour(turned, rng)
+
+
+def jitter_stains(image: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
+    """More or less of each stain, as another laboratory would have it.
+
+    Densities of hematoxylin, eosin and the rest are scaled and shifted each on its own (Tellez et
+    al., IEEE Trans. Med. Imaging 37, 2018), in the stain space of Ruifrok and Johnston (2001).
+
+    Args:
+        image: Shape (h, w, 3), uint8.
+        rng: Source of randomness.
+        strength: Densities are multiplied by 1 - strength to 1 + strength; shifts are a tenth of
+            that, in natural-log units of density.
+
+    Returns:
+        Same shape, uint8.
+    """
+    density = -np.log(np.maximum(image, 1).astype(np.float32) / 255)
+    scale = rng.uniform(1 - strength, 1 + strength, 3)
+    shift = rng.uniform(-strength, strength, 3) / 10
+    # Into stains, scaled there, and back: one 3x3 matrix.
+    change = HED_FROM_RGB @ np.diag(scale) @ RGB_FROM_HED
+    changed = density @ change.astype(np.float32) + (shift @ RGB_FROM_HED).astype(np.float32)
+    return np.clip(np.rint(255 * np.exp(-changed)), 0, 255).astype(np.uint8)
 
 
 def _warp(

@@ -12,6 +12,7 @@ import torch
 
 from buffycoat.backbones.build import BuiltBackbone, build
 from buffycoat.classify.augment import augment
+from buffycoat.classify.mix import Mixed, mix
 from buffycoat.config import ClassifyConfig
 from buffycoat.losses.registry import build_loss
 from buffycoat.training.devices import make_fabric
@@ -67,13 +68,21 @@ class _Classifier:
     def result(self) -> torch.nn.Module:
         return (self.average.model if self.average else self.net).eval()
 
-    def step(self, batch: tuple[np.ndarray, np.ndarray]) -> dict[str, torch.Tensor]:
+    def step(self, batch: tuple[Mixed, np.ndarray]) -> dict[str, torch.Tensor]:
         self.model.train()
-        pixels, targets = (self.fabric.to_device(torch.from_numpy(part)) for part in batch)
+        mixed, labels = batch
+        pixels, targets, seconds = (
+            self.fabric.to_device(torch.from_numpy(part))
+            for part in (mixed.pixels, labels, labels[mixed.partner])
+        )
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         logits = self.model(images.contiguous(memory_format=torch.channels_last))
         is_early = self.schedule.last_epoch < self.early_steps  # it counts steps
-        loss = (self.early_loss if is_early else self.loss)(logits.float(), targets)
+        criterion = self.early_loss if is_early else self.loss
+        loss = criterion(logits.float(), targets)
+        if mixed.share < 1:
+            second = criterion(logits.float(), seconds)
+            loss = mixed.share * loss + (1 - mixed.share) * second
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
@@ -155,7 +164,7 @@ def fit_fold(
 
 def _batches(
     cells: TrainingCells, config: ClassifyConfig, steps: int, batch_size: int, seed: int, epoch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[Mixed, np.ndarray]]:
     rng = np.random.default_rng((seed, epoch))
     is_early = epoch < config.early_epochs
     order = draw_epoch(cells.targets, "instance" if is_early else config.sampler, rng)
@@ -170,11 +179,13 @@ def _batches(
                     config.input_px,
                     config.augment,
                     config.degrade_probability,
+                    config.stain_jitter,
                 )
                 for i in chosen
             ]
         )
-        yield pixels, cells.targets[chosen]
+        mixed = mix(pixels, config.mix, config.mix_probability, config.mix_alpha, rng)
+        yield mixed, cells.targets[chosen]
 
 
 def _build_loss(config: ClassifyConfig, counts: np.ndarray, weighting: str) -> torch.nn.Module:
