@@ -114,6 +114,15 @@ class ClassifyConfig(_Section):
     batch_size: int = Field(default=32, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="learning rate of a layer over that of the next one towards the classifier",
+    )
+    micro_batch: int = Field(
+        default=0, ge=0, description="cells in memory at a time; 0: the whole batch"
+    )
     warmup_epochs: float = Field(default=1.0, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     loss: Literal["cross_entropy", "focal", "logit_adjustment", "balanced_softmax", "ldam"] = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -73,8 +75,36 @@ def test_ldam_without_cosines_is_refused() -> None:
 
 @pytest.mark.parametrize("backbone", ["tf_efficientnet_lite0", "resnet18"])
 def test_a_cosine_head_does_not_see_the_length_of_features(backbone: str) -> None:
-    model = build(backbone, "random", 4, 32, head="cosine").model
-    head = model.get_classifier()  # type: ignore[operator]
+    model: Any = build(backbone, "random", 4, 32, head="cosine").model
+    head = model.get_classifier()
     features = torch.randn(6, head.weight.shape[1])
     assert torch.allclose(head(features), head(7 * features), atol=1e-4)
     assert model(torch.randn(2, 3, 32, 32)).shape == (2, 4)
+
+
+def test_micro_batches_give_the_gradients_of_the_whole_batch(cells: TrainingCells) -> None:
+    # Batch norm sees what is in memory, so only a network without it can agree.
+    config = TINY.model_copy(
+        update={"backbone": "test_vit", "input_px": 160, "epochs": 1, "class_weights": "none"}
+    )
+    whole, parts = (
+        fit_fold(cells, config.model_copy(update={"micro_batch": size}), 0, None) for size in (0, 3)
+    )
+    assert parts[1][0]["loss"] == pytest.approx(whole[1][0]["loss"], rel=1e-4)
+    assert parts[1][0]["accuracy"] == pytest.approx(whole[1][0]["accuracy"])
+    for one, other in zip(whole[0].parameters(), parts[0].parameters(), strict=True):
+        assert torch.allclose(one, other, atol=3e-4)
+
+
+def test_layers_far_from_the_classifier_learn_more_slowly() -> None:
+    model: Any = build("tf_efficientnet_lite0", "random", 3, 32).model
+    config = ClassifyConfig(layer_decay=0.5, learning_rate=1e-3, weight_decay=0.1)
+    groups = train._groups(model, config)
+    rate = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert len(rate) == len(list(model.parameters()))
+    stem, head = model.conv_stem.weight, model.classifier.weight
+    assert rate[id(head)] == pytest.approx(1e-3)
+    assert rate[id(stem)] < 1e-3 / 30
+    decayed = {id(p) for group in groups for p in group["params"] if group["weight_decay"]}
+    assert id(head) in decayed
+    assert id(model.classifier.bias) not in decayed

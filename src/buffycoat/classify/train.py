@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivateImportUsage]
 
 from buffycoat.backbones.build import BuiltBackbone, build
 from buffycoat.classify.augment import augment
@@ -54,9 +55,8 @@ class _Classifier:
         self.early_loss = _build_loss(config, counts, "none").to(self.fabric.device)
         self.early_steps = config.early_epochs * steps // config.epochs
         self.backbone = backbone
-        optimiser = torch.optim.AdamW(
-            _decayed_groups(backbone.model, config.weight_decay), lr=config.learning_rate
-        )
+        optimiser = torch.optim.AdamW(_groups(backbone.model, config), lr=config.learning_rate)
+        self.micro_batch = config.micro_batch
         self.net = backbone.model.to(memory_format=torch.channels_last)
         self.model, self.optimiser = self.fabric.setup(self.net, optimiser)
         self.schedule = _warmup_cosine(self.optimiser, config, steps)
@@ -71,25 +71,43 @@ class _Classifier:
     def step(self, batch: tuple[Mixed, np.ndarray]) -> dict[str, torch.Tensor]:
         self.model.train()
         mixed, labels = batch
-        pixels, targets, seconds = (
-            self.fabric.to_device(torch.from_numpy(part))
-            for part in (mixed.pixels, labels, labels[mixed.partner])
-        )
+        parts = (mixed.pixels, labels, labels[mixed.partner])
+        rows = len(labels)
+        at_once = self.micro_batch or rows
+        self.optimiser.zero_grad()
+        found = []
+        for start in range(0, rows, at_once):
+            taken = [
+                self.fabric.to_device(torch.from_numpy(part[start : start + at_once]))
+                for part in parts
+            ]
+            metrics = self._backward(taken, mixed.share, len(taken[1]) / rows)
+            found.append(metrics)
+        self.optimiser.step()
+        self.schedule.step()
+        if self.average:
+            self.average.update(self.net)
+        return {name: torch.stack([one[name] for one in found]).sum() for name in found[0]}
+
+    def _backward(
+        self,
+        taken: list[torch.Tensor],
+        share: float,
+        weight: float,
+    ) -> dict[str, torch.Tensor]:
+        """Add the gradients of some rows, a share `weight` of the batch, and give their metrics."""
+        pixels, targets, seconds = taken
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         logits = self.model(images.contiguous(memory_format=torch.channels_last))
         is_early = self.schedule.last_epoch < self.early_steps  # it counts steps
         criterion = self.early_loss if is_early else self.loss
         loss = criterion(logits.float(), targets)
-        if mixed.share < 1:
-            second = criterion(logits.float(), seconds)
-            loss = mixed.share * loss + (1 - mixed.share) * second
-        self.optimiser.zero_grad()
+        if share < 1:
+            loss = share * loss + (1 - share) * criterion(logits.float(), seconds)
+        loss = weight * loss
         self.fabric.backward(loss)
-        self.optimiser.step()
-        self.schedule.step()
-        if self.average:
-            self.average.update(self.net)
-        return {"loss": loss, "accuracy": (logits.argmax(1) == targets).float().mean()}
+        right = (logits.argmax(1) == targets).float().mean()
+        return {"loss": loss.detach(), "accuracy": weight * right}
 
     def state_dict(self) -> dict[str, Any]:
         state = {
@@ -197,6 +215,21 @@ def _build_loss(config: ClassifyConfig, counts: np.ndarray, weighting: str) -> t
         class_weights=class_weights(counts, weighting),
         label_smoothing=config.label_smoothing,
     )
+
+
+def _groups(model: torch.nn.Module, config: ClassifyConfig) -> list[dict[str, Any]]:
+    """Weights by decay and, with layer-wise decay of the rate (arXiv 1801.06146), by depth."""
+    if config.layer_decay == 1:
+        return _decayed_groups(model, config.weight_decay)
+    groups = param_groups_layer_decay(model, config.weight_decay, layer_decay=config.layer_decay)
+    return [
+        {
+            "params": group["params"],
+            "weight_decay": group["weight_decay"],
+            "lr": config.learning_rate * group["lr_scale"],
+        }
+        for group in groups
+    ]
 
 
 def _decayed_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
