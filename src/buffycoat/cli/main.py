@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from buffycoat import __version__
+from buffycoat.cli.bench import bench
 from buffycoat.cli.demo import demo
 from buffycoat.cli.doctor import doctor
 from buffycoat.cli.errors import ExplainingGroup
@@ -47,3 +48,4 @@ def options(
 
 for command in (train, predict, restore, evaluate, demo, doctor):
     app.command()(command)
+app.add_typer(bench, name="bench")

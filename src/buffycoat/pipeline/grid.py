@@ -1,0 +1,312 @@
+"""Recipes of the classifier under one protocol: the same cells, folds and seeds, and one table.
+
+    for each recipe, seed and fold: train -> score the fold's cells and their degraded twins
+    for each recipe: one row, written as soon as the recipe ends
+
+Every cell is scored as it is and once more degraded, by the model that saw neither, as in
+`pipeline.fit_scores`; restoration has no part in it. Killed, the same call goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.classify.train import TrainingCells, fit_fold
+from buffycoat.config import Config, load, to_hash
+from buffycoat.errors import ConfigError
+from buffycoat.evaluate.bootstrap import bootstrap_interval, paired_interval
+from buffycoat.evaluate.calibration import ece
+from buffycoat.evaluate.metrics import (
+    class_weighted_macro_f1,
+    confusion,
+    per_class,
+    prior_weighted_macro_f1,
+    reweighted,
+)
+from buffycoat.fuse.calibrate import fit_temperature, log_probs
+from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.images import write_atomic
+from buffycoat.pipeline import prepare
+from buffycoat.pipeline.fingerprint import Outcome, StageStore
+from buffycoat.pipeline.fit_classifier import log_prior
+from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
+from buffycoat.sources.read import read
+from buffycoat.taxonomy import resolve
+
+KEYS = {"preset", "set", "seeds", "folds", "recipe"}
+BANDS = ("head", "medium", "tail")
+CLOCK = "timings.json"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is compared.
+
+    Attributes:
+        recipes: Name -> settings, in the order of the file; the first is what others are compared
+            with.
+        seeds: Of the trainings; the folds are those of the preset's own seed.
+        folds: Which folds are trained; None for all.
+    """
+
+    recipes: Mapping[str, Config]
+    seeds: tuple[int, ...]
+    folds: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Out-of-fold scores of one recipe and seed.
+
+    Attributes:
+        rows: Positions among cells and twins (2n), shape (m,).
+        probs: Calibrated, uniform prior, shape (m, k).
+        minutes: Of training, all folds together.
+    """
+
+    rows: np.ndarray
+    probs: np.ndarray
+    minutes: float
+
+
+def read_grid(path: Path) -> Grid:
+    """Read a grid's TOML file.
+
+    Keys: `preset`; `set`, changes for all; `seeds` and `folds`, lists; and tables `[[recipe]]` with
+    `name` and `set`, which may change nothing but `classify`.
+
+    Raises:
+        ConfigError: The file cannot be read, or a key or a setting in it is wrong.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not a readable grid ({error})") from error
+    unknown = sorted(set(table) - KEYS)
+    recipes = table.get("recipe", [])
+    if unknown or not recipes:
+        wrong = f"unknown keys {', '.join(unknown)}" if unknown else "no [[recipe]]"
+        raise ConfigError(f"{path}: {wrong}. A grid has {', '.join(sorted(KEYS))}")
+    preset, common = table.get("preset", "cpu"), table.get("set", [])
+    base = load(preset, common)
+    found: dict[str, Config] = {}
+    for recipe in recipes:
+        name = recipe.get("name", "")
+        if not name or name in found or set(recipe) - {"name", "set"}:
+            raise ConfigError(
+                f"{path}: recipe {recipe!r}: expected 'name', unlike others, and 'set'"
+            )
+        config = load(preset, [*common, *recipe.get("set", [])])
+        fixed = config.model_copy(update={"classify": base.classify})
+        if fixed != base or config.classify.folds != base.classify.folds:
+            raise ConfigError(
+                f"{path}: recipe {name!r} changes more than the classifier's recipe; put what all "
+                "recipes share (folds too) under the grid's own 'set'"
+            )
+        found[name] = config
+    folds = table.get("folds")
+    wrong_folds = [fold for fold in folds or [] if fold not in range(base.classify.folds)]
+    if wrong_folds:
+        raise ConfigError(f"{path}: folds {wrong_folds}: there are 0 to {base.classify.folds - 1}")
+    return Grid(found, tuple(table.get("seeds", [0])), tuple(folds) if folds else None)
+
+
+def run(
+    data: Path, grid: Grid, out: Path, reporter: Reporter | None = None, layout: str = "auto"
+) -> list[dict[str, Any]]:
+    """Train and score every recipe; writes `table.csv`, `table.md` and each recipe's predictions.
+
+    Args:
+        data: Folder or table of cells; its training split is used.
+        grid: What to compare.
+        out: Folder of results; the same again resumes.
+        reporter: Progress.
+        layout: How the data lies.
+
+    Returns:
+        One row a recipe, as in the table.
+    """
+    reporter = reporter or Silent()
+    base = next(iter(grid.recipes.values()))
+    manifest = read(data, layout)
+    learned = manifest.of_split("train")
+    learned = learned.subset(learned.is_labelled)
+    taxonomy = resolve(base.taxonomy, manifest.frame["label"].dropna().tolist())
+    reporter.start("images", f"{len(learned)} training cells")
+    cells = prepare.load_cells(learned, base, out / "cache", reporter, 0)
+    store = StageStore(out / "stages")
+    training = prepare.training_set(cells, taxonomy, base, store)
+    reporter.finish()
+    folds = grid.folds or tuple(range(training.folds.n_folds))
+    scored: dict[str, list[Scored]] = {}
+    table: list[dict[str, Any]] = []
+    for name, config in grid.recipes.items():
+        scored[name] = [
+            _score(name, training, config, seed, folds, store, reporter) for seed in grid.seeds
+        ]
+        table.append(_row(name, scored, training, len(folds)))
+        _write(out, table)
+        reporter.say(
+            f"{name}: balanced macro-F1 {table[-1]['balanced_macro_f1']:.3f} "
+            f"in {table[-1]['minutes']:.1f} minutes"
+        )
+    return table
+
+
+def _score(
+    name: str,
+    data: TrainingSet,
+    config: Config,
+    seed: int,
+    folds: Sequence[int],
+    store: StageStore,
+    reporter: Reporter,
+) -> Scored:
+    """Train one model a fold, and score the fold's cells and twins with it."""
+    rows, probs, minutes = [], [], 0.0
+    for fold in folds:
+        inside = np.flatnonzero(data.folds.fold == fold)
+        label = f"{name}, seed {seed}, fold {fold}"
+
+        def compute(folder: Path, fold: int = fold, label: str = label) -> Outcome:
+            watch = Stopwatch(reporter, folder / CLOCK)
+            return _train_and_score(data, config, seed, fold, folder, watch, label)
+
+        inputs = {
+            "data": data.key,
+            "images": data.cells.key,
+            "classify": to_hash(config.classify),
+            "seed": seed,
+            "fold": fold,
+        }
+        result = store.run(f"recipe-fold{fold}", inputs, compute)
+        logits, targets = np.array(result.arrays["logits"]), np.tile(data.targets[inside], 2)
+        temperature = fit_temperature(logits, targets) if config.fuse.calibrate else 1.0
+        views = np.exp(log_probs(logits, temperature))
+        rows.append(np.concatenate([inside, inside + len(data.targets)]))
+        probs.append(views)
+        minutes += result.values["minutes"]
+    return Scored(np.concatenate(rows), np.concatenate(probs), minutes)
+
+
+def _train_and_score(
+    data: TrainingSet,
+    config: Config,
+    seed: int,
+    fold: int,
+    folder: Path,
+    watch: Stopwatch,
+    label: str,
+) -> Outcome:
+    seen = np.flatnonzero(data.folds.fold != fold)
+    inside = np.flatnonzero(data.folds.fold == fold)
+    cells = TrainingCells(data.cells.images, seen, data.targets[seen], len(data.taxonomy))
+    checkpoint = folder / "checkpoint.safetensors"
+    watch.start("train", label)
+    model, _ = fit_fold(cells, config.classify, seed * 100 + fold, checkpoint, watch.advance)
+    watch.finish()
+    watch.start("score", label)
+    fitted = FoldModel.assemble(
+        model.state_dict(), config.classify, cells.n_classes, log_prior(cells, config.classify)
+    )
+    images = np.concatenate([data.cells.images[inside], data.degraded[inside]])
+    logits = fitted.view_logits(images, watch.advance)
+    watch.finish()
+    checkpoint.unlink(missing_ok=True)
+    return {"logits": logits}, {"minutes": watch.seconds["train"] / 60}
+
+
+def _row(
+    name: str, scored: Mapping[str, Sequence[Scored]], data: TrainingSet, n_folds: int
+) -> dict[str, Any]:
+    """A recipe's figures: the first seed's with intervals, the spread over all of them."""
+    one = scored[name][0]
+    first = next(iter(scored))
+    k, counts = len(data.taxonomy), data.counts
+    targets = np.tile(data.targets, 2)[one.rows]
+    groups = data.groups[one.rows]
+    called = one.probs.argmax(axis=1)
+    table = confusion(targets, called, k)
+    balanced = bootstrap_interval(targets, called, class_weighted_macro_f1, groups, k=k)
+    prior = apply_prior(one.probs, uniform(k), shares(counts))
+    given = confusion(targets, prior.argmax(axis=1), k)
+    over_seeds = [
+        float(class_weighted_macro_f1(confusion(targets, s.probs.argmax(axis=1), k)))
+        for s in scored[name]
+    ]
+    row: dict[str, Any] = {
+        "recipe": name,
+        "n": len(targets),
+        "folds": n_folds,
+        "seeds": len(over_seeds),
+        "balanced_macro_f1": balanced.estimate,
+        "low": balanced.low,
+        "high": balanced.high,
+        "mean_over_seeds": float(np.mean(over_seeds)),
+        "spread_over_seeds": float(np.ptp(over_seeds)),
+        "prior_weighted_macro_f1": float(prior_weighted_macro_f1(given, counts)),
+    }
+    row |= _bands(table, data)
+    row["ece"] = ece(prior, targets)
+    if name != first:
+        base = scored[first][0].probs.argmax(axis=1)
+        gain = paired_interval(targets, base, called, class_weighted_macro_f1, groups, k=k)
+        row |= {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
+    row["minutes"] = float(np.mean([s.minutes for s in scored[name]]))
+    return row
+
+
+def _bands(table: np.ndarray, data: TrainingSet) -> dict[str, float]:
+    """Mean F1 of head, medium and tail classes, rows weighted 1/n of their class."""
+    counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))
+    bands = data.taxonomy.bands(counts)
+    f1 = per_class(reweighted(table, (table.sum(axis=1) > 0).astype(float))).f1
+    found = {}
+    for band in BANDS:
+        columns = [
+            i for i, code in enumerate(data.taxonomy.codes) if bands[code] == band and counts[code]
+        ]
+        found[f"f1_{band}"] = float(f1[columns].mean()) if columns else float("nan")
+    return found
+
+
+def _write(out: Path, table: Sequence[Mapping[str, Any]]) -> None:
+    frame = pd.DataFrame(table)
+    write_atomic(out / "table.csv", frame.to_csv(index=False, float_format="%.5f").encode())
+    write_atomic(out / "table.md", markdown(table).encode())
+    write_atomic(out / "table.json", (json.dumps(list(table), indent=1) + "\n").encode())
+
+
+def markdown(table: Sequence[Mapping[str, Any]]) -> str:
+    """The table for people; intervals are 95 %."""
+    head = (
+        "recipe", "balanced macro-F1", "gain over the first", "seeds: mean (spread)",
+        "prior-weighted", "head", "medium", "tail", "ECE", "minutes",
+    )  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "|-" * len(head) + "|"]
+    for row in table:
+        gain = ""
+        if "gain" in row:
+            gain = f"{row['gain']:+.3f} ({row['gain_low']:+.3f} to {row['gain_high']:+.3f})"
+        figures = (
+            row["recipe"],
+            f"{row['balanced_macro_f1']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
+            gain,
+            f"{row['mean_over_seeds']:.3f} ({row['spread_over_seeds']:.3f})",
+            *(f"{row[name]:.3f}" for name in ("prior_weighted_macro_f1", "f1_head", "f1_medium")),
+            f"{row['f1_tail']:.3f}",
+            f"{row['ece']:.3f}",
+            f"{row['minutes']:.1f}",
+        )
+        lines.append("| " + " | ".join(figures) + " |")
+    return "\n".join(lines) + "\n"
