@@ -12,14 +12,15 @@ import torch
 from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivateImportUsage]
 
 from buffycoat.backbones.build import BuiltBackbone, build
+from buffycoat.backbones.depthwise import speed_up_gradients
 from buffycoat.classify.augment import augment
 from buffycoat.classify.mix import Mixed, mix
 from buffycoat.config import ClassifyConfig
 from buffycoat.losses.registry import build_loss
-from buffycoat.training.devices import make_fabric
+from buffycoat.training.devices import keep_freed_memory, make_fabric
 from buffycoat.training.ema import Average
 from buffycoat.training.loop import Progress, fit
-from buffycoat.training.samplers import class_weights, draw_epoch
+from buffycoat.training.samplers import class_share, class_weights, draw_epoch
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,15 @@ class _Classifier:
         self, backbone: BuiltBackbone, config: ClassifyConfig, counts: np.ndarray, steps: int
     ) -> None:
         self.fabric = make_fabric(config.precision)
-        self.loss = _build_loss(config, counts, config.class_weights).to(self.fabric.device)
-        self.early_loss = _build_loss(config, counts, "none").to(self.fabric.device)
+        self.loss = _build_loss(config, counts, config.class_weights, config.sampler)
+        self.early_loss = _build_loss(config, counts, "none", "instance")
+        for loss in (self.loss, self.early_loss):
+            loss.to(self.fabric.device)
         self.early_steps = config.early_epochs * steps // config.epochs
         self.backbone = backbone
         optimiser = torch.optim.AdamW(_groups(backbone.model, config), lr=config.learning_rate)
         self.micro_batch = config.micro_batch
+        speed_up_gradients(backbone.model)
         self.net = backbone.model.to(memory_format=torch.channels_last)
         self.model, self.optimiser = self.fabric.setup(self.net, optimiser)
         self.schedule = _warmup_cosine(self.optimiser, config, steps)
@@ -153,6 +157,7 @@ def fit_fold(
         The model in evaluation mode, in fp32 on the training device, and each epoch's mean
         loss and accuracy.
     """
+    keep_freed_memory()
     torch.manual_seed(seed)
     backbone = build(
         config.backbone,
@@ -206,7 +211,9 @@ def _batches(
         yield mixed, cells.targets[chosen]
 
 
-def _build_loss(config: ClassifyConfig, counts: np.ndarray, weighting: str) -> torch.nn.Module:
+def _build_loss(
+    config: ClassifyConfig, counts: np.ndarray, weighting: str, sampler: str
+) -> torch.nn.Module:
     return build_loss(
         config.loss,
         class_counts=counts,
@@ -214,6 +221,7 @@ def _build_loss(config: ClassifyConfig, counts: np.ndarray, weighting: str) -> t
         tau=config.logit_tau,
         class_weights=class_weights(counts, weighting),
         label_smoothing=config.label_smoothing,
+        drawn_counts=class_share(counts, sampler) * counts.sum(),
     )
 
 

@@ -22,6 +22,7 @@ class LossSettings:
 
     Attributes:
         class_counts: Training cells of each class, shape (k,).
+        drawn_counts: Cells of each class that the sampler draws, up to a factor, shape (k,).
         gamma: Of the focal loss.
         tau: Of logit adjustment.
         class_weights: Shape (k,), or None for equal weights.
@@ -29,6 +30,7 @@ class LossSettings:
     """
 
     class_counts: torch.Tensor
+    drawn_counts: torch.Tensor
     gamma: float
     tau: float
     class_weights: torch.Tensor | None
@@ -39,11 +41,11 @@ LOSSES: dict[str, Callable[[LossSettings], nn.Module]] = {
     "cross_entropy": lambda s: CrossEntropy(s.class_weights, s.label_smoothing),
     "focal": lambda s: Focal(s.gamma, s.class_weights, s.label_smoothing),
     "logit_adjustment": lambda s: LogitAdjustment(
-        s.class_counts, s.tau, s.class_weights, s.label_smoothing
+        s.drawn_counts, s.tau, s.class_weights, s.label_smoothing
     ),
     # Ren et al., arXiv 2007.10740: the same function where tau is 1.
     "balanced_softmax": lambda s: LogitAdjustment(
-        s.class_counts, 1.0, s.class_weights, s.label_smoothing
+        s.drawn_counts, 1.0, s.class_weights, s.label_smoothing
     ),
     "ldam": lambda s: LDAM(s.class_counts, s.class_weights, s.label_smoothing),
 }
@@ -56,6 +58,7 @@ def build_loss(
     tau: float = 1.0,
     class_weights: np.ndarray | None = None,
     label_smoothing: float = 0.0,
+    drawn_counts: np.ndarray | None = None,
 ) -> nn.Module:
     """A loss by name: takes logits (n, k) and targets (n,), gives a scalar.
 
@@ -66,6 +69,8 @@ def build_loss(
         tau: Of logit adjustment.
         class_weights: Shape (k,), or None for equal weights.
         label_smoothing: 0 for none.
+        drawn_counts: Cells of each class that the sampler draws, up to a factor, shape (k,): what
+            logit adjustment takes out. None where it draws them as they are.
 
     Returns:
         The loss; its `carries_prior` says whether logits trained with it contain the class
@@ -79,4 +84,5 @@ def build_loss(
     if class_weights is not None:
         weights = torch.as_tensor(class_weights, dtype=torch.float32)
     counts = torch.as_tensor(np.asarray(class_counts))
-    return factory(LossSettings(counts, gamma, tau, weights, label_smoothing))
+    drawn = counts if drawn_counts is None else torch.as_tensor(np.asarray(drawn_counts))
+    return factory(LossSettings(counts, drawn, gamma, tau, weights, label_smoothing))

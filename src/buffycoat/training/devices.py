@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import sys
 from typing import Any
 
 import torch
@@ -15,6 +17,25 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 def make_fabric(precision: str) -> Any:
     """The best single device there is: a GPU where one is at hand, else the CPU."""
     return Fabric(accelerator="auto", devices=1, precision=PRECISIONS[precision])  # type: ignore[arg-type]
+
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+"""Names of glibc's settings in mallopt(3)."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process reuse freed memory for large arrays instead of asking the system anew.
+
+    glibc maps each array of over 32 MB afresh and unmaps it when it is freed, so that a training
+    step on a CPU writes every activation into pages that the system must first clear: a sixth of
+    the time at 160 px, half of it at 224 px. Elsewhere than on Linux with glibc this does nothing.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def device() -> torch.device:
