@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,17 @@ def test_bands_follow_the_share_of_cells() -> None:
         "tail",
     )
     assert set(WBCBENCH.bands({}).values()) == {"tail"}
+
+
+def test_neighbours_follow_the_maturation_line_and_skip_what_is_missing() -> None:
+    def pairs(taxonomy: Taxonomy) -> set[frozenset[str]]:
+        return {
+            frozenset((taxonomy.codes[i], taxonomy.codes[j]))
+            for i, j in np.argwhere(taxonomy.neighbours())
+        }
+
+    line = ["PMY", "MY", "MMY", "BNE", "SNE"]
+    assert pairs(PBC) == {frozenset(pair) for pair in pairwise(line)}
+    without = Taxonomy("short", tuple(cell for cell in PBC.classes if cell.code != "MMY"))
+    assert frozenset(("MY", "BNE")) in pairs(without)
+    assert np.array_equal(PBC.neighbours(), PBC.neighbours().T)

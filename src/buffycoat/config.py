@@ -96,6 +96,11 @@ class RestoreConfig(_Section):
         default="auto", description="what later stages see; auto decides on out-of-fold scores"
     )
     gate: bool = True
+    take_from: str = Field(
+        default="",
+        description="a bundle, e.g. 'starter', whose severity, restorer and gate are taken over; "
+        "'' fits them",
+    )
 
 
 class ClassifyConfig(_Section):
@@ -125,6 +130,12 @@ class ClassifyConfig(_Section):
     )
     warmup_epochs: float = Field(default=1.0, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    maturation_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=0.5,
+        description="share of a cell's target that its neighbours on the maturation line get",
+    )
     loss: Literal["cross_entropy", "focal", "logit_adjustment", "balanced_softmax", "ldam"] = (
         "logit_adjustment"
     )
@@ -152,7 +163,19 @@ class ClassifyConfig(_Section):
     )
     mix_probability: float = Field(default=0.5, ge=0, le=1, description="of a batch")
     mix_alpha: float = Field(default=1.0, gt=0, description="the share is of Beta(alpha, alpha)")
+    paste_probability: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="chance that a rare cell, by its mask, takes the place of the cell drawn",
+    )
     degrade_probability: float = Field(default=0.5, ge=0, le=1)
+    degrade_ramp: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the epochs over which the largest severity grows from 1 to 4",
+    )
     precision: Literal["fp32", "bf16"] = "bf16"
     views: Literal["one", "paper7", "d4"] = "d4"
 
@@ -165,6 +188,12 @@ class ClassifyConfig(_Section):
     def _margins_are_of_cosines(self) -> Self:
         if self.loss == "ldam" and self.head != "cosine":
             raise ValueError("loss 'ldam' needs head 'cosine': its margins are of cosines")
+        return self
+
+    @model_validator(mode="after")
+    def _soft_targets_have_a_loss(self) -> Self:
+        if self.maturation_smoothing and self.loss in ("focal", "ldam"):
+            raise ValueError(f"loss {self.loss!r} takes no shared targets: maturation_smoothing=0")
         return self
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -132,6 +133,30 @@ class Taxonomy:
             code: "head" if s >= HEAD_SHARE else "tail" if s < TAIL_SHARE else "medium"
             for code, s in share.items()
         }
+
+    def neighbours(self) -> np.ndarray:
+        """Which classes stand next to each other on a maturation line.
+
+        Stages that the taxonomy lacks are skipped: a class's neighbours are the nearest ones that
+        it has. Classes of one stage are not neighbours.
+
+        Returns:
+            Shape (k, k), bool, symmetric.
+        """
+        found = np.zeros((len(self), len(self)), dtype=bool)
+        for lineage in {cell.lineage for cell in self.classes}:
+            staged = [
+                (cell.maturation, column)
+                for column, cell in enumerate(self.classes)
+                if cell.lineage == lineage and cell.maturation is not None
+            ]
+            stages = sorted({stage for stage, _ in staged})
+            for young, old in pairwise(stages):
+                for stage, column in staged:
+                    for other_stage, other in staged:
+                        if stage == young and other_stage == old:
+                            found[column, other] = found[other, column] = True
+        return found
 
     def to_dict(self) -> dict[str, object]:
         """The taxonomy as plain values, as `from_dict` reads them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from buffycoat.backbones.build import build
 from buffycoat.classify import train
 from buffycoat.classify.train import TrainingCells, fit_fold
 from buffycoat.config import ClassifyConfig, load
-from buffycoat.errors import ConfigError
+from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.losses.ldam import COSINE_SCALE
 
 TINY = ClassifyConfig(
@@ -59,6 +61,54 @@ def test_rebalancing_waits_until_its_epoch(
     assert weighted == [False] * 18 + [True] * 6
 
 
+def test_neighbours_on_the_maturation_line_share_a_target(cells: TrainingCells) -> None:
+    line = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], dtype=bool)
+    staged = replace(cells, neighbours=line)
+    expected = [[0.8, 0.2, 0], [0.1, 0.8, 0.1], [0, 0.2, 0.8]]
+    assert staged.shared_targets(0.2) == pytest.approx(np.array(expected))
+    assert np.array_equal(cells.shared_targets(0.2), np.eye(3))
+    # What logit adjustment takes out is what the epoch showed: 36 x 0.8 + 9 x 0.1 of the first.
+    soft = TINY.model_copy(update={"maturation_smoothing": 0.2, "sampler": "instance"})
+    assert staged.drawn_counts(soft, "instance") == pytest.approx([29.7, 15.0, 3.3])
+
+
+def test_drawn_counts_are_what_an_epoch_shows(cells: TrainingCells) -> None:
+    masks = np.zeros((48, 40, 40), dtype=bool)
+    recipe = TINY.model_copy(update={"paste_probability": 0.4, "degrade_probability": 0.0})
+    shown = np.zeros(3)
+    for epoch in range(60):
+        for _, targets in train._batches(replace(cells, masks=masks), recipe, 6, 8, 0, epoch):
+            shown += np.bincount(targets, minlength=3)
+    expected = cells.drawn_counts(recipe, recipe.sampler)
+    assert expected.sum() == pytest.approx(48)
+    assert shown / shown.sum() == pytest.approx(expected / 48, abs=0.03)
+
+
+def test_pasting_without_masks_is_an_error(cells: TrainingCells) -> None:
+    with pytest.raises(ShapeError, match="needs the masks"):
+        fit_fold(cells, TINY.model_copy(update={"paste_probability": 0.9}), 0, None)
+
+
+@pytest.mark.parametrize("killed_after", [1, 7, 20])
+def test_a_training_killed_at_any_step_ends_with_the_same_weights(
+    cells: TrainingCells, tmp_path: Path, killed_after: int
+) -> None:
+    recipe = TINY.model_copy(update={"ema_decay": 0.9, "mix": "mixup", "defer_until": 0.5})
+    unbroken, history = fit_fold(cells, recipe, 3, None)
+
+    def kill(done: int, total: int) -> None:
+        if done == killed_after:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        fit_fold(cells, recipe, 3, path, kill)
+    resumed, resumed_history = fit_fold(cells, recipe, 3, path)
+    assert resumed_history == history
+    pairs = zip(unbroken.state_dict().values(), resumed.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
 def test_ldam_trains_a_cosine_classifier(cells: TrainingCells) -> None:
     model, history = fit_fold(
         cells, TINY.model_copy(update={"loss": "ldam", "head": "cosine"}), 0, None
@@ -71,6 +121,11 @@ def test_ldam_trains_a_cosine_classifier(cells: TrainingCells) -> None:
 def test_ldam_without_cosines_is_refused() -> None:
     with pytest.raises(ConfigError, match="needs head 'cosine'"):
         load("cpu", ["classify.loss=ldam"])
+
+
+def test_shared_targets_need_a_loss_that_takes_them() -> None:
+    with pytest.raises(ConfigError, match="takes no shared targets"):
+        load("cpu", ["classify.loss=focal", "classify.maturation_smoothing=0.1"])
 
 
 @pytest.mark.parametrize("backbone", ["tf_efficientnet_lite0", "resnet18"])

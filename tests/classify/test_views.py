@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from buffycoat.classify.augment import RGB_FROM_HED, augment, centre, jitter_stains
+from buffycoat.classify.augment import (
+    RGB_FROM_HED,
+    augment,
+    centre,
+    jitter_stains,
+    severity_weights,
+)
 from buffycoat.classify.views import views_of
+from buffycoat.config import ClassifyConfig
 
 ASYMMETRIC = torch.arange(9.0).view(1, 1, 3, 3)
 
@@ -42,9 +49,10 @@ def test_centre_keeps_the_middle_of_the_cell():
 def test_augment_keeps_the_cell_in_the_middle_and_follows_its_seed(kind):
     image = np.full((100, 100, 3), 230, np.uint8)
     image[35:65, 35:65] = (90, 40, 140)
+    recipe = ClassifyConfig(crop_fraction=0.8, input_px=64, augment=kind, degrade_probability=0)
     for seed in range(20):
-        a = augment(image, np.random.default_rng(seed), 0.8, 64, kind, 0.0)
-        b = augment(image, np.random.default_rng(seed), 0.8, 64, kind, 0.0)
+        a = augment(image, np.random.default_rng(seed), recipe)
+        b = augment(image, np.random.default_rng(seed), recipe)
         assert a.shape == (64, 64, 3)
         assert np.array_equal(a, b)
         assert a[28:36, 28:36, 1].mean() < a[:6, :6, 1].mean() - 50
@@ -55,13 +63,17 @@ def test_degradation_is_drawn_with_its_probability():
     image[20:40, 20:40] = 60
 
     def roughness(probability):
-        views = [
-            augment(image, np.random.default_rng(i), 0.8, 64, "full", probability)
-            for i in range(30)
-        ]
+        recipe = ClassifyConfig(crop_fraction=0.8, input_px=64, degrade_probability=probability)
+        views = [augment(image, np.random.default_rng(i), recipe) for i in range(30)]
         return np.mean([np.abs(np.diff(v[:10].astype(int), axis=0)).mean() for v in views])
 
     assert roughness(1.0) > 3 * roughness(0.0) + 0.1
+
+
+def test_severities_grow_along_the_ramp():
+    largest = [max(np.flatnonzero(severity_weights(p, 0.8))) for p in (0, 0.1, 0.3, 0.5, 0.7, 0.9)]
+    assert largest == [1, 1, 2, 3, 4, 4]
+    assert severity_weights(0.0, 0.0) == severity_weights(0.9, 0.8)
 
 
 def test_stain_jitter_scales_each_stain_s_density_on_its_own() -> None:

@@ -145,3 +145,22 @@ def test_anchors_without_positives_are_counted_and_leave_gradients_finite() -> N
     assert has_positive(targets).tolist() == [True, True, False, False]
     assert rows.grad is not None
     assert torch.isfinite(rows.grad).all()
+
+
+def test_logit_adjustment_takes_out_what_the_sampler_draws() -> None:
+    drawn = np.array([4.0, 3.0, 2.0, 1.0])
+    shifted = LOGITS + np.log(drawn / 10)
+    terms = [-_log_softmax(row)[y] for row, y in zip(shifted, TARGETS, strict=True)]
+    got = _loss("logit_adjustment", drawn_counts=drawn)
+    assert got == pytest.approx(np.mean(terms), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "logit_adjustment", "balanced_softmax"])
+def test_shared_targets_weigh_the_classes(name: str) -> None:
+    hard = torch.nn.functional.one_hot(torch.tensor(TARGETS), 4).double()
+    loss = build_loss(name, class_counts=COUNTS)
+    logits = torch.tensor(LOGITS)
+    assert loss(logits, hard).item() == pytest.approx(loss(logits, torch.tensor(TARGETS)).item())
+    even = torch.full((12, 4), 0.25, dtype=torch.float64)
+    each = [loss(logits, torch.full((12,), c)).item() for c in range(4)]
+    assert loss(logits, even).item() == pytest.approx(np.mean(each))

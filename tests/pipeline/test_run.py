@@ -137,3 +137,22 @@ def test_the_published_recipe_runs_in_small(rendered_cells, tmp_path):
     assert [rule["code"] for rule in rules] == ["PLY", "PC"]
     assert all(rule["origin"] == "published" for rule in rules)
     assert result.report.exists()
+
+
+def test_restoration_can_be_taken_from_another_bundle(tiny_bundle, rendered_cells, tmp_path):
+    first = bundle.read(tiny_bundle)
+    changed = first.config.model_dump()
+    changed["restore"]["take_from"] = str(tiny_bundle)
+    settings = config.Config.model_validate(changed)
+    result = run.train(rendered_cells, tmp_path / "run", settings)
+    stages = {path.name.rsplit("-", 1)[0] for path in (tmp_path / "run" / "stages").iterdir()}
+    assert not stages & {"severity", "restorer", "gate"}
+    second = bundle.read(result.bundle)
+    mine, theirs = (f.restoration.restorer.to_tensors() for f in (second, first))
+    assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
+    assert second.restoration.gate == first.restoration.gate
+    assert second.restoration.severity.to_dict() == first.restoration.severity.to_dict()
+
+    changed["images"]["work_px"] = 72
+    with pytest.raises(ConfigError, match="fitted for"):
+        run.train(rendered_cells, tmp_path / "other", config.Config.model_validate(changed))

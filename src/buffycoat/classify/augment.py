@@ -5,10 +5,13 @@ One warp does crop, scale, rotation, mirror and resize, so that pixels are resam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from buffycoat.simulate.degrade import random_degrade
+from buffycoat.config import ClassifyConfig
+from buffycoat.simulate.degrade import MAX_SEVERITY, SEVERITY_WEIGHTS, degrade, draw_severity
 
 RGB_FROM_HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 """Density in red, green and blue of each stain; scikit-image has the same values."""
@@ -40,39 +43,51 @@ def centre(image: np.ndarray, crop_fraction: float, input_px: int) -> np.ndarray
     )
 
 
+def severity_weights(progress: float, ramp: float) -> tuple[float, ...]:
+    """How often each severity is drawn where a cell is degraded.
+
+    Args:
+        progress: Share of the training that is done, 0-1.
+        ramp: Share of the training over which the largest severity grows from 1 to 4; 0 for all
+            severities from the start.
+
+    Returns:
+        Weights of severity 0 to 4.
+    """
+    if progress >= ramp:
+        return SEVERITY_WEIGHTS
+    largest = 1 + int(progress / ramp * MAX_SEVERITY)
+    return tuple(w if severity <= largest else 0.0 for severity, w in enumerate(SEVERITY_WEIGHTS))
+
+
 def augment(
     image: np.ndarray,
     rng: np.random.Generator,
-    crop_fraction: float,
-    input_px: int,
-    kind: str,
-    degrade_probability: float,
-    stain_jitter: float = 0.0,
+    config: ClassifyConfig,
+    severities: Sequence[float] = SEVERITY_WEIGHTS,
 ) -> np.ndarray:
     """One random view of a cell for training.
 
     Args:
         image: Working image, shape (w, w, 3), uint8.
         rng: Source of randomness.
-        crop_fraction: Side of the crop over side of the image, before random scale.
-        input_px: Side of the result.
-        kind: "full": any rotation, mirror, scale, shift, colour and simulated degradation;
-            "paper": mirror, small rotation, brightness and contrast.
-        degrade_probability: Chance that "full" degrades the cell at severity 1-4.
-        stain_jitter: How much "full" changes the density of each stain, as a share of it.
+        config: The recipe: its `augment` is "full" (any rotation, mirror, scale, shift, colour and
+            simulated degradation) or "paper" (mirror, small rotation, brightness and contrast).
+        severities: How often "full" draws each severity where it degrades.
 
     Returns:
         Shape (input_px, input_px, 3), uint8.
     """
-    if kind == "paper":
+    crop_fraction, input_px = config.crop_fraction, config.input_px
+    if config.augment == "paper":
         turned = _warp(image, rng, crop_fraction, input_px, PAPER_ROTATION_DEG, (1, 1), 0)
         gain, offset = rng.uniform(1 - PAPER_JITTER, 1 + PAPER_JITTER, 2)
         return np.clip((turned - 128.0) * gain + 128 * offset, 0, 255).astype(np.uint8)
-    if rng.random() < degrade_probability:
-        image, _ = random_degrade(image, rng)
+    if rng.random() < config.degrade_probability:
+        image = degrade(image, draw_severity(rng, severities), rng)
     turned = _warp(image, rng, crop_fraction, input_px, 180, SCALE, SHIFT)
-    if stain_jitter:
-        turned = jitter_stains(turned, rng, stain_jitter)
+    if config.stain_jitter:
+        turned = jitter_stains(turned, rng, config.stain_jitter)
     return _jitter_colour(turned, rng)
 
 

@@ -13,9 +13,11 @@ from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivate
 
 from buffycoat.backbones.build import BuiltBackbone, build
 from buffycoat.backbones.depthwise import speed_up_gradients
-from buffycoat.classify.augment import augment
+from buffycoat.classify.augment import augment, severity_weights
 from buffycoat.classify.mix import Mixed, mix
+from buffycoat.classify.paste import donor_shares, paste
 from buffycoat.config import ClassifyConfig
+from buffycoat.errors import ShapeError
 from buffycoat.losses.registry import build_loss
 from buffycoat.training.devices import keep_freed_memory, make_fabric
 from buffycoat.training.ema import Average
@@ -32,28 +34,57 @@ class TrainingCells:
         rows: Positions in `images` that this model may see, shape (m,).
         targets: Class of each of those rows, shape (m,).
         n_classes: k.
+        neighbours: Shape (k, k), bool: classes next to each other on a maturation line; None
+            where there is no such line.
+        masks: Cell of each image of `images`, shape (n, w, w), bool; None where nothing is pasted.
     """
 
     images: np.ndarray
     rows: np.ndarray
     targets: np.ndarray
     n_classes: int
+    neighbours: np.ndarray | None = None
+    masks: np.ndarray | None = None
 
     @property
     def counts(self) -> np.ndarray:
         """Cells of each class, shape (k,)."""
         return np.bincount(self.targets, minlength=self.n_classes)
 
+    def shared_targets(self, share: float) -> np.ndarray:
+        """What a cell of each class counts as, shape (k, k), rows sum to 1.
+
+        The neighbours of a class on its maturation line get `share` together, since a cell may
+        stand between two stages; a class without neighbours keeps all.
+        """
+        table = np.eye(self.n_classes)
+        if share and self.neighbours is not None:
+            has_any = self.neighbours.any(axis=1)
+            beside = self.neighbours[has_any] / self.neighbours[has_any].sum(axis=1, keepdims=True)
+            table[has_any] = (1 - share) * table[has_any] + share * beside
+        return table
+
+    def drawn_counts(self, config: ClassifyConfig, sampler: str) -> np.ndarray:
+        """Cells of each class that an epoch shows, pasted ones and shared targets included."""
+        drawn = class_share(self.counts, sampler)
+        chance = config.paste_probability
+        drawn = (1 - chance) * drawn + chance * donor_shares(self.counts)
+        return len(self.targets) * drawn @ self.shared_targets(config.maturation_smoothing)
+
 
 class _Classifier:
     """The trainee: backbone, loss, AdamW with warm-up and cosine."""
 
     def __init__(
-        self, backbone: BuiltBackbone, config: ClassifyConfig, counts: np.ndarray, steps: int
+        self, backbone: BuiltBackbone, config: ClassifyConfig, cells: TrainingCells, steps: int
     ) -> None:
         self.fabric = make_fabric(config.precision)
-        self.loss = _build_loss(config, counts, config.class_weights, config.sampler)
-        self.early_loss = _build_loss(config, counts, "none", "instance")
+        self.loss = _build_loss(config, cells, config.class_weights, config.sampler)
+        self.early_loss = _build_loss(config, cells, "none", "instance")
+        self.shared = None
+        if config.maturation_smoothing:
+            shared = torch.from_numpy(cells.shared_targets(config.maturation_smoothing)).float()
+            self.shared = shared.to(self.fabric.device)
         for loss in (self.loss, self.early_loss):
             loss.to(self.fabric.device)
         self.early_steps = config.early_epochs * steps // config.epochs
@@ -105,13 +136,16 @@ class _Classifier:
         logits = self.model(images.contiguous(memory_format=torch.channels_last))
         is_early = self.schedule.last_epoch < self.early_steps  # it counts steps
         criterion = self.early_loss if is_early else self.loss
-        loss = criterion(logits.float(), targets)
+        loss = criterion(logits.float(), self._expected(targets))
         if share < 1:
-            loss = share * loss + (1 - share) * criterion(logits.float(), seconds)
+            loss = share * loss + (1 - share) * criterion(logits.float(), self._expected(seconds))
         loss = weight * loss
         self.fabric.backward(loss)
         right = (logits.argmax(1) == targets).float().mean()
         return {"loss": loss.detach(), "accuracy": weight * right}
+
+    def _expected(self, targets: torch.Tensor) -> torch.Tensor:
+        return targets if self.shared is None else self.shared[targets]
 
     def state_dict(self) -> dict[str, Any]:
         state = {
@@ -172,7 +206,7 @@ def fit_fold(
     # The last incomplete batch is left out: batch norm is fragile on one or two cells.
     batch_size = min(config.batch_size, len(cells.rows))
     steps = len(cells.rows) // batch_size
-    trainee = _Classifier(backbone, config, cells.counts, steps * config.epochs)
+    trainee = _Classifier(backbone, config, cells, steps * config.epochs)
     history = fit(
         trainee,
         lambda epoch: _batches(cells, config, steps, batch_size, seed, epoch),
@@ -191,37 +225,41 @@ def _batches(
     rng = np.random.default_rng((seed, epoch))
     is_early = epoch < config.early_epochs
     order = draw_epoch(cells.targets, "instance" if is_early else config.sampler, rng)
+    severities = severity_weights(epoch / config.epochs, config.degrade_ramp)
     for step in range(steps):
         chosen = order[step * batch_size : (step + 1) * batch_size]
-        pixels = np.stack(
-            [
-                augment(
-                    cells.images[cells.rows[i]],
-                    rng,
-                    config.crop_fraction,
-                    config.input_px,
-                    config.augment,
-                    config.degrade_probability,
-                    config.stain_jitter,
-                )
-                for i in chosen
-            ]
-        )
+        shown = [_show(cells, config, int(row), rng) for row in chosen]
+        pixels = np.stack([augment(image, rng, config, severities) for image, _ in shown])
         mixed = mix(pixels, config.mix, config.mix_probability, config.mix_alpha, rng)
-        yield mixed, cells.targets[chosen]
+        yield mixed, np.array([target for _, target in shown])
+
+
+def _show(
+    cells: TrainingCells, config: ClassifyConfig, row: int, rng: np.random.Generator
+) -> tuple[np.ndarray, int]:
+    """A cell's working image and class, or a rare cell's in its place."""
+    image, target = cells.images[cells.rows[row]], int(cells.targets[row])
+    if not config.paste_probability or rng.random() >= config.paste_probability:
+        return image, target
+    if cells.masks is None:
+        raise ShapeError("paste_probability > 0 needs the masks of the cells; got none")
+    target = int(rng.choice(cells.n_classes, p=donor_shares(cells.counts)))
+    donor = cells.rows[rng.choice(np.flatnonzero(cells.targets == target))]
+    host = cells.rows[row]
+    return paste(image, cells.masks[host], cells.images[donor], cells.masks[donor]), target
 
 
 def _build_loss(
-    config: ClassifyConfig, counts: np.ndarray, weighting: str, sampler: str
+    config: ClassifyConfig, cells: TrainingCells, weighting: str, sampler: str
 ) -> torch.nn.Module:
     return build_loss(
         config.loss,
-        class_counts=counts,
+        class_counts=cells.counts,
         gamma=config.focal_gamma,
         tau=config.logit_tau,
-        class_weights=class_weights(counts, weighting),
+        class_weights=class_weights(cells.counts, weighting),
         label_smoothing=config.label_smoothing,
-        drawn_counts=class_share(counts, sampler) * counts.sum(),
+        drawn_counts=cells.drawn_counts(config, sampler),
     )
 
 

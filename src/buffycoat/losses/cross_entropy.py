@@ -31,7 +31,7 @@ class CrossEntropy(nn.Module):
 
         Args:
             logits: Shape (n, k).
-            targets: Shape (n,), class of each row.
+            targets: Shape (n,), class of each row; or (n, k), its shares of the classes.
 
         Returns:
             A scalar.

@@ -46,7 +46,7 @@ class LogitAdjustment(nn.Module):
 
         Args:
             logits: Shape (n, k).
-            targets: Shape (n,), class of each row.
+            targets: Shape (n,), class of each row; or (n, k), its shares of the classes.
 
         Returns:
             A scalar.

@@ -191,6 +191,11 @@ def locate(bundle: str | Path) -> Path:
     return folder
 
 
+def checksum(bundle: str | Path) -> str:
+    """SHA-256 of a bundle's index, which holds the checksums of its other files."""
+    return _sha256(locate(bundle) / INDEX)
+
+
 def fingerprint(tensors: Mapping[str, Any], *settings: Any) -> str:
     """A short hash of weights and of the plain values beside them."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

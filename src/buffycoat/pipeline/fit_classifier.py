@@ -16,9 +16,9 @@ from buffycoat.images import writing
 from buffycoat.losses.registry import build_loss
 from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest
 from buffycoat.pipeline.fit_restoration import CleanedSet
-from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.pipeline.prepare import TrainingSet, cell_masks
 from buffycoat.pipeline.progress import Reporter
-from buffycoat.training.samplers import class_share, class_weights
+from buffycoat.training.samplers import class_weights
 
 MODEL_FILE = "model.safetensors"
 MIN_SHARE = 1e-8
@@ -48,6 +48,7 @@ def fit_folds(
         The models, in order of fold, and their fingerprint.
     """
     images, images_key = _learned_images(data, cleaned, config)
+    masks = cell_masks(images, images_key, config.classify, store)
     models, keys = [], []
     n_folds = data.folds.n_folds
     for fold in range(n_folds):
@@ -60,7 +61,7 @@ def fit_folds(
             "fold": fold,
         }
         rows = np.flatnonzero(data.folds.fold != fold)
-        cells = TrainingCells(images, rows, data.targets[rows], len(data.taxonomy))
+        cells = data.seen_by(images, rows, masks)
         result = store.run(
             f"fold{fold}",
             inputs,
@@ -96,8 +97,9 @@ def refit(
     if not config.refit.epochs:
         return None
     reporter.start("refit", "on the cells of all folds")
-    images, _ = _learned_images(data, cleaned, config)
-    cells = TrainingCells(images, np.arange(len(data.targets)), data.targets, len(data.taxonomy))
+    images, images_key = _learned_images(data, cleaned, config)
+    masks = cell_masks(images, images_key, config.classify, store)
+    cells = data.seen_by(images, np.arange(len(data.targets)), masks)
     recipe = config.classify.model_copy(update=config.refit.model_dump())
     changed = config.model_copy(update={"classify": recipe})
     initial = first.backbone.model.state_dict()
@@ -167,7 +169,7 @@ def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
     """
     if not build_loss(config.loss, class_counts=cells.counts).carries_prior:
         return np.zeros(cells.n_classes)
-    share = class_share(cells.counts, config.sampler)
+    share = cells.drawn_counts(config, config.sampler)
     weights = class_weights(cells.counts, config.class_weights)
     if weights is not None:
         share = share * weights

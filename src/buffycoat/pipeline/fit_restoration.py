@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from buffycoat.backbones.features import FrozenFeatures
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
+from buffycoat.errors import ConfigError
 from buffycoat.images import writing
-from buffycoat.pipeline import stages
-from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore
+from buffycoat.pipeline import bundle, stages
+from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import Cleaned, Restoration
@@ -62,7 +63,13 @@ def fit(
 
     Returns:
         The models and their fingerprint.
+
+    Raises:
+        ConfigError: They are to be taken from a bundle that was fitted for other images or another
+            encoder.
     """
+    if config.restore.take_from:
+        return _taken_over(encoder, config, reporter)
     inputs = {"data": data.key, "restore": to_hash(config.restore), "seed": config.seed}
     reporter.start("severity")
     severity = store.run("severity", inputs, lambda _: _fit_severity(data, config, reporter))
@@ -95,6 +102,28 @@ def fit(
     reporter.finish()
     limits = GateLimits.from_dict(gate.values["limits"])
     return replace(ungated, gate=limits), gate.key
+
+
+def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[Restoration, str]:
+    """Those of another bundle, with this run's settings of when to use them."""
+    source = config.restore.take_from
+    reporter.start("restore", f"taken from {source}")
+    found = bundle.read(source)
+    if found.config.images != config.images:
+        raise ConfigError(
+            f"restore.take_from={source!r}: that bundle was fitted for {found.config.images}, this "
+            f"run has {config.images}. Set images alike, or let the run fit its own"
+        )
+    if config.restore.gate and found.encoder.fingerprint != encoder.fingerprint:
+        raise ConfigError(
+            f"restore.take_from={source!r}: its gate compares embeddings of another encoder "
+            f"({found.config.embed.encoder} at {found.config.embed.input_px} px). Set embed alike, "
+            "or let the run fit its own"
+        )
+    gate = found.restoration.gate if config.restore.gate else None
+    key = digest(bundle.checksum(source), to_hash(config.restore))
+    reporter.finish(f"{found.restoration.restorer.name}, fitted by another run")
+    return replace(found.restoration, config=config.restore, gate=gate, embed=encoder.encode), key
 
 
 def clean_all(

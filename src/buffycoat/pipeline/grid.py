@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.classify.train import TrainingCells, fit_fold
+from buffycoat.classify.train import fit_fold
 from buffycoat.config import Config, load, to_hash
 from buffycoat.errors import ConfigError
 from buffycoat.evaluate.bootstrap import bootstrap_interval, paired_interval
@@ -174,13 +174,14 @@ def _score(
 ) -> Scored:
     """Train one model a fold, and score the fold's cells and twins with it."""
     rows, probs, minutes = [], [], 0.0
+    masks = prepare.cell_masks(data.cells.images, data.cells.key, config.classify, store)
     for fold in folds:
         inside = np.flatnonzero(data.folds.fold == fold)
         label = f"{name}, seed {seed}, fold {fold}"
 
         def compute(folder: Path, fold: int = fold, label: str = label) -> Outcome:
             watch = Stopwatch(reporter, folder / CLOCK)
-            return _train_and_score(data, config, seed, fold, folder, watch, label)
+            return _train_and_score(data, config, seed, fold, folder, watch, label, masks)
 
         inputs = {
             "data": data.key,
@@ -207,10 +208,11 @@ def _train_and_score(
     folder: Path,
     watch: Stopwatch,
     label: str,
+    masks: np.ndarray | None,
 ) -> Outcome:
     seen = np.flatnonzero(data.folds.fold != fold)
     inside = np.flatnonzero(data.folds.fold == fold)
-    cells = TrainingCells(data.cells.images, seen, data.targets[seen], len(data.taxonomy))
+    cells = data.seen_by(data.cells.images, seen, masks)
     checkpoint = folder / "checkpoint.safetensors"
     watch.start("train", label)
     model, _ = fit_fold(cells, config.classify, seed * 100 + fold, checkpoint, watch.advance)

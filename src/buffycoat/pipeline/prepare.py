@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.cells import Manifest
-from buffycoat.config import Config, to_hash
+from buffycoat.classify.train import TrainingCells
+from buffycoat.config import ClassifyConfig, Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, load_work
 from buffycoat.pipeline.fingerprint import StageStore, digest
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.segment.paint import paint_background
-from buffycoat.segment.stain import segment
+from buffycoat.segment.stain import segment, segment_all
 from buffycoat.simulate.degrade import degrade
 from buffycoat.splits import Folds, assign_folds
 from buffycoat.taxonomy import Taxonomy
@@ -71,6 +72,20 @@ class TrainingSet:
         """Cells of each class, shape (k,)."""
         return np.bincount(self.targets, minlength=len(self.taxonomy))
 
+    def seen_by(
+        self, images: np.ndarray, rows: np.ndarray, masks: np.ndarray | None = None
+    ) -> TrainingCells:
+        """What a classifier that may see some cells learns from.
+
+        Args:
+            images: Working images of all cells, as they are or restored.
+            rows: Positions of the cells that it may see, shape (m,).
+            masks: Of `cell_masks`, for all cells.
+        """
+        return TrainingCells(
+            images, rows, self.targets[rows], len(self.taxonomy), self.taxonomy.neighbours(), masks
+        )
+
     @property
     def groups(self) -> np.ndarray:
         """What counts as one observation among cells and twins, shape (2n,).
@@ -120,6 +135,30 @@ def paint_all(images: np.ndarray) -> np.ndarray:
     return np.stack(
         [paint_background(image, segment(image).cell, image.shape[0]) for image in images]
     )
+
+
+def cell_masks(
+    images: np.ndarray, key: str, recipe: ClassifyConfig, store: StageStore
+) -> np.ndarray | None:
+    """Cell masks for a classifier that learns from pasted cells; None if this one does not.
+
+    Args:
+        images: Working images, shape (n, w, w, 3), uint8.
+        key: Their fingerprint.
+        recipe: Of the classifier.
+        store: Keeps the masks.
+
+    Returns:
+        Shape (n, w, w), bool.
+    """
+    if not recipe.paste_probability:
+        return None
+    found = store.run(
+        "masks",
+        {"images": key},
+        lambda _: ({"cell": np.stack([masks.cell for masks in segment_all(images)])}, {}),
+    )
+    return found.arrays["cell"]
 
 
 def training_set(
