@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from benchmarks import stored
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.classify.train import TrainingCells
+from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 from buffycoat.fuse.calibrate import fit_temperature
 from buffycoat.optional import choose

@@ -176,6 +176,24 @@ class ClassifyConfig(_Section):
         le=1,
         description="share of the epochs over which the largest severity grows from 1 to 4",
     )
+    keep_epoch: Literal["last", "inner", "reported"] = Field(
+        default="last",
+        description="whose weights are kept: the last; the best on a fifth of the model's own "
+        "cells, which it then does not learn from; or the best on the very fold that is reported, "
+        "as the paper does, which flatters it",
+    )
+    retrain_head_epochs: int = Field(
+        default=0,
+        ge=0,
+        description="epochs of a second phase (cRT) in which a new last layer learns from a "
+        "balanced sampler while all else is frozen",
+    )
+    head_norm: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="tau-normalisation: class weights over their length to this power; 0: off",
+    )
     precision: Literal["fp32", "bf16"] = "bf16"
     views: Literal["one", "paper7", "d4"] = "d4"
 
@@ -183,6 +201,22 @@ class ClassifyConfig(_Section):
     def early_epochs(self) -> int:
         """Epochs before sampler and class weights set in."""
         return round(self.defer_until * self.epochs)
+
+    @property
+    def last_phase(self) -> ClassifyConfig:
+        """The recipe that the last layer learned by: of the second phase where there is one."""
+        if not self.retrain_head_epochs:
+            return self
+        changes = {
+            "epochs": self.retrain_head_epochs,
+            "loss": "cross_entropy",
+            "class_weights": "none",
+            "sampler": "balanced",
+            "defer_until": 0.0,
+            "keep_epoch": "last",
+            "retrain_head_epochs": 0,
+        }
+        return self.model_copy(update=changes)
 
     @model_validator(mode="after")
     def _margins_are_of_cosines(self) -> Self:

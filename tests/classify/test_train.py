@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from buffycoat.backbones.build import build
-from buffycoat.classify import train
-from buffycoat.classify.train import TrainingCells, fit_fold
+from buffycoat.classify import train, training_cells
+from buffycoat.classify.selection import BestEpoch
+from buffycoat.classify.train import fit_fold
+from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, load
 from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.losses.ldam import COSINE_SCALE
@@ -42,7 +44,7 @@ def test_rebalancing_waits_until_its_epoch(
 ) -> None:
     drawn: list[str] = []
     weighted: list[bool] = []
-    draw_epoch, build_loss = train.draw_epoch, train.build_loss
+    draw_epoch, build_loss = training_cells.draw_epoch, train.build_loss
 
     def watched_draw(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
         drawn.append(kind)
@@ -54,7 +56,7 @@ def test_rebalancing_waits_until_its_epoch(
         loss.register_forward_hook(lambda *_: weighted.append(is_weighted))
         return loss
 
-    monkeypatch.setattr(train, "draw_epoch", watched_draw)
+    monkeypatch.setattr(training_cells, "draw_epoch", watched_draw)
     monkeypatch.setattr(train, "build_loss", watched_loss)
     fit_fold(cells, TINY.model_copy(update={"defer_until": 0.75}), 0, None)
     assert drawn == ["instance"] * 3 + ["balanced"]
@@ -77,7 +79,7 @@ def test_drawn_counts_are_what_an_epoch_shows(cells: TrainingCells) -> None:
     recipe = TINY.model_copy(update={"paste_probability": 0.4, "degrade_probability": 0.0})
     shown = np.zeros(3)
     for epoch in range(60):
-        for _, targets in train._batches(replace(cells, masks=masks), recipe, 6, 8, 0, epoch):
+        for _, targets in training_cells.batches(replace(cells, masks=masks), recipe, 8, 0, epoch):
             shown += np.bincount(targets, minlength=3)
     expected = cells.drawn_counts(recipe, recipe.sampler)
     assert expected.sum() == pytest.approx(48)
@@ -163,3 +165,56 @@ def test_layers_far_from_the_classifier_learn_more_slowly() -> None:
     decayed = {id(p) for group in groups for p in group["params"] if group["weight_decay"]}
     assert id(head) in decayed
     assert id(model.classifier.bias) not in decayed
+
+
+def test_the_epoch_that_is_kept_is_the_best_on_cells_set_aside(cells: TrainingCells) -> None:
+    recipe = TINY.model_copy(update={"keep_epoch": "inner", "learning_rate": 0.02})
+    learned, aside = cells.split_inside(1)
+    assert not set(learned.rows) & set(aside.rows)
+    assert len(learned.rows) + len(aside.rows) == 48
+    assert aside.counts[2] == 0  # three cells are too few to give one away
+    model, history = fit_fold(cells, recipe, 1, None)
+    judge = BestEpoch(aside, recipe, *(torch.zeros(1, 3, 1, 1) + v for v in _scale(recipe)))
+    assert judge.offer(model) == pytest.approx(max(epoch["judged"] for epoch in history))
+
+
+def _scale(recipe: ClassifyConfig) -> tuple[torch.Tensor, torch.Tensor]:
+    built = build(recipe.backbone, "random", 3, recipe.input_px)
+    return tuple(torch.tensor(v).view(1, 3, 1, 1) for v in (built.mean, built.std))  # type: ignore
+
+
+def test_an_inner_split_keeps_patients_whole(cells: TrainingCells) -> None:
+    patients = np.array([f"p{i // 4}" for i in range(48)])
+    learned, aside = replace(cells, patients=patients).split_inside(0)
+    assert len(aside.rows)
+    assert not set(learned.patients) & set(aside.patients)  # type: ignore[arg-type]
+
+
+def test_the_published_choice_looks_at_the_reported_cells(cells: TrainingCells) -> None:
+    recipe = TINY.model_copy(update={"keep_epoch": "reported"})
+    with pytest.raises(ConfigError, match="no cells to pick an epoch on"):
+        fit_fold(cells, recipe, 0, None)
+    seen, reported = cells.subset(np.arange(0, 48, 2)), cells.subset(np.arange(1, 48, 2))
+    _, history = fit_fold(replace(seen, reported=reported), recipe, 0, None)
+    assert all(0 <= epoch["judged"] <= 1 for epoch in history)
+
+
+def test_the_second_phase_trains_the_last_layer_alone(cells: TrainingCells, tmp_path: Path) -> None:
+    one, _ = fit_fold(cells, TINY, 0, None)
+    path = tmp_path / "checkpoint.safetensors"
+    two, history = fit_fold(cells, TINY.model_copy(update={"retrain_head_epochs": 2}), 0, path)
+    assert len(history) == TINY.epochs + 2
+    changed = {
+        name
+        for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True)
+        if not torch.equal(a, b)
+    }
+    assert changed == {"fc.weight", "fc.bias"}
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_a_normalised_head_forgets_how_many_cells_a_class_had(cells: TrainingCells) -> None:
+    model: Any = fit_fold(cells, TINY.model_copy(update={"head_norm": 1.0}), 0, None)[0]
+    length = model.get_classifier().weight.norm(dim=1)
+    assert torch.allclose(length, length.mean().expand(3), rtol=1e-4)
+    assert not model.get_classifier().bias.any()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,71 +10,30 @@ import torch
 from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivateImportUsage]
 
 from buffycoat.backbones.build import BuiltBackbone, build
+from buffycoat.backbones.cosine import CosineClassifier
 from buffycoat.backbones.depthwise import speed_up_gradients
-from buffycoat.classify.augment import augment, severity_weights
-from buffycoat.classify.mix import Mixed, mix
-from buffycoat.classify.paste import donor_shares, paste
+from buffycoat.classify.mix import Mixed
+from buffycoat.classify.selection import BestEpoch
+from buffycoat.classify.training_cells import TrainingCells, batches
 from buffycoat.config import ClassifyConfig
-from buffycoat.errors import ShapeError
+from buffycoat.errors import ConfigError
 from buffycoat.losses.registry import build_loss
 from buffycoat.training.devices import keep_freed_memory, make_fabric
 from buffycoat.training.ema import Average
 from buffycoat.training.loop import Progress, fit
-from buffycoat.training.samplers import class_share, class_weights, draw_epoch
-
-
-@dataclass(frozen=True)
-class TrainingCells:
-    """The cells that a fold's model learns from.
-
-    Attributes:
-        images: Working images of all cells, shape (n, w, w, 3), uint8; may be memory-mapped.
-        rows: Positions in `images` that this model may see, shape (m,).
-        targets: Class of each of those rows, shape (m,).
-        n_classes: k.
-        neighbours: Shape (k, k), bool: classes next to each other on a maturation line; None
-            where there is no such line.
-        masks: Cell of each image of `images`, shape (n, w, w), bool; None where nothing is pasted.
-    """
-
-    images: np.ndarray
-    rows: np.ndarray
-    targets: np.ndarray
-    n_classes: int
-    neighbours: np.ndarray | None = None
-    masks: np.ndarray | None = None
-
-    @property
-    def counts(self) -> np.ndarray:
-        """Cells of each class, shape (k,)."""
-        return np.bincount(self.targets, minlength=self.n_classes)
-
-    def shared_targets(self, share: float) -> np.ndarray:
-        """What a cell of each class counts as, shape (k, k), rows sum to 1.
-
-        The neighbours of a class on its maturation line get `share` together, since a cell may
-        stand between two stages; a class without neighbours keeps all.
-        """
-        table = np.eye(self.n_classes)
-        if share and self.neighbours is not None:
-            has_any = self.neighbours.any(axis=1)
-            beside = self.neighbours[has_any] / self.neighbours[has_any].sum(axis=1, keepdims=True)
-            table[has_any] = (1 - share) * table[has_any] + share * beside
-        return table
-
-    def drawn_counts(self, config: ClassifyConfig, sampler: str) -> np.ndarray:
-        """Cells of each class that an epoch shows, pasted ones and shared targets included."""
-        drawn = class_share(self.counts, sampler)
-        chance = config.paste_probability
-        drawn = (1 - chance) * drawn + chance * donor_shares(self.counts)
-        return len(self.targets) * drawn @ self.shared_targets(config.maturation_smoothing)
+from buffycoat.training.samplers import class_weights
 
 
 class _Classifier:
     """The trainee: backbone, loss, AdamW with warm-up and cosine."""
 
     def __init__(
-        self, backbone: BuiltBackbone, config: ClassifyConfig, cells: TrainingCells, steps: int
+        self,
+        backbone: BuiltBackbone,
+        config: ClassifyConfig,
+        cells: TrainingCells,
+        steps: int,
+        judged: TrainingCells | None = None,
     ) -> None:
         self.fabric = make_fabric(config.precision)
         self.loss = _build_loss(config, cells, config.class_weights, config.sampler)
@@ -99,12 +56,27 @@ class _Classifier:
         self.mean = torch.tensor(backbone.mean, device=self.fabric.device).view(1, 3, 1, 1)
         self.std = torch.tensor(backbone.std, device=self.fabric.device).view(1, 3, 1, 1)
 
+        self.best = None if judged is None else BestEpoch(judged, config, self.mean, self.std)
+        # A phase in which only the last layer learns: the frozen batch norms keep their statistics.
+        self.is_frozen = not all(p.requires_grad for p in self.net.parameters())
+
     @property
+    def current(self) -> torch.nn.Module:
+        """The model as it would be kept now."""
+        return self.average.model if self.average else self.net
+
     def result(self) -> torch.nn.Module:
-        return (self.average.model if self.average else self.net).eval()
+        """The model that is kept, in evaluation mode."""
+        if self.best is not None:
+            self.current.load_state_dict(self.best.state)
+        return self.current.eval()
+
+    def judge(self) -> dict[str, float]:
+        """Offer the epoch that has ended, where one is to be picked."""
+        return {} if self.best is None else {"judged": self.best.offer(self.current)}
 
     def step(self, batch: tuple[Mixed, np.ndarray]) -> dict[str, torch.Tensor]:
-        self.model.train()
+        self.model.train(not self.is_frozen)
         mixed, labels = batch
         parts = (mixed.pixels, labels, labels[mixed.partner])
         rows = len(labels)
@@ -156,6 +128,8 @@ class _Classifier:
         if self.average:
             state["average"] = self.average.model.state_dict()
             state["average_steps"] = self.average.steps
+        if self.best is not None:
+            state["best"] = self.best.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -165,6 +139,8 @@ class _Classifier:
         if self.average:
             self.average.model.load_state_dict(state["average"])
             self.average.steps = state["average_steps"]
+        if self.best is not None:
+            self.best.load_state_dict(state["best"])
 
 
 def fit_fold(
@@ -177,8 +153,6 @@ def fit_fold(
 ) -> tuple[torch.nn.Module, list[dict[str, float]]]:
     """Train one model on the cells that it may see.
 
-    The last epoch's weights are kept: no epoch is picked on the fold that is reported.
-
     Args:
         cells: What it may see.
         config: The recipe.
@@ -190,6 +164,9 @@ def fit_fold(
     Returns:
         The model in evaluation mode, in fp32 on the training device, and each epoch's mean
         loss and accuracy.
+
+    Raises:
+        ConfigError: An epoch is to be picked, and there are no cells to pick it on.
     """
     keep_freed_memory()
     torch.manual_seed(seed)
@@ -203,50 +180,100 @@ def fit_fold(
     )
     if initial is not None:
         backbone.model.load_state_dict(initial)
-    # The last incomplete batch is left out: batch norm is fragile on one or two cells.
-    batch_size = min(config.batch_size, len(cells.rows))
-    steps = len(cells.rows) // batch_size
-    trainee = _Classifier(backbone, config, cells, steps * config.epochs)
+    cells, judged = _set_aside(cells, config, seed)
+    phases = [config, config.last_phase] if config.retrain_head_epochs else [config]
+    total = sum(phase.epochs for phase in phases) * _steps(cells, config)
+    history: list[dict[str, float]] = []
+    model: Any = backbone.model
+    for number, phase in enumerate(phases):
+        path = checkpoint
+        if number:
+            _freeze_all_but_a_new_head(model, seed)
+            path = None if checkpoint is None else checkpoint.with_suffix(f".{number}.safetensors")
+        before = len(history) * _steps(cells, config)
+        report = None
+        if on_progress is not None:
+            report = lambda done, _, before=before: on_progress(before + done, total)  # noqa: E731
+        model, epochs = _fit_phase(cells, judged, phase, seed + number, backbone, path, report)
+        judged = None
+        history += epochs
+        if number and path is not None:
+            path.unlink(missing_ok=True)
+    if config.head_norm:
+        _normalise_head(model, config.head_norm)
+    return model, history
+
+
+def _fit_phase(
+    cells: TrainingCells,
+    judged: TrainingCells | None,
+    config: ClassifyConfig,
+    seed: int,
+    backbone: BuiltBackbone,
+    checkpoint: Path | None,
+    on_progress: Progress | None,
+) -> tuple[torch.nn.Module, list[dict[str, float]]]:
+    steps, batch_size = _steps(cells, config), min(config.batch_size, len(cells.rows))
+    trainee = _Classifier(backbone, config, cells, steps * config.epochs, judged)
     history = fit(
         trainee,
-        lambda epoch: _batches(cells, config, steps, batch_size, seed, epoch),
+        lambda epoch: batches(cells, config, batch_size, seed, epoch),
         config.epochs,
         steps,
         checkpoint,
         seed,
         on_progress,
+        trainee.judge,
     )
-    return trainee.result, history
+    return trainee.result(), history
 
 
-def _batches(
-    cells: TrainingCells, config: ClassifyConfig, steps: int, batch_size: int, seed: int, epoch: int
-) -> Iterator[tuple[Mixed, np.ndarray]]:
-    rng = np.random.default_rng((seed, epoch))
-    is_early = epoch < config.early_epochs
-    order = draw_epoch(cells.targets, "instance" if is_early else config.sampler, rng)
-    severities = severity_weights(epoch / config.epochs, config.degrade_ramp)
-    for step in range(steps):
-        chosen = order[step * batch_size : (step + 1) * batch_size]
-        shown = [_show(cells, config, int(row), rng) for row in chosen]
-        pixels = np.stack([augment(image, rng, config, severities) for image, _ in shown])
-        mixed = mix(pixels, config.mix, config.mix_probability, config.mix_alpha, rng)
-        yield mixed, np.array([target for _, target in shown])
+def _steps(cells: TrainingCells, config: ClassifyConfig) -> int:
+    """Batches in an epoch."""
+    return len(cells.rows) // min(config.batch_size, len(cells.rows))
 
 
-def _show(
-    cells: TrainingCells, config: ClassifyConfig, row: int, rng: np.random.Generator
-) -> tuple[np.ndarray, int]:
-    """A cell's working image and class, or a rare cell's in its place."""
-    image, target = cells.images[cells.rows[row]], int(cells.targets[row])
-    if not config.paste_probability or rng.random() >= config.paste_probability:
-        return image, target
-    if cells.masks is None:
-        raise ShapeError("paste_probability > 0 needs the masks of the cells; got none")
-    target = int(rng.choice(cells.n_classes, p=donor_shares(cells.counts)))
-    donor = cells.rows[rng.choice(np.flatnonzero(cells.targets == target))]
-    host = cells.rows[row]
-    return paste(image, cells.masks[host], cells.images[donor], cells.masks[donor]), target
+def _set_aside(
+    cells: TrainingCells, config: ClassifyConfig, seed: int
+) -> tuple[TrainingCells, TrainingCells | None]:
+    """Cells to learn from, and those to pick an epoch on."""
+    if config.keep_epoch == "last":
+        return cells, None
+    learned, judged = cells, cells.reported
+    if config.keep_epoch == "inner":
+        learned, judged = cells.split_inside(seed)
+    if judged is None or not len(judged.rows):
+        raise ConfigError(
+            f"keep_epoch={config.keep_epoch!r}: there are no cells to pick an epoch on. "
+            "Set classify.keep_epoch=last"
+        )
+    return learned, judged
+
+
+def _freeze_all_but_a_new_head(model: Any, seed: int) -> None:
+    """Decoupling (cRT: Kang et al., arXiv 1910.09217): features stay, the head starts anew."""
+    torch.manual_seed(seed)
+    model.requires_grad_(False)
+    head = model.get_classifier()
+    head.requires_grad_(True)
+    if isinstance(head, CosineClassifier):
+        torch.nn.init.normal_(head.weight)
+    else:
+        head.reset_parameters()
+
+
+@torch.no_grad()
+def _normalise_head(model: Any, tau: float) -> None:
+    """Class weights over their length to the power of tau, without bias (arXiv 1910.09217).
+
+    The length grows with the number of cells; their mean length stays, and with it the scale of
+    the logits.
+    """
+    head = model.get_classifier()
+    length = head.weight.norm(dim=1, keepdim=True)
+    head.weight.copy_(head.weight / length**tau * (length**tau).mean())
+    if getattr(head, "bias", None) is not None:
+        head.bias.zero_()
 
 
 def _build_loss(

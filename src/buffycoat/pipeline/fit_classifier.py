@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from buffycoat.backbones.build import build
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.classify.train import TrainingCells, fit_fold
+from buffycoat.classify.train import fit_fold
+from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, Config, to_hash
 from buffycoat.images import writing
 from buffycoat.losses.registry import build_loss
@@ -61,7 +62,7 @@ def fit_folds(
             "fold": fold,
         }
         rows = np.flatnonzero(data.folds.fold != fold)
-        cells = data.seen_by(images, rows, masks)
+        cells = data.seen_by(images, rows, masks, np.flatnonzero(data.folds.fold == fold))
         result = store.run(
             f"fold{fold}",
             inputs,
@@ -100,7 +101,9 @@ def refit(
     images, images_key = _learned_images(data, cleaned, config)
     masks = cell_masks(images, images_key, config.classify, store)
     cells = data.seen_by(images, np.arange(len(data.targets)), masks)
-    recipe = config.classify.model_copy(update=config.refit.model_dump())
+    # No cell is left over to pick an epoch on.
+    changes = config.refit.model_dump() | {"keep_epoch": "last"}
+    recipe = config.classify.model_copy(update=changes)
     changed = config.model_copy(update={"classify": recipe})
     initial = first.backbone.model.state_dict()
     result = store.run(
@@ -165,9 +168,12 @@ def _fit(
 def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
     """Log of the class shares that a model's logits carry, shape (k,); 0 if the loss removes it.
 
-    Class weights in the loss move the optimum just as resampling does, so they count too.
+    Class weights in the loss move the optimum just as resampling does, so they count too. A
+    normalised head (tau-normalisation) counts as free of the prior, as its authors take it.
     """
-    if not build_loss(config.loss, class_counts=cells.counts).carries_prior:
+    config = config.last_phase
+    is_free = not build_loss(config.loss, class_counts=cells.counts).carries_prior
+    if is_free or config.head_norm:
         return np.zeros(cells.n_classes)
     share = cells.drawn_counts(config, config.sampler)
     weights = class_weights(cells.counts, config.class_weights)

@@ -212,7 +212,7 @@ def _train_and_score(
 ) -> Outcome:
     seen = np.flatnonzero(data.folds.fold != fold)
     inside = np.flatnonzero(data.folds.fold == fold)
-    cells = data.seen_by(data.cells.images, seen, masks)
+    cells = data.seen_by(data.cells.images, seen, masks, inside)
     checkpoint = folder / "checkpoint.safetensors"
     watch.start("train", label)
     model, _ = fit_fold(cells, config.classify, seed * 100 + fold, checkpoint, watch.advance)

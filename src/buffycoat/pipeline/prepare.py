@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from buffycoat.cells import Manifest
-from buffycoat.classify.train import TrainingCells
+from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, load_work
@@ -73,7 +73,11 @@ class TrainingSet:
         return np.bincount(self.targets, minlength=len(self.taxonomy))
 
     def seen_by(
-        self, images: np.ndarray, rows: np.ndarray, masks: np.ndarray | None = None
+        self,
+        images: np.ndarray,
+        rows: np.ndarray,
+        masks: np.ndarray | None = None,
+        reported: np.ndarray | None = None,
     ) -> TrainingCells:
         """What a classifier that may see some cells learns from.
 
@@ -81,9 +85,27 @@ class TrainingSet:
             images: Working images of all cells, as they are or restored.
             rows: Positions of the cells that it may see, shape (m,).
             masks: Of `cell_masks`, for all cells.
+            reported: Positions of the cells that it will be judged on; None for none.
         """
-        return TrainingCells(
-            images, rows, self.targets[rows], len(self.taxonomy), self.taxonomy.neighbours(), masks
+        has_patients = self.cells.manifest.has_patients
+        cells = TrainingCells(
+            images,
+            rows,
+            self.targets[rows],
+            len(self.taxonomy),
+            self.taxonomy.neighbours(),
+            masks,
+            self.cells.manifest.column("patient_id")[rows] if has_patients else None,
+        )
+        return (
+            cells
+            if reported is None
+            else replace(
+                cells,
+                reported=TrainingCells(
+                    images, reported, self.targets[reported], len(self.taxonomy)
+                ),
+            )
         )
 
     @property

@@ -46,6 +46,7 @@ def fit(
     checkpoint: Path | None,
     seed: int,
     on_progress: Progress | None = None,
+    after_epoch: Callable[[], dict[str, float]] | None = None,
 ) -> list[dict[str, float]]:
     """Train for a number of epochs, resuming where an earlier run was killed.
 
@@ -57,6 +58,7 @@ def fit(
         checkpoint: File that is written after each epoch and read at the start; None for none.
         seed: Of dropout and whatever else a step draws.
         on_progress: Called with (steps done, steps in all).
+        after_epoch: Called before an epoch's checkpoint is written; returns further metrics.
 
     Returns:
         Mean metrics of each epoch.
@@ -70,7 +72,8 @@ def fit(
     for epoch in range(len(history), epochs):
         torch.manual_seed(seed * 1_000_003 + epoch)
         done = epoch * steps_per_epoch
-        history.append(_run_epoch(trainee, make_batches(epoch), done, total, on_progress))
+        metrics = _run_epoch(trainee, make_batches(epoch), done, total, on_progress)
+        history.append(metrics | after_epoch() if after_epoch else metrics)
         if checkpoint is not None:
             checkpoints.save(checkpoint, {"trainee": trainee.state_dict(), "history": history})
     return history

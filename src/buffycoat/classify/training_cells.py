@@ -1,0 +1,134 @@
+"""What a classifier learns from: cells, and how an epoch shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from buffycoat.classify.augment import augment, severity_weights
+from buffycoat.classify.mix import Mixed, mix
+from buffycoat.classify.paste import donor_shares, paste
+from buffycoat.config import ClassifyConfig
+from buffycoat.errors import ShapeError
+from buffycoat.splits import assign_folds
+from buffycoat.training.samplers import class_share, draw_epoch
+
+INNER_FOLDS = 5
+"""One of so many parts of its cells is what a model picks its epoch on."""
+
+
+@dataclass(frozen=True)
+class TrainingCells:
+    """The cells that a fold's model learns from.
+
+    Attributes:
+        images: Working images of all cells, shape (n, w, w, 3), uint8; may be memory-mapped.
+        rows: Positions in `images` that this model may see, shape (m,).
+        targets: Class of each of those rows, shape (m,).
+        n_classes: k.
+        neighbours: Shape (k, k), bool: classes next to each other on a maturation line; None
+            where there is no such line.
+        masks: Cell of each image of `images`, shape (n, w, w), bool; None where nothing is pasted.
+        patients: Patient of each of the rows, shape (m,); None where patients are unknown.
+        reported: The cells that the model will be judged on; None where there are none. Only
+            `keep_epoch = "reported"` looks at them.
+    """
+
+    images: np.ndarray
+    rows: np.ndarray
+    targets: np.ndarray
+    n_classes: int
+    neighbours: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    patients: np.ndarray | None = None
+    reported: TrainingCells | None = None
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Cells of each class, shape (k,)."""
+        return np.bincount(self.targets, minlength=self.n_classes)
+
+    def shared_targets(self, share: float) -> np.ndarray:
+        """What a cell of each class counts as, shape (k, k), rows sum to 1.
+
+        The neighbours of a class on its maturation line get `share` together, since a cell may
+        stand between two stages; a class without neighbours keeps all.
+        """
+        table = np.eye(self.n_classes)
+        if share and self.neighbours is not None:
+            has_any = self.neighbours.any(axis=1)
+            beside = self.neighbours[has_any] / self.neighbours[has_any].sum(axis=1, keepdims=True)
+            table[has_any] = (1 - share) * table[has_any] + share * beside
+        return table
+
+    def drawn_counts(self, config: ClassifyConfig, sampler: str) -> np.ndarray:
+        """Cells of each class that an epoch shows, pasted ones and shared targets included."""
+        drawn = class_share(self.counts, sampler)
+        chance = config.paste_probability
+        drawn = (1 - chance) * drawn + chance * donor_shares(self.counts)
+        return len(self.targets) * drawn @ self.shared_targets(config.maturation_smoothing)
+
+    def subset(self, chosen: np.ndarray) -> TrainingCells:
+        """Some of the rows, by their position among them."""
+        patients = None if self.patients is None else self.patients[chosen]
+        return replace(
+            self, rows=self.rows[chosen], targets=self.targets[chosen], patients=patients
+        )
+
+    def split_inside(self, seed: int) -> tuple[TrainingCells, TrainingCells]:
+        """Cells to learn from and cells to pick an epoch on: four fifths and one.
+
+        Patients stay whole. A class of fewer cells than `INNER_FOLDS` is only learned from.
+        """
+        folds = assign_folds(self.targets, self.patients, INNER_FOLDS, seed)
+        is_inner = (folds.fold == 0) & (self.counts[self.targets] >= INNER_FOLDS)
+        return self.subset(np.flatnonzero(~is_inner)), self.subset(np.flatnonzero(is_inner))
+
+
+def batches(
+    cells: TrainingCells, config: ClassifyConfig, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[Mixed, np.ndarray]]:
+    """The batches of one epoch, augmented; everything random follows from seed and epoch.
+
+    The last incomplete batch is left out: batch norm is fragile on one or two cells.
+
+    Args:
+        cells: What is shown.
+        config: The recipe.
+        batch_size: Cells in a batch, at most as many as there are.
+        seed: Of order and augmentation.
+        epoch: From 0.
+
+    Yields:
+        Images (b, s, s, 3), mixed or not, and the class of each, shape (b,).
+
+    Raises:
+        ShapeError: The recipe pastes cells, and there are no masks.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    is_early = epoch < config.early_epochs
+    order = draw_epoch(cells.targets, "instance" if is_early else config.sampler, rng)
+    severities = severity_weights(epoch / config.epochs, config.degrade_ramp)
+    for step in range(len(order) // batch_size):
+        chosen = order[step * batch_size : (step + 1) * batch_size]
+        shown = [_show(cells, config, int(row), rng) for row in chosen]
+        pixels = np.stack([augment(image, rng, config, severities) for image, _ in shown])
+        mixed = mix(pixels, config.mix, config.mix_probability, config.mix_alpha, rng)
+        yield mixed, np.array([target for _, target in shown])
+
+
+def _show(
+    cells: TrainingCells, config: ClassifyConfig, row: int, rng: np.random.Generator
+) -> tuple[np.ndarray, int]:
+    """A cell's working image and class, or a rare cell's in its place."""
+    image, target = cells.images[cells.rows[row]], int(cells.targets[row])
+    if not config.paste_probability or rng.random() >= config.paste_probability:
+        return image, target
+    if cells.masks is None:
+        raise ShapeError("paste_probability > 0 needs the masks of the cells; got none")
+    target = int(rng.choice(cells.n_classes, p=donor_shares(cells.counts)))
+    donor = cells.rows[rng.choice(np.flatnonzero(cells.targets == target))]
+    host = cells.rows[row]
+    return paste(image, cells.masks[host], cells.images[donor], cells.masks[donor]), target
