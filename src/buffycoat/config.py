@@ -128,6 +128,9 @@ class ClassifyConfig(_Section):
     micro_batch: int = Field(
         default=0, ge=0, description="cells in memory at a time; 0: the whole batch"
     )
+    devices: int = Field(
+        default=1, ge=1, description="GPUs, or processes on a CPU, that share each batch"
+    )
     warmup_epochs: float = Field(default=1.0, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     maturation_smoothing: float = Field(

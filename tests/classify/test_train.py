@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from buffycoat.backbones.build import build
-from buffycoat.classify import train, training_cells
+from buffycoat.classify import trainee, training_cells
 from buffycoat.classify.selection import BestEpoch
 from buffycoat.classify.train import fit_fold
 from buffycoat.classify.training_cells import TrainingCells
@@ -44,7 +44,7 @@ def test_rebalancing_waits_until_its_epoch(
 ) -> None:
     drawn: list[str] = []
     weighted: list[bool] = []
-    draw_epoch, build_loss = training_cells.draw_epoch, train.build_loss
+    draw_epoch, build_loss = training_cells.draw_epoch, trainee.build_loss
 
     def watched_draw(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
         drawn.append(kind)
@@ -57,7 +57,7 @@ def test_rebalancing_waits_until_its_epoch(
         return loss
 
     monkeypatch.setattr(training_cells, "draw_epoch", watched_draw)
-    monkeypatch.setattr(train, "build_loss", watched_loss)
+    monkeypatch.setattr(trainee, "build_loss", watched_loss)
     fit_fold(cells, TINY.model_copy(update={"defer_until": 0.75}), 0, None)
     assert drawn == ["instance"] * 3 + ["balanced"]
     assert weighted == [False] * 18 + [True] * 6
@@ -156,7 +156,7 @@ def test_micro_batches_give_the_gradients_of_the_whole_batch(cells: TrainingCell
 def test_layers_far_from_the_classifier_learn_more_slowly() -> None:
     model: Any = build("tf_efficientnet_lite0", "random", 3, 32).model
     config = ClassifyConfig(layer_decay=0.5, learning_rate=1e-3, weight_decay=0.1)
-    groups = train._groups(model, config)
+    groups = trainee.groups(model, config)
     rate = {id(p): group["lr"] for group in groups for p in group["params"]}
     assert len(rate) == len(list(model.parameters()))
     stem, head = model.conv_stem.weight, model.classifier.weight
@@ -218,3 +218,39 @@ def test_a_normalised_head_forgets_how_many_cells_a_class_had(cells: TrainingCel
     length = model.get_classifier().weight.norm(dim=1)
     assert torch.allclose(length, length.mean().expand(3), rtol=1e-4)
     assert not model.get_classifier().bias.any()
+
+
+def test_processes_share_a_batch_without_changing_a_cell(cells: TrainingCells) -> None:
+    recipe = TINY.model_copy(update={"sampler": "square_root"})
+    whole = list(training_cells.batches(cells, recipe, 8, 5, 2))
+    parts = [list(training_cells.batches(cells, recipe, 8, 5, 2, (r, 2))) for r in range(2)]
+    for (mixed, targets), *shares in zip(whole, *parts, strict=True):
+        for rank, (share, share_targets) in enumerate(shares):
+            assert np.array_equal(share.pixels, mixed.pixels[rank::2])
+            assert np.array_equal(share_targets, targets[rank::2])
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(cells: TrainingCells) -> None:
+    with pytest.raises(ConfigError, match="shared by 3 devices evenly"):
+        fit_fold(cells, TINY.model_copy(update={"devices": 3}), 0, None)
+
+
+@pytest.mark.slow
+def test_two_processes_end_where_one_does(cells: TrainingCells, tmp_path: Path) -> None:
+    # Without batch norm, which sees each process's part of a batch alone, and without dropout.
+    changes = {"backbone": "test_vit", "input_px": 160, "epochs": 1, "dropout": 0.0}
+    recipe = TINY.model_copy(update=changes | {"class_weights": "none"})
+    stored = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, cells.images.shape)
+    stored[:] = cells.images
+    mapped = replace(cells, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
+    seen: list[tuple[int, int]] = []
+    one, history = fit_fold(cells, recipe, 0, None)
+    path = tmp_path / "checkpoint.safetensors"
+    two, shared = fit_fold(
+        mapped, recipe.model_copy(update={"devices": 2}), 0, path, lambda *step: seen.append(step)
+    )
+    assert shared[0]["loss"] == pytest.approx(history[0]["loss"], rel=1e-3)
+    assert seen == [(step, 6) for step in range(1, 7)]
+    assert path.exists()
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-3)

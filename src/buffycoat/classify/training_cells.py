@@ -88,11 +88,18 @@ class TrainingCells:
 
 
 def batches(
-    cells: TrainingCells, config: ClassifyConfig, batch_size: int, seed: int, epoch: int
+    cells: TrainingCells,
+    config: ClassifyConfig,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[Mixed, np.ndarray]]:
-    """The batches of one epoch, augmented; everything random follows from seed and epoch.
+    """The batches of one epoch, augmented.
 
-    The last incomplete batch is left out: batch norm is fragile on one or two cells.
+    Everything random follows from seed, epoch and place in the order, so that a cell looks alike
+    however many processes share the batches. The last incomplete batch is left out: batch norm is
+    fragile on one or two cells.
 
     Args:
         cells: What is shown.
@@ -100,6 +107,7 @@ def batches(
         batch_size: Cells in a batch, at most as many as there are.
         seed: Of order and augmentation.
         epoch: From 0.
+        part: (r, w): this is process r of w, and gets every w-th cell of each batch.
 
     Yields:
         Images (b, s, s, 3), mixed or not, and the class of each, shape (b,).
@@ -107,16 +115,22 @@ def batches(
     Raises:
         ShapeError: The recipe pastes cells, and there are no masks.
     """
-    rng = np.random.default_rng((seed, epoch))
     is_early = epoch < config.early_epochs
-    order = draw_epoch(cells.targets, "instance" if is_early else config.sampler, rng)
+    sampler = "instance" if is_early else config.sampler
+    order = draw_epoch(cells.targets, sampler, np.random.default_rng((seed, epoch)))
     severities = severity_weights(epoch / config.epochs, config.degrade_ramp)
+    rank, world = part
     for step in range(len(order) // batch_size):
-        chosen = order[step * batch_size : (step + 1) * batch_size]
-        shown = [_show(cells, config, int(row), rng) for row in chosen]
-        pixels = np.stack([augment(image, rng, config, severities) for image, _ in shown])
-        mixed = mix(pixels, config.mix, config.mix_probability, config.mix_alpha, rng)
-        yield mixed, np.array([target for _, target in shown])
+        places = range(step * batch_size + rank, (step + 1) * batch_size, world)
+        pixels, targets = [], []
+        for place in places:
+            rng = np.random.default_rng((seed, epoch, place))
+            image, target = _show(cells, config, int(order[place]), rng)
+            pixels.append(augment(image, rng, config, severities))
+            targets.append(target)
+        rng = np.random.default_rng((seed, epoch, len(order) + places[0]))
+        mixed = mix(np.stack(pixels), config.mix, config.mix_probability, config.mix_alpha, rng)
+        yield mixed, np.array(targets)
 
 
 def _show(

@@ -14,9 +14,21 @@ from torch import nn
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
-def make_fabric(precision: str) -> Any:
-    """The best single device there is: a GPU where one is at hand, else the CPU."""
-    return Fabric(accelerator="auto", devices=1, precision=PRECISIONS[precision])  # type: ignore[arg-type]
+def make_fabric(precision: str, devices: int = 1) -> Any:
+    """GPUs where they are at hand, else the CPU.
+
+    Args:
+        precision: A key of `PRECISIONS`.
+        devices: GPUs, or processes on the CPU. With more than one the result must be launched: each
+            runs in a process of its own, and gradients are averaged (DDP; gloo on a CPU).
+    """
+    strategy = "auto" if devices == 1 else "ddp_spawn"
+    return Fabric(
+        accelerator="auto",
+        devices=devices,
+        strategy=strategy,
+        precision=PRECISIONS[precision],  # type: ignore[arg-type]
+    )
 
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4

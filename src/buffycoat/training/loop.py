@@ -47,6 +47,7 @@ def fit(
     seed: int,
     on_progress: Progress | None = None,
     after_epoch: Callable[[], dict[str, float]] | None = None,
+    is_writer: bool = True,
 ) -> list[dict[str, float]]:
     """Train for a number of epochs, resuming where an earlier run was killed.
 
@@ -59,6 +60,7 @@ def fit(
         seed: Of dropout and whatever else a step draws.
         on_progress: Called with (steps done, steps in all).
         after_epoch: Called before an epoch's checkpoint is written; returns further metrics.
+        is_writer: Whether this process writes the checkpoint; all of them read it.
 
     Returns:
         Mean metrics of each epoch.
@@ -74,7 +76,7 @@ def fit(
         done = epoch * steps_per_epoch
         metrics = _run_epoch(trainee, make_batches(epoch), done, total, on_progress)
         history.append(metrics | after_epoch() if after_epoch else metrics)
-        if checkpoint is not None:
+        if checkpoint is not None and is_writer:
             checkpoints.save(checkpoint, {"trainee": trainee.state_dict(), "history": history})
     return history
 

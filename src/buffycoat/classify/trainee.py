@@ -1,0 +1,205 @@
+"""What the training loop trains: a network with its loss, optimiser and schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivateImportUsage]
+
+from buffycoat.backbones.build import BuiltBackbone
+from buffycoat.backbones.depthwise import speed_up_gradients
+from buffycoat.classify.mix import Mixed
+from buffycoat.classify.selection import BestEpoch
+from buffycoat.classify.training_cells import TrainingCells
+from buffycoat.config import ClassifyConfig
+from buffycoat.losses.registry import build_loss
+from buffycoat.training.ema import Average
+from buffycoat.training.samplers import class_weights
+
+
+class Classifier:
+    """The trainee: backbone, loss, AdamW with warm-up and cosine.
+
+    Args:
+        fabric: Device and precision; with several processes each sees its part of a batch.
+        backbone: Trained in place.
+        config: The recipe.
+        cells: What is learned from; their images are not touched here.
+        steps: In all.
+        judged: Cells to pick an epoch on; None keeps the last.
+    """
+
+    def __init__(
+        self,
+        fabric: Any,
+        backbone: BuiltBackbone,
+        config: ClassifyConfig,
+        cells: TrainingCells,
+        steps: int,
+        judged: TrainingCells | None = None,
+    ) -> None:
+        self.fabric = fabric
+        self.loss = _build_loss(config, cells, config.class_weights, config.sampler)
+        self.early_loss = _build_loss(config, cells, "none", "instance")
+        self.shared = None
+        if config.maturation_smoothing:
+            shared = torch.from_numpy(cells.shared_targets(config.maturation_smoothing)).float()
+            self.shared = shared.to(self.fabric.device)
+        for loss in (self.loss, self.early_loss):
+            loss.to(self.fabric.device)
+        self.early_steps = config.early_epochs * steps // config.epochs
+        self.backbone = backbone
+        optimiser = torch.optim.AdamW(groups(backbone.model, config), lr=config.learning_rate)
+        self.micro_batch = config.micro_batch
+        speed_up_gradients(backbone.model)
+        self.net = backbone.model.to(memory_format=torch.channels_last)
+        self.model, self.optimiser = self.fabric.setup(self.net, optimiser)
+        self.schedule = _warmup_cosine(self.optimiser, config, steps)
+        self.average = Average(self.net, config.ema_decay) if config.ema_decay else None
+        self.mean = torch.tensor(backbone.mean, device=self.fabric.device).view(1, 3, 1, 1)
+        self.std = torch.tensor(backbone.std, device=self.fabric.device).view(1, 3, 1, 1)
+
+        self.best = None if judged is None else BestEpoch(judged, config, self.mean, self.std)
+        # A phase in which only the last layer learns: the frozen batch norms keep their statistics.
+        self.is_frozen = not all(p.requires_grad for p in self.net.parameters())
+
+    @property
+    def current(self) -> torch.nn.Module:
+        """The model as it would be kept now."""
+        return self.average.model if self.average else self.net
+
+    def result(self) -> torch.nn.Module:
+        """The model that is kept, in evaluation mode."""
+        if self.best is not None:
+            self.current.load_state_dict(self.best.state)
+        return self.current.eval()
+
+    def judge(self) -> dict[str, float]:
+        """Offer the epoch that has ended, where one is to be picked."""
+        return {} if self.best is None else {"judged": self.best.offer(self.current)}
+
+    def step(self, batch: tuple[Mixed, np.ndarray]) -> dict[str, torch.Tensor]:
+        """One optimisation step on a batch, in memory a micro-batch at a time."""
+        self.model.train(not self.is_frozen)
+        mixed, labels = batch
+        parts = (mixed.pixels, labels, labels[mixed.partner])
+        rows = len(labels)
+        at_once = self.micro_batch or rows
+        self.optimiser.zero_grad()
+        found = []
+        for start in range(0, rows, at_once):
+            taken = [
+                self.fabric.to_device(torch.from_numpy(part[start : start + at_once]))
+                for part in parts
+            ]
+            metrics = self._backward(taken, mixed.share, len(taken[1]) / rows)
+            found.append(metrics)
+        self.optimiser.step()
+        self.schedule.step()
+        if self.average:
+            self.average.update(self.net)
+        sums = {name: torch.stack([one[name] for one in found]).sum() for name in found[0]}
+        return self.fabric.all_reduce(sums, reduce_op="mean")
+
+    def _backward(
+        self,
+        taken: list[torch.Tensor],
+        share: float,
+        weight: float,
+    ) -> dict[str, torch.Tensor]:
+        """Add the gradients of some rows, a share `weight` of the batch, and give their metrics."""
+        pixels, targets, seconds = taken
+        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        logits = self.model(images.contiguous(memory_format=torch.channels_last))
+        is_early = self.schedule.last_epoch < self.early_steps  # it counts steps
+        criterion = self.early_loss if is_early else self.loss
+        loss = criterion(logits.float(), self._expected(targets))
+        if share < 1:
+            loss = share * loss + (1 - share) * criterion(logits.float(), self._expected(seconds))
+        loss = weight * loss
+        self.fabric.backward(loss)
+        right = (logits.argmax(1) == targets).float().mean()
+        return {"loss": loss.detach(), "accuracy": weight * right}
+
+    def _expected(self, targets: torch.Tensor) -> torch.Tensor:
+        return targets if self.shared is None else self.shared[targets]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that training goes on from."""
+        state = {
+            "model": self.net.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        if self.average:
+            state["average"] = self.average.model.state_dict()
+            state["average_steps"] = self.average.steps
+        if self.best is not None:
+            state["best"] = self.best.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier state."""
+        self.net.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.average:
+            self.average.model.load_state_dict(state["average"])
+            self.average.steps = state["average_steps"]
+        if self.best is not None:
+            self.best.load_state_dict(state["best"])
+
+
+def _build_loss(
+    config: ClassifyConfig, cells: TrainingCells, weighting: str, sampler: str
+) -> torch.nn.Module:
+    return build_loss(
+        config.loss,
+        class_counts=cells.counts,
+        gamma=config.focal_gamma,
+        tau=config.logit_tau,
+        class_weights=class_weights(cells.counts, weighting),
+        label_smoothing=config.label_smoothing,
+        drawn_counts=cells.drawn_counts(config, sampler),
+    )
+
+
+def groups(model: torch.nn.Module, config: ClassifyConfig) -> list[dict[str, Any]]:
+    """Weights by decay and, with layer-wise decay of the rate (arXiv 1801.06146), by depth."""
+    if config.layer_decay == 1:
+        return _decayed(model, config.weight_decay)
+    groups = param_groups_layer_decay(model, config.weight_decay, layer_decay=config.layer_decay)
+    return [
+        {
+            "params": group["params"],
+            "weight_decay": group["weight_decay"],
+            "lr": config.learning_rate * group["lr_scale"],
+        }
+        for group in groups
+    ]
+
+
+def _decayed(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Norms and biases are not decayed."""
+    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    return [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def _warmup_cosine(
+    optimiser: torch.optim.Optimizer, config: ClassifyConfig, steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    warmup = max(1, round(config.warmup_epochs * steps / config.epochs))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = (step - warmup) / max(1, steps - warmup)
+        return 0.5 * (1 + float(np.cos(np.pi * min(progress, 1.0))))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
