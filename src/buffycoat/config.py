@@ -238,12 +238,16 @@ class RefitConfig(_Section):
     """One more model, which learns from the cells of all folds.
 
     A fold's model misses a share of every class, and of a class of ten that share counts. The
-    refit starts from the first fold's weights; it has no out-of-fold score, so it is calibrated
-    like the mean of the fold models.
+    refit has no out-of-fold score, so it is calibrated like the mean of the fold models.
     """
 
     epochs: int = Field(default=0, ge=0, description="0 leaves it out")
     learning_rate: float = Field(default=3e-4, gt=0)
+    start: Literal["fold", "weights"] = Field(
+        default="fold",
+        description="go on from the first fold's model, or begin as that one did; with as many "
+        "epochs and the same rate its scores are the most like those it is calibrated by",
+    )
 
 
 class EmbedConfig(_Section):

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from buffycoat.backbones.build import BuiltBackbone, build
+from buffycoat.backbones.folded import fold_batch_norm
 from buffycoat.classify.augment import centre
 from buffycoat.classify.views import VIEWS, views_of
 from buffycoat.config import ClassifyConfig
-from buffycoat.training.devices import autocast, device
+from buffycoat.training.devices import autocast, device, place
 from buffycoat.training.loop import Progress, prefetch
 
 GPU_CELLS_AT_ONCE = 64
@@ -25,13 +26,15 @@ class FoldModel:
     cell do not depend on the cells beside it.
 
     Attributes:
-        backbone: The network with its preprocessing.
+        backbone: The network as it was trained, with its preprocessing.
+        network: The same, made for inference.
         config: The recipe that it was trained with.
         log_prior: Log of the class shares that its logits carry, shape (k,); zeros where the
             loss took the prior out already.
     """
 
     backbone: BuiltBackbone
+    network: torch.nn.Module
     config: ClassifyConfig
     log_prior: np.ndarray
 
@@ -48,9 +51,9 @@ class FoldModel:
             config.backbone, "random", n_classes, config.input_px, config.dropout, config.head
         )
         backbone.model.load_state_dict(state)
-        net = backbone.model.float().to(device()).to(memory_format=torch.channels_last)
-        net.eval().requires_grad_(False)
-        return cls(backbone, config, log_prior)
+        backbone.model.float().to(device()).eval().requires_grad_(False)
+        network = fold_batch_norm(backbone.model, config.input_px)
+        return cls(backbone, place(network), config, log_prior)
 
     @torch.inference_mode()
     def view_logits(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
@@ -78,7 +81,7 @@ class FoldModel:
             views = views_of((pixels / 255 - mean) / std, self.config.views)
             flat = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
             with autocast(self.config.precision):
-                logits = self.backbone.model(flat)
+                logits = self.network(flat)
             out[start : start + len(chunk)] = logits.float().cpu().numpy().reshape(-1, n_views, k)
             if on_progress is not None:
                 on_progress(min(start + at_once, len(images)), len(images))

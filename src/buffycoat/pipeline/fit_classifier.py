@@ -84,7 +84,7 @@ def refit(
     store: StageStore,
     reporter: Reporter,
 ) -> FoldModel | None:
-    """Go on from the first fold's weights on the cells of all folds; None if that is off.
+    """Train one more model on the cells of all folds; None if that is off.
 
     Args:
         data: Targets and images.
@@ -102,10 +102,16 @@ def refit(
     masks = cell_masks(images, images_key, config.classify, store)
     cells = data.seen_by(images, np.arange(len(data.targets)), masks)
     # No cell is left over to pick an epoch on.
-    changes = config.refit.model_dump() | {"keep_epoch": "last"}
-    recipe = config.classify.model_copy(update=changes)
+    wanted = config.refit
+    recipe = config.classify.model_copy(
+        update={
+            "epochs": wanted.epochs,
+            "learning_rate": wanted.learning_rate,
+            "keep_epoch": "last",
+        }
+    )
     changed = config.model_copy(update={"classify": recipe})
-    initial = first.backbone.model.state_dict()
+    initial = first.backbone.model.state_dict() if wanted.start == "fold" else None
     result = store.run(
         "refit",
         {"folds": folds_key, "refit": to_hash(config.refit), "seed": config.seed},

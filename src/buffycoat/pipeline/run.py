@@ -40,6 +40,7 @@ from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
 from buffycoat.refine.decide import Findings, decide
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import Taxonomy, resolve
+from buffycoat.training.devices import keep_freed_memory
 
 
 def judge(
@@ -117,6 +118,7 @@ class Pipeline:
     """
 
     def __init__(self, fitted: Fitted) -> None:
+        keep_freed_memory()
         self.fitted = fitted
 
     @classmethod
