@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from buffycoat.backbones.build import build
+from buffycoat.backbones.folded import fold_batch_norm
 from buffycoat.config import EmbedConfig
 from buffycoat.embed.encoder import Encoder, centre_crop
 from buffycoat.errors import BundleError, ConfigError
@@ -42,6 +43,8 @@ class BackboneEncoder(Encoder):
             "crop_fraction": crop_fraction,
         }
         self._network = built.model.requires_grad_(False)
+        folded = fold_batch_norm(self._network, input_px)
+        self._folded: Any = folded.to(memory_format=torch.channels_last)  # pyright: ignore
         self._mean = torch.tensor(built.mean).view(1, 3, 1, 1)
         self._std = torch.tensor(built.std).view(1, 3, 1, 1)
         self.licence, self.source = built.licence, built.source
@@ -66,7 +69,8 @@ class BackboneEncoder(Encoder):
 
     def features(self, inputs: torch.Tensor) -> torch.Tensor:
         """Pooled features."""
-        return self._network(inputs)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return self._folded.to(inputs.device)(inputs)
 
 
 def _siglip(**settings: Any) -> Encoder:
