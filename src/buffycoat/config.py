@@ -173,6 +173,9 @@ class ClassifyConfig(_Section):
         description="chance that a rare cell, by its mask, takes the place of the cell drawn",
     )
     degrade_probability: float = Field(default=0.5, ge=0, le=1)
+    degrade_groups: tuple[Literal["noise", "blur", "light"], ...] = Field(
+        default=("noise", "blur", "light"), description="kinds of degradation that are simulated"
+    )
     degrade_ramp: float = Field(
         default=0.0,
         ge=0,
@@ -225,6 +228,14 @@ class ClassifyConfig(_Section):
     def _margins_are_of_cosines(self) -> Self:
         if self.loss == "ldam" and self.head != "cosine":
             raise ValueError("loss 'ldam' needs head 'cosine': its margins are of cosines")
+        return self
+
+    @model_validator(mode="after")
+    def _devices_share_batches_evenly(self) -> Self:
+        if self.batch_size % self.devices:
+            raise ValueError(
+                f"batch_size={self.batch_size} cannot be shared by {self.devices} devices evenly"
+            )
         return self
 
     @model_validator(mode="after")

@@ -125,3 +125,12 @@ def test_an_output_that_cannot_be_made_is_refused_first(
     result, said = _train(rendered_cells, tmp_path / "file" / "run")
     assert result.exit_code == 2
     assert "no work was started" in said
+
+
+def test_devices_that_cannot_share_a_batch_are_refused_at_once(
+    kaggle: Path, tmp_path: Path
+) -> None:
+    result, said = _train(kaggle, tmp_path / "run", "--devices", "3")
+    assert result.exit_code == 2, result.output
+    assert "cannot be shared by 3 devices evenly" in said
+    assert not (tmp_path / "run" / "stages").exists()

@@ -193,3 +193,16 @@ def test_paper_noise_stays_on_the_cell(cell: np.ndarray) -> None:
         paper_noise(cell, np.random.default_rng(0), mask[:-1])
     with pytest.raises(ShapeError, match="cell_mask"):
         paper_noise(cell, np.random.default_rng(0), mask.astype(np.uint8))
+
+
+def test_combinations_keep_to_the_groups_that_are_given(cell: np.ndarray) -> None:
+    seen = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        seen.add(degrade_labelled(cell, 4, rng, groups=("noise", "light"))[1])
+    assert {name for found in seen for name in found} == {"noise", "light"}
+    untouched, found = degrade_labelled(cell, 4, np.random.default_rng(0), groups=())
+    assert np.array_equal(untouched, cell)
+    assert found == ()
+    with pytest.raises(ConfigError, match="blur"):
+        degrade(cell, 2, np.random.default_rng(0), groups=("blurr",))

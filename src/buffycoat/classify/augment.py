@@ -84,7 +84,8 @@ def augment(
         gain, offset = rng.uniform(1 - PAPER_JITTER, 1 + PAPER_JITTER, 2)
         return np.clip((turned - 128.0) * gain + 128 * offset, 0, 255).astype(np.uint8)
     if rng.random() < config.degrade_probability:
-        image = degrade(image, draw_severity(rng, severities), rng)
+        severity = draw_severity(rng, severities)
+        image = degrade(image, severity, rng, groups=config.degrade_groups)
     turned = _warp(image, rng, crop_fraction, input_px, 180, SCALE, SHIFT)
     if config.stain_jitter:
         turned = jitter_stains(turned, rng, config.stain_jitter)

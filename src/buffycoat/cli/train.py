@@ -27,6 +27,9 @@ def train(
     layout: Annotated[
         str, typer.Option(help="How the data lies: auto, kaggle, hugging_face, folders or table.")
     ] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share each batch.")
+    ] = 1,
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Go on if at most so many images are unreadable.")
     ] = 0,
@@ -40,7 +43,8 @@ def train(
     from buffycoat import config
     from buffycoat.errors import ManifestError
 
-    settings = config.load(preset, changes or [])
+    spread = [f"classify.devices={devices}"] if devices > 1 else []
+    settings = config.load(preset, [*(changes or []), *spread])
     if not data.exists():
         raise ManifestError(f"{data}: no such file or folder")
     check_folder(out)

@@ -63,7 +63,11 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def degrade(
-    image: np.ndarray, severity: int, rng: np.random.Generator, kinds: Sequence[str] | None = None
+    image: np.ndarray,
+    severity: int,
+    rng: np.random.Generator,
+    kinds: Sequence[str] | None = None,
+    groups: Sequence[str] = tuple(GROUPS),
 ) -> np.ndarray:
     """Degrade an image.
 
@@ -73,6 +77,7 @@ def degrade(
         rng: The only source of randomness: equal state, equal output.
         kinds: Names from `KINDS`, all applied, in the order light, blur, noise; None draws a
             combination: mostly one group, sometimes two or three, more often at high severity.
+        groups: Names from `GROUPS` that a combination is drawn from.
 
     Returns:
         A new array of the same shape, uint8. Half of the degraded ones pass through JPEG at
@@ -82,11 +87,15 @@ def degrade(
         ConfigError: Severity is not an integer in 0-4, or a kind is unknown.
         ShapeError: The image is not (h, w, 3) uint8.
     """
-    return degrade_labelled(image, severity, rng, kinds)[0]
+    return degrade_labelled(image, severity, rng, kinds, groups)[0]
 
 
 def degrade_labelled(
-    image: np.ndarray, severity: int, rng: np.random.Generator, kinds: Sequence[str] | None = None
+    image: np.ndarray,
+    severity: int,
+    rng: np.random.Generator,
+    kinds: Sequence[str] | None = None,
+    groups: Sequence[str] = tuple(GROUPS),
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Degrade an image as `degrade` does, and say what went wrong.
 
@@ -95,6 +104,7 @@ def degrade_labelled(
         severity: 0 (nothing) to 4.
         rng: The only source of randomness; equal state gives the image that `degrade` gives.
         kinds: Names from `KINDS`; None draws a combination.
+        groups: Names from `GROUPS` that a combination is drawn from.
 
     Returns:
         The new array, and the names of its groups in the order of `GROUPS`.
@@ -110,16 +120,18 @@ def degrade_labelled(
         raise ConfigError(f"severity must be 0 to {MAX_SEVERITY}, got {severity}")
     for kind in kinds or ():
         choose(FAULTS, kind, "degradation kind")
-    if severity == 0 or (kinds is not None and not kinds):
+    for group in groups:
+        choose(GROUPS, group, "group of degradations")
+    if severity == 0 or not (groups if kinds is None else kinds):
         return image.copy(), ()
-    chosen, factor = _draw_kinds(int(severity), rng) if kinds is None else (kinds, 1.0)
+    chosen, factor = _draw_kinds(int(severity), rng, groups) if kinds is None else (kinds, 1.0)
     degraded = image
     for kind in KINDS_IN_ORDER:
         if kind in chosen:
             degraded = FAULTS[kind](degraded, _draw_strength(int(severity), rng) * factor, rng)
     degraded = _reencode(degraded, rng) if rng.random() < JPEG_CHANCE else degraded
-    groups = tuple(name for name, members in GROUPS.items() if set(members) & set(chosen))
-    return degraded, groups
+    found = tuple(name for name, members in GROUPS.items() if set(members) & set(chosen))
+    return degraded, found
 
 
 def random_degrade(
@@ -201,11 +213,12 @@ def paper_noise(
     return np.where(mask[..., None], corrupted, image)
 
 
-def _draw_kinds(severity: int, rng: np.random.Generator) -> tuple[list[str], float]:
-    count = int(rng.choice(3, p=GROUP_COUNT_WEIGHTS[severity])) + 1
-    groups = rng.permutation(list(GROUPS))[:count]
+def _draw_kinds(
+    severity: int, rng: np.random.Generator, groups: Sequence[str]
+) -> tuple[list[str], float]:
+    count = min(int(rng.choice(3, p=GROUP_COUNT_WEIGHTS[severity])) + 1, len(groups))
     kinds: list[str] = []
-    for group in groups:
+    for group in rng.permutation(list(groups))[:count]:
         members = GROUPS[str(group)]
         if group == "light":
             drawn = [kind for kind in members if rng.random() < 0.6]
