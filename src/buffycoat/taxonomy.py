@@ -134,28 +134,33 @@ class Taxonomy:
             for code, s in share.items()
         }
 
+    def lines(self) -> dict[str, list[list[int]]]:
+        """The maturation lines.
+
+        Returns:
+            Lineage -> its stages from young to old, each a list of columns. Stages that the
+            taxonomy lacks are skipped; a lineage of fewer than two stages is no line.
+        """
+        found = {}
+        for lineage in dict.fromkeys(cell.lineage for cell in self.classes):
+            stages: dict[int, list[int]] = {}
+            for column, cell in enumerate(self.classes):
+                if cell.lineage == lineage and cell.maturation is not None:
+                    stages.setdefault(cell.maturation, []).append(column)
+            if len(stages) > 1:
+                found[lineage] = [stages[stage] for stage in sorted(stages)]
+        return found
+
     def neighbours(self) -> np.ndarray:
         """Which classes stand next to each other on a maturation line.
 
-        Stages that the taxonomy lacks are skipped: a class's neighbours are the nearest ones that
-        it has. Classes of one stage are not neighbours.
-
         Returns:
-            Shape (k, k), bool, symmetric.
+            Shape (k, k), bool, symmetric. Classes of one stage are not neighbours.
         """
         found = np.zeros((len(self), len(self)), dtype=bool)
-        for lineage in {cell.lineage for cell in self.classes}:
-            staged = [
-                (cell.maturation, column)
-                for column, cell in enumerate(self.classes)
-                if cell.lineage == lineage and cell.maturation is not None
-            ]
-            stages = sorted({stage for stage, _ in staged})
+        for stages in self.lines().values():
             for young, old in pairwise(stages):
-                for stage, column in staged:
-                    for other_stage, other in staged:
-                        if stage == young and other_stage == old:
-                            found[column, other] = found[other, column] = True
+                found[np.ix_(young, old)] = found[np.ix_(old, young)] = True
         return found
 
     def to_dict(self) -> dict[str, object]:

@@ -80,3 +80,14 @@ def test_what_are_no_probabilities_is_refused(probs):
 def test_lengths_must_agree():
     with pytest.raises(ShapeError, match="targets"):
         calibration.brier(np.eye(3), np.array([0, 1]))
+
+
+def test_an_error_is_read_beside_what_chance_leaves(calibrated):
+    probs, targets = (part[:800] for part in calibrated)
+    mean, high = calibration.ece_if_calibrated(probs, seed=1)
+    assert 0.005 < mean < high < 0.06
+    assert calibration.ece(probs, targets) < 1.2 * high
+    assert calibration.ece(sharpened(probs), targets) > high
+    assert calibration.ece_if_calibrated(probs, seed=1) == (mean, high)
+    certain = np.eye(3)[targets]
+    assert calibration.ece_if_calibrated(certain) == (0, 0)

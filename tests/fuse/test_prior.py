@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.fuse.prior import given as given_mix
 
 positive = st.lists(st.floats(1e-4, 1.0), min_size=3, max_size=3).map(
     lambda values: np.array(values) / sum(values)
@@ -52,3 +53,16 @@ def test_priors_that_are_none_are_refused(before: list[float], after: list[float
 def test_shapes_that_do_not_match_are_refused() -> None:
     with pytest.raises(ShapeError, match="priors"):
         apply_prior(np.array([[0.5, 0.5]]), uniform(3), uniform(2))
+
+
+def test_a_mix_is_stated_in_any_order_and_scale() -> None:
+    assert given_mix("LY=30, SNE=60,PC=10", ["SNE", "LY", "PC"]) == pytest.approx([0.6, 0.3, 0.1])
+
+
+def test_all_faults_of_a_mix_are_listed_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        given_mix("SNE=1,SNE=2,XX=1,LY=-3", ["SNE", "LY", "PC"])
+    for part in ("SNE is named twice", "'XX' is no class", "'LY=-3'", "PC is missing"):
+        assert part in str(caught.value)
+    with pytest.raises(ConfigError, match="all classes are 0"):
+        given_mix("SNE=0,LY=0", ["SNE", "LY"])

@@ -36,7 +36,8 @@ def predict(
     prior: Annotated[
         str | None,
         typer.Option(
-            help="uniform or train: how frequent to take each class for; default: the bundle's."
+            help="How frequent to take each class for: uniform, train, or a mix of your own, "
+            "SNE=60,LY=30,... with every class; default: the bundle's."
         ),
     ] = None,
     split: Annotated[
@@ -52,14 +53,17 @@ def predict(
     Example: `buffycoat predict starter cells/ --out cells.csv`
     """
     check_file(out, (".csv", ".parquet"))
-    if prior is not None and prior not in PRIORS:
-        raise ConfigError(f"--prior {prior!r}: expected one of {', '.join(PRIORS)}")
+    if prior is not None and prior not in PRIORS and "=" not in prior:
+        raise ConfigError(
+            f"--prior {prior!r}: expected {', '.join(PRIORS)} or a mix such as SNE=60,LY=30,..."
+        )
 
     manifest = _manifest(images, split)
 
     from buffycoat.pipeline.run import Pipeline
 
     pipeline = Pipeline.load(bundle)
+    pipeline.fitted.prior(prior)  # a mix that is wrong is refused before anything is decoded
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     with make_reporter() as reporter:

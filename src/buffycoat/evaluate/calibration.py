@@ -78,6 +78,31 @@ def ece(probs: Array, targets: Array, n_bins: int = DEFAULT_BINS) -> float:
     return reliability(probs, targets, n_bins).gap
 
 
+def ece_if_calibrated(
+    probs: Array, n_draws: int = 500, seed: int = 0, n_bins: int = DEFAULT_BINS
+) -> tuple[float, float]:
+    """What `ece` would be on as many cells if every stated probability were true.
+
+    With few cells a bin, chance alone leaves a gap: an ECE is read beside this (Vaicenavicius et
+    al. 2019, arXiv 1902.06977).
+
+    Args:
+        probs: Shape (n, k), rows sum to 1.
+        n_draws: Times that true classes are drawn from the probabilities.
+        seed: Of the draws.
+        n_bins: Most bins there can be.
+
+    Returns:
+        Mean and 95th percentile over the draws.
+    """
+    probs, _ = _checked(probs, np.zeros(len(probs), dtype=int))
+    stated = probs.max(axis=1)
+    rng = np.random.default_rng(seed)
+    # Only whether the top class is right matters, and that has the stated probability.
+    gaps = [_binned(stated, rng.random(len(stated)) < stated, n_bins).gap for _ in range(n_draws)]
+    return float(np.mean(gaps)), float(np.quantile(gaps, 0.95))
+
+
 def classwise_ece(probs: Array, targets: Array, n_bins: int = DEFAULT_BINS) -> Array:
     """Calibration error of each class's own probability (Kull et al. 2019, arXiv 1910.12656).
 

@@ -12,6 +12,7 @@ import pandas as pd
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import calibration, metrics
 from buffycoat.evaluate.bootstrap import Interval, Resamples, prior_weighted_interval, resample
+from buffycoat.evaluate.maturation import stage_scores
 from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]
@@ -90,6 +91,7 @@ def evaluate(
         "per_class": _class_rows(split, train_counts),
         "by_severity": [] if severity is None else _severity_rows(split, severity),
         "by_band": [] if train_counts is None else _band_rows(split, train_counts),
+        "by_maturation": stage_scores(split.confusion, taxonomy),
         "calibration": None if probs is None else _calibration(probs, split),
         "codes": list(taxonomy.codes),
         "confusion": split.confusion.tolist(),
@@ -197,8 +199,10 @@ def _band_rows(split: _Split, train_counts: Mapping[str, int]) -> list[dict[str,
 
 def _calibration(probs: Array, split: _Split) -> dict[str, Any]:
     classwise = calibration.classwise_ece(probs, split.targets)
+    mean, high = calibration.ece_if_calibrated(probs)
     return {
         "ece": calibration.ece(probs, split.targets),
+        "ece_if_calibrated": {"mean": mean, "percentile_95": high},
         "classwise_ece": float(classwise.mean()),
         "brier": calibration.brier(probs, split.targets),
         "bins": calibration.reliability(probs, split.targets).to_rows(),

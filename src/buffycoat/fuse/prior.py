@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from buffycoat.errors import ConfigError, ShapeError
@@ -26,6 +28,45 @@ def shares(counts: np.ndarray) -> np.ndarray:
 def uniform(k: int) -> np.ndarray:
     """All of k classes alike, shape (k,)."""
     return np.full(k, 1.0 / k)
+
+
+def given(text: str, codes: Sequence[str]) -> np.ndarray:
+    """A class mix that a person states.
+
+    Args:
+        text: "SNE=60,LY=30,...": a share or a count for every class; the sum does not matter.
+        codes: Classes in column order, k of them.
+
+    Returns:
+        Shape (k,), >= 0, sum 1.
+
+    Raises:
+        ConfigError: Lists every class that is missing, unknown, named twice or not a number >= 0.
+    """
+    stated: dict[str, float] = {}
+    faults = []
+    for part in text.split(","):
+        code, _, value = (piece.strip() for piece in part.partition("="))
+        try:
+            amount = float(value)
+        except ValueError:
+            amount = float("nan")
+        if code in stated:
+            faults.append(f"{code} is named twice")
+        if code not in codes:
+            faults.append(f"{code!r} is no class of this bundle")
+        if not (np.isfinite(amount) and amount >= 0):
+            faults.append(f"{part.strip()!r} is not CODE=NUMBER with a number >= 0")
+        stated[code] = amount
+    faults += [
+        f"{code} is missing (say 0 if it cannot occur)" for code in codes if code not in stated
+    ]
+    if not faults and not any(stated.values()):
+        faults.append("all classes are 0")
+    if faults:
+        raise ConfigError(f"prior {text!r}: {'; '.join(faults)}. Classes: {', '.join(codes)}")
+    amounts = np.array([stated[code] for code in codes])
+    return amounts / amounts.sum()
 
 
 def apply_prior(probs: np.ndarray, from_prior: np.ndarray, to_prior: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from buffycoat.embed.encoders import from_spec
 from buffycoat.embed.head import Head
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.errors import BundleError, OutputError
+from buffycoat.fuse.prior import given
 from buffycoat.fuse.stack import Stack
 from buffycoat.pipeline.stages import Restoration, prior_of
 from buffycoat.refine.decide import Conformal, Ranges
@@ -84,7 +85,13 @@ class Fitted:
         return self.config.fuse.prior != "as_trained"
 
     def prior(self, name: str | None = None) -> np.ndarray:
-        """The class mix that labels assume, shape (k,); that of the settings by default."""
+        """The class mix that labels assume, shape (k,); that of the settings by default.
+
+        Args:
+            name: "uniform", "train", or a mix as `fuse.prior.given` reads it.
+        """
+        if name is not None and "=" in name:
+            return given(name, self.taxonomy.codes)
         return prior_of(name or self.config.fuse.prior, self.counts)
 
 

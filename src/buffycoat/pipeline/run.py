@@ -52,7 +52,7 @@ def judge(
         images: Working images, shape (n, w, w, 3), uint8.
         cell_ids: n of them; they are copied to the result and seen by no stage.
         fitted: What training learned.
-        prior: "uniform" or "train"; None for the one in the settings.
+        prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the one in the settings.
 
     Returns:
         One prediction a cell, in order.
@@ -152,7 +152,7 @@ class Pipeline:
         Args:
             images: Photographs with one cell in the centre, each (h, w, 3), uint8, RGB.
             cell_ids: Their names; by default "0", "1", ...
-            prior: "uniform" or "train"; None for the bundle's own.
+            prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the bundle's own.
 
         Returns:
             One prediction an image; the same numbers as the command line gives.
