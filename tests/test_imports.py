@@ -92,6 +92,7 @@ except SystemExit as stop:
 @pytest.mark.parametrize(
     "code",
     ["import buffycoat", HELP.format(arguments="'--help'")]
+    + [HELP.format(arguments="'bench', 'classify', '--help'")]
     + [
         HELP.format(arguments=f"'{command}', '--help'")
         for command in ("train", "predict", "restore", "evaluate", "demo", "doctor")
