@@ -43,6 +43,8 @@ def test_rows_are_joined_by_id_and_macro_f1_is_scikit_learn_s(scored, tmp_path: 
     assert metrics["macro_f1"]["estimate"] == pytest.approx(expected)
     assert f"{expected:.3f}" in result.stdout
     assert "erythroblast" in result.stdout
+    assert "Maturation line PMY-MY-MMY-BNE-SNE" in " ".join(result.stdout.split())
+    assert "calibration error" not in result.stdout  # labels alone say nothing of it
 
 
 def test_severity_and_training_counts_add_their_figures(scored, tmp_path: Path) -> None:
@@ -88,6 +90,7 @@ def test_probabilities_in_parquet_are_used_and_a_rescued_label_wins(scored, tmp_
     expected = f1_score(frame["truth"], frame["stated"], average="macro")
     assert metrics["macro_f1"]["estimate"] == pytest.approx(expected)
     assert metrics["calibration"]["ece"] == pytest.approx(0.09, abs=1e-6)
+    assert "Expected calibration error 0.090; perfectly" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize(

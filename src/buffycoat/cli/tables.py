@@ -48,8 +48,28 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
                 *_interval(row["balanced_macro_f1"]),
             )
         console.print(severity)
+    for sentence in _sentences(metrics):
+        console.print(sentence)
     if metrics.get("absent"):
         console.print(f"No cells of {', '.join(metrics['absent'])}: not in the averages.")
+
+
+def _sentences(metrics: Mapping[str, Any]) -> list[str]:
+    """Calibration and the maturation lines, in words."""
+    found = []
+    if metrics.get("calibration"):
+        error, chance = metrics["calibration"]["ece"], metrics["calibration"]["ece_if_calibrated"]
+        found.append(
+            f"Expected calibration error {error:.3f}; perfectly calibrated scores on as many cells "
+            f"would show {chance['mean']:.3f} on average, {chance['percentile_95']:.3f} at most "
+            "19 times in 20."
+        )
+    for line in metrics.get("by_maturation", ()):
+        found.append(
+            f"Maturation line {'-'.join(line['classes'])}: {line['exact']:.0%} exact, "
+            f"{line['within_one']:.0%} within one stage, {line['off_line']:.0%} off the line."
+        )
+    return found
 
 
 def print_counts(counts: Mapping[str, int], names: Mapping[str, str]) -> None:
