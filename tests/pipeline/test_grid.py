@@ -11,6 +11,7 @@ import pytest
 from buffycoat.errors import ConfigError
 from buffycoat.pipeline import grid as grids
 
+GRIDS = Path(__file__).resolve().parents[2] / "benchmarks" / "grids"
 COMMON = """
 preset = "cpu"
 folds = [0]
@@ -86,3 +87,8 @@ def test_a_grid_ends_in_one_table_and_is_resumed(
 def test_a_wrong_grid_is_refused_with_its_file(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         grids.read_grid(_file(tmp_path, text))
+
+
+@pytest.mark.parametrize("path", sorted(GRIDS.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_grids_beside_the_benchmarks_can_be_read(path: Path) -> None:
+    assert len(grids.read_grid(path).recipes) > 1
