@@ -32,7 +32,7 @@ def condense(fitted: Fitted, n_models: int) -> Fitted:
     is_head_used = fitted.stack.weights.get("head", 0.0) > 0 or fitted.rules.is_head_needed
     return replace(
         fitted,
-        folds=fitted.folds[-n_models:],
+        models=fitted.models[-n_models:],
         temperatures=fitted.temperatures[-n_models:],
         heads=fitted.heads if is_head_used else (),
         head_temperatures=fitted.head_temperatures if is_head_used else (),

@@ -87,7 +87,7 @@ def measure(bundle: str, data: Path, n_cells: int) -> dict[str, Any]:
     per_cell = {name: 1000 * clock.seconds[name] / n_cells for name in CALLS}
     return {
         "bundle": bundle,
-        "models": len(pipeline.fitted.folds),
+        "models": len(pipeline.fitted.models),
         "views": pipeline.fitted.config.classify.views,
         "input_px": pipeline.fitted.config.classify.input_px,
         "cells": n_cells,

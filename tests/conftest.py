@@ -84,6 +84,7 @@ SHRUNK = (
     "embed.input_px=32",
     "embed.epochs=2",
     "refit.epochs=1",
+    "refit.models=2",
 )
 """The demo preset made so small that it trains in seconds; its figures mean nothing."""
 

@@ -12,6 +12,7 @@ from buffycoat.evaluate import metrics
 from buffycoat.evaluate.bootstrap import (
     bootstrap_interval,
     paired_interval,
+    paired_mean_interval,
     prior_weighted_interval,
     resample,
 )
@@ -190,3 +191,26 @@ def test_prior_weighted_interval_leaves_out_a_class_without_cells():
     with_third = prior_weighted_interval(c, np.array([50, 50, 900]))
     assert with_third.estimate == pytest.approx(40 / 45, abs=1e-9)
     assert with_third.low > 0.6
+
+
+def test_a_paired_mean_weighs_classes_alike_and_resamples_groups_whole(rng):
+    targets = np.repeat([0, 1], [300, 20])
+    a = rng.random(320)
+    b = a + np.where(targets == 1, 0.5, 0.1) + rng.normal(0, 0.05, 320)
+    change = paired_mean_interval(a, b, targets, np.arange(320))
+    by_hand = np.mean([(b - a)[targets == c].mean() for c in (0, 1)])
+    assert change.estimate == pytest.approx(by_hand)
+    assert change.low < 0.3 < change.high
+    assert (change.n, change.n_groups) == (320, 320)
+
+    # Every row twice is no more knowledge, if its group says so.
+    twice = [np.tile(values, 2) for values in (a, b, targets, np.arange(320))]
+    same = paired_mean_interval(*twice)
+    assert (same.low, same.high) == pytest.approx((change.low, change.high))
+
+
+def test_a_paired_mean_lives_with_resamples_that_lack_a_class(rng):
+    targets = np.array([0] * 30 + [1])
+    a = rng.random(31)
+    change = paired_mean_interval(a, a + 1, targets, np.arange(31))
+    assert (change.low, change.high) == pytest.approx((1, 1))

@@ -152,13 +152,14 @@ class ClassifyConfig(Section):
 
 
 class RefitConfig(Section):
-    """One more model, which learns from the cells of all folds.
+    """More models, which learn from the cells of all folds.
 
-    A fold's model misses a share of every class, and of a class of ten that share counts. The
-    refit has no out-of-fold score, so it is calibrated like the mean of the fold models.
+    A fold's model misses a share of every class, and of a class of ten that share counts. A refit
+    has no out-of-fold score, so it is calibrated like the mean of the fold models.
     """
 
-    epochs: int = Field(default=0, ge=0, description="0 leaves it out")
+    epochs: int = Field(default=0, ge=0, description="0 leaves them out")
+    models: int = Field(default=1, ge=1, description="each with a seed of its own")
     learning_rate: float = Field(default=3e-4, gt=0)
     start: Literal["fold", "weights"] = Field(
         default="fold",

@@ -48,7 +48,7 @@ class Fitted:
         taxonomy: The classes.
         counts: Training cells of each class, shape (k,); the training prior.
         restoration: Severity, restorer and gate.
-        folds: The classifier: one model a fold, and last the refit if there is one.
+        models: The classifier: one model a fold, and last the refits if there are any.
         temperatures: Of each of these models.
         use: What the classifier sees: "original", "restored" or "both".
         encoder: Of the second opinion.
@@ -66,7 +66,7 @@ class Fitted:
     taxonomy: Taxonomy
     counts: np.ndarray
     restoration: Restoration
-    folds: tuple[FoldModel, ...]
+    models: tuple[FoldModel, ...]
     temperatures: tuple[float, ...]
     use: str
     encoder: Encoder
@@ -166,7 +166,7 @@ def read(bundle: str | Path) -> Fitted:
         taxonomy=taxonomy,
         counts=np.array(index["counts"]),
         restoration=_read_restoration(folder, index, config, encoder),
-        folds=_read_folds(folder, index, config, len(taxonomy)),
+        models=_read_folds(folder, index, config, len(taxonomy)),
         temperatures=tuple(index["temperatures"]),
         use=index["use"],
         encoder=encoder,
@@ -224,7 +224,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "severity": fitted.restoration.severity.to_dict(),
         "restorer": fitted.restoration.restorer.to_dict(),
         "gate": gate.to_dict() if gate else None,
-        "log_priors": [model.log_prior.tolist() for model in fitted.folds],
+        "log_priors": [model.log_prior.tolist() for model in fitted.models],
         "temperatures": list(fitted.temperatures),
         "use": fitted.use,
         "encoder": fitted.encoder.spec(),
@@ -238,7 +238,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
 def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
     """File -> its tensors."""
     return {
-        "folds": _numbered([model.backbone.model.state_dict() for model in fitted.folds]),
+        "folds": _numbered([model.backbone.model.state_dict() for model in fitted.models]),
         "heads": _numbered([head.to_tensors() for head in fitted.heads]),
         "restorer": dict(fitted.restoration.restorer.to_tensors()),
         "outliers": dict(fitted.outliers.to_tensors()),

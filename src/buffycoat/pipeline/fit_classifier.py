@@ -83,8 +83,8 @@ def refit(
     config: Config,
     store: StageStore,
     reporter: Reporter,
-) -> FoldModel | None:
-    """Train one more model on the cells of all folds; None if that is off.
+) -> list[FoldModel]:
+    """Train more models, on the cells of all folds; none if that is off.
 
     Args:
         data: Targets and images.
@@ -92,17 +92,16 @@ def refit(
         folds_key: Fingerprint of the fold models.
         first: The first of them.
         config: The recipe.
-        store: Keeps the model, and a checkpoint after each epoch.
+        store: Keeps each model, and a checkpoint after each epoch.
         reporter: Progress.
     """
-    if not config.refit.epochs:
-        return None
-    reporter.start("refit", "on the cells of all folds")
+    wanted = config.refit
+    if not wanted.epochs:
+        return []
     images, images_key = _learned_images(data, cleaned, config)
     masks = cell_masks(images, images_key, config.classify, store)
     cells = data.seen_by(images, np.arange(len(data.targets)), masks)
     # No cell is left over to pick an epoch on.
-    wanted = config.refit
     recipe = config.classify.model_copy(
         update={
             "epochs": wanted.epochs,
@@ -112,13 +111,24 @@ def refit(
     )
     changed = config.model_copy(update={"classify": recipe})
     initial = first.backbone.model.state_dict() if wanted.start == "fold" else None
-    result = store.run(
-        "refit",
-        {"folds": folds_key, "refit": to_hash(config.refit), "seed": config.seed},
-        lambda folder: _fit(cells, changed, data.folds.n_folds, folder, reporter, initial),
-    )
-    reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
-    return _assemble(result, config, cells)
+    models = []
+    for number in range(wanted.models):
+        reporter.start("refit", f"{number + 1} of {wanted.models}, on the cells of all folds")
+        seed_number = data.folds.n_folds + number
+        inputs = {
+            "folds": folds_key,
+            "refit": to_hash(wanted.model_copy(update={"models": 1})),
+            "seed": config.seed,
+            "number": number,
+        }
+        result = store.run(
+            f"refit{number}",
+            inputs,
+            lambda folder, n=seed_number: _fit(cells, changed, n, folder, reporter, initial),
+        )
+        models.append(_assemble(result, config, cells))
+        reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
+    return models
 
 
 def _learned_images(

@@ -44,10 +44,10 @@ class OutOfFold:
     use: str
     choice: list[dict[str, Any]]
 
-    def of_models(self, is_refit: bool) -> tuple[float, ...]:
-        """Temperature of each fold model and, if there is one, of the refit: their mean."""
+    def of_models(self, n_refits: int) -> tuple[float, ...]:
+        """Temperature of each fold model and, for each refit, their mean."""
         mean = float(np.mean(self.temperatures))
-        return (*self.temperatures, mean) if is_refit else tuple(self.temperatures)
+        return (*self.temperatures, *[mean] * n_refits)
 
 
 def fit(

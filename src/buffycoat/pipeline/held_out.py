@@ -67,10 +67,10 @@ def judge_held_out(
     )
     cleaned = fit_restoration.as_cleaned(cleaning)
     views = []
-    for number, model in enumerate(fitted.folds):
+    for number, model in enumerate(fitted.models):
 
         def report(done: int, total: int, number: int = number) -> None:
-            reporter.advance(number * total + done, len(fitted.folds) * total)
+            reporter.advance(number * total + done, len(fitted.models) * total)
 
         stored = store.run(
             f"eval-views{number}",

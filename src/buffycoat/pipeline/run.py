@@ -61,7 +61,7 @@ def judge(
     embeddings = stages.embed(cleaned.images, fitted.encoder)
     members = {
         fit_decision.ENSEMBLE: stages.classify(
-            images, cleaned, fitted.folds, fitted.temperatures, fitted.use
+            images, cleaned, fitted.models, fitted.temperatures, fitted.use
         )
     }
     if fitted.heads:
@@ -253,7 +253,7 @@ def train(
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
     folds, folds_key = fit_classifier.fit_folds(training, cleaned, config, store, watch)
     scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
-    final = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
+    refits = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
     opinion = fit_opinion.fit(training, cleaned, encoder, config, store, watch, out / "cache")
     decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
 
@@ -262,8 +262,8 @@ def train(
         taxonomy=taxonomy,
         counts=training.counts,
         restoration=restoration,
-        folds=(*folds, final) if final else tuple(folds),
-        temperatures=scores.of_models(is_refit=final is not None),
+        models=(*folds, *refits),
+        temperatures=scores.of_models(len(refits)),
         use=scores.use,
         encoder=encoder,
         heads=tuple(opinion.heads),

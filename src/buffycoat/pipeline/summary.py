@@ -134,7 +134,8 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
         name=f"buffycoat {config.preset}: {data['name']}",
         description=(
             f"Names single white blood cells from smear images: {len(fitted.taxonomy)} classes, "
-            f"{len(fitted.folds)} model(s), learned from {record['training_cells']} labelled cells."
+            f"{len(fitted.models)} model(s), learned from {record['training_cells']} labelled "
+            "cells."
         ),
         classes={cell.code: cell.name for cell in fitted.taxonomy.classes},
         train_counts=dict(zip(fitted.taxonomy.codes, fitted.counts.tolist(), strict=True)),
