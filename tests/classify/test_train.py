@@ -254,3 +254,17 @@ def test_two_processes_end_where_one_does(cells: TrainingCells, tmp_path: Path) 
     assert path.exists()
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-3)
+
+
+def test_frozen_parts_come_out_as_they_went_in(cells: TrainingCells) -> None:
+    initial = build("test_resnet", "random", 3, 32).model.state_dict()
+    recipe = TINY.model_copy(update={"frozen_parts": 2, "epochs": 1})
+    model, _ = fit_fold(cells, recipe, 0, None, initial=initial)
+    after = model.state_dict()
+    same = {name for name in initial if torch.equal(initial[name], after[name])}
+    assert same == {name for name in initial if name.startswith(("conv1", "bn1", "layer1"))}
+
+
+def test_frozen_parts_need_weights_that_know_something() -> None:
+    with pytest.raises(ValueError, match="needs pretrained weights"):
+        load("cpu", ["classify.frozen_parts=2", "classify.weights=random"])

@@ -9,6 +9,7 @@ import torch
 
 from buffycoat.backbones.build import BuiltBackbone, build
 from buffycoat.backbones.cosine import CosineClassifier
+from buffycoat.backbones.frozen import freeze
 from buffycoat.classify.processes import launch
 from buffycoat.classify.trainee import Classifier
 from buffycoat.classify.training_cells import TrainingCells, batches
@@ -85,6 +86,7 @@ def _train(
     backbone = _build(cells, config)
     if initial is not None:
         backbone.model.load_state_dict(initial)
+    freeze(backbone.model, config.frozen_parts)
     cells, judged = _set_aside(cells, config, seed)
     phases = [config, config.last_phase] if config.retrain_head_epochs else [config]
     total = sum(phase.epochs for phase in phases) * _steps(cells, config)

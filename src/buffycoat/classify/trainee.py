@@ -10,6 +10,7 @@ from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivate
 
 from buffycoat.backbones.build import BuiltBackbone
 from buffycoat.backbones.depthwise import speed_up_gradients
+from buffycoat.backbones.frozen import frozen_modules
 from buffycoat.classify.mix import Mixed
 from buffycoat.classify.selection import BestEpoch
 from buffycoat.classify.training_cells import TrainingCells
@@ -62,8 +63,11 @@ class Classifier:
         self.std = torch.tensor(backbone.std, device=self.fabric.device).view(1, 3, 1, 1)
 
         self.best = None if judged is None else BestEpoch(judged, config, self.mean, self.std)
-        # A phase in which only the last layer learns: the frozen batch norms keep their statistics.
-        self.is_frozen = not all(p.requires_grad for p in self.net.parameters())
+        self.frozen = frozen_modules(self.net)
+        classifier: Any = backbone.model
+        head = {id(parameter) for parameter in classifier.get_classifier().parameters()}
+        # A phase in which only the last layer learns takes its features without dropout.
+        self.is_head_only = all(id(p) in head for p in self.net.parameters() if p.requires_grad)
 
     @property
     def current(self) -> torch.nn.Module:
@@ -82,7 +86,9 @@ class Classifier:
 
     def step(self, batch: tuple[Mixed, np.ndarray]) -> dict[str, torch.Tensor]:
         """One optimisation step on a batch, in memory a micro-batch at a time."""
-        self.model.train(not self.is_frozen)
+        self.model.train(not self.is_head_only)
+        for module in self.frozen:
+            module.eval()
         mixed, labels = batch
         parts = (mixed.pixels, labels, labels[mixed.partner])
         rows = len(labels)

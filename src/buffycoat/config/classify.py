@@ -31,6 +31,11 @@ class ClassifyConfig(Section):
         le=1,
         description="learning rate of a layer over that of the next one towards the classifier",
     )
+    frozen_parts: int = Field(
+        default=0,
+        ge=0,
+        description="parts next to the image that keep their pretrained weights; 1: the stem",
+    )
     micro_batch: int = Field(
         default=0, ge=0, description="cells in memory at a time; 0: the whole batch"
     )
@@ -142,6 +147,12 @@ class ClassifyConfig(Section):
             raise ValueError(
                 f"batch_size={self.batch_size} cannot be shared by {self.devices} devices evenly"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _frozen_parts_know_something(self) -> Self:
+        if self.frozen_parts and self.weights == "random":
+            raise ValueError(f"frozen_parts={self.frozen_parts} needs pretrained weights")
         return self
 
     @model_validator(mode="after")
