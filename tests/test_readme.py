@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
 LINES = [shlex.split(line) for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
 COMMANDS = [words[1:] for words in LINES if words[0] == "buffycoat"]
-RUN_HERE = ("predict", "evaluate", "doctor")
+RUN_HERE = ("predict", "evaluate", "similar", "doctor")
 
 
 @pytest.fixture
@@ -27,7 +27,10 @@ def newcomer(
     (tmp_path / "runs" / "mine" / "bundle").symlink_to(tiny_bundle)
     (tmp_path / "starter").symlink_to(tiny_bundle)  # a folder of that name comes first
     (tmp_path / "cells").symlink_to(rendered_cells / "phase2" / "eval")
+    (tmp_path / "archive").symlink_to(rendered_cells / "phase2" / "eval")
+    (tmp_path / "cell.png").symlink_to(next((rendered_cells / "phase2" / "test").iterdir()))
     (tmp_path / "labels.csv").symlink_to(rendered_cells / "phase2_eval.csv")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 
-from buffycoat.report import contact_sheet
 from buffycoat.report.contact_sheet import MAX_PAIRS, Pair, draw_contact_sheet
+from buffycoat.report.sheet import FONT_PX, TILE_PX
 
 
 def _pair(number: int = 0, shape: tuple[int, int] = (60, 80), name: str = "") -> Pair:
@@ -64,11 +64,11 @@ def test_the_sheet_says_how_many_it_does_not_show(monkeypatch):
 
 def test_long_names_stay_within_their_pair(monkeypatch):
     long = "a" * 300 + "\n" + "z" * 300
-    font = contact_sheet.ImageFont.load_default(contact_sheet.FONT_PX)
+    font = ImageFont.load_default(FONT_PX)
     lines = _lines(monkeypatch, [_pair(name=long), _pair(1)], 2)
     shown = next(line for line in lines if line.startswith("aaa"))
     assert shown.endswith("zzz")
-    assert font.getlength(shown) <= 2 * contact_sheet.TILE_PX
+    assert font.getlength(shown) <= 2 * TILE_PX
 
 
 def test_more_pairs_make_a_longer_sheet_of_the_same_width():

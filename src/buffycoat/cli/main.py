@@ -14,6 +14,7 @@ from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.cli.evaluate import evaluate
 from buffycoat.cli.predict import predict
 from buffycoat.cli.restore import restore
+from buffycoat.cli.similar import similar
 from buffycoat.cli.train import train
 
 app = typer.Typer(
@@ -46,6 +47,6 @@ def options(
     """
 
 
-for command in (train, predict, restore, evaluate, demo, doctor):
+for command in (train, predict, restore, similar, evaluate, demo, doctor):
     app.command()(command)
 app.add_typer(bench, name="bench")

@@ -1,0 +1,177 @@
+"""`buffycoat similar`: the cells of a folder that look most like one cell."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from buffycoat.cli.console import errors_console, print_bad_cells, results_console
+from buffycoat.cli.output import check_file
+from buffycoat.cli.progress import make_reporter
+from buffycoat.errors import ManifestError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from buffycoat.cells import Manifest
+    from buffycoat.pipeline.similar import Found
+
+
+def similar(
+    bundle: Annotated[
+        str, typer.Argument(help="Folder of a trained bundle, or `starter`: the one that ships.")
+    ],
+    cell: Annotated[Path, typer.Argument(help="Image of one cell.", show_default=False)],
+    within: Annotated[
+        Path,
+        typer.Option(
+            "--in", help="Folder of images or table of cells to search.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Contact sheet, .png. OUT.csv has the same as a table.")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV with ID,labels of the cells, where IN has none.")
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="How a folder IN lies; with kaggle, hugging_face, folders or auto its labels are "
+            "shown."
+        ),
+    ] = "images",
+    count: Annotated[int, typer.Option(min=1, max=99, help="Cells to show.")] = 14,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps embeddings for the next search; default: "
+                          "buffycoat's folder in the user's cache."),
+    ] = None,
+) -> None:  # fmt: skip
+    """Show the cells that look most like one cell.
+
+    Cells are compared by the bundle's frozen encoder, as they are. Copies of the cell's own file
+    are left out. No image leaves the folder: the sheet is drawn from the files that lie there.
+
+    Example: `buffycoat similar starter cell.png --in archive/ --out sheet.png`
+    """
+    check_file(out, (".png",))
+
+    from buffycoat.images import decode, read_bytes
+    from buffycoat.sources.read import read
+
+    data = read_bytes(str(cell))
+    photograph = decode(data, str(cell))
+    manifest = read(within, layout if within.is_dir() else "auto")
+    known = _labels(manifest, labels)
+
+    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.similar import find_similar
+
+    pipeline = Pipeline.load(bundle)
+    if pipeline.notice:
+        errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
+    said = pipeline.predict([photograph], [cell.stem])[0]
+    with make_reporter() as reporter:
+        found = find_similar(
+            photograph,
+            hashlib.sha256(data).hexdigest(),
+            manifest,
+            pipeline.fitted,
+            count,
+            cache or _user_cache(),
+            reporter,
+        )
+    if not len(found.rows):
+        raise ManifestError(
+            f"{within}: no cell to compare with: none can be read, or all are copies"
+        )
+    verdict = f"{said.label} {said.probability:.2f}"
+    table = _table(found, manifest, known)
+    _write(table, photograph, cell.stem, verdict, found.n_searched, out)
+    _print(table, cell, verdict, found, out)
+    if found.bad:
+        print_bad_cells([(one.cell_id, one.path, one.reason) for one in found.bad])
+
+
+def _user_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "buffycoat" / "embeddings"
+
+
+def _labels(manifest: Manifest, labels: Path | None) -> list[str]:
+    """Label of each row of the manifest, "" where none is known."""
+    if labels is None:
+        return manifest.frame["label"].fillna("").astype(str).tolist()
+    from buffycoat.cli.scored import read_labels
+
+    stated = read_labels(labels)
+    cell_ids = manifest.frame["cell_id"].astype(str).tolist()
+    if not set(stated) & set(cell_ids):
+        raise ManifestError(
+            f"{labels}: no ID in it is the name of a cell that is searched; the first of these is "
+            f"{cell_ids[0]!r}, the first ID {next(iter(stated), '')!r}"
+        )
+    return [stated.get(cell_id, "") for cell_id in cell_ids]
+
+
+def _table(found: Found, manifest: Manifest, known: list[str]) -> pd.DataFrame:
+    frame = manifest.frame.iloc[found.rows]
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "rank": range(1, len(found.rows) + 1),
+            "cell_id": frame["cell_id"].astype(str).tolist(),
+            "label": [known[row] for row in found.rows],
+            "similarity": found.similarity.round(4),
+            "path": frame["path"].astype(str).tolist(),
+        }
+    )
+
+
+def _write(
+    table: pd.DataFrame, photograph: np.ndarray, name: str, verdict: str, n_searched: int, out: Path
+) -> None:
+    from buffycoat.images import read, write_png, writing
+    from buffycoat.report.similar_sheet import Neighbour, draw_similar_sheet
+
+    neighbours = [
+        Neighbour(row["cell_id"], read(row["path"]), row["label"], row["similarity"])
+        for row in table.to_dict("records")
+    ]
+    write_png(out, draw_similar_sheet(name, photograph, verdict, neighbours, n_searched))
+    with writing(Path(f"{out}.csv")) as part:
+        table.to_csv(part, index=False)
+
+
+def _print(table: pd.DataFrame, cell: Path, verdict: str, found: Found, out: Path) -> None:
+    from rich.table import Table
+
+    shown = Table(
+        title=f"{escape(cell.name)}: {verdict}; nearest of {found.n_searched} cells",
+        title_justify="left",
+    )
+    for column in ("rank", "label", "similarity", "cell"):
+        shown.add_column(column, justify="right" if column in ("rank", "similarity") else "left")
+    for row in table.to_dict("records"):
+        likeness = f"{row['similarity']:.3f}"
+        shown.add_row(str(row["rank"]), row["label"] or "-", likeness, escape(row["cell_id"]))
+    console = results_console()
+    console.print(shown)
+    counts = Counter(label for label in table["label"] if label)
+    if counts:
+        told = ", ".join(f"{n} {label}" for label, n in counts.most_common())
+        console.print(f"Labels among them: {told}", highlight=False)
+    if len(found.copies):
+        console.print(f"Left out as copies of the cell's file: {len(found.copies)}")
+    console.print(
+        f"Contact sheet: {escape(str(out))}; table: {escape(str(out))}.csv", soft_wrap=True
+    )

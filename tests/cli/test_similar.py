@@ -1,0 +1,116 @@
+"""`similar` through the command line: order, labels, copies, and what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from buffycoat import images
+from buffycoat.cli.main import app
+from buffycoat.simulate.render import render_cell
+
+
+def _similar(*arguments: object):
+    result = CliRunner().invoke(app, ["similar", *map(str, arguments)])
+    return result, " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Path:
+    path = tmp_path / "asked.png"
+    Image.fromarray(render_cell("LY", np.random.default_rng(7), 100).image).save(path)
+    return path
+
+
+@pytest.fixture
+def archive(tmp_path: Path, cell: Path) -> Path:
+    """Eight cells, a copy of the one that is asked for, and one that differs by a few pixels."""
+    folder = tmp_path / "archive"
+    (folder / "deep").mkdir(parents=True)
+    for number in range(8):
+        rng = np.random.default_rng(number)
+        code = ("EO", "SNE", "BA", "MO")[number % 4]
+        Image.fromarray(render_cell(code, rng, 100).image).save(folder / f"{code}_{number}.png")
+    shutil.copy(cell, folder / "deep" / "copy.png")
+    nearly = images.read(cell)
+    nearly[:2, :2] += 1
+    Image.fromarray(nearly).save(folder / "nearly.png")
+    return folder
+
+
+def test_the_nearest_come_first_and_copies_are_left_out(
+    tiny_bundle: Path, cell: Path, archive: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "sheet.png"
+    options = ("--in", archive, "--out", out, "--count", 4, "--cache", tmp_path / "cache")
+    result, said = _similar(tiny_bundle, cell, *options)
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(f"{out}.csv", keep_default_na=False)
+    assert table["cell_id"].tolist()[0] == "nearly.png"
+    assert not any("copy" in name for name in table["cell_id"])
+    assert table["rank"].tolist() == [1, 2, 3, 4]
+    assert table["similarity"].is_monotonic_decreasing
+    assert all(Path(path).is_file() for path in table["path"])
+    assert "copies of the cell's file: 1" in said
+    assert "of 9 cells" in said
+    assert images.read(out).shape[1] > 500
+    again, _ = _similar(tiny_bundle, cell, *options)
+    assert again.exit_code == 0
+    assert pd.read_csv(f"{out}.csv", keep_default_na=False).equals(table)
+
+
+def test_labels_come_from_the_folder_or_from_a_table(
+    tiny_bundle: Path, cell: Path, archive: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("ID,labels\nnearly.png,LY\nEO_0.png,EO\nelsewhere,BA\n")
+    options = ("--in", archive, "--out", tmp_path / "a.png", "--cache", tmp_path / "cache")
+    result, said = _similar(tiny_bundle, cell, *options, "--labels", labels)
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(tmp_path / "a.png.csv", keep_default_na=False).set_index("cell_id")
+    assert len(table) == 9
+    assert table["label"].to_dict() == {name: "" for name in table.index} | {
+        "nearly.png": "LY",
+        "EO_0.png": "EO",
+    }
+    assert "Labels among them: 1 LY, 1 EO" in said
+
+    by_name, said = _similar(tiny_bundle, cell, "--layout", "folders", *options)
+    assert by_name.exit_code == 2  # two of the names do not begin with a class
+    assert "has no class" in said
+
+    labels.write_text("ID,labels\nelsewhere,BA\n")
+    result, said = _similar(tiny_bundle, cell, *options, "--labels", labels)
+    assert result.exit_code == 2
+    assert "no ID in it is the name of a cell" in said
+
+
+def test_what_cannot_be_read_is_listed_and_the_others_are_searched(
+    tiny_bundle: Path, cell: Path, archive: Path, tmp_path: Path
+) -> None:
+    (archive / "torn.png").write_bytes((archive / "EO_0.png").read_bytes()[:200])
+    options = ("--in", archive, "--out", tmp_path / "a.png", "--cache", tmp_path / "cache")
+    result, said = _similar(tiny_bundle, cell, *options)
+    assert result.exit_code == 0, result.output
+    assert "torn" in said
+    assert len(pd.read_csv(tmp_path / "a.png.csv")) == 9
+
+
+def test_a_folder_of_copies_has_nothing_to_compare_with(
+    tiny_bundle: Path, cell: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    shutil.copy(cell, folder)
+    result, said = _similar(
+        tiny_bundle, cell, "--in", folder, "--out", tmp_path / "a.png", "--cache", tmp_path / "c"
+    )
+    assert result.exit_code == 2
+    assert "no cell to compare with" in said
+    assert not (tmp_path / "a.png").exists()
