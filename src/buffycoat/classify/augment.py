@@ -144,11 +144,11 @@ def _warp(
 
 
 def _jitter_colour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    pixels = image.astype(np.float32)
+    """Saturation, then contrast about the mean, then a gain for each channel: one 3x4 matrix."""
     gains = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
     contrast = rng.uniform(0.85, 1.15)
-    mean = pixels.mean()
-    grey = pixels.mean(axis=2, keepdims=True)
-    pixels = grey + (pixels - grey) * rng.uniform(0.8, 1.2)
-    pixels = ((pixels - mean) * contrast + mean) * gains.astype(np.float32)
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    saturation = rng.uniform(0.8, 1.2)
+    mean = float(np.mean(cv2.mean(image)[:3]))
+    linear = contrast * (saturation * np.eye(3) + (1 - saturation) / 3)
+    offset = np.full(3, (1 - contrast) * mean)
+    return cv2.transform(image, gains[:, None] * np.column_stack([linear, offset]))
