@@ -1,84 +1,193 @@
-"""Embeddings that were computed before, found by the bytes of the image and of the encoder."""
+"""Embeddings that were computed before, found by the bytes of the image and of the encoder.
+
+Each encoder has a folder of shards, named by its fingerprint. A shard holds some cells' digests and
+embeddings. It is written whole, named by the SHA-256 of its bytes and never changed, so any number
+of processes may fill and read one folder at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
+import warnings
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from buffycoat.embed.encoder import Encoder
 from buffycoat.images import write_atomic
 from buffycoat.training.loop import Progress
 
+CELLS_A_SHARD = 512
+"""A kill loses the work on at most so many; as many images are in memory at once."""
+DIGEST = np.dtype("S32")
+"""Can be sorted, as raw bytes cannot. It drops zeros at the end, but all digests are 32 long."""
 
-def digests_of(images: np.ndarray) -> list[bytes]:
-    """SHA-256 of each image's size and pixels.
+
+class Embedder(Protocol):
+    """What the cache needs of an encoder."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Fit for the name of a folder; equal means equal embeddings."""
+        ...
+
+    def encode(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
+        """Embeddings of images (n, w, w, 3), shape (n, d), float32."""
+        ...
+
+
+class DamagedShardWarning(UserWarning):
+    """A file of the cache is not as it was written; its cells are embedded again."""
+
+
+def encode_cached(
+    encoder: Embedder, images: np.ndarray, folder: Path, on_progress: Progress | None = None
+) -> np.ndarray:
+    """Embed cells, computing only what is not in the cache.
+
+    What a killed call has written, `CELLS_A_SHARD` cells at a time, the next one finds. Besides the
+    result, memory does not grow with the number of cells if the images are memory-mapped.
+
+    Args:
+        encoder: A frozen `Encoder`, as a rule.
+        images: Working images, shape (n, w, w, 3), uint8; may be memory-mapped.
+        folder: Where the cache lives. A damaged file in it gives a `DamagedShardWarning`.
+        on_progress: Called with (cells done, cells in all), those from the cache included.
+
+    Returns:
+        Shape (n, d), float32, rows of length 1.
+
+    Raises:
+        OutputError: The folder cannot be written.
+        ShapeError: The encoder takes no such images.
+    """
+    if not len(images):
+        return encoder.encode(images)
+    digests = digests_of(images)
+    wanted, first, which = np.unique(digests, return_index=True, return_inverse=True)
+    shards = _Shards(folder / encoder.fingerprint, wanted)
+    missing = np.sort(first[shards.is_missing])
+    n_found = len(images) - len(missing)
+
+    def report(done: int) -> None:
+        if on_progress is not None:
+            on_progress(n_found + done, len(images))
+
+    def encode(start: int) -> None:
+        rows = missing[start : start + CELLS_A_SHARD]
+        embeddings = encoder.encode(images[rows], lambda done, _: report(start + done))
+        shards.add(digests[rows], embeddings)
+        _forget_pages(images)
+
+    for start in range(0, len(missing), CELLS_A_SHARD):
+        encode(start)
+    if not len(missing):
+        report(0)
+    return shards.read(which)
+
+
+def digests_of(images: np.ndarray) -> np.ndarray:
+    """SHA-256 of each image's dtype, size and pixels.
 
     Args:
         images: Shape (n, h, w, 3), uint8; may be memory-mapped.
 
     Returns:
-        n digests of 32 bytes.
+        Shape (n,), of dtype `DIGEST`.
     """
-    shape = repr(images.shape[1:]).encode()
-    return [hashlib.sha256(shape + np.ascontiguousarray(i).tobytes()).digest() for i in images]
+    kind = f"{images.dtype.str}{images.shape[1:]}".encode()
+    digests = np.empty(len(images), DIGEST)
+    for row, image in enumerate(np.asarray(images)):
+        content = hashlib.sha256(kind)
+        content.update(np.ascontiguousarray(image).data)
+        digests[row] = content.digest()
+        if row % CELLS_A_SHARD == 0:
+            _forget_pages(images)
+    return digests
 
 
-def encode_cached(
-    encoder: Encoder, images: np.ndarray, folder: Path, on_progress: Progress | None = None
-) -> np.ndarray:
-    """Embed cells, computing only what is not in the cache.
-
-    One file for each encoder, found by its fingerprint; rows in it by the digest of the image.
-    So neither a changed image nor a changed encoder ever gets an old embedding. The file is
-    replaced whole: a kill leaves the old one. One that cannot be read is computed again.
+class _Shards:
+    """Which row of which shard holds each wanted digest.
 
     Args:
-        encoder: A frozen encoder.
-        images: Working images, shape (n, w, w, 3), uint8; may be memory-mapped.
-        folder: Where the cache lives.
-        on_progress: Called with (cells done, cells in all), those from the cache included.
-
-    Returns:
-        Shape (n, d), float32, rows of length 1.
+        folder: Of one encoder.
+        wanted: Shape (m,), sorted, each once.
     """
-    path = folder / f"{encoder.fingerprint}.safetensors"
-    known = _read(path)
-    keys = digests_of(images)
-    first = {key: row for row, key in reversed(list(enumerate(keys)))}
-    missing = sorted(row for key, row in first.items() if key not in known)
-    found = len(images) - len(missing)
-    if missing:
 
-        def report(done: int, total: int) -> None:
-            if on_progress is not None:
-                on_progress(found + done, len(images))
+    def __init__(self, folder: Path, wanted: np.ndarray) -> None:
+        self._folder, self._wanted = folder, wanted
+        self._paths: list[Path] = []
+        self._shard = np.full(len(wanted), -1)
+        self._row = np.zeros(len(wanted), int)
+        for path in sorted(folder.glob("[0-9a-f]*.safetensors")):  # none that is being written
+            self._find(path)
 
-        fresh = encoder.encode(np.stack([images[row] for row in missing]), report)
-        known |= {keys[row]: embedding for row, embedding in zip(missing, fresh, strict=True)}
-        _write(path, known)
-    elif on_progress is not None:
-        on_progress(len(images), len(images))
-    if not keys:
-        return encoder.encode(images)
-    return np.stack([known[key] for key in keys])
+    @property
+    def is_missing(self) -> np.ndarray:
+        """Which wanted digests are in no shard, shape (m,)."""
+        return self._shard < 0
+
+    def add(self, digests: np.ndarray, embeddings: np.ndarray) -> None:
+        """Write a shard; its digests must be wanted and missing."""
+        as_bytes = digests.view(np.uint8).reshape(-1, DIGEST.itemsize)
+        data = save({"digests": as_bytes, "embeddings": embeddings})
+        path = self._folder / f"{hashlib.sha256(data).hexdigest()}.safetensors"
+        write_atomic(path, data)
+        self._place(path, np.searchsorted(self._wanted, digests), np.arange(len(digests)))
+
+    def read(self, which: np.ndarray) -> np.ndarray:
+        """Embeddings, shape (n, d), of wanted digests by their positions, shape (n,)."""
+        shard, row = self._shard[which], self._row[which]
+        found: np.ndarray | None = None
+        for number in np.unique(shard):
+            here = np.flatnonzero(shard == number)
+            with safe_open(self._paths[number], "numpy") as file:
+                embeddings = file.get_tensor("embeddings")[row[here]]
+            if found is None:
+                found = np.empty((len(which), embeddings.shape[1]), np.float32)
+            found[here] = embeddings
+        assert found is not None
+        return found
+
+    def _find(self, path: Path) -> None:
+        try:
+            with safe_open(path, "numpy") as file:
+                digests = file.get_tensor("digests").view(DIGEST)[:, 0]
+        except (OSError, SafetensorError) as error:
+            _warn(path, str(error))
+            return
+        places = np.searchsorted(self._wanted, digests).clip(max=len(self._wanted) - 1)
+        rows = np.flatnonzero((self._wanted[places] == digests) & self.is_missing[places])
+        if not len(rows):
+            return
+        with path.open("rb") as content:
+            checksum = hashlib.file_digest(content, "sha256").hexdigest()
+        if checksum == path.stem:
+            self._place(path, places[rows], rows)
+        else:
+            _warn(path, f"its SHA-256 is {checksum[:16]}...")
+
+    def _place(self, path: Path, places: np.ndarray, rows: np.ndarray) -> None:
+        self._shard[places], self._row[places] = len(self._paths), rows
+        self._paths.append(path)
 
 
-def _read(path: Path) -> dict[bytes, np.ndarray]:
-    if not path.is_file():
-        return {}
-    try:
-        tensors = load_file(path)
-        return {
-            d.tobytes(): e for d, e in zip(tensors["digests"], tensors["embeddings"], strict=True)
-        }
-    except (SafetensorError, KeyError, ValueError):
-        return {}
+def _warn(path: Path, reason: str) -> None:
+    warnings.warn(
+        f"{path}: damaged ({reason}). Its cells are embedded again; delete it to end this warning",
+        DamagedShardWarning,
+        stacklevel=5,  # the caller of `encode_cached`
+    )
 
 
-def _write(path: Path, known: dict[bytes, np.ndarray]) -> None:
-    digests = np.stack([np.frombuffer(key, np.uint8) for key in known])
-    write_atomic(path, save({"digests": digests, "embeddings": np.stack(list(known.values()))}))
+def _forget_pages(images: np.ndarray) -> None:
+    # What was read of a mapped file counts as this process's memory until told otherwise.
+    if isinstance(images, np.memmap) and images.mode == "r":  # in other modes changes may be lost
+        owner = images
+        while isinstance(owner, np.ndarray):
+            owner = owner.base
+        if isinstance(owner, mmap.mmap):
+            owner.madvise(mmap.MADV_DONTNEED)
