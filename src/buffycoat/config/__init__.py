@@ -110,6 +110,9 @@ class EmbedConfig(Section):
     )
     input_px: int = Field(default=224, ge=16)
     crop_fraction: float = Field(default=0.82, gt=0, le=1)
+    engine: Literal["torch", "openvino"] = Field(
+        default="torch", description="openvino: several times as fast on a CPU, in bf16"
+    )
     head: Literal["off", "paper", "balanced"] = "balanced"
     hidden: tuple[int, ...] = (256,)
     projection: int = Field(default=128, ge=2)
@@ -126,6 +129,9 @@ class EmbedConfig(Section):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     oversample: dict[str, float] = Field(default_factory=dict, description="class -> factor")
+    outliers: Literal["relative_mahalanobis", "mahalanobis", "knn", "energy"] = Field(
+        default="relative_mahalanobis", description="what says how strange a cell is"
+    )
 
 
 class FuseConfig(Section):

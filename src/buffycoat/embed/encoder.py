@@ -12,11 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from buffycoat.embed.engine import Engine
 from buffycoat.errors import ShapeError
-from buffycoat.training.devices import device
 from buffycoat.training.loop import Progress
-
-GPU_CELLS_AT_ONCE = 32
 
 
 class Encoder(abc.ABC):
@@ -32,23 +30,24 @@ class Encoder(abc.ABC):
     def network(self) -> nn.Module:
         """The frozen network."""
 
+    @property
+    @abc.abstractmethod
+    def engine(self) -> Engine:
+        """What computes the network's features."""
+
     @abc.abstractmethod
     def settings(self) -> dict[str, Any]:
-        """What rebuilds this encoder, as plain values: `kind`, weights and preprocessing."""
+        """What rebuilds this encoder, as plain values: `kind`, weights, preprocessing, engine."""
 
     @abc.abstractmethod
     def inputs(self, images: np.ndarray) -> torch.Tensor:
         """Working images (n, w, w, 3), uint8, as the network takes them, float32."""
 
-    @abc.abstractmethod
-    def features(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The network's features of its inputs, shape (n, d)."""
-
     @torch.inference_mode()
     def encode(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Embed cells.
 
-        On a CPU cells go through one at a time: a cell's numbers do not depend on the others.
+        On a CPU no two cells share a batch: a cell's numbers do not depend on the others.
 
         Args:
             images: Working images, shape (n, w, w, 3), uint8; may be memory-mapped.
@@ -65,15 +64,14 @@ class Encoder(abc.ABC):
                 f"expected images of shape (n, w, w, 3) and dtype uint8, got {images.shape} "
                 f"{images.dtype}"
             )
-        at_once = GPU_CELLS_AT_ONCE if device().type == "cuda" else 1
-        network = self.network.to(device())
-        rows = []
-        for start in range(0, len(images), at_once):
-            chunk = self.inputs(np.asarray(images[start : start + at_once])).to(device())
-            rows.append(F.normalize(self.features(chunk).float(), dim=1).cpu().numpy())
+        at_once = self.engine.cells_at_once
+        starts = range(0, len(images), at_once)
+        batches = (self.inputs(np.asarray(images[s : s + at_once])) for s in starts)
+        rows: list[np.ndarray] = []
+        for start, features in zip(starts, self.engine.run(batches), strict=True):
+            rows.append(F.normalize(features.float(), dim=1).numpy())
             if on_progress is not None:
-                on_progress(min(start + at_once, len(images)), len(images))
-        network.cpu()
+                on_progress(start + len(features), len(images))
         return np.concatenate(rows) if rows else np.zeros((0, self.width), np.float32)
 
     @property
@@ -81,7 +79,8 @@ class Encoder(abc.ABC):
         """Dimensions of an embedding."""
         with torch.inference_mode():
             blank = self.inputs(np.zeros((1, 64, 64, 3), np.uint8))
-            return int(self.features(blank).shape[1])
+            [features] = self.engine.run([blank])
+            return features.shape[1]
 
     @property
     def checksum(self) -> str:
@@ -94,9 +93,9 @@ class Encoder(abc.ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Hex digest of the weights and the preprocessing: equal means equal embeddings."""
-        preprocessing = {k: v for k, v in self.settings().items() if k != "weights"}
-        text = json.dumps([self.checksum, preprocessing], sort_keys=True)
+        """Hex digest of weights, preprocessing and engine: equal means equal embeddings."""
+        settings = {k: v for k, v in self.settings().items() if k != "weights"}
+        text = json.dumps([self.checksum, settings], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def spec(self) -> dict[str, Any]:

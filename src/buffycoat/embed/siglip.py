@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from buffycoat.backbones.weights import hub_problem
 from buffycoat.embed.encoder import Encoder, centre_crop
+from buffycoat.embed.engine import Engine, TorchEngine
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 from buffycoat.optional import require
 
@@ -51,6 +52,7 @@ class SiglipEncoder(Encoder):
             )
         model = _load(transformers.AutoModel, weights, use_safetensors=True, dtype=torch.float32)
         self._network: nn.Module = model.vision_model.eval().requires_grad_(False)
+        self._engine = TorchEngine(self._network, self._pooled)
         self._settings = {
             "kind": "siglip",
             "weights": weights,
@@ -65,6 +67,11 @@ class SiglipEncoder(Encoder):
         """The vision tower."""
         return self._network
 
+    @property
+    def engine(self) -> Engine:
+        """Torch."""
+        return self._engine
+
     def settings(self) -> dict[str, Any]:
         """What rebuilds this encoder."""
         return dict(self._settings)
@@ -75,8 +82,8 @@ class SiglipEncoder(Encoder):
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
         return resize_bilinear(pixels, self._settings["input_px"]) / 127.5 - 1.0
 
-    def features(self, inputs: torch.Tensor) -> torch.Tensor:
-        """What `get_image_features` gives: the vision tower's pooled output."""
+    def _pooled(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What `get_image_features` gives."""
         return self._network(pixel_values=inputs).pooler_output
 
 
