@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import buffycoat
 from buffycoat import config
+from buffycoat.embed.outliers import SCORES, OutlierModel
 from buffycoat.errors import BundleError, ConfigError
 from buffycoat.pipeline import bundle, run
 from buffycoat.pipeline.outcome import RunResult
@@ -82,6 +84,19 @@ def test_a_finished_run_again_trains_nothing(tiny_bundle, rendered_cells, tiny_s
     assert (tiny_bundle / "folds.safetensors").read_bytes() == before
 
 
+def test_another_outlier_score_trains_no_model_of_the_ensemble_again(
+    tiny_bundle, rendered_cells, tiny_overrides, tmp_path
+):
+    shutil.copytree(tiny_bundle.parent, tmp_path / "run")
+    settings = config.load("demo", [*tiny_overrides, "embed.outliers=knn"])
+    changed = run.train(rendered_cells, tmp_path / "run", settings).bundle
+    assert bundle.read(changed).outliers.name == "knn"
+    folds = [(folder / "folds.safetensors").read_bytes() for folder in (tiny_bundle, changed)]
+    assert folds[0] == folds[1]
+    table = buffycoat.load(changed).predict_manifest(read(rendered_cells).of_split("test")).frame
+    assert table["outlier_score"].between(0, 2).all()  # distances between rows of length 1
+
+
 def test_a_wrong_name_fails_before_anything_is_trained(rendered_cells, tmp_path):
     settings = config.load("demo", ["classify.backbone=resnot50", "classify.weights=random"])
     with pytest.raises(ConfigError, match="resnet50"):
@@ -104,6 +119,29 @@ def test_half_precision_halves_the_weights_and_hardly_moves_a_score(
         for f in (tiny_bundle, half)
     )
     assert np.abs(a - b).max() < 0.05
+
+
+def test_a_bundle_records_its_outlier_score(tiny_bundle, tmp_path):
+    fitted = bundle.read(tiny_bundle)
+    assert fitted.outliers.name == fitted.config.embed.outliers
+    rows = np.random.default_rng(0).normal(size=(12, fitted.encoder.width))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    for name in SCORES:
+        outliers = OutlierModel.fit(name, rows, np.arange(12) % 2, len(fitted.taxonomy))
+        folder = bundle.write(tmp_path / name, replace(fitted, outliers=outliers), {}, "card")
+        assert json.loads((folder / "bundle.json").read_text())["outliers"] == name
+        assert np.array_equal(bundle.read(folder).outliers.score(rows), outliers.score(rows))
+
+
+def test_a_bundle_from_before_there_were_several_outlier_scores_means_the_first(
+    tiny_bundle, tmp_path
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_bundle, copy)
+    index = json.loads((copy / "bundle.json").read_text())
+    del index["outliers"], index["config"]["embed"]["outliers"]
+    (copy / "bundle.json").write_text(json.dumps(index))
+    assert bundle.read(copy).outliers.name == "relative_mahalanobis"
 
 
 def test_a_bundle_of_another_format_or_without_its_index_is_refused(tiny_bundle, tmp_path):

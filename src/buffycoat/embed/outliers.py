@@ -1,4 +1,4 @@
-"""How strange a cell is among the training cells."""
+"""How strange a cell is among the training cells, as a score and as a percentile of theirs."""
 
 from __future__ import annotations
 
@@ -8,69 +8,76 @@ from typing import Any
 
 import numpy as np
 
-from buffycoat.statistics import ClassStatistics, relative_mahalanobis
+from buffycoat.embed.energy import Energy
+from buffycoat.embed.gaussians import Mahalanobis, RelativeMahalanobis
+from buffycoat.embed.knn import KthNeighbour
+from buffycoat.embed.strangeness import Strangeness
+from buffycoat.errors import ShapeError
+from buffycoat.optional import choose
 
-COMPONENTS = 128
-"""Principal components kept: a covariance of all dimensions would have more entries than a
-small training set has numbers."""
 CROSS_FITS = 5
 
-_STATISTICS = "statistics."
+SCORES: dict[str, type[Strangeness]] = {
+    "relative_mahalanobis": RelativeMahalanobis,
+    "mahalanobis": Mahalanobis,
+    "knn": KthNeighbour,
+    "energy": Energy,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class OutlierModel:
-    """Relative Mahalanobis distance to the nearest class (arXiv 2106.09022).
+    """An outlier score, and what it gives the training cells.
 
-    Embeddings are L2-normalised (arXiv 2505.18032), projected onto principal components, and
-    measured with shrunk covariances. Training scores are cross-fitted: each cell is scored by
-    a model that was fitted without it, so that a percentile means the same for a new cell.
+    Training scores are cross-fitted: each cell is scored by a fit without it, so that a
+    percentile means the same for a new cell.
 
     Attributes:
-        centre: Mean embedding, shape (d,).
-        axes: Principal axes, shape (d, c).
-        statistics: Classes in the space of the components.
+        name: Of the score; a key of `SCORES`.
+        strangeness: The score, fitted on all training cells.
         training_scores: Sorted cross-fitted scores of the training cells, shape (n,).
     """
 
-    centre: np.ndarray
-    axes: np.ndarray
-    statistics: ClassStatistics
+    name: str
+    strangeness: Strangeness
     training_scores: np.ndarray
 
     @classmethod
-    def fit(cls, embeddings: np.ndarray, targets: np.ndarray, k: int) -> OutlierModel:
+    def fit(cls, name: str, embeddings: np.ndarray, targets: np.ndarray, k: int) -> OutlierModel:
         """Fit on training cells.
 
         Args:
+            name: A key of `SCORES`.
             embeddings: Shape (n, d), rows of length 1; n >= 2.
             targets: Shape (n,).
             k: Number of classes.
 
         Raises:
+            ConfigError: No such score.
             ShapeError: Shapes do not match, or a value is not finite.
-            NotPositiveDefiniteError: The embeddings do not vary.
+            NotPositiveDefiniteError: The embeddings do not vary, and the score is a Mahalanobis
+                distance.
         """
+        score = choose(SCORES, name, "outlier score")
+        _check(embeddings, targets)
         part = _parts(targets)
         scores = np.empty(len(targets))
         for number in np.unique(part):
             held_out = part == number
-            fitted = _fit(embeddings[~held_out], targets[~held_out], k)
-            scores[held_out] = _score(embeddings[held_out], *fitted)
-        return cls(*_fit(embeddings, targets, k), np.sort(scores))
+            fitted = score.fit(embeddings[~held_out], targets[~held_out], k)
+            scores[held_out] = fitted.score_together(embeddings[held_out])
+        return cls(name, score.fit(embeddings, targets, k), np.sort(scores))
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
-        """Relative Mahalanobis distance to the nearest class.
+        """How strange each cell is; a cell's score does not depend on the cells beside it.
 
         Args:
             embeddings: Shape (n, d), rows of length 1.
 
         Returns:
-            Shape (n,), unitless, of either sign; the larger the stranger.
+            Shape (n,); the larger the stranger.
         """
-        # Row by row, since a matrix product may round differently for another n.
-        rows = (_score(row[None], self.centre, self.axes, self.statistics) for row in embeddings)
-        return np.concatenate([np.zeros(0), *rows])
+        return self.strangeness.score(embeddings)
 
     def percentile(self, scores: np.ndarray) -> np.ndarray:
         """Share of the training cells that are less strange.
@@ -85,27 +92,33 @@ class OutlierModel:
         return 100.0 * below / len(self.training_scores)
 
     def to_tensors(self) -> dict[str, np.ndarray]:
-        """The arrays by name, as `from_tensors` reads them."""
-        inner = {f"{_STATISTICS}{name}": a for name, a in self.statistics.to_tensors().items()}
-        return {
-            "centre": self.centre,
-            "axes": self.axes,
-            "training_scores": self.training_scores,
-            **inner,
-        }
+        """The arrays by name, as `from_tensors` reads them; the name is not among them."""
+        return {**self.strangeness.to_tensors(), "training_scores": self.training_scores}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Any]) -> OutlierModel:
-        """The model that `to_tensors` wrote."""
-        inner = {
-            name.removeprefix(_STATISTICS): value
-            for name, value in tensors.items()
-            if name.startswith(_STATISTICS)
-        }
-        centre, axes, scores = (
-            np.asarray(tensors[name]) for name in ("centre", "axes", "training_scores")
+    def from_tensors(cls, name: str, tensors: Mapping[str, Any]) -> OutlierModel:
+        """The model that `to_tensors` wrote.
+
+        Args:
+            name: Of its score.
+            tensors: Its arrays.
+
+        Raises:
+            ConfigError: No such score.
+        """
+        strangeness = choose(SCORES, name, "outlier score").from_tensors(tensors)
+        return cls(name, strangeness, np.asarray(tensors["training_scores"]))
+
+
+def _check(embeddings: np.ndarray, targets: np.ndarray) -> None:
+    if embeddings.ndim != 2 or len(embeddings) < 2 or targets.shape != embeddings.shape[:1]:
+        raise ShapeError(
+            f"expected embeddings of shape (n, d), n >= 2, and n targets; got "
+            f"{embeddings.shape} and {targets.shape}"
         )
-        return cls(centre, axes, ClassStatistics.from_tensors(inner), scores)
+    bad = int((~np.isfinite(embeddings)).any(axis=1).sum())
+    if bad:
+        raise ShapeError(f"{bad} of {len(embeddings)} embeddings hold values that are not finite")
 
 
 def _parts(targets: np.ndarray) -> np.ndarray:
@@ -117,25 +130,3 @@ def _parts(targets: np.ndarray) -> np.ndarray:
         part[rows] = (dealt + np.arange(len(rows))) % CROSS_FITS
         dealt += len(rows)
     return part
-
-
-def _fit(
-    embeddings: np.ndarray, targets: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray, ClassStatistics]:
-    from scipy.linalg import eigh
-
-    rows = np.asarray(embeddings, dtype=np.float64)
-    centre = rows.mean(axis=0)
-    kept = max(1, min(COMPONENTS, rows.shape[1], len(rows) - 1))
-    size = rows.shape[1]
-    centred = rows - centre
-    _, axes = eigh(centred.T @ centred, subset_by_index=(size - kept, size - 1))
-    axes = np.ascontiguousarray(axes[:, ::-1])
-    return centre, axes, ClassStatistics.fit(centred @ axes, targets, k)
-
-
-def _score(
-    embeddings: np.ndarray, centre: np.ndarray, axes: np.ndarray, statistics: ClassStatistics
-) -> np.ndarray:
-    rows = (np.asarray(embeddings, dtype=np.float64) - centre) @ axes
-    return relative_mahalanobis(rows, statistics).min(axis=1)

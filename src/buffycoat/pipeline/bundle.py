@@ -37,6 +37,8 @@ from buffycoat.taxonomy import Taxonomy
 FORMAT = 1
 STARTER = "starter"
 INDEX = "bundle.json"
+UNRECORDED_OUTLIERS = "relative_mahalanobis"
+"""The outlier score of a bundle whose index names none: when it was written, there was no other."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,10 @@ def read(bundle: str | Path) -> Fitted:
         encoder=encoder,
         heads=_read_heads(folder, index["heads"]),
         head_temperatures=tuple(index["head_temperatures"]),
-        outliers=OutlierModel.from_tensors(_numpy(load_file(folder / "outliers.safetensors"))),
+        outliers=OutlierModel.from_tensors(
+            index.get("outliers", UNRECORDED_OUTLIERS),
+            _numpy(load_file(folder / "outliers.safetensors")),
+        ),
         stack=Stack.from_dict(index["stack"]),
         rules=RescueRules.from_dict(refine["rules"]),
         conformal=Conformal.from_dict(refine["conformal"]),
@@ -230,6 +235,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "encoder": fitted.encoder.spec(),
         "heads": [head.to_dict() for head in fitted.heads],
         "head_temperatures": list(fitted.head_temperatures),
+        "outliers": fitted.outliers.name,
         "stack": fitted.stack.to_dict(),
         "provenance": dict(fitted.provenance),
     }

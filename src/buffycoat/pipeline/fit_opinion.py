@@ -75,7 +75,7 @@ def fit(
     )
     embeddings = np.concatenate([embedded.arrays["cells"], embedded.arrays["twins"]])
     reporter.finish()
-    outliers = _outliers(embeddings[:n], data, embedded.key, store)
+    outliers = _outliers(config.embed.outliers, embeddings[:n], data, embedded.key, store)
     if config.embed.head == "off":
         return Opinion([], [], None, outliers)
 
@@ -108,16 +108,17 @@ def fit(
 
 
 def _outliers(
-    embeddings: np.ndarray, data: TrainingSet, key: str, store: StageStore
+    score: str, embeddings: np.ndarray, data: TrainingSet, key: str, store: StageStore
 ) -> OutlierModel:
     def compute(folder: Path) -> Outcome:
-        model = OutlierModel.fit(embeddings, data.targets, len(data.taxonomy))
+        model = OutlierModel.fit(score, embeddings, data.targets, len(data.taxonomy))
         with writing(folder / OUTLIER_FILE) as part:
             save_file(model.to_tensors(), part)
         return {}, {}
 
-    result = store.run("outliers", {"embeddings": key, "data": data.key}, compute)
-    return OutlierModel.from_tensors(load_file(result.folder / OUTLIER_FILE))
+    inputs = {"score": score, "embeddings": key, "data": data.key}
+    result = store.run("outliers", inputs, compute)
+    return OutlierModel.from_tensors(score, load_file(result.folder / OUTLIER_FILE))
 
 
 def _head(
