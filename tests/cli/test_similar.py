@@ -38,7 +38,7 @@ def archive(tmp_path: Path, cell: Path) -> Path:
         code = ("EO", "SNE", "BA", "MO")[number % 4]
         Image.fromarray(render_cell(code, rng, 100).image).save(folder / f"{code}_{number}.png")
     shutil.copy(cell, folder / "deep" / "copy.png")
-    nearly = images.read(cell)
+    nearly = images.read(cell).copy()
     nearly[:2, :2] += 1
     Image.fromarray(nearly).save(folder / "nearly.png")
     return folder
