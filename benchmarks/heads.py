@@ -11,7 +11,7 @@ evaluation cells, whose labels are used for these figures alone. Then PMY and ER
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,9 +188,8 @@ def cut(train: Cells, column: int, count: int, rng: np.random.Generator) -> Cell
 
 def few_cells(
     train: Cells, judged: Cells, codes: tuple[str, ...], config: Config
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Recall and precision of a class of which few training cells are left, mean and spread."""
-    rows = []
     for code in CUT_CLASSES:
         column = codes.index(code)
         for count in CUT_COUNTS:
@@ -204,14 +203,15 @@ def few_cells(
                     for draw, part in enumerate(drawn)
                 ]
                 recall, precision = np.array(found).T
-                rows.append(
-                    {"class": code, "cells": count, "method": name}
-                    | {"recall": float(recall.mean()), "recall_sd": float(recall.std(ddof=1))}
-                    | {"precision": float(precision.mean())}
-                    | {"precision_sd": float(precision.std(ddof=1))}
-                )
-                print(rows[-1], flush=True)
-    return rows
+                yield {
+                    "class": code,
+                    "cells": count,
+                    "method": name,
+                    "recall": float(recall.mean()),
+                    "recall_sd": float(recall.std(ddof=1)),
+                    "precision": float(precision.mean()),
+                    "precision_sd": float(precision.std(ddof=1)),
+                }
 
 
 def _of_class(logits: np.ndarray, judged: Cells, column: int) -> tuple[float, float]:
@@ -245,8 +245,16 @@ def main() -> None:
     }
     stored.write_json(options.out, record)
     print(to_markdown(record["methods"]), flush=True)
-    record["few_cells"] = few_cells(train, judged, codes, config)
-    stored.write_json(options.out, record)
+    record["few_cells"] = []
+    for row in few_cells(train, judged, codes, config):
+        record["few_cells"].append(row)
+        stored.write_json(options.out, record)
+        print(
+            f"{row['class']}, {row['cells']} cells, {row['method']}: recall {row['recall']:.2f} "
+            f"(sd {row['recall_sd']:.2f}), precision {row['precision']:.2f} "
+            f"(sd {row['precision_sd']:.2f})",
+            flush=True,
+        )
 
 
 def to_markdown(table: Mapping[str, Mapping[str, Any]]) -> str:
