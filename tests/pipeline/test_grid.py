@@ -10,6 +10,7 @@ import pytest
 
 from buffycoat.errors import ConfigError
 from buffycoat.pipeline import grid as grids
+from buffycoat.pipeline.grid_table import markdown
 
 GRIDS = Path(__file__).resolve().parents[2] / "benchmarks" / "grids"
 COMMON = """
@@ -68,7 +69,7 @@ def test_a_grid_ends_in_one_table_and_is_resumed(
     difference = table["balanced_macro_f1"]["focal"] - table["balanced_macro_f1"]["plain"]
     assert table["gain"]["focal"] == pytest.approx(difference, abs=1e-4)
     assert pd.isna(table["gain"]["plain"])
-    assert grids.markdown(rows) == (tmp_path / "out" / "table.md").read_text()
+    assert markdown(rows) == (tmp_path / "out" / "table.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def classify(
     """
     from buffycoat.errors import ManifestError
     from buffycoat.pipeline import grid as recipes
+    from buffycoat.pipeline.grid_table import markdown
 
     wanted = recipes.read_grid(grid)
     if not data.exists():
@@ -48,5 +49,5 @@ def classify(
     with make_reporter() as reporter:
         table = recipes.run(data, wanted, out, reporter, layout)
     console = results_console()
-    console.print(recipes.markdown(table), soft_wrap=True, markup=False)
+    console.print(markdown(table), soft_wrap=True, markup=False)
     console.print(f"Table: {out / 'table.csv'}", soft_wrap=True)

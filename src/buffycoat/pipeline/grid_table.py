@@ -1,0 +1,173 @@
+"""The table of a grid: a row for each recipe, with its interval and its gain over the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.evaluate.bootstrap import (
+    bootstrap_interval,
+    paired_interval,
+    paired_mean_interval,
+)
+from buffycoat.evaluate.calibration import ece
+from buffycoat.evaluate.metrics import (
+    class_weighted_macro_f1,
+    confusion,
+    per_class,
+    prior_weighted_macro_f1,
+    reweighted,
+)
+from buffycoat.fuse.calibrate import FLOOR, balanced_weights
+from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.images import write_atomic
+from buffycoat.pipeline.prepare import TrainingSet
+
+BANDS = ("head", "medium", "tail")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Out-of-fold scores of one recipe and seed.
+
+    Attributes:
+        rows: Positions among cells and twins (2n), shape (m,).
+        probs: Calibrated, uniform prior, shape (m, k).
+        minutes: Of training, all folds together.
+    """
+
+    rows: np.ndarray
+    probs: np.ndarray
+    minutes: float
+
+
+def to_row(
+    name: str, scored: Mapping[str, Sequence[Scored]], data: TrainingSet, n_folds: int
+) -> dict[str, Any]:
+    """A recipe's figures over all seeds together, and their spread over the seeds.
+
+    A cell's scores by all seeds are resampled together, so that two seeds narrow what is due to
+    the seed, and not what is due to there being few cells.
+    """
+    k, counts = len(data.taxonomy), data.counts
+    first = next(iter(scored))
+    one, base = (_Pooled.of(scored[recipe], data) for recipe in (name, first))
+    targets, groups = one.targets, one.groups
+    table = confusion(targets, one.called, k)
+    balanced = bootstrap_interval(targets, one.called, class_weighted_macro_f1, groups, k=k)
+    prior = apply_prior(one.probs, uniform(k), shares(counts))
+    given = confusion(targets, prior.argmax(axis=1), k)
+    over_seeds = [
+        float(class_weighted_macro_f1(confusion(seed.targets, seed.called, k)))
+        for seed in (_Pooled.of([s], data) for s in scored[name])
+    ]
+    row: dict[str, Any] = {
+        "recipe": name,
+        "n": len(targets) // len(over_seeds),
+        "folds": n_folds,
+        "seeds": len(over_seeds),
+        "balanced_macro_f1": balanced.estimate,
+        "low": balanced.low,
+        "high": balanced.high,
+        "mean_over_seeds": float(np.mean(over_seeds)),
+        "spread_over_seeds": float(np.ptp(over_seeds)),
+        "balanced_log_loss": float(one.losses @ balanced_weights(targets)),
+        "prior_weighted_macro_f1": float(prior_weighted_macro_f1(given, counts)),
+    }
+    row |= _bands(table, data)
+    row["ece"] = ece(prior, targets)
+    if name != first:
+        gain = paired_interval(
+            targets, base.called, one.called, class_weighted_macro_f1, groups, k=k
+        )
+        saved = paired_mean_interval(base.losses, one.losses, targets, groups)
+        row |= {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
+        row |= {"loss_change": saved.estimate, "loss_low": saved.low, "loss_high": saved.high}
+    row["minutes"] = float(np.mean([s.minutes for s in scored[name]]))
+    return row
+
+
+@dataclass(frozen=True)
+class _Pooled:
+    """Rows of several seeds, one after the other.
+
+    Attributes:
+        targets: Shape (m,).
+        groups: Shape (m,): rows of one cell, or of one patient, share it.
+        probs: Shape (m, k).
+        called: Shape (m,).
+        losses: Shape (m,): negative log-likelihood of the truth, in nats.
+    """
+
+    targets: np.ndarray
+    groups: np.ndarray
+    probs: np.ndarray
+    called: np.ndarray
+    losses: np.ndarray
+
+    @classmethod
+    def of(cls, seeds: Sequence[Scored], data: TrainingSet) -> _Pooled:
+        rows = np.concatenate([one.rows for one in seeds])
+        probs = np.concatenate([one.probs for one in seeds])
+        targets = np.tile(data.targets, 2)[rows]
+        losses = -np.log(np.maximum(probs[np.arange(len(targets)), targets], FLOOR))
+        return cls(targets, data.groups[rows], probs, probs.argmax(axis=1), losses)
+
+
+def _bands(table: np.ndarray, data: TrainingSet) -> dict[str, float]:
+    """Mean F1 of head, medium and tail classes, rows weighted 1/n of their class."""
+    counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))
+    bands = data.taxonomy.bands(counts)
+    f1 = per_class(reweighted(table, (table.sum(axis=1) > 0).astype(float))).f1
+    found = {}
+    for band in BANDS:
+        columns = [
+            i for i, code in enumerate(data.taxonomy.codes) if bands[code] == band and counts[code]
+        ]
+        found[f"f1_{band}"] = float(f1[columns].mean()) if columns else float("nan")
+    return found
+
+
+def write(out: Path, table: Sequence[Mapping[str, Any]]) -> None:
+    """Write the table as CSV, Markdown and JSON."""
+    frame = pd.DataFrame(table)
+    write_atomic(out / "table.csv", frame.to_csv(index=False, float_format="%.5f").encode())
+    write_atomic(out / "table.md", markdown(table).encode())
+    write_atomic(out / "table.json", (json.dumps(list(table), indent=1) + "\n").encode())
+
+
+def markdown(table: Sequence[Mapping[str, Any]]) -> str:
+    """The table for people; intervals are 95 %."""
+    head = (
+        "recipe", "balanced macro-F1", "gain over the first", "seeds: mean (spread)",
+        "balanced log loss", "change from the first",
+        "prior-weighted", "head", "medium", "tail", "ECE", "minutes",
+    )  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "|-" * len(head) + "|"]
+    for row in table:
+        gain = change = ""
+        if "gain" in row:
+            gain = f"{row['gain']:+.3f} ({row['gain_low']:+.3f} to {row['gain_high']:+.3f})"
+            change = (
+                f"{row['loss_change']:+.3f} ({row['loss_low']:+.3f} to {row['loss_high']:+.3f})"
+            )
+        figures = (
+            row["recipe"],
+            f"{row['balanced_macro_f1']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
+            gain,
+            f"{row['mean_over_seeds']:.3f} ({row['spread_over_seeds']:.3f})",
+            f"{row['balanced_log_loss']:.3f}",
+            change,
+            *(f"{row[name]:.3f}" for name in ("prior_weighted_macro_f1", "f1_head", "f1_medium")),
+            f"{row['f1_tail']:.3f}",
+            f"{row['ece']:.3f}",
+            f"{row['minutes']:.1f}",
+        )
+        lines.append("| " + " | ".join(figures) + " |")
+    return "\n".join(lines) + "\n"
