@@ -78,7 +78,8 @@ class SiglipEncoder(Encoder):
 
     def inputs(self, images: np.ndarray) -> torch.Tensor:
         """Centre crop, bilinear resize without antialiasing, pixels to -1..1."""
-        crops = np.ascontiguousarray(centre_crop(images, self._settings["crop_fraction"]))
+        # A copy: torch takes no array that is read-only, as one from a file can be.
+        crops = np.array(centre_crop(images, self._settings["crop_fraction"]))
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
         return resize_bilinear(pixels, self._settings["input_px"]) / 127.5 - 1.0
 

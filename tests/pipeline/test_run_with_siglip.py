@@ -1,0 +1,86 @@
+"""The published kind of second opinion through the whole pipeline, without a network."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import buffycoat
+from buffycoat import config
+from buffycoat.cli.main import app
+from buffycoat.errors import WeightsNotFoundError
+from buffycoat.pipeline import bundle, run
+from buffycoat.sources.read import read
+
+transformers = pytest.importorskip("transformers")
+
+PX = 28
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("something asked for a network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A tiny SigLIP with random weights, in transformers' own layout."""
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    settings = transformers.SiglipConfig(
+        text_config={**sizes, "vocab_size": 99, "max_position_embeddings": 8},
+        vision_config={**sizes, "image_size": PX, "patch_size": 14},
+    )
+    torch.manual_seed(0)
+    transformers.SiglipModel(settings).save_pretrained(tmp_path / "siglip")
+    return tmp_path / "siglip"
+
+
+def test_a_siglip_is_trained_on_stored_and_asked_again_without_a_network(
+    checkpoint, rendered_cells, tiny_overrides, tmp_path, no_network
+):
+    changes = [
+        *tiny_overrides,
+        "restore.method=identity",
+        "embed.encoder=siglip",
+        f"embed.weights={checkpoint}",
+        f"embed.input_px={PX}",
+        "embed.crop_fraction=1.0",
+        "embed.head=paper",
+        "embed.oversample={PLY=50, PC=50}",
+        "fuse.stack=off",
+        "refine.rescue=published",
+    ]
+    result = run.train(rendered_cells, tmp_path / "run", config.load("demo", changes))
+    fitted = bundle.read(result.bundle)
+    assert fitted.encoder.settings()["kind"] == "siglip"
+    assert len(fitted.heads) == fitted.config.classify.folds  # the published rules ask them
+
+    cells = read(rendered_cells).of_split("test")
+    pipeline = buffycoat.load(result.bundle)
+    again = pipeline.predict_manifest(cells).frame
+    assert np.isfinite(again["outlier_score"]).all()
+    assert again["outlier_score"].nunique() > 1
+
+    table = tmp_path / "cells.csv"
+    images = rendered_cells / "phase2" / "test"
+    arguments = ["predict", str(result.bundle), str(images), "--out", str(table)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert len(table.read_text().splitlines()) == len(cells) + 1
+
+    checkpoint.rename(checkpoint.with_name("gone"))
+    with pytest.raises(WeightsNotFoundError, match="hf download"):
+        bundle.read(result.bundle)
