@@ -28,14 +28,11 @@ LIMIT_BYTES = 20_000_000
 
 
 def condense(fitted: Fitted, n_models: int) -> Fitted:
-    """The same system with fewer models, and without heads that nothing asks."""
-    is_head_used = fitted.stack.weights.get("head", 0.0) > 0 or fitted.rules.is_head_needed
+    """The same system with fewer models."""
     return replace(
         fitted,
         models=fitted.models[-n_models:],
         temperatures=fitted.temperatures[-n_models:],
-        heads=fitted.heads if is_head_used else (),
-        head_temperatures=fitted.head_temperatures if is_head_used else (),
     )
 
 

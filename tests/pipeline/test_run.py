@@ -13,10 +13,15 @@ import pytest
 
 import buffycoat
 from buffycoat import config
+from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import SCORES, OutlierModel
+from buffycoat.embed.panel import Panel
+from buffycoat.embed.prototypes import Prototypes
 from buffycoat.errors import BundleError, ConfigError
+from buffycoat.fuse.stack import Stack, base_only
 from buffycoat.pipeline import bundle, run
 from buffycoat.pipeline.outcome import RunResult
+from buffycoat.refine.rules import RescueRules
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import WBCBENCH
 
@@ -70,6 +75,8 @@ def test_the_ablation_has_one_row_a_stage(metrics):
         "classifier alone",
         "+ restoration",
         "+ embedding head",
+        "+ neighbours",
+        "+ class means",
         "+ refinement",
     ]
 
@@ -133,15 +140,33 @@ def test_a_bundle_records_its_outlier_score(tiny_bundle, tmp_path):
         assert np.array_equal(bundle.read(folder).outliers.score(rows), outliers.score(rows))
 
 
-def test_a_bundle_from_before_there_were_several_outlier_scores_means_the_first(
-    tiny_bundle, tmp_path
+def test_a_bundle_keeps_the_second_opinions_that_are_asked_and_no_others(
+    tiny_bundle, rendered_cells, tmp_path
 ):
-    copy = tmp_path / "copy"
-    shutil.copytree(tiny_bundle, copy)
-    index = json.loads((copy / "bundle.json").read_text())
-    del index["outliers"], index["config"]["embed"]["outliers"]
-    (copy / "bundle.json").write_text(json.dumps(index))
-    assert bundle.read(copy).outliers.name == "relative_mahalanobis"
+    fitted = bundle.read(tiny_bundle)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(26, fitted.encoder.width)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    votes = [NeighbourVote(rows * 1, np.arange(26) % 13, 13, 20.0) for _ in range(2)]
+    means = Prototypes.fit(rows, np.arange(26) % 13, 13)
+    asked = replace(
+        fitted,
+        panels={
+            "neighbours": Panel(tuple(votes), (1.0, 2.0)),
+            "class_means": Panel((means,), (1.0,)),
+        },
+        stack=Stack({"ensemble": 0.5, "neighbours": 0.5, "class_means": 0.0}, 1.0, ()),
+        rules=RescueRules(fitted.taxonomy.codes, ()),
+    )
+    folder = bundle.write(tmp_path / "asked", asked.without_idle_panels(), {}, "card")
+    again = bundle.read(folder)
+    assert list(again.panels) == ["neighbours"]
+    cells = read(rendered_cells).of_split("test")
+    expected = run.Pipeline(asked).predict_manifest(cells).predictions
+    assert buffycoat.load(folder).predict_manifest(cells).predictions == expected
+    plain = replace(asked, stack=base_only(), panels={})
+    without = run.Pipeline(plain).predict_manifest(cells).predictions
+    assert [p.probability for p in without] != [p.probability for p in expected]
 
 
 def test_a_bundle_of_another_format_or_without_its_index_is_refused(tiny_bundle, tmp_path):

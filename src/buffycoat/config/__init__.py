@@ -113,6 +113,10 @@ class EmbedConfig(Section):
     engine: Literal["torch", "openvino"] = Field(
         default="torch", description="openvino: several times as fast on a CPU, in bf16"
     )
+    neighbours: bool = Field(
+        default=True, description="a vote of the training cells as another opinion"
+    )
+    class_means: bool = Field(default=True, description="the nearest class mean as another")
     head: Literal["off", "paper", "balanced"] = "balanced"
     hidden: tuple[int, ...] = (256,)
     projection: int = Field(default=128, ge=2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -82,17 +84,34 @@ class NeighbourVote:
             losses.append(-np.mean([part.mean() for part in told if len(part)]))
         return cls(stored, np.asarray(targets), k, SHARPNESSES[int(np.nanargmin(losses))])
 
-    def logits(self, embeddings: np.ndarray) -> np.ndarray:
-        """Log densities, uniform prior.
+    def logits(self, embeddings: np.ndarray, uniform_prior: bool = True) -> np.ndarray:
+        """Log densities.
 
         Args:
             embeddings: Shape (n, d), rows of length 1.
+            uniform_prior: All classes alike, else weighted by their stored cells.
 
         Returns:
             Shape (n, k), float32; a class without cells gets the least score of the row.
         """
         scores = _vote(embeddings, self.stored, self.targets, self.k, self.sharpness, None)
+        if not uniform_prior:
+            scores = scores + log_counts(np.bincount(self.targets, minlength=self.k))
         return fill_absent(scores).astype(np.float32)
+
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """The stored cells: four bytes a dimension of each."""
+        return {"stored": self.stored, "targets": np.asarray(self.targets, dtype=np.int64)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Classes and sharpness."""
+        return {"k": self.k, "sharpness": self.sharpness}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Any], table: Mapping[str, Any]) -> NeighbourVote:
+        """The vote that `to_tensors` and `to_dict` wrote."""
+        stored, targets = (np.asarray(tensors[name]) for name in ("stored", "targets"))
+        return cls(stored, targets, int(table["k"]), float(table["sharpness"]))
 
 
 def _vote(
@@ -108,9 +127,11 @@ def _vote(
     With `groups`, queries are the stored cells, and no cell votes for one of its own group.
     """
     found = np.full((len(queries), k), -np.inf)
+    columns = stored.T.astype(np.float64)
     for start in range(0, len(queries), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        scaled = sharpness * (queries[rows] @ stored.T).astype(np.float64)
+        # In fp64: a cell's numbers do not depend on the others.
+        scaled = sharpness * (queries[rows].astype(np.float64) @ columns)
         if groups is not None:
             scaled[groups[rows][:, None] == groups[None]] = -np.inf
         for column in np.unique(targets):
@@ -127,3 +148,9 @@ def fill_absent(scores: np.ndarray) -> np.ndarray:
     """Scores with the least finite one of the row where there is none."""
     least = np.where(np.isfinite(scores), scores, np.inf).min(axis=1, keepdims=True)
     return np.where(np.isfinite(scores), scores, least)
+
+
+def log_counts(counts: np.ndarray) -> np.ndarray:
+    """Log of class counts, shape (k,); -inf for a class without cells."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.asarray(counts, dtype=np.float64))

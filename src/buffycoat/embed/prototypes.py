@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from buffycoat.embed.gaussians import Mahalanobis
-from buffycoat.embed.neighbours import fill_absent
+from buffycoat.embed.neighbours import fill_absent, log_counts
 from buffycoat.statistics import mahalanobis
 
 
@@ -35,14 +37,31 @@ class Prototypes:
         """
         return cls(Mahalanobis.fit(embeddings, targets, k))
 
-    def logits(self, embeddings: np.ndarray) -> np.ndarray:
-        """Log densities of Gaussian classes but for a constant of the row, uniform prior.
+    def logits(self, embeddings: np.ndarray, uniform_prior: bool = True) -> np.ndarray:
+        """Log densities of Gaussian classes but for a constant of the row.
 
         Args:
             embeddings: Shape (n, d), rows of length 1.
+            uniform_prior: All classes alike, else weighted by their training cells.
 
         Returns:
             Shape (n, k), float32; a class without cells gets the least score of the row.
         """
         distances = mahalanobis(self.classes.project(embeddings), self.classes.statistics)
-        return fill_absent(-distances / 2).astype(np.float32)
+        scores = -distances / 2
+        if not uniform_prior:
+            scores = scores + log_counts(self.classes.statistics.counts)
+        return fill_absent(scores).astype(np.float32)
+
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """Means and covariance."""
+        return self.classes.to_tensors()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Any], table: Mapping[str, Any]) -> Prototypes:
+        """The means that `to_tensors` wrote."""
+        return cls(Mahalanobis.from_tensors(tensors))

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.encoders import from_spec
-from buffycoat.embed.head import Head
 from buffycoat.embed.outliers import OutlierModel
+from buffycoat.embed.panel import HEAD, Panel
 from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.prior import given
 from buffycoat.fuse.stack import Stack
@@ -34,11 +34,9 @@ from buffycoat.restore.gate import GateLimits
 from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.taxonomy import Taxonomy
 
-FORMAT = 1
+FORMAT = 2
 STARTER = "starter"
 INDEX = "bundle.json"
-UNRECORDED_OUTLIERS = "relative_mahalanobis"
-"""The outlier score of a bundle whose index names none: when it was written, there was no other."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,8 @@ class Fitted:
         models: The classifier: one model a fold, and last the refits if there are any.
         temperatures: Of each of these models.
         use: What the classifier sees: "original", "restored" or "both".
-        encoder: Of the second opinion.
-        heads: One a fold; empty where no later stage asks them.
-        head_temperatures: Of each head.
+        encoder: Of the second opinions.
+        panels: Second opinions by kind, in the order in which the stack was offered them.
         outliers: How strange an embedding is.
         stack: How members become one score.
         rules: Rescue of tail classes.
@@ -72,8 +69,7 @@ class Fitted:
     temperatures: tuple[float, ...]
     use: str
     encoder: Encoder
-    heads: tuple[Head, ...]
-    head_temperatures: tuple[float, ...]
+    panels: Mapping[str, Panel]
     outliers: OutlierModel
     stack: Stack
     rules: RescueRules
@@ -85,6 +81,14 @@ class Fitted:
     def is_uniform(self) -> bool:
         """Whether scores have the class mix of the training taken out."""
         return self.config.fuse.prior != "as_trained"
+
+    def without_idle_panels(self) -> Fitted:
+        """The same system, less the second opinions that neither stack nor rules ask."""
+        asked = {kind for kind, weight in self.stack.weights.items() if weight > 0}
+        if self.rules.is_head_needed:
+            asked.add(HEAD)
+        kept = {kind: panel for kind, panel in self.panels.items() if kind in asked}
+        return replace(self, panels=kept)
 
     def prior(self, name: str | None = None) -> np.ndarray:
         """The class mix that labels assume, shape (k,); that of the settings by default.
@@ -172,11 +176,9 @@ def read(bundle: str | Path) -> Fitted:
         temperatures=tuple(index["temperatures"]),
         use=index["use"],
         encoder=encoder,
-        heads=_read_heads(folder, index["heads"]),
-        head_temperatures=tuple(index["head_temperatures"]),
+        panels=_read_panels(folder, index["panels"]),
         outliers=OutlierModel.from_tensors(
-            index.get("outliers", UNRECORDED_OUTLIERS),
-            _numpy(load_file(folder / "outliers.safetensors")),
+            index["outliers"], _numpy(load_file(folder / "outliers.safetensors"))
         ),
         stack=Stack.from_dict(index["stack"]),
         rules=RescueRules.from_dict(refine["rules"]),
@@ -233,8 +235,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "temperatures": list(fitted.temperatures),
         "use": fitted.use,
         "encoder": fitted.encoder.spec(),
-        "heads": [head.to_dict() for head in fitted.heads],
-        "head_temperatures": list(fitted.head_temperatures),
+        "panels": {kind: panel.to_dict() for kind, panel in fitted.panels.items()},
         "outliers": fitted.outliers.name,
         "stack": fitted.stack.to_dict(),
         "provenance": dict(fitted.provenance),
@@ -245,7 +246,11 @@ def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
     """File -> its tensors."""
     return {
         "folds": _numbered([model.backbone.model.state_dict() for model in fitted.models]),
-        "heads": _numbered([head.to_tensors() for head in fitted.heads]),
+        "panels": {
+            f"{kind}.{name}": tensor
+            for kind, panel in fitted.panels.items()
+            for name, tensor in _numbered(panel.to_tensors()).items()
+        },
         "restorer": dict(fitted.restoration.restorer.to_tensors()),
         "outliers": dict(fitted.outliers.to_tensors()),
     }
@@ -262,8 +267,9 @@ def _numbered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {f"{i}.{name}": value for i, part in enumerate(parts) for name, value in part.items()}
 
 
-def _unnumbered(tensors: Mapping[str, torch.Tensor], number: int) -> dict[str, torch.Tensor]:
-    prefix = f"{number}."
+def _under(tensors: Mapping[str, torch.Tensor], name: str | int) -> dict[str, torch.Tensor]:
+    """Those whose name begins so, under the rest of it."""
+    prefix = f"{name}."
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
@@ -280,16 +286,19 @@ def _read_folds(
 ) -> tuple[FoldModel, ...]:
     tensors = load_file(folder / "folds.safetensors")
     return tuple(
-        FoldModel.assemble(_unnumbered(tensors, i), config.classify, k, np.array(prior))
+        FoldModel.assemble(_under(tensors, i), config.classify, k, np.array(prior))
         for i, prior in enumerate(index["log_priors"])
     )
 
 
-def _read_heads(folder: Path, tables: Sequence[Mapping[str, Any]]) -> tuple[Head, ...]:
-    tensors = load_file(folder / "heads.safetensors")
-    return tuple(
-        Head.from_tensors(_numpy(_unnumbered(tensors, i)), table) for i, table in enumerate(tables)
-    )
+def _read_panels(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Panel]:
+    tensors = load_file(folder / "panels.safetensors")
+    panels = {}
+    for kind, table in tables.items():
+        own = _under(tensors, kind)
+        judges = [_numpy(_under(own, number)) for number in range(len(table["judges"]))]
+        panels[kind] = Panel.from_tensors(kind, judges, table)
+    return panels
 
 
 def _read_restoration(

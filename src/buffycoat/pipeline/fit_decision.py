@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from buffycoat.config import Config
+from buffycoat.embed.panel import HEAD
 from buffycoat.fuse.prior import apply_prior, uniform
 from buffycoat.fuse.stack import Stack, base_only, fit_stack
 from buffycoat.pipeline.fit_opinion import Opinion
@@ -20,7 +21,6 @@ from buffycoat.refine.decide import Conformal, Ranges, fit_conformal, fit_ranges
 from buffycoat.refine.rescue import RescueRules, published_rules
 
 ENSEMBLE = "ensemble"
-HEAD = "head"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Decision:
     """The fitted last stages, and the out-of-fold scores that they were fitted on.
 
     Attributes:
-        stack: How ensemble and head become one score.
+        stack: How ensemble and second opinions become one score.
         rules: Rescue of tail classes.
         conformal: Sets of classes that cannot be ruled out.
         ranges: Usual features of each class.
@@ -50,11 +50,9 @@ def fit(
     config: Config,
     reporter: Reporter,
 ) -> Decision:
-    """Let the head in if it helps, fit the rules that may overrule, and measure doubt."""
+    """Let second opinions in if they help, fit the rules that may overrule, and measure doubt."""
     reporter.start("fuse and refine")
-    members = {ENSEMBLE: scores.log_probs}
-    if opinion.log_probs is not None:
-        members[HEAD] = opinion.log_probs
+    members = {ENSEMBLE: scores.log_probs, **opinion.log_probs}
     stack = base_only(ENSEMBLE)
     if config.fuse.stack == "auto":
         stack = fit_stack(members, scores.targets, scores.folds, ENSEMBLE, config.seed, data.groups)
@@ -81,7 +79,7 @@ def _rules(
     if config.refine.rescue == "published":
         return published_rules(data.taxonomy, cleaned.cells.features, data.targets)
     features = np.concatenate([cleaned.cells.features, cleaned.twins.features])
-    head = None if opinion.log_probs is None else np.exp(opinion.log_probs)
+    head = np.exp(opinion.log_probs[HEAD]) if HEAD in opinion.log_probs else None
     counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))
     tail = [
         code

@@ -1,19 +1,22 @@
-"""Fit the second opinion: embeddings, one head a fold, and what counts as strange."""
+"""Fit the second opinions: embeddings, judges of each kind, and what counts as strange."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from buffycoat.config import Config, to_hash
+from buffycoat.config import Config, EmbedConfig, to_hash
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.head import Head, train_head
+from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import OutlierModel
+from buffycoat.embed.panel import HEAD, LABELS, Judge, Panel
+from buffycoat.embed.prototypes import Prototypes
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.images import writing
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
@@ -27,20 +30,39 @@ OUTLIER_FILE = "outliers.safetensors"
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a frozen encoder and its heads say, and how strange a cell is to them.
+    """What a frozen encoder and judges on its embeddings say, and how strange a cell is to them.
 
     Attributes:
-        heads: One a fold; empty where the head is off.
-        temperatures: Of each head.
-        log_probs: Out of fold, calibrated, uniform prior, shape (2n, k): cells, then twins.
-            None where the head is off.
+        panels: By kind; empty where the settings want none.
+        log_probs: Of each kind, out of fold, calibrated, uniform prior, shape (2n, k): cells,
+            then twins.
         outliers: Fitted on the training cells as they are.
     """
 
-    heads: list[Head]
-    temperatures: list[float]
-    log_probs: np.ndarray | None
+    panels: dict[str, Panel]
+    log_probs: dict[str, np.ndarray]
     outliers: OutlierModel
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """Cells, then their twins, as judges see them.
+
+    Attributes:
+        embeddings: Shape (2n, d).
+        targets: Shape (2n,).
+        folds: Shape (2n,).
+        groups: Shape (2n,): rows of one cell or patient.
+        codes: Classes in column order.
+        key: Fingerprint of the embeddings.
+    """
+
+    embeddings: np.ndarray
+    targets: np.ndarray
+    folds: np.ndarray
+    groups: np.ndarray
+    codes: Sequence[str]
+    key: str
 
 
 def fit(
@@ -52,7 +74,27 @@ def fit(
     reporter: Reporter,
     cache: Path,
 ) -> Opinion:
-    """Embed every cell and twin as they stand, train a head inside each fold, score the rest."""
+    """Embed every cell and twin as they stand, fit judges inside each fold, score the rest."""
+    cells = _embed(data, cleaned, encoder, config, store, reporter, cache)
+    n = len(data.targets)
+    outliers = _outliers(config.embed.outliers, cells.embeddings[:n], data, cells.key, store)
+    panels, scores = {}, {}
+    for kind, fit_judge in _wanted(cells, config, store, reporter).items():
+        reporter.start(LABELS[kind])
+        panels[kind], scores[kind] = _panel(cells, fit_judge, config)
+        reporter.finish()
+    return Opinion(panels, scores, outliers)
+
+
+def _embed(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    encoder: Encoder,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter,
+    cache: Path,
+) -> Embedded:
     reporter.start("embed", f"{config.embed.encoder} at {config.embed.input_px} px")
     n = len(data.targets)
     embedded = store.run(
@@ -73,38 +115,56 @@ def fit(
             {},
         ),
     )
-    embeddings = np.concatenate([embedded.arrays["cells"], embedded.arrays["twins"]])
     reporter.finish()
-    outliers = _outliers(config.embed.outliers, embeddings[:n], data, embedded.key, store)
-    if config.embed.head == "off":
-        return Opinion([], [], None, outliers)
+    return Embedded(
+        np.concatenate([embedded.arrays["cells"], embedded.arrays["twins"]]),
+        np.tile(data.targets, 2),
+        np.tile(data.folds.fold, 2),
+        data.groups,
+        data.taxonomy.codes,
+        embedded.key,
+    )
 
-    reporter.start("head", config.embed.head)
-    targets, folds = np.tile(data.targets, 2), np.tile(data.folds.fold, 2)
-    heads = [
-        _head(
-            fold,
-            embeddings,
-            targets,
-            folds,
-            data.taxonomy.codes,
-            config,
-            embedded.key,
-            store,
-            reporter,
+
+FitJudge = Callable[[int, np.ndarray], Judge]
+"""Fold and the rows of the other folds -> the judge of that fold."""
+
+
+def _wanted(
+    cells: Embedded, config: Config, store: StageStore, reporter: Reporter
+) -> dict[str, FitJudge]:
+    """Kinds that the settings want, in the order in which the stack is offered them."""
+    k = len(cells.codes)
+    recipe: EmbedConfig = config.embed
+    kinds: dict[str, FitJudge] = {}
+    if recipe.head != "off":
+        kinds[HEAD] = lambda fold, seen: _head(fold, seen, cells, config, store, reporter)
+    if recipe.neighbours:
+        kinds["neighbours"] = lambda _, seen: NeighbourVote.fit(
+            cells.embeddings[seen], cells.targets[seen], k, cells.groups[seen]
         )
-        for fold in range(data.folds.n_folds)
-    ]
-    logs = np.empty((len(targets), len(data.taxonomy)))
-    temperatures = []
-    for fold, head in enumerate(heads):
-        inside = folds == fold
-        logits = head.logits(embeddings[inside], config.fuse.prior != "as_trained")
-        calibrated = fit_temperature(logits, targets[inside]) if config.fuse.calibrate else 1.0
+    if recipe.class_means:
+        kinds["class_means"] = lambda _, seen: Prototypes.fit(
+            cells.embeddings[seen], cells.targets[seen], k
+        )
+    return kinds
+
+
+def _panel(cells: Embedded, fit_judge: FitJudge, config: Config) -> tuple[Panel, np.ndarray]:
+    """One judge a fold, and what each says of the cells that it has not seen."""
+    logs = np.empty((len(cells.targets), len(cells.codes)))
+    judges, temperatures = [], []
+    for fold in range(int(cells.folds.max()) + 1):
+        inside = cells.folds == fold
+        judge = fit_judge(fold, np.flatnonzero(~inside))
+        logits = judge.logits(cells.embeddings[inside], config.fuse.prior != "as_trained")
+        calibrated = 1.0
+        if config.fuse.calibrate:
+            calibrated = fit_temperature(logits, cells.targets[inside])
+        logs[inside] = log_probs(logits, calibrated)
+        judges.append(judge)
         temperatures.append(calibrated)
-        logs[inside] = log_probs(logits, temperatures[-1])
-    reporter.finish()
-    return Opinion(heads, temperatures, logs, outliers)
+    return Panel(tuple(judges), tuple(temperatures)), logs
 
 
 def _outliers(
@@ -123,28 +183,31 @@ def _outliers(
 
 def _head(
     fold: int,
-    embeddings: np.ndarray,
-    targets: np.ndarray,
-    folds: np.ndarray,
-    codes: Sequence[str],
+    seen: np.ndarray,
+    cells: Embedded,
     config: Config,
-    key: str,
     store: StageStore,
     reporter: Reporter,
 ) -> Head:
-    n_folds = int(folds.max()) + 1
+    n_folds = int(cells.folds.max()) + 1
 
     def report(done: int, total: int) -> None:
         reporter.advance(fold * total + done, n_folds * total)
 
     def compute(folder: Path) -> Outcome:
-        seen = folds != fold
         seed = config.seed * 100 + fold
-        head = train_head(embeddings[seen], targets[seen], codes, config.embed, seed, report)
+        head = train_head(
+            cells.embeddings[seen], cells.targets[seen], cells.codes, config.embed, seed, report
+        )
         with writing(folder / HEAD_FILE) as part:
             save_file(head.to_tensors(), part)
         return {}, {"head": head.to_dict()}
 
-    inputs = {"embeddings": key, "embed": to_hash(config.embed), "seed": config.seed, "fold": fold}
+    inputs = {
+        "embeddings": cells.key,
+        "embed": to_hash(config.embed),
+        "seed": config.seed,
+        "fold": fold,
+    }
     result = store.run(f"head{fold}", inputs, compute)
     return Head.from_tensors(load_file(result.folder / HEAD_FILE), result.values["head"])

@@ -12,12 +12,13 @@ import numpy as np
 from buffycoat.cells import Manifest
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import to_hash
+from buffycoat.embed.panel import HEAD, LABELS
 from buffycoat.evaluate.bootstrap import paired_interval, prior_weighted_interval, resample
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.pipeline import bundle, fit_restoration, stages
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.fit_decision import ENSEMBLE, HEAD
+from buffycoat.pipeline.fit_decision import ENSEMBLE
 from buffycoat.pipeline.fit_scores import seen, view_logits
 from buffycoat.pipeline.prepare import Cells, load_cells
 from buffycoat.pipeline.progress import Reporter
@@ -128,16 +129,19 @@ def _score(
         "+ restoration": ensemble(tried).argmax(axis=1),
     }
     members = {ENSEMBLE: used}
-    head = None
-    if fitted.heads:
-        head = stages.judge(embeddings, fitted.heads, fitted.head_temperatures, fitted.is_uniform)
-        members[HEAD] = head
-        steps["+ embedding head"] = fitted.stack.with_member(HEAD, members).argmax(axis=1)
+    for kind, panel in fitted.panels.items():
+        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform)
+    for kind in fitted.panels:
+        steps[_step(kind)] = fitted.stack.with_member(kind, members).argmax(axis=1)
     prior = fitted.prior()
     fused = fitted.stack.apply(members)
-    probs, rescued = stages.refine(fused, head, cleaned, fitted.rules, prior, prior)
+    probs, rescued = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
     steps["+ refinement"] = rescued.labels
     return steps, probs, rescued.labels
+
+
+def _step(kind: str) -> str:
+    return f"+ {LABELS[kind]}"
 
 
 def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
@@ -149,7 +153,7 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
     is_used = {
         "classifier alone": True,
         "+ restoration": fitted.use != "original",
-        "+ embedding head": fitted.stack.weights.get(HEAD, 0.0) > 0,
+        **{_step(kind): fitted.stack.weights.get(kind, 0.0) > 0 for kind in fitted.panels},
         "+ refinement": any(row["is_on"] for row in fitted.rules.table()),
     }
     rows = []

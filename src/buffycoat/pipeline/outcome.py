@@ -103,7 +103,7 @@ def conclude(
     }
     notes = summary.stage_notes(fitted, scores)
     card = model_card(summary.card(fitted, evaluations))
-    folder = bundle.write(out / "bundle", fitted, metrics, card)
+    folder = bundle.write(out / "bundle", fitted.without_idle_panels(), metrics, card)
     page = summary.page(fitted, evaluations, ablation, notes, judged)
     report = write_report(out / "report.html", page)
     write_atomic(out / "metrics.json", json.dumps(metrics, indent=1).encode())

@@ -19,6 +19,7 @@ import pandas as pd
 from buffycoat.cells import Manifest, Prediction, predictions_frame
 from buffycoat.config import Config
 from buffycoat.embed.encoders import build_encoder
+from buffycoat.embed.panel import HEAD
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, load_work, to_work
 from buffycoat.pipeline import (
@@ -64,14 +65,12 @@ def judge(
             images, cleaned, fitted.models, fitted.temperatures, fitted.use
         )
     }
-    if fitted.heads:
-        members[fit_decision.HEAD] = stages.judge(
-            embeddings, fitted.heads, fitted.head_temperatures, fitted.is_uniform
-        )
+    for kind, panel in fitted.panels.items():
+        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform)
     fused = fitted.stack.apply(members)
     probs, rescued = stages.refine(
         fused,
-        members.get(fit_decision.HEAD),
+        members.get(HEAD),
         cleaned,
         fitted.rules,
         fitted.prior(),
@@ -266,8 +265,7 @@ def train(
         temperatures=scores.of_models(len(refits)),
         use=scores.use,
         encoder=encoder,
-        heads=tuple(opinion.heads),
-        head_temperatures=tuple(opinion.temperatures),
+        panels=opinion.panels,
         outliers=opinion.outliers,
         stack=decision.stack,
         rules=decision.rules,

@@ -15,7 +15,7 @@ import numpy as np
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import RestoreConfig
 from buffycoat.embed.encoder import Encoder
-from buffycoat.embed.head import Head
+from buffycoat.embed.panel import Panel
 from buffycoat.fuse.calibrate import FLOOR, log_probs
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.refine.apply import RescueResult, apply
@@ -233,25 +233,19 @@ def embed(images: np.ndarray, encoder: Encoder, on_progress: Progress | None = N
     return encoder.encode(images, on_progress)
 
 
-def judge(
-    embeddings: np.ndarray,
-    heads: Sequence[Head],
-    temperatures: Sequence[float],
-    is_uniform: bool = True,
-) -> np.ndarray:
-    """Second opinion: mean over fold heads of each one's calibrated probabilities.
+def judge(embeddings: np.ndarray, panel: Panel, is_uniform: bool = True) -> np.ndarray:
+    """Second opinion: mean over fold judges of each one's calibrated probabilities.
 
     Args:
         embeddings: Shape (n, d).
-        heads: One a fold.
-        temperatures: Of each head.
+        panel: The judges.
         is_uniform: Take the class mix of the training out, else leave it in.
 
     Returns:
         Log probabilities, shape (n, k).
     """
-    pairs = zip(heads, temperatures, strict=True)
-    return mean_of_probs([log_probs(head.logits(embeddings, is_uniform), t) for head, t in pairs])
+    pairs = zip(panel.judges, panel.temperatures, strict=True)
+    return mean_of_probs([log_probs(one.logits(embeddings, is_uniform), t) for one, t in pairs])
 
 
 def mean_of_probs(logs: Sequence[np.ndarray]) -> np.ndarray:

@@ -12,8 +12,8 @@ import numpy as np
 import buffycoat
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.panel import KINDS, LABELS
 from buffycoat.pipeline.bundle import Fitted
-from buffycoat.pipeline.fit_decision import HEAD
 from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
@@ -41,7 +41,7 @@ def provenance(
     Args:
         data: The training cells.
         weights: `source` and `licence` of the classifier's initial weights.
-        encoder: Of the second opinion.
+        encoder: Of the second opinions.
         config: The settings.
     """
     unseen = never_seen(data.taxonomy, data.counts)
@@ -101,7 +101,7 @@ def stage_notes(fitted: Fitted, scores: OutOfFold) -> list[StageNote]:
         f"(gain {row['gain']:+.4f}, {row['low']:+.4f} to {row['high']:+.4f})"
         for row in scores.choice
     )
-    head = next((row for row in fitted.stack.table() if row["member"] == HEAD), None)
+    stacked = {row["member"]: row for row in fitted.stack.table()}
     rules = fitted.rules.table()
     n_on = sum(bool(row["is_on"]) for row in rules)
     return [
@@ -111,17 +111,24 @@ def stage_notes(fitted: Fitted, scores: OutOfFold) -> list[StageNote]:
             f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
             f"Chosen: {fitted.use}",
         ),
-        StageNote(
-            "embedding head",
-            "on" if head and head["is_kept"] else "off",
-            head["reason"] if head else "no head was trained, or the settings leave it out",
-        ),
+        *(_opinion_note(kind, stacked.get(kind)) for kind in KINDS),
         StageNote(
             "refinement",
             "off" if not n_on else "on" if n_on == len(rules) else "partly",
             "; ".join(f"{row['code']}: {row['reason']}" for row in rules) or "no rules",
         ),
     ]
+
+
+def _asked(fitted: Fitted) -> str:
+    kinds = fitted.without_idle_panels().panels
+    return ", ".join(LABELS[kind] for kind in kinds) or "none is asked"
+
+
+def _opinion_note(kind: str, row: Mapping[str, Any] | None) -> StageNote:
+    if row is None:
+        return StageNote(LABELS[kind], "off", "the settings leave it out of the stack")
+    return StageNote(LABELS[kind], "on" if row["is_kept"] else "off", row["reason"])
 
 
 def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardData:
@@ -167,7 +174,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             f"{recipe.epochs} epochs, {recipe.folds} folds",
             "what it sees": fitted.use,
             "restorer": config.restore.method,
-            "second opinion": f"{config.embed.encoder}, head {config.embed.head}",
+            "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",
         },
         evaluations=evaluations,
         limits=_limits(record),
