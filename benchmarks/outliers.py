@@ -161,7 +161,8 @@ def to_dict(found: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
 
 def to_markdown(areas_of: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """One row a class, one column a score."""
-    lines = ["| left out | " + " | ".join(SCORES) + " |", "|-" * (1 + len(SCORES)) + "|"]
+    names = list(next(iter(areas_of.values())))
+    lines = ["| left out | " + " | ".join(names) + " |", "|-" * (1 + len(names)) + "|"]
     for row, cells in areas_of.items():
         shown = (f"{c['estimate']:.3f} ({c['low']:.3f}-{c['high']:.3f})" for c in cells.values())
         lines.append(f"| {row} | " + " | ".join(shown) + " |")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-from benchmarks import outliers
+from benchmarks import outliers, outliers_retrained
+from buffycoat.config import load
 from buffycoat.embed.outliers import SCORES
 from buffycoat.taxonomy import PBC
 
@@ -37,3 +39,33 @@ def test_a_class_left_out_is_not_learned_and_has_a_row() -> None:
     for name in SCORES:
         assert all(row[name]["estimate"] > 0.8 for row in record["auroc"].values())
     assert outliers.to_markdown(record["auroc"]).count("\n") == 1 + k + len(outliers.GROUPS)
+
+
+def test_a_classifier_that_is_sure_of_nothing_finds_a_cell_strange() -> None:
+    logits = np.array([[9.0, 0, 0], [0.1, 0, 0], [-9, -9, -9]])
+    found = outliers_retrained.own_scores(logits)
+    assert list(found) == list(outliers_retrained.OWN)
+    energy, doubt = found.values()
+    assert energy[0] < energy[1] < energy[2]
+    np.testing.assert_allclose(doubt[2], 2 / 3)
+    assert doubt[0] < 0.001 < doubt[1] < doubt[2]
+
+
+def test_a_network_trained_without_a_class_is_kept_and_scores_its_cells(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    targets = np.repeat(np.arange(3), 6)
+    images = rng.integers(0, 60, (18, 40, 40, 3)).astype(np.uint8)
+    images += (80 * targets).astype(np.uint8)[:, None, None, None]
+    cells = outliers_retrained.Cells(images, targets)
+    config = load(
+        "cpu", [*outliers_retrained.RECIPE, "classify.input_px=32", "classify.epochs=1"]
+    ).classify
+    file = tmp_path / "without.safetensors"
+    found = outliers_retrained.score_without(1, cells, cells, 3, config, file)
+    assert set(found) == {*SCORES, *outliers_retrained.OWN}
+    assert all(np.isfinite(values).all() and len(values) == 18 for values in found.values())
+    assert load_file(file)["classifier.weight"].shape[0] == 2
+    written = file.stat().st_mtime_ns
+    again = outliers_retrained.score_without(1, cells, cells, 3, config, file)
+    assert file.stat().st_mtime_ns == written
+    assert all(np.array_equal(found[name], again[name]) for name in found)
