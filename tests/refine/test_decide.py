@@ -9,7 +9,7 @@ from buffycoat.cells import Evidence, predictions_frame
 from buffycoat.config import RefineConfig
 from buffycoat.errors import BundleError, ShapeError
 from buffycoat.refine.apply import RescueResult
-from buffycoat.refine.conformal import Conformal, fit_conformal
+from buffycoat.refine.conformal import Conformal, cross_fitted_sets, fit_conformal
 from buffycoat.refine.decide import Findings, Ranges, decide, fit_ranges
 from buffycoat.refine.features import NAMES
 from buffycoat.taxonomy import PBC
@@ -39,17 +39,52 @@ def test_limit_is_the_finite_sample_quantile() -> None:
     probs = np.stack([np.linspace(0.05, 0.95, 19), 1 - np.linspace(0.05, 0.95, 19)], axis=1)
     conformal = fit_conformal(probs, np.zeros(19, dtype=int), alpha=0.1, min_cells=5)
     assert conformal.limits[0] == pytest.approx(np.sort(1 - probs[:, 0])[17])
-    assert fit_conformal(probs[:5], np.zeros(5, dtype=int), 0.1, 5).limits[0] == 1.0
+    assert fit_conformal(probs[:5], np.zeros(5, dtype=int), 0.1, min_cells=5).limits[0] == 1.0
 
 
-def test_small_classes_are_pooled_and_absent_ones_have_no_guarantee() -> None:
-    counts = np.array([100, 100, 100, 12, 12, 12, 100, 100, 100, 0])
-    conformal = fit_conformal(*draw(0, 0, counts), alpha=0.1)
-    assert conformal.guarantees[3:6] == ("pooled",) * 3
-    assert conformal.guarantees[9] == "no guarantee"
-    assert len(set(conformal.limits[3:6])) == 1
-    alone = fit_conformal(*draw(0, 0, np.array([100] * 9 + [1])), alpha=0.1)
-    assert alone.guarantees[9] == "no guarantee"
+def test_small_classes_take_the_limit_of_their_lineage_or_have_no_guarantee() -> None:
+    counts = np.array([400, 12, 12, 400, 400, 400, 400, 400, 5, 0])
+    lineages = ["a", "a", "a", "b", "b", "b", "b", "b", "c", "a"]
+    conformal = fit_conformal(*draw(0, 0, counts), alpha=0.1, lineages=lineages)
+    expected = ["class", "lineage", "lineage", *["class"] * 5, "no guarantee", "no guarantee"]
+    assert list(conformal.guarantees) == expected
+    assert conformal.limits[1] == conformal.limits[2] != conformal.limits[0]
+    without = fit_conformal(*draw(0, 0, counts), alpha=0.1)
+    assert without.guarantees[1] == "no guarantee"
+
+
+def test_in_a_lineage_every_class_weighs_the_same() -> None:
+    # 1,000 easy cells of one class must not make the limit of ten hard ones of the next.
+    targets = np.repeat([0, 1], [1000, 10])
+    own = np.where(targets == 0, 0.99, 0.3)
+    probs = np.stack([np.where(targets == 0, own, 1 - own), np.where(targets, own, 1 - own)], 1)
+    conformal = fit_conformal(probs, targets, 0.1, ["a", "a"])
+    assert conformal.limits == pytest.approx([0.01, 0.7])
+
+
+def test_twins_of_a_cell_count_once() -> None:
+    counts = np.array([100, 15, *[100] * 8])
+    probs, targets = draw(0, 0, counts)
+    cells = np.arange(len(targets))
+    twice = fit_conformal(
+        np.tile(probs, (2, 1)), np.tile(targets, 2), 0.1, groups=np.tile(cells, 2)
+    )
+    once = fit_conformal(probs, targets, 0.1)
+    assert twice.to_dict() == once.to_dict()
+    assert twice.guarantees[1] == "no guarantee"
+
+
+def test_cross_fitted_sets_are_of_limits_from_the_other_folds() -> None:
+    probs, targets = draw(900, 3)
+    folds = np.arange(900) % 3
+    sets = cross_fitted_sets(probs, targets, folds, 0.1)
+    others = folds != 1
+    expected = fit_conformal(probs[others], targets[others], 0.1).sets(probs[folds == 1])
+    assert np.array_equal(sets[folds == 1], expected)
+    changed = np.where(folds == 1, 0, targets)  # a fold's own labels have no part in its sets
+    assert np.array_equal(
+        cross_fitted_sets(probs, changed, folds, 0.1)[folds == 1], sets[folds == 1]
+    )
 
 
 def test_no_set_is_empty() -> None:

@@ -17,6 +17,7 @@ from buffycoat.report import page
 from buffycoat.report.records import (
     NOT_A_MEDICAL_DEVICE,
     AblationRow,
+    Doubt,
     ExampleCell,
     ReportData,
     RestoredPair,
@@ -26,8 +27,8 @@ from buffycoat.taxonomy import PBC
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 SECTIONS = (
-    "summary metrics ablation classes confusions severity calibration examples restored doubtful "
-    "stages limits provenance"
+    "summary metrics ablation classes confusions severity calibration doubt examples restored "
+    "doubtful stages limits provenance"
 ).split()
 EVIL = "<script>alert('x')</script><img src=x onerror=\"alert(1)\">&"
 COUNTS = dict(zip(PBC.codes, (946, 600, 230, 160, 70, 40, 36, 32, 14, 10), strict=True))
@@ -104,6 +105,42 @@ def data(record):
         stage_notes=[StageNote("restore", "off", "It lost out of fold.")],
         provenance={"config": {"hash": "abc123"}, "classes": ["SNE", "LY"]},
         limits=["It has never seen a blast."],
+        doubt=Doubt(
+            0.1,
+            {"SNE": "class", "PMY": "lineage"},
+            {
+                "eval": [
+                    {
+                        "class": "SNE",
+                        "n": 80,
+                        "coverage": 0.875,
+                        "low": 0.78,
+                        "high": 0.94,
+                        "mean_size": 1.25,
+                    },
+                    {
+                        "class": "PMY",
+                        "n": 0,
+                        "coverage": None,
+                        "low": None,
+                        "high": None,
+                        "mean_size": None,
+                    },
+                ]
+            },
+            {
+                "eval": [
+                    {
+                        "share_kept": 0.9,
+                        "n": 720,
+                        "least_confidence": 0.4,
+                        "balanced_macro_f1": 0.883,
+                        "classes": 10,
+                        "least_share_of_a_class": 0.61,
+                    }
+                ]
+            },
+        ),
     )
 
 
@@ -134,7 +171,7 @@ def test_page_holds_every_section_and_figure(data, record):
         "It has never seen a blast.",
     ):
         assert words in parsed.words, words
-    assert len(parsed.of("svg")) == 4
+    assert len(parsed.of("svg")) == 5
 
 
 def test_page_needs_nothing_from_outside(data):

@@ -17,6 +17,7 @@ from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import prior_of
 from buffycoat.refine import rescue
+from buffycoat.refine.conformal import cross_fitted_sets
 from buffycoat.refine.decide import Conformal, Ranges, fit_conformal, fit_ranges
 from buffycoat.refine.rescue import RescueRules, published_rules
 
@@ -33,6 +34,7 @@ class Decision:
         conformal: Sets of classes that cannot be ruled out.
         ranges: Usual features of each class.
         probs: Out of fold, after the stack, at the prior of the settings, shape (2n, k).
+        sets: Label sets of the same rows by limits from the other folds, shape (2n, k), bool.
     """
 
     stack: Stack
@@ -40,6 +42,7 @@ class Decision:
     conformal: Conformal
     ranges: Ranges
     probs: np.ndarray
+    sets: np.ndarray
 
 
 def fit(
@@ -59,11 +62,14 @@ def fit(
     k = len(data.taxonomy)
     probs = apply_prior(stack.apply(members), uniform(k), prior_of(config.fuse.prior, data.counts))
     rules = _rules(data, cleaned, scores, opinion, probs, config)
-    conformal = fit_conformal(probs, scores.targets, config.refine.conformal_alpha)
+    alpha, groups = config.refine.conformal_alpha, data.groups
+    lineages = [cell.lineage for cell in data.taxonomy.classes]
+    conformal = fit_conformal(probs, scores.targets, alpha, lineages, groups)
+    sets = cross_fitted_sets(probs, scores.targets, scores.folds, alpha, lineages, groups)
     ranges = fit_ranges(cleaned.cells.features, data.targets, k)
     n_on = sum(bool(row["is_on"]) for row in rules.table())
     reporter.finish(f"{n_on} of {len(rules.table())} rescue rules stay on")
-    return Decision(stack, rules, conformal, ranges, probs)
+    return Decision(stack, rules, conformal, ranges, probs, sets)
 
 
 def _rules(

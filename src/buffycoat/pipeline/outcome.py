@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,12 @@ def conclude(
         "stack": fitted.stack.table(),
         "rescue": fitted.rules.table(),
     }
+    doubt = summary.doubt(fitted, data, scores, decision, judged)
+    metrics["doubt"] = asdict(doubt)
     notes = summary.stage_notes(fitted, scores)
     card = model_card(summary.card(fitted, evaluations))
     folder = bundle.write(out / "bundle", fitted.without_idle_panels(), metrics, card)
-    page = summary.page(fitted, evaluations, ablation, notes, judged)
+    page = summary.page(fitted, evaluations, ablation, notes, judged, doubt)
     report = write_report(out / "report.html", page)
     write_atomic(out / "metrics.json", json.dumps(metrics, indent=1).encode())
     reporter.finish(str(report))

@@ -13,7 +13,9 @@ import buffycoat
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import KINDS, LABELS
+from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
 from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
@@ -21,6 +23,7 @@ from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import (
     NOT_A_MEDICAL_DEVICE,
     AblationRow,
+    Doubt,
     ExampleCell,
     ReportData,
     RestoredPair,
@@ -131,6 +134,34 @@ def _opinion_note(kind: str, row: Mapping[str, Any] | None) -> StageNote:
     return StageNote(LABELS[kind], "on" if row["is_kept"] else "off", row["reason"])
 
 
+def doubt(
+    fitted: Fitted,
+    data: TrainingSet,
+    scores: OutOfFold,
+    decision: Decision,
+    judged: HeldOut | None,
+) -> Doubt:
+    """What label sets and abstention do, on eval with the bundle's limits, and out of fold.
+
+    Out of fold, the limits of a fold's cells come from the other folds.
+    """
+    codes = fitted.taxonomy.codes
+    coverage, abstention = {}, {}
+    if judged is not None:
+        sets = fitted.conformal.sets(judged.probs)
+        coverage["eval"] = coverage_rows(sets, judged.targets, codes)
+        abstention["eval"] = _abstention(judged.probs, judged.labels, judged.targets)
+    coverage["out of fold"] = coverage_rows(decision.sets, scores.targets, codes, data.groups)
+    labels = decision.probs.argmax(axis=1)
+    abstention["out of fold"] = _abstention(decision.probs, labels, scores.targets)
+    guarantees = dict(zip(codes, fitted.conformal.guarantees, strict=True))
+    return Doubt(fitted.conformal.alpha, guarantees, coverage, abstention)
+
+
+def _abstention(probs: np.ndarray, labels: np.ndarray, targets: np.ndarray) -> list[dict[str, Any]]:
+    return abstention_curve(targets, labels, probs.max(axis=1), probs.shape[1])
+
+
 def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardData:
     """The model card of a bundle."""
     record = fitted.provenance
@@ -193,6 +224,7 @@ def page(
     ablation: Sequence[AblationRow],
     notes: Sequence[StageNote],
     judged: HeldOut | None,
+    measured_doubt: Doubt,
 ) -> ReportData:
     """The report of a run."""
     record = fitted.provenance
@@ -214,6 +246,7 @@ def page(
             "versions": record["versions"],
         },
         limits=[*unseen, *_limits(record)],
+        doubt=measured_doubt,
     )
 
 

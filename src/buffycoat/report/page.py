@@ -20,7 +20,7 @@ from PIL import Image
 from buffycoat.errors import ShapeError
 from buffycoat.images import write_atomic
 from buffycoat.report import figures, wording
-from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, AblationRow, ReportData
+from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, AblationRow, Doubt, ReportData
 
 THUMB_PX = 144
 """Longest side of an image on the page."""
@@ -77,6 +77,7 @@ def render(data: ReportData) -> str:
         severity_figure=_severity_figure(record),
         ablation_figure=_ablation_figure(data),
         reliability_figure=_reliability_figure(record),
+        abstention_figure=_abstention_figure(data.doubt),
         provenance=list(_flat(data.provenance)),
     )
 
@@ -168,6 +169,26 @@ def _reliability_figure(record: Mapping[str, Any]) -> Markup | None:
     if record["calibration"] is None:
         return None
     return Markup(figures.reliability_diagram(record["calibration"]["bins"]))
+
+
+def _abstention_figure(doubt: Doubt | None) -> Markup | None:
+    if doubt is None or not doubt.abstention:
+        return None
+    dots = [
+        figures.Dot(
+            f"{100 * row['share_kept']:.0f} % kept, n = {row['n']}",
+            row["balanced_macro_f1"],
+            None,
+            None,
+            f"{wording.number(row['balanced_macro_f1'], 2)} "
+            f"(least class {100 * row['least_share_of_a_class']:.0f} %)",
+            "main",
+        )
+        for row in next(iter(doubt.abstention.values()))
+    ]
+    title = "Balanced macro-F1 of the surest cells"
+    said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
+    return Markup(figures.interval_plot("abstention", title, said, dots, "balanced macro-F1"))
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Any:

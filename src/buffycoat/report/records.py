@@ -99,6 +99,23 @@ class StageNote:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """How often label sets hold the truth, and what it gains to leave unsure cells to a person.
+
+    Attributes:
+        alpha: Error rate that the sets were made for.
+        guarantees: Class -> what its coverage rests on.
+        coverage: Split -> rows of `evaluate.doubt.coverage_rows`.
+        abstention: Split -> rows of `evaluate.doubt.abstention_curve`.
+    """
+
+    alpha: float
+    guarantees: Mapping[str, str]
+    coverage: Mapping[str, Sequence[Mapping[str, Any]]]
+    abstention: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything on a report's page.
 
@@ -113,6 +130,7 @@ class ReportData:
         stage_notes: One a stage.
         provenance: Name -> value; nested mappings are shown as groups.
         limits: What the model must not be used for or has not seen, one sentence each.
+        doubt: What label sets and abstention do on each split; None where it was not measured.
     """
 
     title: str
@@ -125,3 +143,4 @@ class ReportData:
     stage_notes: Sequence[StageNote] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     limits: Sequence[str] = ()
+    doubt: Doubt | None = None
