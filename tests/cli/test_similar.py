@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from buffycoat import images
 from buffycoat.cli.main import app
 from buffycoat.simulate.render import render_cell
+from buffycoat.sources.read import read
 
 
 def _similar(*arguments: object):
@@ -114,3 +115,23 @@ def test_a_folder_of_copies_has_nothing_to_compare_with(
     assert result.exit_code == 2
     assert "no cell to compare with" in said
     assert not (tmp_path / "a.png").exists()
+
+
+def test_without_a_folder_the_training_cells_are_searched(
+    tiny_bundle: Path, rendered_cells: Path, tmp_path: Path
+) -> None:
+    known = read(rendered_cells).of_split("train").frame
+    row = known.iloc[3]
+    out = tmp_path / "near.csv"
+    result, said = _similar(tiny_bundle, row["path"], "--count", 3, "--out", out)
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(out)
+    assert table["cell_id"][0] == row["cell_id"]
+    assert table["label"][0] == row["label"]
+    assert table["similarity"][0] == pytest.approx(1, abs=0.01)
+    assert len(table) == 3
+    assert f"nearest of {len(known)} training cells" in said
+
+    result, said = _similar(tiny_bundle, row["path"], "--in", rendered_cells)
+    assert result.exit_code == 2
+    assert "--out sheet.png" in said

@@ -1,4 +1,4 @@
-"""`buffycoat similar`: the cells of a folder that look most like one cell."""
+"""`buffycoat similar`: the cells of a folder, or of the training, that look most like one cell."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from rich.markup import escape
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
-from buffycoat.errors import ManifestError
+from buffycoat.errors import ManifestError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from buffycoat.cells import Manifest
+    from buffycoat.pipeline.run import Pipeline
     from buffycoat.pipeline.similar import Found
 
 
@@ -30,14 +31,22 @@ def similar(
     ],
     cell: Annotated[Path, typer.Argument(help="Image of one cell.", show_default=False)],
     within: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--in", help="Folder of images or table of cells to search.", show_default=False
+            "--in",
+            help="Folder of images or table of cells to search; without it, the bundle's training "
+            "cells, of which it holds names and labels but no images.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     out: Annotated[
-        Path, typer.Option(help="Contact sheet, .png. OUT.csv has the same as a table.")
-    ],
+        Path | None,
+        typer.Option(
+            help="With --in, and needed there: contact sheet, .png; OUT.csv has the same as a "
+            "table. Without: the table, .csv.",
+            show_default=False,
+        ),
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="CSV with ID,labels of the cells, where IN has none.")
     ] = None,
@@ -61,7 +70,14 @@ def similar(
     are left out. No image leaves the folder: the sheet is drawn from the files that lie there.
 
     Example: `buffycoat similar starter cell.png --in archive/ --out sheet.png`
+
+    Among the training cells: `buffycoat similar starter cell.png`
     """
+    if within is None:
+        _search_bundle(bundle, cell, out, count)
+        return
+    if out is None:
+        raise OutputError("--in makes a contact sheet: say where it goes, --out sheet.png")
     check_file(out, (".png",))
 
     from buffycoat.images import decode, read_bytes
@@ -76,9 +92,7 @@ def similar(
     from buffycoat.pipeline.similar import find_similar
 
     pipeline = Pipeline.load(bundle)
-    if pipeline.notice:
-        errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
-    said = pipeline.predict([photograph], [cell.stem])[0]
+    verdict = _verdict(pipeline, photograph, cell)
     with make_reporter() as reporter:
         found = find_similar(
             photograph,
@@ -93,12 +107,54 @@ def similar(
         raise ManifestError(
             f"{within}: no cell to compare with: none can be read, or all are copies"
         )
-    verdict = f"{said.label} {said.probability:.2f}"
     table = _table(found, manifest, known)
     _write(table, photograph, cell.stem, verdict, found.n_searched, out)
-    _print(table, cell, verdict, found, out)
+    _print(table, f"{cell.name}: {verdict}; nearest of {found.n_searched} cells")
+    console = results_console()
+    if len(found.copies):
+        console.print(f"Left out as copies of the cell's file: {len(found.copies)}")
+    console.print(
+        f"Contact sheet: {escape(str(out))}; table: {escape(str(out))}.csv", soft_wrap=True
+    )
     if found.bad:
         print_bad_cells([(one.cell_id, one.path, one.reason) for one in found.bad])
+
+
+def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> None:
+    if out is not None:
+        check_file(out, (".csv",))
+    import pandas as pd
+
+    from buffycoat.images import read, writing
+    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.similar import find_remembered
+
+    photograph = read(str(cell))
+    pipeline = Pipeline.load(bundle)
+    verdict = _verdict(pipeline, photograph, cell)
+    matches = find_remembered(photograph, pipeline.fitted, count)
+    table = pd.DataFrame(
+        {
+            "rank": range(1, len(matches) + 1),
+            "cell_id": [match.cell_id for match in matches],
+            "label": [pipeline.taxonomy.codes[match.column] for match in matches],
+            "similarity": [round(match.similarity, 4) for match in matches],
+        }
+    )
+    n_known = len(pipeline.fitted.gallery.cell_ids)
+    _print(table, f"{cell.name}: {verdict}; nearest of {n_known} training cells")
+    if out is not None:
+        with writing(out) as part:
+            table.to_csv(part, index=False)
+        results_console().print(f"Table: {escape(str(out))}", soft_wrap=True)
+
+
+def _verdict(pipeline: Pipeline, photograph: np.ndarray, cell: Path) -> str:
+    """What the bundle calls the cell, after the notice that must come first."""
+    if pipeline.notice:
+        errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
+    said = pipeline.predict([photograph], [cell.stem])[0]
+    return f"{said.label} {said.probability:.2f}"
 
 
 def _user_cache() -> Path:
@@ -152,13 +208,10 @@ def _write(
         table.to_csv(part, index=False)
 
 
-def _print(table: pd.DataFrame, cell: Path, verdict: str, found: Found, out: Path) -> None:
+def _print(table: pd.DataFrame, title: str) -> None:
     from rich.table import Table
 
-    shown = Table(
-        title=f"{escape(cell.name)}: {verdict}; nearest of {found.n_searched} cells",
-        title_justify="left",
-    )
+    shown = Table(title=escape(title), title_justify="left")
     for column in ("rank", "label", "similarity", "cell"):
         shown.add_column(column, justify="right" if column in ("rank", "similarity") else "left")
     for row in table.to_dict("records"):
@@ -170,8 +223,3 @@ def _print(table: pd.DataFrame, cell: Path, verdict: str, found: Found, out: Pat
     if counts:
         told = ", ".join(f"{n} {label}" for label, n in counts.most_common())
         console.print(f"Labels among them: {told}", highlight=False)
-    if len(found.copies):
-        console.print(f"Left out as copies of the cell's file: {len(found.copies)}")
-    console.print(
-        f"Contact sheet: {escape(str(out))}; table: {escape(str(out))}.csv", soft_wrap=True
-    )

@@ -21,6 +21,7 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.encoders import from_spec
+from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import HEAD, Panel
 from buffycoat.errors import BundleError, OutputError
@@ -54,6 +55,7 @@ class Fitted:
         encoder: Of the second opinions.
         panels: Second opinions by kind, in the order in which the stack was offered them.
         outliers: How strange an embedding is.
+        gallery: Names, classes and embeddings of the training cells.
         stack: How members become one score.
         rules: Rescue of tail classes.
         conformal: Sets of classes that cannot be ruled out.
@@ -71,6 +73,7 @@ class Fitted:
     encoder: Encoder
     panels: Mapping[str, Panel]
     outliers: OutlierModel
+    gallery: Gallery
     stack: Stack
     rules: RescueRules
     conformal: Conformal
@@ -180,6 +183,9 @@ def read(bundle: str | Path) -> Fitted:
         outliers=OutlierModel.from_tensors(
             index["outliers"], _numpy(load_file(folder / "outliers.safetensors"))
         ),
+        gallery=Gallery.from_tensors(
+            _numpy(load_file(folder / "gallery.safetensors")), index["gallery"]
+        ),
         stack=Stack.from_dict(index["stack"]),
         rules=RescueRules.from_dict(refine["rules"]),
         conformal=Conformal.from_dict(refine["conformal"]),
@@ -237,6 +243,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "encoder": fitted.encoder.spec(),
         "panels": {kind: panel.to_dict() for kind, panel in fitted.panels.items()},
         "outliers": fitted.outliers.name,
+        "gallery": list(fitted.gallery.cell_ids),
         "stack": fitted.stack.to_dict(),
         "provenance": dict(fitted.provenance),
     }
@@ -253,6 +260,7 @@ def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
         },
         "restorer": dict(fitted.restoration.restorer.to_tensors()),
         "outliers": dict(fitted.outliers.to_tensors()),
+        "gallery": dict(fitted.gallery.to_tensors()),
     }
 
 

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from buffycoat.config import Config, EmbedConfig, to_hash
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.head import Head, train_head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import OutlierModel
@@ -37,11 +38,13 @@ class Opinion:
         log_probs: Of each kind, out of fold, calibrated, uniform prior, shape (2n, k): cells,
             then twins.
         outliers: Fitted on the training cells as they are.
+        gallery: The same cells, to look up those that look like a new one.
     """
 
     panels: dict[str, Panel]
     log_probs: dict[str, np.ndarray]
     outliers: OutlierModel
+    gallery: Gallery
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,9 @@ def fit(
         reporter.start(LABELS[kind])
         panels[kind], scores[kind] = _panel(cells, fit_judge, config)
         reporter.finish()
-    return Opinion(panels, scores, outliers)
+    ids = data.cells.manifest.frame["cell_id"].astype(str).tolist()
+    gallery = Gallery.fit(cells.embeddings[:n], ids, data.targets)
+    return Opinion(panels, scores, outliers, gallery)
 
 
 def _embed(

@@ -267,6 +267,7 @@ def train(
         encoder=encoder,
         panels=opinion.panels,
         outliers=opinion.outliers,
+        gallery=opinion.gallery,
         stack=decision.stack,
         rules=decision.rules,
         conformal=decision.conformal,

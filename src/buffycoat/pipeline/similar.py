@@ -9,6 +9,7 @@ import numpy as np
 
 from buffycoat.cells import Manifest
 from buffycoat.embed.cache import encode_cached
+from buffycoat.embed.gallery import Match
 from buffycoat.embed.neighbours import nearest
 from buffycoat.images import BadCell, load_work, to_work
 from buffycoat.pipeline import prepare
@@ -35,6 +36,21 @@ class Found:
     n_searched: int
     copies: np.ndarray
     bad: tuple[BadCell, ...]
+
+
+def find_remembered(photograph: np.ndarray, fitted: Fitted, count: int) -> list[Match]:
+    """The training cells of a bundle that look most like a cell, nearest first.
+
+    Args:
+        photograph: The cell, shape (h, w, 3), uint8.
+        fitted: Of a bundle.
+        count: Cells wanted.
+    """
+    settings = fitted.config.images
+    work = to_work(photograph, settings.work_px, settings.frame_fraction)[None]
+    if fitted.config.segment.paint_background:
+        work = prepare.paint_all(work)
+    return fitted.gallery.search(fitted.encoder.encode(work), count)[0]
 
 
 def find_similar(
