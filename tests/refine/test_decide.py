@@ -10,7 +10,7 @@ from buffycoat.config import RefineConfig
 from buffycoat.errors import BundleError, ShapeError
 from buffycoat.refine.apply import RescueResult
 from buffycoat.refine.conformal import Conformal, cross_fitted_sets, fit_conformal
-from buffycoat.refine.decide import Findings, Ranges, decide, fit_ranges
+from buffycoat.refine.decide import Distributions, Findings, decide
 from buffycoat.refine.features import NAMES
 from buffycoat.taxonomy import PBC
 
@@ -195,13 +195,13 @@ def test_unusual_features_name_the_percentile(probs: np.ndarray, conformal: Conf
     train = rng.uniform(1.0, 1.3, (200, len(NAMES)))
     targets = np.full(200, 2)
     targets[:5] = 0
-    ranges = fit_ranges(train, targets, K)
-    ranges = Ranges.from_dict(json.loads(json.dumps(ranges.to_dict(), allow_nan=False)))
+    usual = Distributions.fit(train, targets, K)
+    usual = Distributions.from_dict(json.loads(json.dumps(usual.to_dict(), allow_nan=False)))
     features = np.full((2, len(NAMES)), 1.15)
     features[:, NAMES.index("spikiness")] = 1.52
     features[:, NAMES.index("nc_ratio")] = np.nan
     first, second = decide(
-        findings(probs, features=features), PBC, conformal, RefineConfig(), ranges
+        findings(probs, features=features), PBC, conformal, RefineConfig(), usual
     )
     texts = [e.text for e in first.evidence if e.stage == "refine"]
     assert len(texts) == 1

@@ -28,7 +28,7 @@ from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.prior import given
 from buffycoat.fuse.stack import Stack
 from buffycoat.pipeline.stages import Restoration, prior_of
-from buffycoat.refine.decide import Conformal, Ranges
+from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.gate import GateLimits
@@ -59,7 +59,7 @@ class Fitted:
         stack: How members become one score.
         rules: Rescue of tail classes.
         conformal: Sets of classes that cannot be ruled out.
-        ranges: Usual features of each class.
+        distributions: Of the features in each class.
         provenance: Data, licences, versions, the line to print before a prediction.
     """
 
@@ -77,7 +77,7 @@ class Fitted:
     stack: Stack
     rules: RescueRules
     conformal: Conformal
-    ranges: Ranges
+    distributions: Distributions
     provenance: Mapping[str, Any]
 
     @property
@@ -132,7 +132,7 @@ def write(
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         _write_tensors(part, fitted, is_half)
-        parts = ("rules", "conformal", "ranges")
+        parts = ("rules", "conformal", "distributions")
         refine = {name: getattr(fitted, name).to_dict() for name in parts}
         _write_json(part / "refine.json", refine)
         _write_json(part / "metrics.json", metrics)
@@ -189,7 +189,7 @@ def read(bundle: str | Path) -> Fitted:
         stack=Stack.from_dict(index["stack"]),
         rules=RescueRules.from_dict(refine["rules"]),
         conformal=Conformal.from_dict(refine["conformal"]),
-        ranges=Ranges.from_dict(refine["ranges"]),
+        distributions=Distributions.from_dict(refine["distributions"]),
         provenance=index["provenance"],
     )
 

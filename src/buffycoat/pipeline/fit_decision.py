@@ -18,7 +18,7 @@ from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import prior_of
 from buffycoat.refine import rescue
 from buffycoat.refine.conformal import cross_fitted_sets
-from buffycoat.refine.decide import Conformal, Ranges, fit_conformal, fit_ranges
+from buffycoat.refine.decide import Conformal, Distributions, fit_conformal
 from buffycoat.refine.rescue import RescueRules, published_rules
 
 ENSEMBLE = "ensemble"
@@ -32,7 +32,7 @@ class Decision:
         stack: How ensemble and second opinions become one score.
         rules: Rescue of tail classes.
         conformal: Sets of classes that cannot be ruled out.
-        ranges: Usual features of each class.
+        distributions: Of the features in each class.
         probs: Out of fold, after the stack, at the prior of the settings, shape (2n, k).
         sets: Label sets of the same rows by limits from the other folds, shape (2n, k), bool.
     """
@@ -40,7 +40,7 @@ class Decision:
     stack: Stack
     rules: RescueRules
     conformal: Conformal
-    ranges: Ranges
+    distributions: Distributions
     probs: np.ndarray
     sets: np.ndarray
 
@@ -66,10 +66,10 @@ def fit(
     lineages = [cell.lineage for cell in data.taxonomy.classes]
     conformal = fit_conformal(probs, scores.targets, alpha, lineages, groups)
     sets = cross_fitted_sets(probs, scores.targets, scores.folds, alpha, lineages, groups)
-    ranges = fit_ranges(cleaned.cells.features, data.targets, k)
+    distributions = Distributions.fit(cleaned.cells.features, data.targets, k)
     n_on = sum(bool(row["is_on"]) for row in rules.table())
     reporter.finish(f"{n_on} of {len(rules.table())} rescue rules stay on")
-    return Decision(stack, rules, conformal, ranges, probs, sets)
+    return Decision(stack, rules, conformal, distributions, probs, sets)
 
 
 def _rules(

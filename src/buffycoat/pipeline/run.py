@@ -91,7 +91,9 @@ def judge(
         mask_quality=cleaned.mask_quality,
         features=cleaned.features,
     )
-    return decide(findings, fitted.taxonomy, fitted.conformal, fitted.config.refine, fitted.ranges)
+    return decide(
+        findings, fitted.taxonomy, fitted.conformal, fitted.config.refine, fitted.distributions
+    )
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ def train(
         stack=decision.stack,
         rules=decision.rules,
         conformal=decision.conformal,
-        ranges=decision.ranges,
+        distributions=decision.distributions,
         provenance=summary.provenance(training, weights, encoder, config),
     )
     for line in summary.restricted(fitted.provenance):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -13,18 +12,16 @@ from buffycoat.config import RefineConfig
 from buffycoat.errors import ShapeError
 from buffycoat.refine.apply import RescueResult
 from buffycoat.refine.conformal import Conformal, fit_conformal
+from buffycoat.refine.distributions import Distributions
 from buffycoat.refine.features import FEATURES, NAMES
 from buffycoat.taxonomy import Taxonomy
 
-__all__ = ["Conformal", "Findings", "Ranges", "decide", "fit_conformal", "fit_ranges"]
+__all__ = ["Conformal", "Distributions", "Findings", "decide", "fit_conformal"]
 
 OUTLIER_PERCENTILE = 99.0
 """A cell stranger than this share of the training cells is shown to a person."""
 MIN_MASK_QUALITY = 0.3
 """Masks under this quality are not to be trusted; on the training cells of PBC nearly all pass."""
-RANGE_PERCENTILES = (1.0, 99.0)
-MIN_RANGE_CELLS = 30
-"""Measurable cells of a class under which its 1st and 99th percentiles are not drawn."""
 
 
 @dataclass(frozen=True)
@@ -68,57 +65,12 @@ class Findings:
             raise ShapeError(f"expected {n} rows as cell_ids; {', '.join(wrong)}")
 
 
-@dataclass(frozen=True, eq=False)
-class Ranges:
-    """Usual range of each feature in each class.
-
-    Attributes:
-        low: Shape (k, len(NAMES)), 1st percentile; NaN where too few cells were measurable.
-        high: Shape (k, len(NAMES)), 99th percentile.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; None where there is no range."""
-        return {
-            name: [
-                [None if np.isnan(v) else v for v in row] for row in getattr(self, name).tolist()
-            ]
-            for name in ("low", "high")
-        }
-
-    @classmethod
-    def from_dict(cls, table: Mapping[str, Any]) -> Ranges:
-        """The ranges that `to_dict` wrote."""
-        return cls(*(np.array(table[name], dtype=np.float64) for name in ("low", "high")))
-
-
-def fit_ranges(features: np.ndarray, targets: np.ndarray, k: int) -> Ranges:
-    """1st and 99th percentile of each feature in each class.
-
-    Args:
-        features: Shape (n, len(NAMES)), training cells.
-        targets: Shape (n,), column index.
-        k: Number of classes.
-    """
-    ends = np.full((2, k, features.shape[1]), np.nan)
-    for column in range(k):
-        rows = features[targets == column]
-        for place in range(features.shape[1]):
-            known = rows[np.isfinite(rows[:, place]), place]
-            if len(known) >= MIN_RANGE_CELLS:
-                ends[:, column, place] = np.percentile(known, RANGE_PERCENTILES)
-    return Ranges(ends[0], ends[1])
-
-
 def decide(
     findings: Findings,
     taxonomy: Taxonomy,
     conformal: Conformal,
     config: RefineConfig,
-    ranges: Ranges | None = None,
+    distributions: Distributions | None = None,
 ) -> list[Prediction]:
     """Put every cell's record together.
 
@@ -127,7 +79,7 @@ def decide(
         taxonomy: Gives the column order.
         conformal: Limits of the label sets.
         config: When to ask a person.
-        ranges: Usual features of each class, if known.
+        distributions: Of the features of each class, if known.
 
     Returns:
         One prediction a cell, in order. The label is always in its conformal set.
@@ -170,7 +122,7 @@ def decide(
                     *_restored(findings, row),
                     *findings.rescue.evidence[row],
                     *doubts,
-                    *_unusual(findings.features[row], label, taxonomy, ranges),
+                    *_unusual(findings.features[row], label, taxonomy, distributions),
                 ),
             )
         )
@@ -212,15 +164,14 @@ def _doubts(findings: Findings, row: int, config: RefineConfig) -> tuple[Evidenc
 
 
 def _unusual(
-    features: np.ndarray, label: int, taxonomy: Taxonomy, ranges: Ranges | None
+    features: np.ndarray, label: int, taxonomy: Taxonomy, distributions: Distributions | None
 ) -> list[Evidence]:
-    if ranges is None:
+    if distributions is None:
         return []
     code, found = taxonomy.codes[label], []
+    lowest, highest = distributions.limits(label)
     for place, name in enumerate(NAMES):
-        value, low, high = (
-            float(v[place]) for v in (features, ranges.low[label], ranges.high[label])
-        )
+        value, low, high = (float(v[place]) for v in (features, lowest, highest))
         unit = "" if FEATURES[place].unit == "1" else f" {FEATURES[place].unit}"
         if value > high:
             text = f"{name} {value:.3g}{unit} > {high:.3g} ({code} 99th percentile)"
