@@ -10,14 +10,13 @@ from rich.markup import escape
 
 from buffycoat.cli.console import errors_console, print_bad_cells
 from buffycoat.cli.output import check_file
+from buffycoat.cli.prior import Prior, check_prior
 from buffycoat.cli.progress import make_reporter
-from buffycoat.errors import BadCellsError, ConfigError, ManifestError
+from buffycoat.errors import BadCellsError, ManifestError
 
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
     from buffycoat.pipeline.run import PredictionSet
-
-PRIORS = ("uniform", "train")
 
 
 def predict(
@@ -33,13 +32,7 @@ def predict(
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Exit with 0 if at most so many images are unreadable.")
     ] = 0,
-    prior: Annotated[
-        str | None,
-        typer.Option(
-            help="How frequent to take each class for: uniform, train, or a mix of your own, "
-            "SNE=60,LY=30,... with every class; default: the bundle's."
-        ),
-    ] = None,
+    prior: Prior = None,
     split: Annotated[
         str | None,
         typer.Option(help="IMAGES is a data set: predict its split train, eval or test."),
@@ -53,10 +46,7 @@ def predict(
     Example: `buffycoat predict starter cells/ --out cells.csv`
     """
     check_file(out, (".csv", ".parquet"))
-    if prior is not None and prior not in PRIORS and "=" not in prior:
-        raise ConfigError(
-            f"--prior {prior!r}: expected {', '.join(PRIORS)} or a mix such as SNE=60,LY=30,..."
-        )
+    check_prior(prior)
 
     manifest = _manifest(images, split)
 

@@ -3,8 +3,8 @@
     sources -> cells -> splits -> [ segment -> restore, gate -> segment what was kept
                                     -> classify + embed -> fuse -> refine ] -> evaluate -> report
 
-`judge` is the bracket. `train` fits its stages in the same order and writes them as one bundle;
-`Pipeline` loads a bundle and calls `judge`.
+`run_stages` is the bracket, and `judge` the final word on it. `train` fits its stages in the same
+order and writes them as one bundle; `Pipeline` loads a bundle and calls `judge`.
 """
 
 from __future__ import annotations
@@ -38,15 +38,45 @@ from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.outcome import RunResult
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
+from buffycoat.pipeline.stages import Cleaned
 from buffycoat.refine.decide import Findings, decide
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import Taxonomy, resolve
 from buffycoat.training.devices import keep_freed_memory
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What each stage found, on a batch of n cells.
+
+    Attributes:
+        cleaned: Segmented, restored where that was accepted, and measured.
+        embeddings: Shape (n, d).
+        members: Of the stack: name -> log probabilities under a uniform prior, shape (n, k).
+        fused: Probabilities under a uniform prior, shape (n, k).
+        findings: All that the final word rests on.
+    """
+
+    cleaned: Cleaned
+    embeddings: np.ndarray
+    members: dict[str, np.ndarray]
+    fused: np.ndarray
+    findings: Findings
+
+
 def judge(
     images: np.ndarray, cell_ids: Sequence[str], fitted: Fitted, prior: str | None = None
 ) -> list[Prediction]:
+    """The final word on a batch of cells; arguments as in `run_stages`."""
+    findings = run_stages(images, cell_ids, fitted, prior).findings
+    return decide(
+        findings, fitted.taxonomy, fitted.conformal, fitted.config.refine, fitted.distributions
+    )
+
+
+def run_stages(
+    images: np.ndarray, cell_ids: Sequence[str], fitted: Fitted, prior: str | None = None
+) -> Judged:
     """Every stage, in order, on a batch of cells.
 
     Args:
@@ -56,7 +86,7 @@ def judge(
         prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the one in the settings.
 
     Returns:
-        One prediction a cell, in order.
+        What each stage found.
     """
     cleaned = stages.clean(images, fitted.restoration)
     embeddings = stages.embed(cleaned.images, fitted.encoder)
@@ -91,9 +121,7 @@ def judge(
         mask_quality=cleaned.mask_quality,
         features=cleaned.features,
     )
-    return decide(
-        findings, fitted.taxonomy, fitted.conformal, fitted.config.refine, fitted.distributions
-    )
+    return Judged(cleaned, embeddings, members, fused, findings)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from buffycoat.report.explanation import (
+    NUCLEUS_LINE,
+    SHOWN_FEATURES,
+    Explanation,
+    FeatureRow,
+    Likeness,
+    StepRow,
+    chosen_features,
+    draw_explanation,
+    outlined,
+)
+
+NAN = float("nan")
+
+
+def _row(name: str, *percentiles: float, value: float = 1.0) -> FeatureRow:
+    return FeatureRow(name, "1", value, percentiles)
+
+
+@pytest.fixture
+def data() -> Explanation:
+    image = np.full((60, 60, 3), 200, dtype=np.uint8)
+    cell, nucleus = np.zeros((2, 60, 60), dtype=bool)
+    cell[10:50, 10:50], nucleus[20:40, 20:40] = True, True
+    return Explanation(
+        name="cell-1.png",
+        verdict="BNE, band neutrophil, with probability 0.62; SNE cannot be ruled out at 90 %.",
+        image=image,
+        cell_mask=cell,
+        nucleus_mask=nucleus,
+        leading=("BNE", "SNE", "MMY"),
+        steps=(StepRow("classifier", (0.62, 0.3, 0.05)),),
+        features=(_row("spikiness", 40, 60, NAN), _row("nc_ratio", NAN, NAN, NAN, value=NAN)),
+        like=(Likeness("BNE", 0.93), Likeness("SNE", 0.91)),
+        reasons=("BNE 0.62, then SNE 0.30",),
+    )
+
+
+def test_features_that_tell_the_two_leading_classes_apart_come_first():
+    rows = [_row("a", 50, 55, 99), _row("b", 10, 90), _row("c", NAN, 20), _row("d", 30, 10)]
+    rows.append(_row("e", 1, 99, value=NAN))
+    assert [row.name for row in chosen_features(rows)] == ["b", "d", "a", "c"]
+    assert len(chosen_features(rows * 9)) == SHOWN_FEATURES
+    assert _row("f", 12.0).spread == -1  # a taxonomy's only known class
+
+
+def test_the_contours_lie_where_the_masks_end(data):
+    drawn = outlined(data.image, data.cell_mask, data.nucleus_mask)
+    scale = drawn.shape[0] // 60
+    edge, inside = drawn[20 * scale + 1, 30 * scale], drawn[30 * scale, 30 * scale]
+    assert tuple(edge) == NUCLEUS_LINE
+    assert tuple(inside) == (200, 200, 200)
+    assert tuple(drawn[10 * scale + 1, 30 * scale]) == (20, 20, 20)
+
+
+def test_the_figure_grows_with_what_there_is_to_say(data):
+    plain = draw_explanation(data)
+    assert plain.dtype == np.uint8
+    assert plain.shape[2] == 3
+    many = draw_explanation(replace(data, reasons=tuple(f"reason {i}" for i in range(60))))
+    assert many.shape[0] > plain.shape[0]
+    assert many.shape[1] == plain.shape[1]
+
+
+def test_nothing_measured_and_nothing_alike_is_drawn_too(data):
+    bare = replace(
+        data,
+        cell_mask=np.zeros((60, 60), bool),
+        nucleus_mask=np.zeros((60, 60), bool),
+        features=(),
+        like=(),
+        reasons=(),
+        leading=("BNE", "SNE"),
+        steps=(StepRow("classifier", (0.6, 0.4)),),
+    )
+    assert draw_explanation(bare).std() > 0
