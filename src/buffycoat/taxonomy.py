@@ -40,6 +40,10 @@ class CellClass:
     is_leukocyte: bool = True
 
 
+IMMATURE_GRANULOCYTES = ("PMY", "MY", "MMY")
+"""Their sum is reported as one figure (as in Lu et al. 2022, doi 10.1007/s12308-022-00484-w); bands
+and blasts are not among them."""
+
 _KNOWN = {
     cell.code: cell
     for cell in (
@@ -91,6 +95,11 @@ class Taxonomy:
     def codes(self) -> tuple[str, ...]:
         """Class codes in column order."""
         return tuple(cell.code for cell in self.classes)
+
+    @property
+    def is_leukocyte(self) -> np.ndarray:
+        """Which classes count in a leukocyte differential, shape (k,), bool."""
+        return np.array([cell.is_leukocyte for cell in self.classes])
 
     def lacks(self, labels: Iterable[str]) -> list[str]:
         """Labels, sorted, that this taxonomy does not hold."""

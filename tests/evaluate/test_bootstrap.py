@@ -13,6 +13,7 @@ from buffycoat.evaluate.bootstrap import (
     bootstrap_interval,
     paired_interval,
     paired_mean_interval,
+    paired_resample,
     prior_weighted_interval,
     resample,
 )
@@ -131,6 +132,18 @@ def test_paired_interval_by_patient(rng):
     assert gain.unit == "patient-level"
     assert gain.n_groups == 20
     assert 0 < gain.low < gain.estimate < gain.high
+
+
+def test_paired_draws_are_shared_by_all_metrics(rng):
+    targets = rng.integers(0, 3, 200)
+    a, b = noisy_calls(rng, targets, 3, 0.6), noisy_calls(rng, targets, 3, 0.9)
+    pair = paired_resample(targets, a, b, 3)
+    assert (pair.a.drawn.sum(axis=2) == pair.b.drawn.sum(axis=2)).all()
+    assert pair.interval(metrics.macro_f1) == paired_interval(targets, a, b, metrics.macro_f1)
+    of_class = pair.intervals(lambda c: metrics.per_class(c).f1)
+    assert len(of_class) == 3
+    mean = np.mean([of.estimate for of in of_class])
+    assert mean == pytest.approx(pair.interval(metrics.macro_f1).estimate)
 
 
 def test_no_error_gives_an_interval_of_width_zero():

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import calibration
@@ -91,3 +95,55 @@ def test_an_error_is_read_beside_what_chance_leaves(calibrated):
     assert calibration.ece_if_calibrated(probs, seed=1) == (mean, high)
     certain = np.eye(3)[targets]
     assert calibration.ece_if_calibrated(certain) == (0, 0)
+
+
+def test_bins_of_a_class_equal_scikit_learns(calibrated):
+    # 1001 steps and 12 bins have no common factor: no edge is a cell, where the two would differ.
+    probs, targets = (part[:1002] for part in calibrated)
+    tables = calibration.classwise_reliability(probs, targets, 12)
+    for column, table in enumerate(tables):
+        is_class = targets == column
+        frequency, stated = calibration_curve(
+            is_class, probs[:, column], n_bins=12, strategy="quantile"
+        )
+        np.testing.assert_allclose(table.frequency, frequency)
+        np.testing.assert_allclose(table.confidence, stated)
+    gaps = [table.gap for table in tables]
+    np.testing.assert_array_equal(calibration.classwise_ece(probs, targets, 12), gaps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 30),
+    st.integers(2, 4),
+    st.sampled_from([None, 1]),
+)
+def test_brier_equals_scikit_learns_and_its_parts_add_up(seed, n, k, digits):
+    """Rounded scores make ties and certainty; few cells leave classes out."""
+    rng = np.random.default_rng(seed)
+    probs = rng.dirichlet(np.ones(k), n)
+    if digits is not None:
+        probs = np.eye(k)[probs.argmax(axis=1)] * 0.8 + 0.2 / k
+    targets = rng.integers(0, k, n)
+    want = brier_score_loss(targets, probs, labels=range(k), scale_by_half=False)
+    parts = calibration.brier_parts(probs, targets)
+    assert parts.score == calibration.brier(probs, targets) == pytest.approx(want)
+    total = parts.reliability - parts.resolution + parts.uncertainty + parts.within_bins
+    assert total == pytest.approx(parts.score)
+    assert min(parts.reliability, parts.resolution, parts.uncertainty) >= 0
+    shares = np.bincount(targets, minlength=k) / n
+    always = np.tile(shares, (n, 1))
+    assert parts.uncertainty == pytest.approx(calibration.brier(always, targets))
+    if digits is not None:  # each bin holds one probability
+        assert parts.within_bins == pytest.approx(0, abs=1e-12)
+
+
+def test_parts_of_brier_tell_calibration_from_knowledge(calibrated):
+    probs, targets = calibrated
+    honest = calibration.brier_parts(probs, targets)
+    bold = calibration.brier_parts(sharpened(probs), targets)
+    assert honest.reliability < 0.005 < bold.reliability
+    assert bold.resolution == pytest.approx(honest.resolution, rel=0.05)
+    ignorant = calibration.brier_parts(np.full_like(probs, 1 / 3), targets)
+    assert ignorant.resolution == pytest.approx(0, abs=1e-12)

@@ -140,14 +140,6 @@ def test_scores_are_batched():
         assert got[2, 1] == pytest.approx(float(score(many[2, 1])))
 
 
-def test_ranking_breaks_ties_in_the_benchmarks_order():
-    c = metrics.confusion(*CASES["random"], K)
-    ranking = metrics.ranking_tuple(c)
-    assert ranking.macro_f1 == pytest.approx(float(metrics.macro_f1(c)))
-    worse = ranking._replace(macro_precision=ranking.macro_precision - 0.1, macro_specificity=1.0)
-    assert ranking > worse
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.permutations(range(K)))
 def test_scores_do_not_depend_on_class_or_row_order(seed, order):
@@ -157,6 +149,82 @@ def test_scores_do_not_depend_on_class_or_row_order(seed, order):
     for score in (metrics.macro_f1, metrics.balanced_accuracy, metrics.class_weighted_macro_f1):
         assert score(c) == pytest.approx(float(score(swapped)))
         assert 0 <= score(c) <= 1
+
+
+@st.composite
+def few_cells(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
+    """Cells of which any class may be absent from the truth, the predictions, or both."""
+    k = draw(st.integers(1, 5))
+    some = st.lists(st.integers(0, k - 1), min_size=1, unique=True)
+    n = draw(st.integers(1, 30))
+    parts = [draw(st.lists(st.sampled_from(draw(some)), min_size=n, max_size=n)) for _ in range(2)]
+    return np.array(parts[0]), np.array(parts[1]), k
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes:UserWarning")
+@pytest.mark.filterwarnings("ignore:A single label was found:UserWarning")
+@settings(max_examples=60, deadline=None)
+@given(few_cells())
+def test_scores_of_any_few_cells_equal_scikit_learn(cells):
+    targets, predicted, k = cells
+    c = metrics.confusion(targets, predicted, k)
+    options = {"labels": range(k), "zero_division": 0.0}
+    found = metrics.per_class(c)
+    want = sk.precision_recall_fscore_support(targets, predicted, **options)
+    for got, expected in zip(
+        (found.precision, found.sensitivity, found.f1, found.support), want, strict=True
+    ):
+        np.testing.assert_allclose(got, expected, atol=1e-12)
+    others = [(targets != i, predicted != i) for i in range(k)]
+    np.testing.assert_allclose(
+        found.specificity, [sk.recall_score(*o, zero_division=0.0) for o in others]
+    )
+    np.testing.assert_allclose(
+        found.npv, [sk.precision_score(*o, zero_division=0.0) for o in others]
+    )
+    assert metrics.macro_f1(c) == pytest.approx(
+        sk.f1_score(targets, predicted, average="macro", **options)
+    )
+    assert metrics.macro_f1(c, over="union") == pytest.approx(
+        sk.f1_score(targets, predicted, average="macro", zero_division=0.0)
+    )
+    assert metrics.macro_precision(c) == pytest.approx(
+        sk.precision_score(targets, predicted, average="macro", **options)
+    )
+    assert metrics.balanced_accuracy(c) == pytest.approx(
+        sk.balanced_accuracy_score(targets, predicted)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(few_cells(), st.floats(0, 1))
+def test_predictive_values_at_the_splits_own_share_are_precision_and_npv(cells, share):
+    targets, predicted, k = cells
+    c = metrics.confusion(targets, predicted, k)
+    own = c.sum(axis=1) / c.sum()
+    found = metrics.per_class(c)
+    ppv, npv = metrics.predictive_values(c, own)
+    is_scored = (own > 0) & (own < 1)  # else a rate is 0 / 0, and Bayes' rule says nothing
+    np.testing.assert_allclose(ppv[is_scored], found.precision[is_scored], atol=1e-12)
+    np.testing.assert_allclose(npv[is_scored], found.npv[is_scored], atol=1e-12)
+    at_share = np.array(metrics.predictive_values(c, share))
+    assert ((at_share >= 0) & (at_share <= 1)).all()
+
+
+def test_a_call_is_worth_less_where_the_class_is_rarer():
+    c = np.array([[90, 10], [5, 95]])
+    ppv, npv = metrics.predictive_values(c, 0.01)
+    assert ppv[1] == pytest.approx(0.01 * 0.95 / (0.01 * 0.95 + 0.99 * 0.1))
+    assert npv[1] == pytest.approx(0.99 * 0.9 / (0.99 * 0.9 + 0.01 * 0.05))
+    assert np.isnan(metrics.predictive_values(np.zeros((2, 2)), 0.5, np.nan)).all()
+    batch = metrics.predictive_values(np.stack([c, c]), np.array([0.3, 0.01]))[0]
+    assert batch[1, 1] == ppv[1]
+
+
+@pytest.mark.parametrize("prevalence", [-0.1, 1.1, np.nan, [0.5, 0.5, 0.0]])
+def test_bad_prevalences_are_refused(prevalence):
+    with pytest.raises(ShapeError, match="prevalence"):
+        metrics.predictive_values(np.eye(2), prevalence)
 
 
 @pytest.mark.parametrize(

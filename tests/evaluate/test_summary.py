@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, f1_score
 
 from buffycoat.errors import ShapeError, TaxonomyError
 from buffycoat.evaluate.summary import NOT_ESTIMABLE, evaluate
@@ -53,7 +53,7 @@ def test_codes_and_indices_and_probabilities_give_the_same(split):
     of_codes = evaluate(codes, pd.Series([PBC.codes[i] for i in targets], dtype="string"), PBC)
     assert of_indices == of_codes
     assert of_indices["calibration"] is None
-    assert of_probs | {"calibration": None} == of_indices
+    assert of_probs | {"calibration": None, "average_precision": None} == of_indices
 
 
 def test_final_labels_override_the_top_class(split):
@@ -76,6 +76,50 @@ def test_small_classes_are_not_estimable_and_absent_ones_are_named():
     assert record["absent"] == list(PBC.codes[4:])
     want = f1_score(targets, predicted, average="macro")
     assert record["macro_f1"]["estimate"] == pytest.approx(want)
+
+
+def test_macro_f1_is_given_with_and_without_classes_of_few_cells():
+    targets = np.repeat([0, 1, 2], [30, 30, 4])
+    predicted = targets.copy()
+    predicted[::6] = 0
+    record = evaluate(predicted, targets, PBC)
+    of = f1_score(targets, predicted, average=None)
+    assert record["macro_f1"]["estimate"] == pytest.approx(of.mean())
+    assert record["macro_f1_estimable"]["estimate"] == pytest.approx(of[:2].mean())
+    assert record["not_estimable"] == {"MO": "4 cells, at least 5 are needed"}
+    only_few = evaluate(predicted[:4], targets[:4], PBC)
+    assert only_few["macro_f1_estimable"] == NOT_ESTIMABLE
+
+
+def test_predictive_values_are_at_the_training_mix_or_at_the_one_stated(split):
+    probs, targets = split
+    total = sum(COUNTS.values())
+    row = evaluate(probs, targets, PBC, COUNTS)["per_class"][-1]
+    assert row["prevalence"] == pytest.approx(10 / total)
+    even = {code: 0.1 for code in PBC.codes}
+    row = evaluate(probs, targets, PBC, COUNTS, prevalence=even)["per_class"][-1]
+    assert row["ppv_at_prevalence"] == pytest.approx(row["precision"])  # the split is even
+    assert "prevalence" not in evaluate(probs, targets, PBC)["per_class"][-1]
+
+
+def test_average_precision_and_calibration_of_each_class(split):
+    probs, targets = split
+    record = evaluate(probs, targets, PBC)
+    found = record["average_precision"]["MY"]
+    want = average_precision_score(targets == 5, probs[:, 5])
+    assert found["estimate"] == pytest.approx(want)
+    assert found["low"] < want < found["high"]
+    parts = record["calibration"]["brier_parts"]
+    assert parts["score"] == record["calibration"]["brier"]
+    of_class = record["calibration"]["ece_of_class"]
+    assert record["calibration"]["classwise_ece"] == pytest.approx(np.mean([*of_class.values()]))
+
+
+def test_severities_name_classes_of_few_cells(split):
+    probs, targets = split
+    severity = np.where(np.arange(200) % 20 < 4, 1, 0)
+    of_one = evaluate(probs, targets, PBC, severity=severity)["by_severity"]
+    assert [row["few"] for row in of_one] == [[], list(PBC.codes)]
 
 
 def test_a_class_without_an_error_gets_no_interval_of_width_zero():

@@ -3,10 +3,7 @@
 The bootstrap is Efron's percentile interval (Efron and Tibshirani 1993, ch. 13). Cells of one
 patient are alike, so patients are resampled whole where they are known; without them every
 interval is image-level, is narrower than the truth for new patients, and says so.
-
-A resample never visits single cells. Equal cells (same truth, same prediction) are one item with
-a count, or a patient is one item; a multinomial draw of the items' counts times the items'
-confusions gives all resampled confusions in one product.
+What is drawn, and how, is in `draws.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +13,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from buffycoat.errors import ShapeError
+from buffycoat.evaluate.draws import (
+    Items,
+    Seed,
+    classes_in,
+    draw_counts,
+    in_words,
+    pair_items,
+    percentile_ends,
+)
 from buffycoat.evaluate.metrics import (
-    check_indices,
     confusion,
     macro_f1,
     prior_shares,
@@ -29,7 +32,6 @@ from buffycoat.evaluate.metrics import (
 
 Array = np.ndarray[Any, Any]
 Metric = Callable[[Array], Array]
-Seed = int | np.random.Generator
 
 IMAGE_LEVEL = "image-level"
 PATIENT_LEVEL = "patient-level"
@@ -89,20 +91,50 @@ class Resamples:
 
     def interval(self, metric: Metric) -> Interval:
         """Score and percentile interval of a metric that gives one number a confusion."""
-        return self._around(float(metric(self.observed)), metric(self.drawn))
+        return self.around(float(metric(self.observed)), metric(self.drawn))
 
     def intervals(self, metric: Metric) -> list[Interval]:
-        """The same for a metric that gives k numbers a confusion, shape (..., k)."""
+        """The same for a metric that gives k numbers a confusion, shape (..., k).
+
+        Draws in which a number is not defined (NaN) are left out of its interval.
+        """
         scores = metric(self.drawn)
         return [
-            self._around(float(value), scores[:, column])
+            self.around(float(value), scores[:, column])
             for column, value in enumerate(metric(self.observed))
         ]
 
-    def _around(self, estimate: float, scores: Array) -> Interval:
-        low, high = _ends(scores, self.level)
+    def around(self, estimate: float, scores: Array) -> Interval:
+        """An estimate with the percentile interval of scores, shape (n_resamples,)."""
+        low, high = percentile_ends(scores, self.level)
         n = int(self.observed.sum())
         return Interval(estimate, low, high, self.level, self.unit, n, self.n_groups, self.method)
+
+
+@dataclass(frozen=True)
+class PairedResamples:
+    """Resampled confusions of two methods, each pair from the same drawn cells.
+
+    Attributes:
+        a: Of the first method.
+        b: Of the second.
+    """
+
+    a: Resamples
+    b: Resamples
+
+    def interval(self, metric: Metric) -> Interval:
+        """Score of b less score of a, for a metric that gives one number a confusion."""
+        (found,) = self.intervals(lambda c: np.asarray(metric(c))[..., None])
+        return found
+
+    def intervals(self, metric: Metric) -> list[Interval]:
+        """The same for a metric that gives k numbers a confusion, shape (..., k)."""
+        change = metric(self.b.drawn) - metric(self.a.drawn)
+        observed = metric(self.b.observed) - metric(self.a.observed)
+        return [
+            self.b.around(float(value), change[:, column]) for column, value in enumerate(observed)
+        ]
 
 
 def resample(
@@ -132,14 +164,14 @@ def resample(
     Raises:
         ShapeError: Arrays of different lengths, no cells, or an index outside 0 to k - 1.
     """
-    items = _items(targets, (predicted,), k, groups, stratified)
-    drawn = _weights(items, n_resamples, seed) @ items.tables[0]
+    items = pair_items(targets, (predicted,), k, groups, stratified)
+    drawn = draw_counts(items, n_resamples, seed) @ items.tables[0]
     return Resamples(
         confusion(targets, predicted, k),
         drawn.reshape(-1, k, k),
         level,
         None if groups is None else len(items.counts),
-        _method(groups, stratified, n_resamples),
+        in_words(groups, stratified, n_resamples),
     )
 
 
@@ -171,7 +203,7 @@ def bootstrap_interval(
     resamples = resample(
         targets,
         predicted,
-        k or _classes_in(targets, predicted),
+        k or classes_in(targets, predicted),
         groups,
         n_resamples=n_resamples,
         seed=seed,
@@ -179,6 +211,51 @@ def bootstrap_interval(
         stratified=stratified,
     )
     return resamples.interval(metric)
+
+
+def paired_resample(
+    targets: Array,
+    a: Array,
+    b: Array,
+    k: int,
+    groups: Array | None = None,
+    *,
+    n_resamples: int = 1000,
+    seed: Seed = 0,
+    level: float = 0.95,
+    stratified: bool = True,
+) -> PairedResamples:
+    """Draw the same cells for two methods once, to compare them by several metrics.
+
+    Args:
+        targets: Shape (n,), true column index.
+        a: Shape (n,), predictions of the first method.
+        b: Shape (n,), predictions of the second method.
+        k: Number of classes.
+        groups: Patient of each cell; None for image-level intervals.
+        n_resamples: Number of resamples.
+        seed: Seed or generator.
+        level: Probability mass of the intervals.
+        stratified: Keep each class's count (images only).
+
+    Raises:
+        ShapeError: As `resample`.
+    """
+    items = pair_items(targets, (a, b), k, groups, stratified)
+    weights = draw_counts(items, n_resamples, seed)
+    n_groups = None if groups is None else len(items.counts)
+    method = "paired " + in_words(groups, stratified, n_resamples)
+    of_a, of_b = (
+        Resamples(
+            confusion(targets, calls, k),
+            (weights @ table).reshape(-1, k, k),
+            level,
+            n_groups,
+            method,
+        )
+        for calls, table in zip((a, b), items.tables, strict=True)
+    )
+    return PairedResamples(of_a, of_b)
 
 
 def paired_interval(
@@ -211,21 +288,19 @@ def paired_interval(
     Returns:
         The difference; above 0 where b is better.
     """
-    k = k or _classes_in(targets, a, b)
-    items = _items(targets, (a, b), k, groups, stratified)
-    weights = _weights(items, n_resamples, seed)
-    of_a, of_b = (metric((weights @ table).reshape(-1, k, k)) for table in items.tables)
-    low, high = _ends(of_b - of_a, level)
-    return Interval(
-        float(metric(confusion(targets, b, k)) - metric(confusion(targets, a, k))),
-        low,
-        high,
-        level,
-        IMAGE_LEVEL if groups is None else PATIENT_LEVEL,
-        len(targets),
-        None if groups is None else len(items.counts),
-        "paired " + _method(groups, stratified, n_resamples),
+    k = k or classes_in(targets, a, b)
+    pair = paired_resample(
+        targets,
+        a,
+        b,
+        k,
+        groups,
+        n_resamples=n_resamples,
+        seed=seed,
+        level=level,
+        stratified=stratified,
     )
+    return pair.interval(metric)
 
 
 def paired_mean_interval(
@@ -261,10 +336,10 @@ def paired_mean_interval(
     np.add.at(sums, (group, column), np.asarray(b) - np.asarray(a))
     np.add.at(rows, (group, column), 1)
     counts = np.ones(len(names), dtype=np.int64)
-    weights = _weights(_Items(counts, np.zeros_like(counts), []), n_resamples, seed)
+    weights = draw_counts(Items(counts, np.zeros_like(counts), []), n_resamples, seed)
     with np.errstate(invalid="ignore"):
         drawn = np.nanmean((weights @ sums) / (weights @ rows), axis=1)
-    low, high = _ends(drawn, level)
+    low, high = percentile_ends(drawn, level)
     return Interval(
         float((sums.sum(axis=0) / rows.sum(axis=0)).mean()),
         low,
@@ -284,6 +359,7 @@ def prior_weighted_interval(
     n_draws: int = 4000,
     seed: Seed = 0,
     level: float = 0.95,
+    pseudo_count: float = 0.5,
 ) -> Interval:
     """Credible interval of the prior-weighted macro-F1.
 
@@ -291,7 +367,9 @@ def prior_weighted_interval(
     Dirichlet(counts + 1/2). A bootstrap would never draw the confusion that was not seen, yet
     one frequent cell called rare is worth dozens of rare ones. The half counts do the same: the
     interval lies low, and may lie wholly under the estimate, when a rare class's precision rests
-    on never having seen an error.
+    on never having seen an error. It holds the truth as often as it says only if errors are as
+    common and as spread as the prior takes them: of a good classifier with k = 10 and 80 cells a
+    class it lies below the truth nearly always (`benchmarks/interval_coverage.py`).
 
     Args:
         confusion: Shape (k, k), counts, rows the truth.
@@ -299,6 +377,7 @@ def prior_weighted_interval(
         n_draws: Draws from the posterior.
         seed: Seed or generator.
         level: Probability mass of the interval.
+        pseudo_count: Prior cells in each field of the confusion; 1/2 is Jeffreys'.
 
     Returns:
         Always image-level: the rows' cells are taken as independent.
@@ -306,10 +385,11 @@ def prior_weighted_interval(
     shares = prior_shares(train_counts, confusion)
     shares = np.where(confusion.sum(axis=1) > 0, shares, 0.0)
     gammas = np.random.default_rng(seed).standard_gamma(
-        confusion + 0.5, size=(n_draws, *confusion.shape)
+        confusion + pseudo_count, size=(n_draws, *confusion.shape)
     )
     rows = gammas / gammas.sum(axis=-1, keepdims=True)
-    low, high = _ends(macro_f1(rows * shares[:, None], over="truth"), level)
+    prior = "Jeffreys" if pseudo_count == 0.5 else f"{pseudo_count:g}"
+    low, high = percentile_ends(macro_f1(rows * shares[:, None], over="truth"), level)
     return Interval(
         float(prior_weighted_macro_f1(confusion, train_counts)),
         low,
@@ -318,79 +398,5 @@ def prior_weighted_interval(
         IMAGE_LEVEL,
         int(confusion.sum()),
         None,
-        f"Jeffreys-Dirichlet posterior of each confusion row, {n_draws} draws",
+        f"{prior}-Dirichlet posterior of each confusion row, {n_draws} draws",
     )
-
-
-@dataclass(frozen=True)
-class _Items:
-    """What is resampled: patterns of equal cells, or patients.
-
-    Attributes:
-        counts: Shape (u,), how often each item is in the data.
-        strata: Shape (u,), items that share a total.
-        tables: For each prediction, shape (u, k * k): the confusion of one such item.
-    """
-
-    counts: Array
-    strata: Array
-    tables: list[Array]
-
-
-def _items(
-    targets: Array, predictions: tuple[Array, ...], k: int, groups: Array | None, stratified: bool
-) -> _Items:
-    truth = check_indices(targets, k, "targets")
-    calls = [check_indices(p, k, "predicted", truth) for p in predictions]
-    if len(truth) == 0:
-        raise ShapeError("targets: expected at least one cell, got none")
-    pairs = np.stack([truth * k + call for call in calls], axis=1)
-    if groups is not None:
-        return _patients(np.asarray(groups), pairs, k)
-    patterns, counts = np.unique(pairs, axis=0, return_counts=True)
-    strata = patterns[:, 0] // k if stratified else np.zeros(len(patterns), dtype=np.int64)
-    one_hot = np.eye(k * k)
-    return _Items(counts, strata, [one_hot[column] for column in patterns.T])
-
-
-def _patients(groups: Array, pairs: Array, k: int) -> _Items:
-    if groups.shape != (len(pairs),):
-        raise ShapeError(f"groups: expected shape ({len(pairs)},), got {groups.shape}")
-    unknown = int(pd.isna(groups).sum())
-    if unknown:
-        raise ShapeError(f"groups: {unknown} cells have no patient; leave groups out, or them")
-    names, patient = np.unique(groups.astype(str), return_inverse=True)
-    tables = []
-    for column in pairs.T:
-        flat = np.bincount(patient * k * k + column, minlength=len(names) * k * k)
-        tables.append(flat.reshape(len(names), k * k).astype(float))
-    ones = np.ones(len(names), dtype=np.int64)
-    return _Items(ones, np.zeros_like(ones), tables)
-
-
-def _weights(items: _Items, n_resamples: int, seed: Seed) -> Array:
-    """How often each item is drawn in each resample, shape (n_resamples, u)."""
-    rng = np.random.default_rng(seed)
-    weights = np.empty((n_resamples, len(items.counts)))
-    for stratum in np.unique(items.strata):
-        members = np.flatnonzero(items.strata == stratum)
-        counts = items.counts[members]
-        weights[:, members] = rng.multinomial(counts.sum(), counts / counts.sum(), n_resamples)
-    return weights
-
-
-def _ends(scores: Array, level: float) -> tuple[float, float]:
-    tail = (1 - level) / 2
-    low, high = np.quantile(scores, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _classes_in(*indices: Array) -> int:
-    return 1 + max((int(np.max(values)) for values in indices if len(values)), default=0)
-
-
-def _method(groups: Array | None, stratified: bool, n_resamples: int) -> str:
-    if groups is not None:
-        return f"bootstrap of patients, {n_resamples} resamples"
-    kind = "images within each class" if stratified else "images"
-    return f"bootstrap of {kind}, {n_resamples} resamples"

@@ -7,7 +7,7 @@ the order of the rows never matters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,30 @@ class Reliability:
         ]
 
 
+@dataclass(frozen=True)
+class BrierParts:
+    """Brier's score = reliability - resolution + uncertainty + within_bins.
+
+    Attributes:
+        score: Brier's score, 0 to 2.
+        reliability: Squared gap between what is said and what comes true; 0 is calibrated.
+        resolution: How far apart the bins' shares lie; more is better.
+        uncertainty: Score of always saying the classes' shares in these cells.
+        within_bins: What is left since a bin holds unequal probabilities, of either sign
+            (Stephenson et al. 2008, doi 10.1175/2007WAF2006116.1).
+    """
+
+    score: float
+    reliability: float
+    resolution: float
+    uncertainty: float
+    within_bins: float
+
+    def to_dict(self) -> dict[str, float]:
+        """The fields as plain values for JSON."""
+        return asdict(self)
+
+
 def reliability(probs: Array, targets: Array, n_bins: int = DEFAULT_BINS) -> Reliability:
     """Top probability against how often the top class is right, in equal-mass bins.
 
@@ -63,7 +87,7 @@ def reliability(probs: Array, targets: Array, n_bins: int = DEFAULT_BINS) -> Rel
     Raises:
         ShapeError: Not probabilities, or the lengths differ.
     """
-    probs, targets = _checked(probs, targets)
+    probs, targets = check_probs(probs, targets)
     return _binned(probs.max(axis=1), probs.argmax(axis=1) == targets, n_bins)
 
 
@@ -95,12 +119,31 @@ def ece_if_calibrated(
     Returns:
         Mean and 95th percentile over the draws.
     """
-    probs, _ = _checked(probs, np.zeros(len(probs), dtype=int))
+    probs, _ = check_probs(probs, np.zeros(len(probs), dtype=int))
     stated = probs.max(axis=1)
     rng = np.random.default_rng(seed)
     # Only whether the top class is right matters, and that has the stated probability.
     gaps = [_binned(stated, rng.random(len(stated)) < stated, n_bins).gap for _ in range(n_draws)]
     return float(np.mean(gaps)), float(np.quantile(gaps, 0.95))
+
+
+def classwise_reliability(
+    probs: Array, targets: Array, n_bins: int = DEFAULT_BINS
+) -> list[Reliability]:
+    """Reliability diagram of each class: its probability against how often it is the truth.
+
+    Args:
+        probs: Shape (n, k), rows sum to 1.
+        targets: Shape (n,), true column index.
+        n_bins: Most bins there can be.
+
+    Returns:
+        k diagrams, in column order.
+    """
+    probs, targets = check_probs(probs, targets)
+    return [
+        _binned(probs[:, column], targets == column, n_bins) for column in range(probs.shape[1])
+    ]
 
 
 def classwise_ece(probs: Array, targets: Array, n_bins: int = DEFAULT_BINS) -> Array:
@@ -114,13 +157,7 @@ def classwise_ece(probs: Array, targets: Array, n_bins: int = DEFAULT_BINS) -> A
     Returns:
         Shape (k,), 0 to 1; its mean is the class-wise ECE.
     """
-    probs, targets = _checked(probs, targets)
-    return np.array(
-        [
-            _binned(probs[:, column], targets == column, n_bins).gap
-            for column in range(probs.shape[1])
-        ]
-    )
+    return np.array([table.gap for table in classwise_reliability(probs, targets, n_bins)])
 
 
 def brier(probs: Array, targets: Array) -> float:
@@ -130,9 +167,32 @@ def brier(probs: Array, targets: Array) -> float:
         probs: Shape (n, k), rows sum to 1.
         targets: Shape (n,), true column index.
     """
-    probs, targets = _checked(probs, targets)
+    probs, targets = check_probs(probs, targets)
     truth = np.eye(probs.shape[1])[targets]
     return float(((probs - truth) ** 2).sum(axis=1).mean())
+
+
+def brier_parts(probs: Array, targets: Array, n_bins: int = DEFAULT_BINS) -> BrierParts:
+    """Split Brier's score into its parts (Murphy 1973), each the sum over the classes.
+
+    Args:
+        probs: Shape (n, k), rows sum to 1.
+        targets: Shape (n,), true column index.
+        n_bins: Most bins there can be, for each class.
+    """
+    score = brier(probs, targets)
+    tables = classwise_reliability(probs, targets, n_bins)
+    bias = sum(_weighed(t, (t.confidence - t.frequency) ** 2) for t in tables)
+    base = [_weighed(t, t.frequency) for t in tables]
+    gain = sum(
+        _weighed(t, (t.frequency - share) ** 2) for t, share in zip(tables, base, strict=True)
+    )
+    chance = sum(share * (1 - share) for share in base)
+    return BrierParts(score, bias, gain, chance, score - (bias - gain + chance))
+
+
+def _weighed(table: Reliability, values: Array) -> float:
+    return float(np.average(values, weights=table.count))
 
 
 def _binned(stated: Array, came_true: Array, n_bins: int) -> Reliability:
@@ -145,7 +205,16 @@ def _binned(stated: Array, came_true: Array, n_bins: int) -> Reliability:
     return Reliability(count[used], said, came)
 
 
-def _checked(probs: Array, targets: Array) -> tuple[Array, Array]:
+def check_probs(probs: Array, targets: Array) -> tuple[Array, Array]:
+    """Probabilities as float64 and targets as int64, or an error that says what is wrong.
+
+    Args:
+        probs: Shape (n, k), rows sum to 1.
+        targets: Shape (n,), true column index.
+
+    Raises:
+        ShapeError: Not probabilities, or the lengths differ.
+    """
     probs = np.asarray(probs, dtype=float)
     if probs.ndim != 2 or probs.size == 0:
         raise ShapeError(f"probs: expected shape (n, k) with n >= 1, got {probs.shape}")

@@ -17,7 +17,7 @@ The three agree when every class is in the truth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,24 +35,19 @@ class PerClass:
         precision: Share of the predictions of the class that are right.
         sensitivity: Share of the class's cells that are found (recall).
         specificity: Share of the other classes' cells that are not called this class.
+        npv: Share of the cells not called this class that are not of it.
         f1: Harmonic mean of precision and sensitivity.
         support: Cells (or weight) of the class in the truth.
+        called: Cells (or weight) that are called the class.
     """
 
     precision: Array
     sensitivity: Array
     specificity: Array
+    npv: Array
     f1: Array
     support: Array
-
-
-class Ranking(NamedTuple):
-    """WBCBench 2026's order of merit (arXiv 2604.10797): compares like a tuple."""
-
-    macro_f1: float
-    balanced_accuracy: float
-    macro_precision: float
-    macro_specificity: float
+    called: Array
 
 
 def confusion(targets: Array, predicted: Array, k: int, weights: Array | None = None) -> Array:
@@ -105,23 +100,59 @@ def check_indices(values: Array, k: int, name: str, like: Array | None = None) -
     return array.astype(np.int64)
 
 
-def per_class(confusion: Array) -> PerClass:
-    """Precision, sensitivity, specificity, F1 and support of each class.
+def per_class(confusion: Array, undefined: float = 0.0) -> PerClass:
+    """Precision, sensitivity, specificity, NPV, F1, support and calls of each class.
 
     Args:
         confusion: Shape (..., k, k), rows the truth.
+        undefined: What a ratio 0 / 0 counts as.
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(float)
     support = confusion.sum(axis=-1)
     called = confusion.sum(axis=-2)
-    others = support.sum(axis=-1, keepdims=True) - support
+    rest = 1 - np.eye(confusion.shape[-1])
+    # Sums without the class itself: total less class is not quite 0 where weights are fractions.
+    others, not_called = support @ rest, called @ rest
     return PerClass(
-        precision=_ratio(hits, called),
-        sensitivity=_ratio(hits, support),
-        specificity=_ratio(others - (called - hits), others),
-        f1=_ratio(2 * hits, support + called),
+        precision=_ratio(hits, called, undefined),
+        sensitivity=_ratio(hits, support, undefined),
+        specificity=_ratio(others - (called - hits), others, undefined),
+        npv=_ratio(not_called - (support - hits), not_called, undefined),
+        f1=_ratio(2 * hits, support + called, undefined),
         support=support,
+        called=called,
     )
+
+
+def predictive_values(
+    confusion: Array, prevalence: Array | float, undefined: float = 0.0
+) -> tuple[Array, Array]:
+    """What a call, or no call, of each class is worth at a stated prevalence of the class.
+
+    Bayes' rule on sensitivity and specificity. The mix of the other classes stays the split's; to
+    set it too, hand in `reweighted(confusion, mix)` with `mix` as prevalence.
+
+    Args:
+        confusion: Shape (..., k, k), rows the truth.
+        prevalence: Share of cells that are of the class, 0 to 1; one number or shape (k,).
+        undefined: What a ratio 0 / 0 counts as.
+
+    Returns:
+        Positive and negative predictive value, shape (..., k) each.
+
+    Raises:
+        ShapeError: Prevalences that are no shares, or not one or k.
+    """
+    share = np.asarray(prevalence, dtype=float)
+    if share.shape not in ((), confusion.shape[-1:]) or not ((share >= 0) & (share <= 1)).all():
+        raise ShapeError(
+            f"prevalence: expected one share from 0 to 1, or {confusion.shape[-1]}; "
+            f"got {prevalence!r}"
+        )
+    scores = per_class(confusion, np.nan)
+    found, missed = scores.sensitivity * share, (1 - scores.sensitivity) * share
+    cleared, alarms = scores.specificity * (1 - share), (1 - scores.specificity) * (1 - share)
+    return _ratio(found, found + alarms, undefined), _ratio(cleared, cleared + missed, undefined)
 
 
 def accuracy(confusion: Array) -> Array:
@@ -209,26 +240,10 @@ def reweighted(confusion: Array, mass: Array) -> Array:
     return confusion * _ratio(np.broadcast_to(mass, support.shape), support)[..., None]
 
 
-def ranking_tuple(confusion: Array, over: Over = "all") -> Ranking:
-    """WBCBench's order of merit: macro-F1, ties by the other three.
-
-    Inference time, the last tie-break, is no score of a confusion matrix.
-
-    Args:
-        confusion: Shape (k, k), rows the truth.
-        over: Classes averaged over; balanced accuracy is always over the classes in the truth.
-    """
-    return Ranking(
-        float(macro_f1(confusion, over)),
-        float(balanced_accuracy(confusion)),
-        float(macro_precision(confusion, over)),
-        float(macro_specificity(confusion, over)),
-    )
-
-
-def _ratio(part: Array, whole: Array) -> Array:
+def _ratio(part: Array, whole: Array, undefined: float = 0.0) -> Array:
     part = np.asarray(part, dtype=float)
-    return np.divide(part, whole, out=np.zeros_like(part), where=np.asarray(whole) > 0)
+    has_any = np.asarray(whole) > 0
+    return np.divide(part, whole, out=np.full_like(part, undefined), where=has_any)
 
 
 def _average(values: Array, confusion: Array, over: Over) -> Array:

@@ -14,8 +14,8 @@ Array = np.ndarray[Any, Any]
 def clopper_pearson(count: Array | int, n: Array | int, level: float = 0.95) -> tuple[Array, Array]:
     """Exact binomial limits (Clopper and Pearson 1934, doi 10.1093/biomet/26.4.404).
 
-    For a differential of n cells these are the limits that Rumke tabulated (1985, Blood Cells
-    11:137). They cover at least `level` of the time, usually more.
+    For a differential of n cells these are the limits that Rumke tabulated (1985). They cover at
+    least `level` of the time, usually more.
 
     Args:
         count: Events, 0 to n; broadcasts with n.

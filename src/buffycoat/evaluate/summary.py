@@ -11,15 +11,20 @@ import pandas as pd
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import calibration, metrics
-from buffycoat.evaluate.bootstrap import Interval, Resamples, prior_weighted_interval, resample
+from buffycoat.evaluate.bootstrap import Resamples, prior_weighted_interval, resample
+from buffycoat.evaluate.class_table import (
+    MIN_SUPPORT,
+    NOT_ESTIMABLE,
+    Prevalence,
+    class_rows,
+    patients_of_class,
+)
+from buffycoat.evaluate.curves import average_precision_intervals
 from buffycoat.evaluate.maturation import stage_scores
 from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]
 
-MIN_SUPPORT = 5
-"""Cells of a class under which its own scores are not given: at 4, one cell is 25 points."""
-NOT_ESTIMABLE = "not estimable"
 UNKNOWN_SEVERITY = "unknown"
 
 
@@ -48,11 +53,14 @@ def evaluate(
     patients: Sequence[Any] | Array | pd.Series | None = None,
     seed: int = 0,
     labels: Array | Sequence[str] | None = None,
+    prevalence: Prevalence | None = None,
 ) -> dict[str, Any]:
     """Score predictions on one split.
 
     Macro averages are over the classes that the split holds (`over="truth"` in `metrics`); the
     others are listed under "absent". Macro-F1 here equals scikit-learn's when none is absent.
+    "macro_f1_estimable" leaves out also the classes under "not_estimable", which have too few
+    cells or patients.
 
     Args:
         scores: Probabilities, shape (n, k) in taxonomy order; or predicted classes, shape (n,),
@@ -64,13 +72,15 @@ def evaluate(
         patients: Shape (n,). If one is missing, all intervals are image-level.
         seed: Seed of the resampling.
         labels: Shape (n,), final classes where a rule may have changed the top class of `scores`.
+        prevalence: Share of each code in the stream for which predictive values are stated; the
+            training share if not given and `train_counts` are.
 
     Returns:
         Plain values only, no NaN. "level" says whether the intervals are image-level or
         patient-level; an interval is `Interval.to_dict()`, or "not estimable".
 
     Raises:
-        ShapeError: Arrays do not fit each other.
+        ShapeError: Arrays do not fit each other, or `prevalence` is no mix of the classes.
         TaxonomyError: A code is not in the taxonomy.
     """
     table = np.asarray(scores)
@@ -86,13 +96,20 @@ def evaluate(
     resamples = resample(truth, predicted, len(taxonomy), groups, seed=seed)
     split = _Split(truth, predicted, taxonomy, groups, seed, resamples)
     counts = None if train_counts is None else _count_array(train_counts, taxonomy)
+    if prevalence is None and counts is not None:
+        shares = metrics.prior_shares(counts, split.confusion)
+        prevalence = dict(zip(taxonomy.codes, shares.tolist(), strict=True))
+    n_patients = None if groups is None else patients_of_class(truth, groups, len(taxonomy))
+    rows = class_rows(resamples, taxonomy, train_counts, n_patients, prevalence)
     return {
         **_overall(split, counts),
-        "per_class": _class_rows(split, train_counts),
+        **_estimable(split, rows),
+        "per_class": rows,
         "by_severity": [] if severity is None else _severity_rows(split, severity),
         "by_band": [] if train_counts is None else _band_rows(split, train_counts),
         "by_maturation": stage_scores(split.confusion, taxonomy),
         "calibration": None if probs is None else _calibration(probs, split),
+        "average_precision": None if probs is None else _average_precision(probs, split),
         "codes": list(taxonomy.codes),
         "confusion": split.confusion.tolist(),
     }
@@ -121,28 +138,25 @@ def _overall(split: _Split, train_counts: Array | None) -> dict[str, Any]:
     return row
 
 
-def _class_rows(split: _Split, train_counts: Mapping[str, int] | None) -> list[dict[str, Any]]:
-    of_class = metrics.per_class(split.confusion)
-    intervals = split.resamples.intervals(lambda c: metrics.per_class(c).f1)
-    bands = {} if train_counts is None else split.taxonomy.bands(train_counts)
-    rows = []
-    for i, cell in enumerate(split.taxonomy.classes):
-        support = int(of_class.support[i])
-        is_enough = support >= MIN_SUPPORT
-        row: dict[str, Any] = {"code": cell.code, "name": cell.name, "support": support}
-        row |= {"band": bands.get(cell.code), "n_train": None}
-        if train_counts is not None:
-            row["n_train"] = int(train_counts.get(cell.code, 0))
-        for name in ("precision", "sensitivity", "specificity", "f1"):
-            row[name] = float(getattr(of_class, name)[i]) if is_enough else NOT_ESTIMABLE
-        row["f1_interval"] = _interval_or_not(intervals[i]) if is_enough else NOT_ESTIMABLE
-        rows.append(row)
-    return rows
+def _estimable(split: _Split, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Macro-F1 without the classes of the split that so few cells cannot carry."""
+    present = [(i, row) for i, row in enumerate(rows) if row["support"] > 0]
+    columns = [i for i, row in present if row["why"] is None]
+    score: Any = NOT_ESTIMABLE
+    if columns:
+        score = split.resamples.interval(_mean_of("f1", columns)).to_dict()
+    return {
+        "macro_f1_estimable": score,
+        "not_estimable": {row["code"]: row["why"] for _, row in present if row["why"]},
+    }
 
 
-def _interval_or_not(interval: Interval) -> dict[str, Any] | str:
-    """A class without an error to resample would get an interval of width 0, which is no news."""
-    return interval.to_dict() if interval.high > interval.low else NOT_ESTIMABLE
+def _average_precision(probs: Array, split: _Split) -> dict[str, Any]:
+    found = average_precision_intervals(split.targets, probs, split.patients, seed=split.seed)
+    return {
+        code: of if isinstance(of, str) else of.to_dict()
+        for code, of in zip(split.taxonomy.codes, found, strict=True)
+    }
 
 
 def _severity_rows(split: _Split, severity: Any) -> list[dict[str, Any]]:
@@ -159,11 +173,18 @@ def _severity_rows(split: _Split, severity: Any) -> list[dict[str, Any]]:
                 "severity": UNKNOWN_SEVERITY if level < 0 else float(level),
                 "n": int(of.observed.sum()),
                 "classes": int((of.observed.sum(axis=1) > 0).sum()),
+                "few": _few(of, split.taxonomy),
                 "balanced_macro_f1": of.interval(metrics.class_weighted_macro_f1).to_dict(),
                 "balanced_accuracy": of.interval(metrics.balanced_accuracy).to_dict(),
             }
         )
     return rows
+
+
+def _few(of: Resamples, taxonomy: Taxonomy) -> list[str]:
+    """Classes that have cells here, but so few that one of them moves the score by a lot."""
+    support = of.observed.sum(axis=1)
+    return [code for code, n in zip(taxonomy.codes, support, strict=True) if 0 < n < MIN_SUPPORT]
 
 
 def _resample_rows(split: _Split, keep: Array) -> Resamples:
@@ -204,7 +225,9 @@ def _calibration(probs: Array, split: _Split) -> dict[str, Any]:
         "ece": calibration.ece(probs, split.targets),
         "ece_if_calibrated": {"mean": mean, "percentile_95": high},
         "classwise_ece": float(classwise.mean()),
+        "ece_of_class": dict(zip(split.taxonomy.codes, classwise.tolist(), strict=True)),
         "brier": calibration.brier(probs, split.targets),
+        "brier_parts": calibration.brier_parts(probs, split.targets).to_dict(),
         "bins": calibration.reliability(probs, split.targets).to_rows(),
     }
 
