@@ -93,6 +93,25 @@ def test_probabilities_in_parquet_are_used_and_a_rescued_label_wins(scored, tmp_
     assert "Expected calibration error 0.090; perfectly" in " ".join(result.stdout.split())
 
 
+def test_patients_and_a_stated_mix_change_what_figures_rest_on(scored, tmp_path: Path) -> None:
+    predictions, labels, frame = scored
+    patients, out = tmp_path / "patients.csv", tmp_path / "metrics.json"
+    pd.DataFrame({"ID": frame["ID"], "patient_id": np.arange(60) % 7}).to_csv(patients, index=False)
+    mix = ",".join(f"{code}={9 if code == 'SNE' else 1}" for code in CODES)
+    result = _evaluate(
+        predictions, labels, "--patients", patients, "--prevalence", mix, "--out", out
+    )
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(out.read_text())
+    assert (metrics["level"], metrics["n_patients"]) == ("patient-level", 7)
+    rows = metrics["per_class"]
+    assert rows[0]["prevalence"] == 0.5
+    assert rows[0]["ppv_at_prevalence"] > rows[0]["precision"]
+    result = _evaluate(predictions, labels, "--prevalence", "SNE=1")
+    assert result.exit_code == 2
+    assert "LY is missing" in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

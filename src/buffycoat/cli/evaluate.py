@@ -25,6 +25,17 @@ def evaluate(
             "prior-weighted macro-F1."
         ),
     ] = None,
+    patients: Annotated[
+        Path | None,
+        typer.Option(help="CSV (ID,patient_id): patients are resampled whole. May be LABELS."),
+    ] = None,
+    prevalence: Annotated[
+        str | None,
+        typer.Option(
+            help="Class mix for the predictive values in --out, SNE=60,LY=30,...; default: that of "
+            "the training cells."
+        ),
+    ] = None,
     taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="JSON file for all figures.")] = None,
 ) -> None:
@@ -39,19 +50,29 @@ def evaluate(
 
     import json
 
-    from buffycoat.cli.scored import read_scored, read_severity, read_train_counts
+    from buffycoat.cli.scored import (
+        read_groups,
+        read_scored,
+        read_severity,
+        read_train_counts,
+    )
     from buffycoat.cli.tables import print_metrics
     from buffycoat.evaluate import summary
+    from buffycoat.fuse.prior import given
     from buffycoat.images import write_atomic
 
     scored = read_scored(predictions, labels, taxonomy)
+    codes = scored.taxonomy.codes
+    mix = None if prevalence is None else given(prevalence, codes)
     metrics = summary.evaluate(
         scored.predicted if scored.probs is None else scored.probs,
         scored.targets,
         scored.taxonomy,
         train_counts=None if train_counts is None else read_train_counts(train_counts),
         severity=None if severity is None else read_severity(severity, scored.cell_ids),
+        patients=None if patients is None else read_groups(patients, "patient_id", scored.cell_ids),
         labels=scored.predicted,
+        prevalence=None if mix is None else dict(zip(codes, mix.tolist(), strict=True)),
     )
     print_metrics(metrics)
     if out is not None:

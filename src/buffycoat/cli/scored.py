@@ -54,7 +54,7 @@ def read_scored(predictions: Path, labels: Path, taxonomy: str = "auto") -> Scor
             label, an ID that only one of the files holds.
         TaxonomyError: A label is not in the taxonomy.
     """
-    stated, frame = _read_predictions(predictions)
+    stated, frame = read_predictions(predictions)
     truth = read_labels(labels)
     faults = [f"ID {cell_id!r} has no prediction" for cell_id in truth if cell_id not in stated]
     faults += [f"ID {cell_id!r} has no label" for cell_id in stated if cell_id not in truth]
@@ -108,6 +108,45 @@ def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
     return [known.get(cell_id, np.nan) for cell_id in cell_ids]
 
 
+def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
+    """Patient or slide of each cell.
+
+    Args:
+        path: CSV or Parquet with `ID` (or `cell_id`) and the column; other cells may be in it.
+        column: Such as "patient_id".
+        cell_ids: The cells, shape (n,).
+
+    Returns:
+        Shape (n,).
+
+    Raises:
+        ManifestError: A column is missing, an ID is there twice, or a cell has none: with some of
+            the patients unknown, nothing can be said about patients.
+    """
+    if path.suffix.lower() == ".parquet":
+        frame = _read_parquet(path)
+        id_column, group_column = _one_of(ID_COLUMNS, frame, path), _one_of((column,), frame, path)
+        texts = frame[[id_column, group_column]].astype("string").fillna("")
+        rows = [(f"row {n}", *pair) for n, pair in enumerate(texts.itertuples(index=False))]
+    else:
+        lines = read_csv(path, (column,))
+        id_column = _one_of(ID_COLUMNS, lines[0][1] if lines else {}, path)
+        rows = [(f"line {n}", row.get(id_column, ""), row.get(column, "")) for n, row in lines]
+    known, faults = {}, []
+    for where, cell_id, group in rows:
+        if cell_id in known:
+            faults.append(f"{where}: ID {cell_id!r} is used twice")
+        known[cell_id] = group
+    missing = [cell_id for cell_id in cell_ids if not known.get(cell_id)]
+    if missing:
+        faults.append(
+            f"{len(missing)} of {len(cell_ids)} cells have no {column}, first {missing[0]!r}"
+        )
+    if faults:
+        raise manifest_error(str(path), faults)
+    return [known[cell_id] for cell_id in cell_ids]
+
+
 def read_train_counts(path: Path) -> Mapping[str, int]:
     """Training cells of each class.
 
@@ -147,18 +186,30 @@ def _bundle_counts(index: dict[str, Any]) -> dict[str, int] | None:
     return dict(zip(taxonomy.codes, index["counts"], strict=True))
 
 
-def _read_predictions(path: Path) -> tuple[dict[str, str], pd.DataFrame | None]:
+def read_predictions(path: Path) -> tuple[dict[str, str], pd.DataFrame | None]:
+    """ID -> predicted label, and the whole table where it has probabilities (indexed by ID).
+
+    Args:
+        path: CSV (`ID,labels`) or Parquet, as `buffycoat predict` writes them.
+
+    Raises:
+        ManifestError: Lists every fault: a missing column, an empty or double ID, an empty label.
+    """
     if path.suffix.lower() != ".parquet":
         return read_labels(path), None
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ManifestError(f"{path}: not a readable Parquet table ({error})") from error
+    frame = _read_parquet(path)
     id_column, label_column = _one_of(ID_COLUMNS, frame, path), _one_of(LABEL_COLUMNS, frame, path)
     rows = zip(frame[id_column].astype(str), frame[label_column].astype(str), strict=True)
     stated = _unique([(f"row {row}", *pair) for row, pair in enumerate(rows)], path)
     has_probs = any(column.startswith(PROBABILITY) for column in frame)
     return stated, frame.set_index(frame[id_column].astype(str)) if has_probs else None
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"{path}: not a readable Parquet table ({error})") from error
 
 
 def _unique(rows: list[tuple[str, str, str]], path: Path) -> dict[str, str]:

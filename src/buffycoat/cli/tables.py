@@ -12,6 +12,7 @@ from buffycoat.cli.console import results_console
 
 OVERALL = (
     "macro_f1",
+    "macro_f1_estimable",
     "balanced_macro_f1",
     "prior_weighted_macro_f1",
     "balanced_accuracy",
@@ -30,14 +31,16 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
     """
     console = results_console()
     title = f"{metrics['n']} cells, {metrics['level']} figures"
-    overall = _table(title, "score", "estimate", "95% interval")
+    overall = new_table(title, "score", "estimate", "95% interval")
     for name in OVERALL:
+        if name == "macro_f1_estimable" and not metrics.get("not_estimable"):
+            continue
         if metrics.get(name) is not None:
-            overall.add_row(_words(name), *_interval(metrics[name]))
+            overall.add_row(_words(name), *interval_cells(metrics[name]))
     console.print(overall)
     console.print(_class_table(metrics["per_class"]))
     if metrics.get("by_severity"):
-        severity = _table(
+        severity = new_table(
             "By severity of degradation", "severity", "cells", "score", "95% interval"
         )
         for row in metrics["by_severity"]:
@@ -45,13 +48,15 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
             severity.add_row(
                 f"{level:g}" if isinstance(level, float) else level,
                 str(row["n"]),
-                *_interval(row["balanced_macro_f1"]),
+                *interval_cells(row["balanced_macro_f1"]),
             )
         console.print(severity)
     for sentence in _sentences(metrics):
         console.print(sentence)
     if metrics.get("absent"):
         console.print(f"No cells of {', '.join(metrics['absent'])}: not in the averages.")
+    for code, why in metrics.get("not_estimable", {}).items():
+        console.print(f"{code} is not estimable ({why}); it is in macro F1, not in the second row.")
 
 
 def _sentences(metrics: Mapping[str, Any]) -> list[str]:
@@ -79,26 +84,27 @@ def print_counts(counts: Mapping[str, int], names: Mapping[str, str]) -> None:
         counts: Code -> cells.
         names: Code -> full name.
     """
-    table = _table(f"{sum(counts.values())} cells", "class", "name", "cells")
+    table = new_table(f"{sum(counts.values())} cells", "class", "name", "cells")
     for code, count in sorted(counts.items(), key=lambda item: -item[1]):
         table.add_row(code, names.get(code, ""), str(count))
     results_console().print(table)
 
 
 def _class_table(rows: list[dict[str, Any]]) -> Table:
-    table = _table("By class", "class", "name", "cells", *PER_CLASS, "95% interval of f1")
+    table = new_table("By class", "class", "name", "cells", *PER_CLASS, "95% interval of f1")
     for row in rows:
         table.add_row(
             row["code"],
             escape(row["name"]),
             str(row["support"]),
-            *(_figure(row[name]) for name in PER_CLASS),
-            _interval(row["f1_interval"])[1],
+            *(figure(row[name]) for name in PER_CLASS),
+            interval_cells(row["f1_interval"])[1],
         )
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
+    """An empty table; the first column and one called "name" hold text, the others figures."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         is_text = index == 0 or column == "name"
@@ -110,11 +116,12 @@ def _words(name: str) -> str:
     return name.replace("_", " ").replace("f1", "F1")
 
 
-def _figure(value: float | str) -> str:
+def figure(value: float | str) -> str:
+    """A score with three decimals; words stay words."""
     return value if isinstance(value, str) else f"{value:.3f}"
 
 
-def _interval(interval: Mapping[str, Any] | str) -> tuple[str, str]:
+def interval_cells(interval: Mapping[str, Any] | str) -> tuple[str, str]:
     """Estimate and ends; "not estimable" stands for both."""
     if isinstance(interval, str):
         return interval, interval

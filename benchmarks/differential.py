@@ -1,0 +1,228 @@
+"""Do a differential's limits hold the truth, and does it find immature granulocytes?
+
+    python -m benchmarks.differential PREDICTIONS LABELS --patients 300 --out runs/differential.json
+
+PREDICTIONS and LABELS are of cells that the model has not learned from. No patients are known, so
+patients are simulated, and every table says so: those cells stand for the population of each class.
+A patient is a mix of classes and a count of cells drawn from the population by that mix, with the
+calls that the model made. The labelled cells for calibration are drawn from the population anew for
+each patient, as many a class as there are (or --calibration-cells). So the limits are asked to
+cover that few cells were counted and that few say how the model errs; they are not asked to cover
+that a new slide is stained or photographed otherwise. This only reports; nothing is chosen by it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from buffycoat.cli.scored import read_scored
+from buffycoat.evaluate.differential import IMMATURE, differential, judge_flag, parts_of
+from buffycoat.evaluate.metrics import confusion
+from buffycoat.images import write_atomic
+from buffycoat.taxonomy import Taxonomy
+
+SIMULATED = "simulated patients"
+MIXES: Mapping[str, Mapping[str, float]] = {
+    "healthy": {"SNE": 58, "LY": 29, "MO": 6, "EO": 3, "BNE": 3, "BA": 1},
+    "lymphocytosis": {"SNE": 30, "LY": 55, "MO": 7, "EO": 3, "BNE": 2, "BA": 1, "VLY": 2},
+    "eosinophilia": {"SNE": 45, "LY": 25, "MO": 6, "EO": 20, "BNE": 3, "BA": 1},
+    "slight left shift": {
+        "SNE": 62, "LY": 16, "MO": 7, "EO": 2, "BNE": 10, "BA": 1, "MMY": 1.5, "MY": 0.5,
+    },
+    "left shift": {
+        "SNE": 48, "LY": 13, "MO": 6, "EO": 1, "BNE": 20, "BA": 1, "MMY": 6, "MY": 4, "PMY": 1,
+        "ERB": 2,
+    },
+}  # fmt: skip
+"""Invented, to span what a laboratory meets; percent, scaled to 100 over the classes there are."""
+SPREAD = 150.0
+"""Patients vary round a mix as a Dirichlet with so many pseudo-cells."""
+COUNTS = (100, 200, 500)
+"""Cells counted; 100 and 200 are what people count, 500 what a scanner does."""
+
+
+@dataclass(frozen=True, eq=False)
+class Patients:
+    """Simulated patients, counted.
+
+    Attributes:
+        kind: Shape (n,), name of the mix.
+        truth: Shape (n, m), true figures of the parts, per 100 leukocytes.
+        raw: Shape (n, m, 3), value and limits as called.
+        adjusted: Shape (n, m, 3), the same with errors taken out; NaN where not estimable.
+    """
+
+    kind: np.ndarray
+    truth: np.ndarray
+    raw: np.ndarray
+    adjusted: np.ndarray
+
+
+def simulate(
+    population: np.ndarray,
+    taxonomy: Taxonomy,
+    n_patients: int,
+    n_cells: int,
+    n_calibration: int | None = None,
+    seed: int = 0,
+) -> Patients:
+    """Draw patients and count them.
+
+    Args:
+        population: Shape (k, k), how often cells of each class are called each class.
+        taxonomy: The classes.
+        n_patients: Patients, of each mix in turn.
+        n_cells: Cells counted on each.
+        n_calibration: Labelled cells of each class; as many as in `population` if None.
+        seed: Of all draws.
+    """
+    rng = np.random.default_rng(seed)
+    support = population.sum(axis=1)
+    rates = population / np.maximum(support, 1)[:, None]
+    parts, names = parts_of(taxonomy)
+    kinds = np.array([list(MIXES)[n % len(MIXES)] for n in range(n_patients)])
+    truth = np.empty((n_patients, len(names)))
+    figures = np.full((2, n_patients, len(names), 3), np.nan)
+    for patient, kind in enumerate(kinds):
+        mix = _draw_mix(MIXES[kind], taxonomy, support > 0, rng)
+        truth[patient] = 100 * (parts @ mix) / mix[taxonomy.is_leukocyte].sum()
+        labelled = support if n_calibration is None else np.minimum(support, 1) * n_calibration
+        table = np.array(
+            [rng.multinomial(n, r) if n else 0 * r for n, r in zip(labelled, rates, strict=True)]
+        )
+        counts = rng.multinomial(n_cells, mix @ rates)
+        calls = np.repeat(np.arange(len(taxonomy)), counts)
+        rows = differential(
+            calls, np.zeros(n_cells, int), taxonomy, table.astype(int), seed=patient
+        )
+        for part, row in enumerate(rows):
+            for which, of in enumerate((row.raw, row.adjusted)):
+                if of is not None:
+                    figures[which, patient, part] = of.value, of.low, of.high
+    return Patients(kinds, truth, figures[0], figures[1])
+
+
+def coverage(patients: Patients, names: Sequence[str]) -> list[dict[str, Any]]:
+    """How often the limits hold the truth, for each part: raw and adjusted."""
+    rows = []
+    for part, name in enumerate(names):
+        row: dict[str, Any] = {"part": name, "data": SIMULATED, "n": len(patients.kind)}
+        truth = patients.truth[:, part]
+        for label, of in (("raw", patients.raw), ("adjusted", patients.adjusted)):
+            value, low, high = of[:, part].T
+            is_known = np.isfinite(value) & np.isfinite(high)
+            if not is_known.any():
+                continue
+            inside = (low - 1e-9 <= truth) & (truth <= high + 1e-9)
+            row[f"{label}_holds"] = float(inside[is_known].mean())
+            row[f"{label}_bias"] = float((value - truth)[is_known].mean())
+            row[f"{label}_width"] = float((high - low)[is_known].mean())
+        rows.append(row)
+    return rows
+
+
+def flags(patients: Patients, names: Sequence[str], threshold: float) -> list[dict[str, Any]]:
+    """How well immature granulocytes are flagged, by each of the figures that could do it."""
+    if IMMATURE not in names:
+        return []
+    part = list(names).index(IMMATURE)
+    by = {
+        "raw": patients.raw[:, part, 0],
+        "adjusted": patients.adjusted[:, part, 0],
+        "upper limit, raw": patients.raw[:, part, 2],
+        "upper limit, adjusted": patients.adjusted[:, part, 2],
+    }
+    truth = patients.truth[:, part]
+    return [
+        {"by": name, "data": SIMULATED, **judge_flag(truth, stated, threshold)}
+        for name, stated in by.items()
+        if not np.isnan(stated).any()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("predictions", type=Path)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--patients", type=int, default=300)
+    parser.add_argument(
+        "--calibration-cells", type=int, help="a class; default: as many as there are"
+    )
+    parser.add_argument(
+        "--threshold", type=float, default=2.0, help="percent of immature granulocytes"
+    )
+    parser.add_argument("--taxonomy", default="auto")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    scored = read_scored(options.predictions, options.labels, options.taxonomy)
+    taxonomy = scored.taxonomy
+    targets, calls = taxonomy.encode(scored.targets), taxonomy.encode(scored.predicted)
+    population = confusion(targets, calls, len(taxonomy))
+    names = parts_of(taxonomy)[1]
+    record: dict[str, Any] = {"data": SIMULATED, "threshold": options.threshold, "by_count": {}}
+    for n_cells in COUNTS:
+        found = simulate(
+            population, taxonomy, options.patients, n_cells, options.calibration_cells, options.seed
+        )
+        tables = {
+            "coverage": coverage(found, names),
+            "flags": flags(found, names, options.threshold),
+        }
+        record["by_count"][n_cells] = tables
+        print(_markdown(n_cells, options, tables), flush=True)
+    if options.out:
+        write_atomic(options.out, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _draw_mix(
+    mix: Mapping[str, float], taxonomy: Taxonomy, is_there: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """A patient's mix, shape (k,); classes that the mix has not are truly absent."""
+    share = np.array([mix.get(code, 0.0) for code in taxonomy.codes]) * is_there
+    drawn = rng.standard_gamma(SPREAD * share / share.sum())
+    return drawn / drawn.sum()
+
+
+def _markdown(n_cells: int, options: argparse.Namespace, tables: Mapping[str, Any]) -> str:
+    lines = [
+        f"\n{options.patients} {SIMULATED}, {n_cells} cells counted on each; 95 % limits, "
+        "per 100 leukocytes\n"
+    ]
+    lines += ["| part | raw holds | bias | width | adjusted holds | bias | width |", "|-" * 7 + "|"]
+    for row in tables["coverage"]:
+        cells = [
+            f"{row.get(f'{of}_{what}', np.nan):{form}}"
+            for of in ("raw", "adjusted")
+            for what, form in (("holds", ".3f"), ("bias", "+.2f"), ("width", ".2f"))
+        ]
+        lines.append(f"| {row['part']} | " + " | ".join(cells) + " |")
+    lines += [f"\nImmature granulocytes at {options.threshold:g} % or more, {SIMULATED}\n"]
+    lines += [
+        "| flagged by | positive | flagged | sensitivity | specificity | NPV |",
+        "|-" * 6 + "|",
+    ]
+    for row in tables["flags"]:
+        cells = [f"{row['n_positive']} of {row['n_patients']}", str(row["n_flagged"])]
+        cells += [_words(row[key]) for key in ("sensitivity", "specificity", "npv")]
+        lines.append(f"| {row['by']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _words(of: Mapping[str, float] | str) -> str:
+    if isinstance(of, str):
+        return of
+    return f"{of['estimate']:.3f} ({of['low']:.3f} to {of['high']:.3f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Simulated patients: drawn as stated, and covered by the adjusted limits."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import differential as benchmark
+from buffycoat.evaluate.differential import IMMATURE, parts_of
+from buffycoat.taxonomy import PBC
+
+NAMES = parts_of(PBC)[1]
+
+
+@pytest.fixture
+def population() -> np.ndarray:
+    """80 cells a class; a tenth of them called the next class of the table, ERB never made."""
+    k = len(PBC)
+    return (
+        np.eye(k, dtype=int) * 72
+        + np.eye(k, k=1, dtype=int) * 8
+        + np.eye(k, k=1 - k, dtype=int) * 8
+    )
+
+
+def test_patients_follow_from_the_seed_and_hold_what_their_mix_has(population) -> None:
+    one, same, other = (
+        benchmark.simulate(population, PBC, 10, 50, seed=seed) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one.adjusted, same.adjusted)
+    assert (one.truth != other.truth).any()
+    assert list(one.kind[:5]) == list(benchmark.MIXES)
+    inside = [part for part, name in enumerate(NAMES) if name not in ("ERB", IMMATURE)]
+    np.testing.assert_allclose(one.truth[:, inside].sum(axis=1), 100)
+    healthy = one.truth[one.kind == "healthy"]
+    assert (healthy[:, NAMES.index("MY")] == 0).all()
+    assert (one.truth[one.kind == "left shift"][:, NAMES.index(IMMATURE)] > 2).all()
+
+
+def test_adjusted_limits_hold_where_raw_ones_do_not(population) -> None:
+    found = benchmark.simulate(population, PBC, 80, 400)
+    rows = {row["part"]: row for row in benchmark.coverage(found, NAMES)}
+    assert {row["data"] for row in rows.values()} == {"simulated patients"}
+    assert min(row["adjusted_holds"] for row in rows.values()) > 0.85
+    assert np.mean([row["adjusted_holds"] for row in rows.values()]) > 0.93
+    assert rows["SNE"]["raw_holds"] < 0.7
+    assert abs(rows["SNE"]["adjusted_bias"]) < abs(rows["SNE"]["raw_bias"]) / 3
+    flags = benchmark.flags(found, NAMES, 2.0)
+    assert [row["by"] for row in flags][:2] == ["raw", "adjusted"]
+    assert json.dumps(flags, allow_nan=False)
+    assert flags[1]["sensitivity"]["estimate"] > 0.8
+
+
+def test_a_class_that_no_cell_stands_for_is_left_out_of_the_mixes(population) -> None:
+    population[PBC.codes.index("PMY")] = 0
+    found = benchmark.simulate(population, PBC, 5, 100)
+    assert (found.truth[:, NAMES.index("PMY")] == 0).all()
+    row = benchmark.coverage(found, NAMES)[NAMES.index("PMY")]
+    assert "adjusted_holds" not in row
+    assert "raw_holds" in row

@@ -1,0 +1,102 @@
+"""`differential` through the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from buffycoat.cli.main import app
+from buffycoat.taxonomy import PBC
+
+CODES = list(PBC.codes)
+
+
+def _differential(*arguments: object):
+    result = CliRunner().invoke(app, ["differential", *map(str, arguments)])
+    return result, " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.fixture
+def slides(tmp_path: Path) -> Path:
+    """Two slides: 100 leukocytes and 4 erythroblasts with 8 % myelocytes; 50 cells with none."""
+    calls = ["SNE"] * 60 + ["LY"] * 30 + ["MY"] * 8 + ["MMY"] * 2 + ["ERB"] * 4 + ["LY"] * 50
+    frame = pd.DataFrame({"cell_id": [f"{n}.png" for n in range(154)], "label": calls})
+    frame["slide_id"] = ["one"] * 104 + ["two"] * 50
+    path = tmp_path / "cells.parquet"
+    frame.to_parquet(path)
+    return path
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> tuple[Path, Path]:
+    """Twenty cells a class; a fifth of the MY are called MMY."""
+    truth = np.repeat(CODES, 20)
+    calls = truth.copy()
+    calls[np.flatnonzero(truth == "MY")[:4]] = "MMY"
+    ids = [f"c{n}" for n in range(len(truth))]
+    for name, column in (("calls", calls), ("truth", truth)):
+        pd.DataFrame({"ID": ids, "labels": column}).to_csv(tmp_path / f"{name}.csv", index=False)
+    return tmp_path / "calls.csv", tmp_path / "truth.csv"
+
+
+def test_each_slide_is_counted_with_limits(slides: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table.csv"
+    result, said = _differential(slides, "--by", "slide_id", "--taxonomy", "pbc", "--out", out)
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(out).set_index(["group", "name"])
+    assert table.loc[("one", "SNE"), "raw_value"] == 60
+    assert table.loc[("one", "ERB"), "raw_value"] == 4
+    assert not table.loc[("one", "ERB"), "is_leukocyte"]
+    assert table.loc[("two", "LY"), "raw_value"] == 100
+    assert table["adjusted_value"].isna().all()
+    assert "one: 100 leukocytes" in said
+    assert "60.0 (49.7 - 69.7)" in said
+    assert "per 100 leukocytes" in said
+    flags = said[said.index("flagged from 2 %") :]
+    assert "flagged │ │ two" in flags
+    assert "not excluded" in flags  # none of 50 cells: the limit of so few is above 2 %
+    assert "Not a medical device" in said
+
+
+def test_labelled_cells_adjust_the_figures(slides: Path, labelled, tmp_path: Path) -> None:
+    out = tmp_path / "table.csv"
+    calls, truth = labelled
+    result, said = _differential(
+        slides, "--by", "slide_id", "--calibration", calls, "--calibration-labels", truth,
+        "--out", out, "--threshold", 20,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    row = pd.read_csv(out).set_index(["group", "name"]).loc[("one", "MY")]
+    assert row["raw_value"] == 8
+    assert 8.3 < row["adjusted_value"] < 11  # one in five is lost to MMY
+    assert row["adjusted_low"] < 8 < row["adjusted_high"]
+    assert "flagged from 20 %" in said
+    assert "below" in said
+
+
+def test_groups_may_stand_in_their_own_table(slides: Path, tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    ids = [f"{n}.png" for n in range(154)]
+    pd.DataFrame({"ID": ids, "patient_id": [f"p{n % 5}" for n in range(154)]}).to_csv(table)
+    result, said = _differential(slides, "--by", "patient_id", "--groups", table)
+    assert result.exit_code == 0, result.output
+    assert "p4" in said
+    assert "31 leukocytes" not in said  # of more than three, only a line each
+    result, said = _differential(slides, "--by", "patient_id")
+    assert result.exit_code == 2
+    assert "'patient_id' is missing" in said
+
+
+def test_faults_are_named(slides: Path, labelled) -> None:
+    calls, truth = labelled
+    result, said = _differential(slides, "--by", "slide_id", "--calibration", calls)
+    assert result.exit_code == 2
+    assert "go together" in said
+    result, said = _differential(
+        calls, "--by", "ID", "--calibration", calls, "--calibration-labels", truth
+    )
+    assert "200 of the 200 counted cells are calibration cells too" in said
