@@ -95,7 +95,9 @@ except SystemExit as stop:
     + [HELP.format(arguments="'bench', 'classify', '--help'")]
     + [
         HELP.format(arguments=f"'{command}', '--help'")
-        for command in ("train", "predict", "restore", "evaluate", "demo", "doctor")
+        for command in (
+            "train predict restore evaluate compare differential audit demo doctor".split()
+        )
     ],
 )
 def test_import_and_help_load_nothing_heavy(code: str) -> None:

@@ -16,6 +16,8 @@ EXIT_FAULT = 2
 """The input, the settings or the place to write to is at fault."""
 EXIT_BAD_CELLS = 3
 """More images were unreadable than `--allow-bad` grants; the good ones were not lost."""
+EXIT_FINDINGS = 4
+"""`audit` found what would make scores untrue."""
 EXIT_INTERRUPTED = 130
 """Stopped from the keyboard: 128 + SIGINT, as shells count."""
 

@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from buffycoat import __version__
+from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
+from buffycoat.cli.compare import compare
 from buffycoat.cli.demo import demo
+from buffycoat.cli.differential import differential
 from buffycoat.cli.doctor import doctor
 from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.cli.evaluate import evaluate
+from buffycoat.cli.explain import explain
 from buffycoat.cli.predict import predict
 from buffycoat.cli.restore import restore
 from buffycoat.cli.similar import similar
@@ -47,6 +51,18 @@ def options(
     """
 
 
-for command in (train, predict, restore, similar, evaluate, demo, doctor):
+for command in (
+    train,
+    predict,
+    explain,
+    restore,
+    similar,
+    evaluate,
+    compare,
+    differential,
+    audit,
+    demo,
+    doctor,
+):
     app.command()(command)
 app.add_typer(bench, name="bench")

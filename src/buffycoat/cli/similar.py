@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from buffycoat.cli.cache import user_cache
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
@@ -100,7 +100,7 @@ def similar(
             manifest,
             pipeline.fitted,
             count,
-            cache or _user_cache(),
+            cache or user_cache(),
             reporter,
         )
     if not len(found.rows):
@@ -155,11 +155,6 @@ def _verdict(pipeline: Pipeline, photograph: np.ndarray, cell: Path) -> str:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     said = pipeline.predict([photograph], [cell.stem])[0]
     return f"{said.label} {said.probability:.2f}"
-
-
-def _user_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "buffycoat" / "embeddings"
 
 
 def _labels(manifest: Manifest, labels: Path | None) -> list[str]:

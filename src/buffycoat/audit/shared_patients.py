@@ -1,0 +1,54 @@
+"""Patients and slides that several splits share."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from buffycoat.audit.findings import Finding, Looked
+from buffycoat.audit.naming import Cells, ids_of, order
+
+NAME = "shared_patients"
+COLUMNS = {"patient_id": "patient", "slide_id": "slide"}
+NO_IDS = (
+    "the data names neither patients nor slides, so it cannot be told whether cells of one patient "
+    "lie on both sides: scores are image-level, and may be higher than on new patients"
+)
+
+
+def check(frame: pd.DataFrame) -> Looked:
+    """One finding a patient (or slide) with cells in two splits."""
+    cells = Cells.of(frame)
+    splits = cells.splits
+    given = {column: word for column, word in COLUMNS.items() if any(ids_of(frame, column))}
+    if not given:
+        return Looked(not_checked=NO_IDS)
+    if len(set(splits)) == 1:
+        return Looked(not_checked=f"all cells are in one split ({splits[0]})")
+    findings: list[Finding] = []
+    said = []
+    for column, word in given.items():
+        values = ids_of(frame, column)
+        found = _shared(cells, values, word)
+        # The slides of a shared patient are shared too, as a rule: the patient says it all.
+        findings += found if column == "patient_id" or not findings else []
+        unknown = values.count("")
+        rest = f"; of {unknown:,} cells it is unknown" if unknown else ""
+        said.append(f"{len({*values} - {''}):,} {word}s were compared{rest}.")
+    return Looked(tuple(findings), " ".join(said))
+
+
+def _shared(cells: Cells, values: list[str], word: str) -> list[Finding]:
+    findings = []
+    members: dict[str, list[int]] = {}
+    for row, value in enumerate(values):
+        members.setdefault(value, []).append(row)
+    members.pop("", None)
+    for value, rows in members.items():
+        splits = [cells.splits[row] for row in rows]
+        counts = {split: splits.count(split) for split in order(splits)}
+        if len(counts) < 2:
+            continue
+        told = ", ".join(f"{count:,} in {split}" for split, count in counts.items())
+        message = f"{word} {value} has cells in {len(counts)} splits: {told}"
+        findings.append(cells.finding(NAME, "finding", message, rows, float(len(rows))))
+    return sorted(findings, key=lambda finding: -(finding.number or 0))

@@ -1,0 +1,184 @@
+"""`buffycoat audit`: what in a data set would make its scores untrue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from buffycoat.cli.console import errors_console, results_console
+from buffycoat.cli.errors import EXIT_FINDINGS
+from buffycoat.cli.output import check_folder
+from buffycoat.cli.progress import make_reporter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from buffycoat.audit.findings import Audit, Result
+    from buffycoat.audit.scan import Embed
+
+MAX_SHOWN = 5
+"""Findings of a check in the terminal; page and JSON have more."""
+PAGE = "audit.html"
+TABLE = "audit.json"
+STYLES = {
+    "found": "bold red",
+    "ignored": "yellow",
+    "noted": "green",
+    "passed": "green",
+    "not checked": "dim",
+}
+
+
+def audit(
+    data: Annotated[
+        Path,
+        typer.Argument(help="Folder or table of cells, as train takes it.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help=f"Folder for {PAGE}, with pictures of the pairs, and {TABLE}."),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="How the data lies: auto, kaggle, hugging_face, folders or table.")
+    ] = "auto",
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHECK", help="Accept the findings of a check; it is reported. Repeatable."
+        ),
+    ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="BUNDLE",
+            help="Folder of a bundle, or `starter`, whose frozen encoder finds more candidates.",
+        ),
+    ] = "starter",
+    with_embedding: Annotated[
+        bool,
+        typer.Option("--embedding/--no-embedding", help="Without is several times faster."),
+    ] = True,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps embeddings; default: buffycoat's in the user's cache."
+        ),
+    ] = None,
+) -> None:
+    """Look for what would make scores on a data set untrue.
+
+    Exact and near duplicates in two splits, twins of held-out cells in training, one photograph
+    with two labels, shared patients, ids in the order of labels, labels or splits that image size
+    or file metadata tell, unreadable files, classes without training cells. Exit code 4 on a
+    finding.
+
+    Example: `buffycoat audit cells.csv --out audit/`
+    """
+    from buffycoat.audit import run
+    from buffycoat.audit.scan import scan
+    from buffycoat.sources.read import read
+
+    run.check_names(ignore or ())
+    if out is not None:
+        check_folder(out)
+    manifest = read(data, layout)
+    embed = _embedder(encoder, cache) if with_embedding else None
+    with make_reporter() as reporter:
+        reporter.start("read", f"{len(manifest)} cells")
+        found = scan(manifest, embed, on_progress=reporter.advance)
+        reporter.finish()
+        reporter.start("compare", "pairs that may show one photograph")
+        result = run.audit(manifest, found, str(data), ignore or (), reporter.advance)
+        reporter.finish()
+    if out is not None:
+        _write(result, out)
+    _print(result, out)
+    if not result.is_clean:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _embedder(bundle: str, cache: Path | None) -> Embed:
+    from buffycoat.cli.cache import user_cache
+    from buffycoat.pipeline.audit import make_embedder
+    from buffycoat.pipeline.run import Pipeline
+
+    return make_embedder(Pipeline.load(bundle).fitted, cache or user_cache())
+
+
+def _write(result: Audit, out: Path) -> None:
+    import json
+
+    from buffycoat.images import write_atomic
+    from buffycoat.report.audit_page import write_audit_page
+
+    table = result.to_dict()
+    write_atomic(out / TABLE, json.dumps(table, indent=1, allow_nan=False).encode())
+    write_audit_page(out / PAGE, table, _read_or_none)
+
+
+def _read_or_none(path: str) -> np.ndarray | None:
+    from buffycoat.errors import ImageError
+    from buffycoat.images import read
+
+    try:
+        return read(path)
+    except ImageError:
+        return None
+
+
+def _print(result: Audit, out: Path | None) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{escape(result.data)}: {result.n_cells:,} cells", title_justify="left")
+    table.add_column("check", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    table.add_column("looked at", overflow="fold")
+    for one in result.results:
+        state = f"[{STYLES[one.state]}]{_state(one)}[/]"
+        table.add_row(one.name, state, escape(one.looked.not_checked or one.looked.said))
+    console = results_console()
+    console.print(table)
+    for one in result.of_state("found", "ignored", "noted"):
+        _print_findings(one)
+    for note in result.notes:
+        console.print(escape(note), highlight=False)
+    if out is not None:
+        console.print(
+            f"Page: {escape(str(out / PAGE))}; table: {escape(str(out / TABLE))}", soft_wrap=True
+        )
+    failed = result.of_state("found")
+    if failed:
+        names = ", ".join(one.name for one in failed)
+        errors_console().print(
+            f"[bold red]{len(failed)} check(s) failed:[/] {names}. Scores on this data are not "
+            "what they seem until that is dealt with, or accepted by --ignore CHECK",
+            highlight=False,
+        )
+
+
+def _state(one: Result) -> str:
+    n_notes = len(one.looked.findings) - one.n_findings
+    if one.state == "noted":
+        return f"passed, {n_notes} note(s)"
+    if one.state == "ignored":
+        return f"{one.n_findings} accepted"
+    return f"{one.n_findings} finding(s)" if one.state == "found" else one.state
+
+
+def _print_findings(one: Result) -> None:
+    console = results_console()
+    is_grave = one.state in ("found", "ignored")
+    head = f"{one.name}: {one.trouble}" if is_grave else one.name
+    console.print(f"\n[{STYLES[one.state]}]{escape(head)}[/]", highlight=False)
+    for finding in one.looked.findings[:MAX_SHOWN]:
+        mark = "note: " if finding.severity == "note" else ""
+        console.print(f"  - {mark}{escape(finding.message)}", highlight=False, soft_wrap=True)
+    more = len(one.looked.findings) - MAX_SHOWN
+    if more > 0:
+        console.print(f"  ... and {more:,} more (--out FOLDER has them)")
+    if is_grave:
+        console.print(f"  Why it matters: {escape(one.why)}", highlight=False)
+        console.print(f"  What to do: {escape(one.remedy)}", highlight=False)

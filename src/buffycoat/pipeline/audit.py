@@ -1,0 +1,34 @@
+"""What the audit is handed of a bundle: its frozen encoder, as a callable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from buffycoat.audit.scan import Embed
+from buffycoat.embed.cache import encode_cached
+from buffycoat.images import to_work
+from buffycoat.pipeline import prepare
+from buffycoat.pipeline.bundle import Fitted
+
+
+def make_embedder(fitted: Fitted, cache: Path) -> Embed:
+    """Photographs to embeddings, as `similar` makes them, and from the same cache.
+
+    Args:
+        fitted: Of a bundle.
+        cache: Folder of embeddings that were computed before.
+    """
+    settings = fitted.config.images
+
+    def embed(photographs: Sequence[np.ndarray]) -> np.ndarray:
+        work = np.stack(
+            [to_work(one, settings.work_px, settings.frame_fraction) for one in photographs]
+        )
+        if fitted.config.segment.paint_background:
+            work = prepare.paint_all(work)
+        return encode_cached(fitted.encoder, work, cache)
+
+    return embed
