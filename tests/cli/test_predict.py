@@ -72,6 +72,20 @@ def _break(folder: Path, cell: Image.Image) -> dict[str, str]:
     }
 
 
+def test_patient_and_slide_of_a_table_are_handed_on(
+    tiny_bundle: Path, good: Path, tmp_path: Path
+) -> None:
+    table, out = tmp_path / "table.csv", tmp_path / "out.parquet"
+    rows = [{"path": good / "a.png", "slide_id": "s1"}, {"path": good / "deep" / "b.jpg"}]
+    pd.DataFrame(rows).to_csv(table, index=False)
+    result, _ = _predict(tiny_bundle, table, out)
+    assert result.exit_code == 0, result.output
+    found = pd.read_parquet(out)
+    assert found["slide_id"].isna().tolist() == [False, True]
+    assert found["slide_id"][0] == "s1"
+    assert "patient_id" not in found
+
+
 def test_csv_is_the_submission_form_and_parquet_has_everything(
     tiny_bundle: Path, good: Path, tmp_path: Path
 ) -> None:

@@ -131,7 +131,7 @@ class PredictionSet:
     Attributes:
         predictions: One a readable cell, in the manifest's order.
         bad: Cells that could not be read, and why.
-        frame: The predictions as a table.
+        frame: The predictions as a table, with `patient_id` and `slide_id` where these are known.
     """
 
     predictions: list[Prediction]
@@ -227,7 +227,12 @@ class Pipeline:
                 found += self._judge(loaded.images, ids, prior)
             reporter.advance(rows.stop, len(manifest))
         reporter.finish()
-        return PredictionSet(found, tuple(bad), predictions_frame(found, self.taxonomy))
+        frame = predictions_frame(found, self.taxonomy)
+        sources = manifest.frame.set_index("cell_id")
+        for name in ("patient_id", "slide_id"):
+            if sources[name].notna().any():
+                frame.insert(1, name, sources[name].reindex(frame["cell_id"]).to_numpy())
+        return PredictionSet(found, tuple(bad), frame)
 
     def _judge(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
         if self.fitted.config.segment.paint_background:
