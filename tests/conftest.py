@@ -111,3 +111,28 @@ def tiny_bundle(
     from buffycoat.pipeline import run
 
     return run.train(rendered_cells, tmp_path_factory.mktemp("run"), tiny_settings).bundle
+
+
+SIGLIP_PX = 28
+
+
+@pytest.fixture(scope="session")
+def tiny_siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny SigLIP with random weights, in transformers' own layout; takes `SIGLIP_PX`."""
+    transformers = pytest.importorskip("transformers")
+    import torch
+
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    config = transformers.SiglipConfig(
+        text_config={**sizes, "vocab_size": 99, "max_position_embeddings": 8},
+        vision_config={**sizes, "image_size": SIGLIP_PX, "patch_size": 14},
+    )
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("siglip")
+    transformers.SiglipModel(config).save_pretrained(folder)
+    return folder

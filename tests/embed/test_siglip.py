@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,23 +17,9 @@ transformers = pytest.importorskip("transformers")
 PX = 28
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny SigLIP with random weights, in transformers' own layout."""
-    sizes: dict[str, Any] = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-    }
-    config = transformers.SiglipConfig(
-        text_config={**sizes, "vocab_size": 99, "max_position_embeddings": 8},
-        vision_config={**sizes, "image_size": PX, "patch_size": 14},
-    )
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("siglip")
-    transformers.SiglipModel(config).save_pretrained(folder)
-    return folder
+@pytest.fixture
+def checkpoint(tiny_siglip: Path) -> Path:
+    return tiny_siglip
 
 
 def _images(side: int = 20) -> np.ndarray:
