@@ -142,6 +142,10 @@ class FuseConfig(Section):
     """How siblings' scores become one."""
 
     calibrate: bool = True
+    average: Literal["geometric", "arithmetic"] = Field(
+        default="geometric",
+        description="mean of the fold models' calibrated probabilities; docs/adr/0011",
+    )
     stack: Literal["off", "auto"] = "auto"
     prior: Literal["uniform", "train", "as_trained"] = Field(
         default="uniform",

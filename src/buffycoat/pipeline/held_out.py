@@ -22,7 +22,7 @@ from buffycoat.pipeline.fit_decision import ENSEMBLE
 from buffycoat.pipeline.fit_scores import seen, view_logits
 from buffycoat.pipeline.prepare import Cells, load_cells
 from buffycoat.pipeline.progress import Reporter
-from buffycoat.pipeline.stages import Cleaned, mean_of_probs
+from buffycoat.pipeline.stages import Cleaned
 from buffycoat.report.records import AblationRow
 
 
@@ -117,10 +117,11 @@ def _score(
     fitted: Fitted, cleaned: Cleaned, views: Sequence[Any], embeddings: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Predictions after each stage, whether it is used or not; final probabilities and labels."""
+    average = fitted.config.fuse.average
 
     def ensemble(use: str) -> np.ndarray:
         pairs = zip(views, fitted.temperatures, strict=True)
-        return mean_of_probs([seen(view, t, use) for view, t in pairs])
+        return stages.MEANS[average]([seen(view, t, use) for view, t in pairs])
 
     used = ensemble(fitted.use)
     tried = fitted.use if fitted.use != "original" else "restored"
@@ -130,7 +131,7 @@ def _score(
     }
     members = {ENSEMBLE: used}
     for kind, panel in fitted.panels.items():
-        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform)
+        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform, average)
     for kind in fitted.panels:
         steps[_step(kind)] = fitted.stack.with_member(kind, members).argmax(axis=1)
     prior = fitted.prior()

@@ -88,15 +88,16 @@ def run_stages(
     Returns:
         What each stage found.
     """
+    average = fitted.config.fuse.average
     cleaned = stages.clean(images, fitted.restoration)
     embeddings = stages.embed(cleaned.images, fitted.encoder)
     members = {
         fit_decision.ENSEMBLE: stages.classify(
-            images, cleaned, fitted.models, fitted.temperatures, fitted.use
+            images, cleaned, fitted.models, fitted.temperatures, fitted.use, average
         )
     }
     for kind, panel in fitted.panels.items():
-        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform)
+        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform, average)
     fused = fitted.stack.apply(members)
     probs, rescued = stages.refine(
         fused,

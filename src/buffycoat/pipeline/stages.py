@@ -16,7 +16,7 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import RestoreConfig
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import Panel
-from buffycoat.fuse.calibrate import FLOOR, log_probs
+from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.refine.apply import RescueResult, apply
 from buffycoat.refine.features import measure_all
@@ -191,6 +191,7 @@ def classify(
     models: Sequence[FoldModel],
     temperatures: Sequence[float],
     use: str,
+    average: str = "geometric",
     on_progress: Progress | None = None,
 ) -> np.ndarray:
     """Mean over fold models of each one's calibrated probabilities.
@@ -201,6 +202,7 @@ def classify(
         models: One a fold.
         temperatures: Of each model, fitted on the cells that it did not see.
         use: "original", "restored", or "both" (the mean of the two).
+        average: A key of `MEANS`.
         on_progress: Called with (models done, models in all).
 
     Returns:
@@ -211,7 +213,7 @@ def classify(
         scores.append(score(original, cleaned, model, temperature, use))
         if on_progress is not None:
             on_progress(done, len(models))
-    return mean_of_probs(scores)
+    return MEANS[average](scores)
 
 
 def score(
@@ -233,24 +235,37 @@ def embed(images: np.ndarray, encoder: Encoder, on_progress: Progress | None = N
     return encoder.encode(images, on_progress)
 
 
-def judge(embeddings: np.ndarray, panel: Panel, is_uniform: bool = True) -> np.ndarray:
+def judge(
+    embeddings: np.ndarray, panel: Panel, is_uniform: bool = True, average: str = "geometric"
+) -> np.ndarray:
     """Second opinion: mean over fold judges of each one's calibrated probabilities.
 
     Args:
         embeddings: Shape (n, d).
         panel: The judges.
         is_uniform: Take the class mix of the training out, else leave it in.
+        average: A key of `MEANS`.
 
     Returns:
         Log probabilities, shape (n, k).
     """
     pairs = zip(panel.judges, panel.temperatures, strict=True)
-    return mean_of_probs([log_probs(one.logits(embeddings, is_uniform), t) for one, t in pairs])
+    return MEANS[average]([log_probs(one.logits(embeddings, is_uniform), t) for one, t in pairs])
 
 
 def mean_of_probs(logs: Sequence[np.ndarray]) -> np.ndarray:
     """Log of the mean of probabilities that are given as logs; all of one shape."""
     return np.log(np.maximum(np.mean([np.exp(part) for part in logs], axis=0), FLOOR))
+
+
+def mean_of_logs(logs: Sequence[np.ndarray]) -> np.ndarray:
+    """Log of the geometric mean of probabilities that are given as logs, rows normalised."""
+    return log_softmax(np.mean(logs, axis=0))
+
+
+MEANS = {"geometric": mean_of_logs, "arithmetic": mean_of_probs}
+"""How models' calibrated probabilities become one. The arithmetic mean of models that are each
+calibrated is right more often than it says (docs/adr/0011)."""
 
 
 def refine(

@@ -85,8 +85,9 @@ def sentences(split: str, record: Record) -> list[str]:
         )
         if is_outside(prior):
             text.append(
-                "That estimate lies outside its interval: it takes errors never seen for "
-                "impossible, and the interval allows for those that so few cells cannot rule out."
+                "That estimate lies outside its interval: the interval adds half a cell to every "
+                "kind of error, seen or not, which costs rare classes most. Of a good classifier "
+                "it lies too low (benchmarks/results/evaluate)."
             )
     text += [line for line in (_weakest(record), _commonest_errors(record)) if line]
     if record["absent"]:
