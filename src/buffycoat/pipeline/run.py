@@ -231,7 +231,7 @@ class Pipeline:
         frame = predictions_frame(found, self.taxonomy)
         sources = manifest.frame.set_index("cell_id")
         for name in ("patient_id", "slide_id"):
-            if sources[name].notna().any():
+            if sources[name].notna().to_numpy().any():
                 frame.insert(1, name, sources[name].reindex(frame["cell_id"]).to_numpy())
         return PredictionSet(found, tuple(bad), frame)
 

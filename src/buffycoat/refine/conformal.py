@@ -121,7 +121,9 @@ def fit_conformal(
     for column in range(k):
         own = [c for c in range(k) if lineages is not None and lineages[c] == lineages[column]]
         pools: dict[Guarantee, list[int]] = {"class": [column], "lineage": own}
-        enough = [name for name, pool in pools.items() if counts[pool].sum() >= min_cells]
+        enough: list[Guarantee] = [
+            name for name, pool in pools.items() if counts[pool].sum() >= min_cells
+        ]
         chosen: Guarantee = enough[0] if enough and counts[column] else "no guarantee"
         pool = pools.get(chosen, list(range(k)))
         rows = np.isin(targets, pool)
