@@ -96,7 +96,7 @@ except SystemExit as stop:
     + [
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
-            "train predict restore evaluate compare differential audit demo doctor".split()
+            "train predict measure restore evaluate compare differential audit demo doctor".split()
         )
     ],
 )

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from buffycoat.errors import ShapeError
-from buffycoat.refine.features import FEATURES, NAMES, PUBLISHED, measure, measure_all
+from buffycoat.refine.features import (
+    FEATURES,
+    NAMES,
+    PUBLISHED,
+    in_micrometres,
+    is_in_pixels,
+    measure,
+    measure_all,
+    measure_published,
+)
 
 
 @dataclass(frozen=True)
@@ -94,10 +104,70 @@ def test_batch_equals_single(drawn) -> None:
         [Pair(cell, nucleus), Pair(cell & False, cell & False)],
         lambda done, total: seen.append((done, total)),
     )
-    assert np.array_equal(table[0], measure(*drawn))
+    assert np.array_equal(table[0], measure(*drawn), equal_nan=True)
     assert np.isnan(table[1]).all()
     assert seen == [(1, 2), (2, 2)]
     with pytest.raises(ShapeError, match="got 1"):
         measure_all(np.stack([image, image]), [Pair(cell, nucleus)])
     with pytest.raises(ShapeError):
         measure(image[:10], cell, nucleus)
+
+
+def test_the_page_has_every_feature_word_for_word() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "morphology.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
+    assert rows == [f"| `{f.name}` | {f.unit} | {f.definition} |" for f in FEATURES]
+
+
+EARLIER = """
+cell_area mean_intensity sd_intensity red_blue_ratio nc_ratio nucleus_offset cytoplasm_intensity
+spikiness cell_solidity cell_eccentricity nucleus_solidity nucleus_eccentricity nucleus_lobes
+chromatin_sd granularity
+""".split()
+
+
+def test_features_of_earlier_bundles_keep_name_and_place() -> None:
+    """Rules and ranges of bundles in use were fitted on these: a new feature goes to the end."""
+    assert list(NAMES[: len(EARLIER)]) == EARLIER
+
+
+def test_published_ones_alone_equal_those_of_the_whole(drawn) -> None:
+    image, cell, nucleus = drawn
+    assert np.array_equal(measure_published(*drawn), measure(*drawn)[:7])
+    nothing = measure_published(image, cell & False, nucleus)
+    assert nothing.shape == (7,)
+    assert np.isnan(nothing).all()
+
+
+def test_published_ones_equal_plain_numpy(drawn) -> None:
+    """Moments and masked means against whole arrays; the cell lies at the border, too."""
+    rng = np.random.default_rng(0)
+    image, cell, nucleus = drawn
+    image = np.clip(image.astype(int) + rng.integers(-40, 40, image.shape), 0, 255).astype(np.uint8)
+    for shift in (0, -60):
+        image, cell, nucleus = (np.roll(part, shift, axis=1) for part in (image, cell, nucleus))
+        cell, nucleus = cell.copy(), nucleus.copy()
+        cell[:, 150:] = nucleus[:, 150:] = False
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        gap = np.argwhere(nucleus).mean(axis=0) - np.argwhere(cell).mean(axis=0)
+        expected = [
+            cell.mean(),
+            gray[cell].mean(),
+            gray[cell].std(),
+            image[..., 0][cell].mean() / image[..., 2][cell].mean(),
+            nucleus.sum() / cell.sum(),
+            np.linalg.norm(gap) / np.sqrt(cell.sum() / np.pi),
+            gray[cell & ~nucleus].mean(),
+        ]
+        assert measure_published(image, cell, nucleus) == pytest.approx(expected, rel=1e-9)
+
+
+def test_pixels_become_micrometres() -> None:
+    assert in_micrometres("cell_area_px", 0.1) == ("cell_area_um2", pytest.approx(0.01))
+    assert in_micrometres("nucleus_diameter_px", 0.1) == ("nucleus_diameter_um", 0.1)
+    assert [name for name in NAMES if is_in_pixels(name)] == [
+        "cell_area_px",
+        "nucleus_area_px",
+        "cell_diameter_px",
+        "nucleus_diameter_px",
+    ]

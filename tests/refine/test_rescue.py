@@ -41,7 +41,8 @@ def population(
     logits[rivals, codes.index(TAIL)] += rng.normal(1.5, 1, rivals.sum())
     head = rng.normal(0, 0.3, logits.shape)
     head[np.arange(len(targets)), targets if head_knows else 0] += 4
-    features = rng.normal(0, 1, (len(targets), len(NAMES)))
+    features = np.full((len(targets), len(NAMES)), np.nan)
+    features[:, :15] = rng.normal(0, 1, (len(targets), 15))  # so a feature more moves no draw
     features[:, NAMES.index("spikiness")] = rng.uniform(1.0, 1.3, len(targets))
     if features_know:
         features[tail] += 2.5

@@ -16,6 +16,7 @@ from buffycoat.cli.doctor import doctor
 from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.cli.evaluate import evaluate
 from buffycoat.cli.explain import explain
+from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
 from buffycoat.cli.restore import restore
 from buffycoat.cli.similar import similar
@@ -55,6 +56,7 @@ for command in (
     train,
     predict,
     explain,
+    measure,
     restore,
     similar,
     evaluate,

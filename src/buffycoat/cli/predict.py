@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from buffycoat.errors import BadCellsError, ManifestError
 
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
+    from buffycoat.images import BadCell
     from buffycoat.pipeline.run import PredictionSet
 
 
@@ -48,7 +50,7 @@ def predict(
     check_file(out, (".csv", ".parquet"))
     check_prior(prior)
 
-    manifest = _manifest(images, split)
+    manifest = cells_of(images, split)
 
     from buffycoat.pipeline.run import Pipeline
 
@@ -67,7 +69,7 @@ def predict(
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
     print_counts(result.frame["label"].value_counts().to_dict(), names)
     typer.echo(f"Predictions: {out}")
-    _report_bad(result, out, allow_bad)
+    report_bad(result.bad, len(result.predictions), out, allow_bad)
 
 
 def write_predictions(result: PredictionSet, out: Path) -> None:
@@ -78,8 +80,6 @@ def write_predictions(result: PredictionSet, out: Path) -> None:
         out: A .csv file (ID,labels) or a .parquet file (all columns). `OUT.bad.csv` is written if
             there are unreadable cells, and an older one is removed if there are none.
     """
-    import pandas as pd
-
     from buffycoat.images import writing
 
     with writing(out) as part:
@@ -88,12 +88,20 @@ def write_predictions(result: PredictionSet, out: Path) -> None:
         else:
             submission = result.frame[["cell_id", "label"]].set_axis(["ID", "labels"], axis=1)
             submission.to_csv(part, index=False)
-    bad = bad_file(out)
-    if not result.bad:
-        bad.unlink(missing_ok=True)
+    write_bad(result.bad, out)
+
+
+def write_bad(bad: Sequence[BadCell], out: Path) -> None:
+    """List unreadable cells beside a result file; without any, an older list is removed."""
+    import pandas as pd
+
+    from buffycoat.images import writing
+
+    if not bad:
+        bad_file(out).unlink(missing_ok=True)
         return
-    rows = [(cell.cell_id, cell.path, cell.reason) for cell in result.bad]
-    with writing(bad) as part:
+    rows = [(cell.cell_id, cell.path, cell.reason) for cell in bad]
+    with writing(bad_file(out)) as part:
         pd.DataFrame(rows, columns=["ID", "path", "reason"]).to_csv(part, index=False)
 
 
@@ -102,7 +110,12 @@ def bad_file(out: Path) -> Path:
     return out.with_name(out.name + ".bad.csv")
 
 
-def _manifest(images: Path, split: str | None) -> Manifest:
+def cells_of(images: Path, split: str | None) -> Manifest:
+    """The cells that a command is given: a folder, one image, a table, or a split of a data set.
+
+    Raises:
+        ManifestError: No cell is of that split.
+    """
     from buffycoat.sources.read import read
 
     if split is None:
@@ -116,15 +129,20 @@ def _manifest(images: Path, split: str | None) -> Manifest:
     return chosen
 
 
-def _report_bad(result: PredictionSet, out: Path, allow_bad: int) -> None:
-    if not result.bad:
+def report_bad(bad: Sequence[BadCell], n_good: int, out: Path, allow_bad: int) -> None:
+    """List unreadable cells, and fail if there are more than allowed.
+
+    Raises:
+        BadCellsError: There are.
+    """
+    if not bad:
         return
-    rows = [(cell.cell_id, cell.path, cell.reason) for cell in result.bad]
+    rows = [(cell.cell_id, cell.path, cell.reason) for cell in bad]
     if len(rows) <= allow_bad:
         print_bad_cells(rows)
         return
     raise BadCellsError(
-        f"{len(rows)} of {len(rows) + len(result.predictions)} cells could not be read, more than "
+        f"{len(rows)} of {len(rows) + n_good} cells could not be read, more than "
         f"--allow-bad {allow_bad}. The others are in {out}; the list is in {bad_file(out)}",
         rows,
     )

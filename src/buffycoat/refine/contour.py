@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -9,14 +11,73 @@ MIN_AREA_PX = 30
 """Masks with fewer pixels have no measurable contour: at a radius of three pixels the grid alone
 moves spikiness by a tenth."""
 CONTOUR_POINTS = 360
+COARSE_HARMONICS = slice(3, 7)
+"""Corners and broad bulges. The first harmonic is the centre's place, the second an ellipse."""
+FINE_HARMONICS = slice(7, 41)
+"""Blebs, villi and jags; beyond it is the grid of the pixels."""
+BLEB_HEIGHT = 0.06
+"""Of the mean radius, from which a bulge counts as a bleb. Ours, not fitted."""
+MAX_BLEB_HARMONIC = 20
+"""Bulges narrower than a fortieth of the contour are jags of the mask, not blebs."""
+NOTCH_DEPTH = 0.1
+"""Of the radius of a disc of the mask's area, from which a convexity defect is counted."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How far the contour of a mask's largest part lies from its centroid.
+
+    Attributes:
+        radii_px: Shape (`CONTOUR_POINTS`,), at even steps along the contour.
+        length_px: Length of the contour.
+    """
+
+    radii_px: np.ndarray
+    length_px: float
+
+    @property
+    def spikiness(self) -> float:
+        """Longest over median radius, >= 1 (arXiv 2603.16249)."""
+        return float(self.radii_px.max() / np.median(self.radii_px))
+
+    def roughness(self, harmonics: slice) -> float:
+        """Root mean square over some harmonics of the profile, over the mean radius."""
+        waves = np.abs(np.fft.rfft(self.radii_px)) / len(self.radii_px)
+        return float(np.sqrt(2 * (waves[harmonics] ** 2).sum()) / waves[0])
+
+    def blebs(self) -> float:
+        """Bulges that rise `BLEB_HEIGHT` of the mean radius over the contour's broad form."""
+        waves = np.fft.rfft(self.radii_px)
+        waves[: COARSE_HARMONICS.start] = 0
+        waves[MAX_BLEB_HARMONIC + 1 :] = 0
+        above = np.fft.irfft(waves, len(self.radii_px))
+        is_high = above > BLEB_HEIGHT * self.radii_px.mean()
+        return float((is_high & ~np.roll(is_high, 1)).sum())
+
+
+def profile(mask: np.ndarray) -> Profile | None:
+    """The radial profile of a mask; None under `MIN_AREA_PX` pixels.
+
+    The contour is resampled evenly by arc length, so that its diagonal steps count as much as
+    they are long.
+    """
+    contour = outline(mask)
+    if contour is None:
+        return None
+    points = contour.astype(np.float64)
+    steps = np.diff(points, axis=0, append=points[:1])
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
+    closed = np.concatenate([points, points[:1]])
+    at = np.linspace(0, lengths[-1], CONTOUR_POINTS, endpoint=False)
+    even = np.stack([np.interp(at, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
+    return Profile(np.linalg.norm(even - even.mean(axis=0), axis=1), float(lengths[-1]))
 
 
 def spikiness(mask: np.ndarray) -> float:
     """Longest over median distance from the contour's centroid to the contour.
 
     As published in arXiv 2603.16249: near 1 for a smooth round cell, larger with blebs and
-    villi. The contour is resampled evenly by arc length, so that its diagonal steps count as
-    much as they are long.
+    villi.
 
     Args:
         mask: Shape (h, w), bool. Its largest part is measured.
@@ -24,36 +85,62 @@ def spikiness(mask: np.ndarray) -> float:
     Returns:
         Unitless, >= 1; NaN under `MIN_AREA_PX` pixels.
     """
-    contour = outline(mask)
-    if contour is None:
-        return float("nan")
-    points = contour.astype(np.float64)
-    steps = np.diff(points, axis=0, append=points[:1])
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
-    closed = np.concatenate([points, points[:1]])
-    at = np.linspace(0, lengths[-1], CONTOUR_POINTS, endpoint=False)
-    even = np.stack([np.interp(at, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
-    radii = np.linalg.norm(even - even.mean(axis=0), axis=1)
-    return float(radii.max() / np.median(radii))
+    radial = profile(mask)
+    return float("nan") if radial is None else radial.spikiness
 
 
 def solidity(mask: np.ndarray) -> float:
     """Area over the area of the convex hull of all its parts, 0-1; NaN if too small."""
-    if np.count_nonzero(mask) < MIN_AREA_PX:
+    own = _as_bytes(mask)
+    if cv2.countNonZero(own) < MIN_AREA_PX:
         return float("nan")
-    points = np.argwhere(mask)[:, ::-1].astype(np.int32)
+    parts, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = np.zeros(mask.shape, dtype=np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
-    return float(np.count_nonzero(mask) / np.count_nonzero(hull))
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(parts)), 1)
+    return float(cv2.countNonZero(own) / cv2.countNonZero(hull))
+
+
+def notches(mask: np.ndarray) -> tuple[float, float]:
+    """Convexity defects of the largest part: how many, and the deepest.
+
+    Returns:
+        Defects deeper than `NOTCH_DEPTH`, and the depth of the deepest, both over the radius of
+        a disc of the mask's area; NaN if it is too small.
+    """
+    contour = outline(mask)
+    if contour is None:
+        return float("nan"), float("nan")
+    radius = np.sqrt(cv2.countNonZero(_as_bytes(mask)) / np.pi)
+    hull = cv2.convexHull(contour, returnPoints=False)
+    # a contour that touches itself has hull points out of order, which OpenCV refuses
+    hull = np.ascontiguousarray(np.sort(hull.ravel())[::-1]).reshape(-1, 1)
+    defects = cv2.convexityDefects(contour, hull) if len(hull) > 3 else None
+    if defects is None:
+        return 0.0, 0.0
+    depth = defects.reshape(-1, 4)[:, 3] / (256.0 * radius)
+    return float((depth > NOTCH_DEPTH).sum()), float(depth.max())
+
+
+def circularity(mask: np.ndarray) -> float:
+    """4 pi area over squared perimeter of all parts: 1 a disc, less the longer its edge is."""
+    own = _as_bytes(mask)
+    if cv2.countNonZero(own) < MIN_AREA_PX:
+        return float("nan")
+    parts, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    # from pixel centre to pixel centre, so the area within, not the count of pixels
+    area = sum(cv2.contourArea(part) for part in parts)
+    around = sum(cv2.arcLength(part, True) for part in parts)
+    return float(4 * np.pi * area / around**2)
 
 
 def eccentricity(mask: np.ndarray) -> float:
     """Of the ellipse with the same second moments: 0 a circle, near 1 a line; NaN if too small."""
-    rows, columns = np.nonzero(mask)
-    if len(rows) < MIN_AREA_PX:
+    moments = cv2.moments(_as_bytes(mask), binaryImage=True)
+    if moments["m00"] < MIN_AREA_PX:
         return float("nan")
-    minor, major = np.linalg.eigvalsh(np.cov(rows, columns))
-    return float(np.sqrt(max(0.0, 1.0 - minor / major)))
+    middle = (moments["mu20"] + moments["mu02"]) / 2
+    half = np.hypot((moments["mu20"] - moments["mu02"]) / 2, moments["mu11"])
+    return float(np.sqrt(max(0.0, 1.0 - max(middle - half, 0.0) / (middle + half))))
 
 
 def lobes(mask: np.ndarray) -> float:
@@ -67,10 +154,12 @@ def lobes(mask: np.ndarray) -> float:
     Returns:
         Number of lobes; NaN under `MIN_AREA_PX` pixels.
     """
-    total = np.count_nonzero(mask)
+    own = _as_bytes(mask)
+    total = cv2.countNonZero(own)
     if total < MIN_AREA_PX:
         return float("nan")
-    padded = np.pad(mask, 1).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(own)
+    padded = np.pad(own[top : top + height, left : left + width], 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(padded, connectivity=4)
     found = 0
@@ -91,12 +180,17 @@ MIN_LOBE_SHARE = 0.05
 
 def outline(mask: np.ndarray) -> np.ndarray | None:
     """Contour points (p, 2) as x, y of the largest part; None if it is too small."""
-    contours, _ = cv2.findContours(
-        np.ascontiguousarray(mask, dtype=np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    own = _as_bytes(mask)
+    contours, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return None
     largest = max(contours, key=cv2.contourArea)
-    if cv2.contourArea(largest) < MIN_AREA_PX * 0.5 or np.count_nonzero(mask) < MIN_AREA_PX:
+    if cv2.contourArea(largest) < MIN_AREA_PX * 0.5 or cv2.countNonZero(own) < MIN_AREA_PX:
         return None
     return largest[:, 0, :]
+
+
+def _as_bytes(mask: np.ndarray) -> np.ndarray:
+    """The mask as uint8, without a copy where it can be."""
+    mask = np.ascontiguousarray(mask)
+    return mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8, copy=False)

@@ -13,7 +13,7 @@ from buffycoat.errors import ShapeError
 from buffycoat.refine.apply import RescueResult
 from buffycoat.refine.conformal import Conformal, fit_conformal
 from buffycoat.refine.distributions import Distributions
-from buffycoat.refine.features import FEATURES, NAMES
+from buffycoat.refine.features import FEATURES, NAMES, is_in_pixels
 from buffycoat.taxonomy import Taxonomy
 
 __all__ = ["Conformal", "Distributions", "Findings", "decide", "fit_conformal"]
@@ -171,6 +171,8 @@ def _unusual(
     code, found = taxonomy.codes[label], []
     lowest, highest = distributions.limits(label)
     for place, name in enumerate(NAMES):
+        if is_in_pixels(name):  # `cell_area` and `nc_ratio` say the same at any magnification
+            continue
         value, low, high = (float(v[place]) for v in (features, lowest, highest))
         unit = "" if FEATURES[place].unit == "1" else f" {FEATURES[place].unit}"
         if value > high:

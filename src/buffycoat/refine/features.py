@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +11,8 @@ import cv2
 import numpy as np
 
 from buffycoat.errors import ShapeError
-from buffycoat.refine import contour
+from buffycoat.refine import chromatin, contour, cytoplasm, nucleus
+from buffycoat.refine.region import Region, cut
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,103 @@ FEATURES = (
         "gray levels",
         "mean absolute difference of the cytoplasm to its Gaussian blur (1.5 % of the side)",
     ),
+    # New ones go to the end: bundles keep usual ranges by the order of these names.
+    Feature("cell_area_px", "px²", "pixels of the cell, nucleus included"),
+    Feature("nucleus_area_px", "px²", "pixels of the nucleus that lie in the cell"),
+    Feature("cell_diameter_px", "px", "diameter of a disc of the cell's area"),
+    Feature("nucleus_diameter_px", "px", "diameter of a disc of the nucleus's area"),
+    Feature("cell_circularity", "1", "4 pi area over squared perimeter of the cell: 1 a disc"),
+    Feature(
+        "cell_roughness",
+        "1",
+        "root mean square of the Fourier harmonics 7 to 40 of the distance from contour centroid "
+        "to contour, over its mean: blebs, villi, jags",
+    ),
+    Feature("cell_waviness", "1", "the same of harmonics 3 to 6: corners and broad bulges"),
+    Feature(
+        "cell_blebs",
+        "blebs",
+        "bulges of the contour's harmonics 3 to 20 that rise by 6 % of the mean radius",
+    ),
+    Feature("cell_notches", "notches", "convexity defects deeper than a tenth of the radius"),
+    Feature("cell_notch_depth", "cell radii", "depth of the cell's deepest convexity defect"),
+    Feature("nucleus_circularity", "1", "4 pi area over squared perimeter of the nucleus"),
+    Feature("nucleus_roughness", "1", "as cell_roughness, of the nucleus's largest part"),
+    Feature("nucleus_waviness", "1", "as cell_waviness, of the nucleus's largest part"),
+    Feature("nucleus_notches", "notches", "as cell_notches, of the nucleus's largest part"),
+    Feature("nucleus_notch_depth", "nucleus radii", "depth of its deepest convexity defect"),
+    Feature("nucleus_hole_share", "1", "area that the nucleus encloses over its own: a ring's"),
+    Feature("nucleus_span", "cell diameters", "diameter of the smallest circle around the nucleus"),
+    Feature(
+        "nucleus_segments",
+        "segments",
+        "parts of the nucleus whose neck is at least 30 % narrower than themselves",
+    ),
+    Feature(
+        "nucleus_constriction",
+        "1",
+        "how much narrower the neck is than the smaller of the two main parts that it joins: 0 no "
+        "neck, 1 parts that are apart",
+    ),
+    Feature("nucleus_width", "nucleus diameters", "twice the largest distance to the rim"),
+    Feature("nucleus_ridge_width", "nucleus diameters", "median width along the nucleus's ridge"),
+    Feature(
+        "nucleus_evenness",
+        "1",
+        "10th over 90th percentile of the width along that ridge: near 1 for a band or a disc",
+    ),
+    Feature(
+        "nucleus_bandness",
+        "1",
+        "1 less nucleus_constriction, times 1 less squared nucleus_width: high where it is long "
+        "and of even width, 0 for a disc and for segments that are apart",
+    ),
+    Feature("chromatin_density", "log units", "mean absorption of the nucleus in red and green"),
+    Feature("chromatin_contrast", "1", "standard deviation of that absorption over its mean"),
+    Feature(
+        "chromatin_clumping",
+        "1",
+        "standard deviation of the absorption between blurs of 0.8 and 2 % of the cell's diameter, "
+        "over the mean absorption: fine texture",
+    ),
+    Feature("chromatin_coarseness", "1", "the same between 2 and 5 %: coarse texture"),
+    Feature("chromatin_pale_share", "1", "share of the nucleus under 80 % of median absorption"),
+    Feature("chromatin_redness", "1", "absorption in blue over absorption in red"),
+    Feature(
+        "cytoplasm_hue",
+        "degrees, 180-540",
+        "hue of the cytoplasm before white: 240 blue, 300 purple, 360 red, 420 yellow",
+    ),
+    Feature("cytoplasm_density", "log units", "mean absorption of the cytoplasm, channels summed"),
+    Feature("basophilia", "1", "absorption in red less in blue, over all: blue cytoplasm is high"),
+    Feature("cytoplasm_unevenness", "1", "standard deviation of its absorption over its mean"),
+    Feature(
+        "granule_share",
+        "1",
+        "share of the cytoplasm that absorbs more than around it by a quarter of the cytoplasm's "
+        "median: coarse, dark granules; fine ones are not resolved",
+    ),
+    Feature(
+        "granule_contrast",
+        "1",
+        "standard deviation of the absorption to that around it, over the median",
+    ),
+    Feature("granule_hue", "degrees, 180-540", "hue of the granules, as cytoplasm_hue"),
+    Feature("granule_redness", "1", "absorption of the granules in blue less in red, over all"),
+    Feature("vacuoles", "vacuoles", "pale round spots enclosed by the cell"),
+    Feature("vacuole_share", "1", "their area over the area of the cell"),
+    Feature("largest_vacuole", "1", "area of the largest over the area of the cell"),
+    Feature(
+        "perinuclear_halo",
+        "1",
+        "1 less absorption of the palest third of the cytoplasm next to the nucleus over that far "
+        "from it",
+    ),
 )
 NAMES = tuple(feature.name for feature in FEATURES)
 PUBLISHED = NAMES[:7]
 """The seven of arXiv 2603.16249. There nucleus and cytoplasm are split by 2-means on gray level;
 here they are the segmenter's masks."""
-MIN_CYTOPLASM_PX = 10
 
 
 class Masks(Protocol):
@@ -91,25 +184,42 @@ def measure(image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray) 
     Raises:
         ShapeError: Image and masks do not match.
     """
-    if image.shape != (*cell_mask.shape, 3) or nucleus_mask.shape != cell_mask.shape:
-        raise ShapeError(
-            f"expected image (h, w, 3) and masks (h, w); got {image.shape}, {cell_mask.shape} "
-            f"and {nucleus_mask.shape}"
-        )
+    region = cut(image, cell_mask, nucleus_mask)
     values = dict.fromkeys(NAMES, float("nan"))
-    if cell_mask.any():
-        nucleus = nucleus_mask & cell_mask
-        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        values |= _whole_cell(image, gray, cell_mask)
-        values |= _nucleus(gray, cell_mask, nucleus)
-        values |= _cytoplasm(gray, cell_mask & ~nucleus)
+    if region is not None:
+        values |= _published(region)
+        values |= _whole_cell(region)
+        values |= nucleus.measure(region)
+        values |= chromatin.measure(region)
+        values |= cytoplasm.measure(region)
     return np.array([values[name] for name in NAMES], dtype=np.float64)
+
+
+def measure_published(
+    image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray
+) -> np.ndarray:
+    """The seven published features of one cell, without the cost of the others.
+
+    Args:
+        image: As `measure` takes it.
+        cell_mask: The same.
+        nucleus_mask: The same.
+
+    Returns:
+        Shape (7,), as the first seven of `measure`.
+    """
+    region = cut(image, cell_mask, nucleus_mask)
+    values = dict.fromkeys(PUBLISHED, float("nan"))
+    if region is not None:
+        values |= _published(region)
+    return np.array([values[name] for name in PUBLISHED], dtype=np.float64)
 
 
 def measure_all(
     images: Sequence[np.ndarray] | np.ndarray,
     masks: Sequence[Masks],
     on_progress: Callable[[int, int], None] | None = None,
+    workers: int = 2,
 ) -> np.ndarray:
     """Measure many cells.
 
@@ -117,6 +227,7 @@ def measure_all(
         images: n images, e.g. an array (n, h, w, 3).
         masks: n records with `cell` and `nucleus`.
         on_progress: Called with (done, total).
+        workers: Threads; OpenCV and numpy release the interpreter's lock for much of the work.
 
     Returns:
         Shape (n, len(NAMES)), float64.
@@ -127,10 +238,15 @@ def measure_all(
     if len(images) != len(masks):
         raise ShapeError(f"expected masks for {len(images)} images, got {len(masks)}")
     table = np.full((len(masks), len(NAMES)), np.nan)
-    for row, mask in enumerate(masks):
-        table[row] = measure(np.asarray(images[row]), mask.cell, mask.nucleus)
-        if on_progress is not None:
-            on_progress(row + 1, len(masks))
+
+    def measure_row(row: int) -> np.ndarray:
+        return measure(np.asarray(images[row]), masks[row].cell, masks[row].nucleus)
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        for row, values in enumerate(pool.map(measure_row, range(len(masks)))):
+            table[row] = values
+            if on_progress is not None:
+                on_progress(row + 1, len(masks))
     return table
 
 
@@ -139,41 +255,68 @@ def columns(names: Sequence[str]) -> list[int]:
     return [NAMES.index(name) for name in names]
 
 
-def _whole_cell(image: np.ndarray, gray: np.ndarray, cell: np.ndarray) -> dict[str, float]:
-    red, _, blue = image[cell].mean(axis=0)
-    return {
-        "cell_area": float(cell.mean()),
-        "mean_intensity": float(gray[cell].mean()),
-        "sd_intensity": float(gray[cell].std()),
-        "red_blue_ratio": float(red / blue) if blue > 0 else float("nan"),
-        "spikiness": contour.spikiness(cell),
+def is_in_pixels(name: str) -> bool:
+    """Whether a feature is a length or area in pixels of the image that it is measured on."""
+    return _power(name) > 0
+
+
+def in_micrometres(name: str, um_per_px: float) -> tuple[str, float]:
+    """What a feature in pixels is called in micrometres.
+
+    Args:
+        name: Of a feature that `is_in_pixels`.
+        um_per_px: Micrometres that one pixel is wide.
+
+    Returns:
+        The other name (`cell_area_um2` for `cell_area_px`), and what to multiply by.
+    """
+    power = _power(name)
+    return f"{name.removesuffix('px')}{'um2' if power == 2 else 'um'}", um_per_px**power
+
+
+def _power(name: str) -> int:
+    return {"px": 1, "px²": 2}.get(FEATURES[NAMES.index(name)].unit, 0)
+
+
+def _published(region: Region) -> dict[str, float]:
+    """The seven, from moments and masked means: no array of the image's size is made."""
+    mean, spread = cv2.meanStdDev(region.gray, mask=region.cell)
+    red, _, blue, _ = cv2.mean(region.pixels, mask=region.cell)
+    height, width = region.image.shape[:2]
+    values = {
+        "cell_area": region.cell_px / (height * width),
+        "mean_intensity": float(mean[0, 0]),
+        "sd_intensity": float(spread[0, 0]),
+        "red_blue_ratio": red / blue if blue > 0 else float("nan"),
+        "nc_ratio": region.nucleus_px / region.cell_px,
+    }
+    if region.nucleus_px:
+        values["nucleus_offset"] = nucleus.offset(region)
+    if region.cell_px - region.nucleus_px >= cytoplasm.MIN_CYTOPLASM_PX:
+        values["cytoplasm_intensity"] = cv2.mean(region.gray, mask=region.cytoplasm)[0]
+    return values
+
+
+def _whole_cell(region: Region) -> dict[str, float]:
+    cell = region.cell
+    values = {
+        "cell_area_px": float(region.cell_px),
+        "nucleus_area_px": float(region.nucleus_px),
+        "cell_diameter_px": region.diameter_px,
+        "nucleus_diameter_px": float(2 * np.sqrt(region.nucleus_px / np.pi)),
         "cell_solidity": contour.solidity(cell),
         "cell_eccentricity": contour.eccentricity(cell),
     }
-
-
-def _nucleus(gray: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> dict[str, float]:
-    values = {"nc_ratio": float(nucleus.sum() / cell.sum())}
-    if not nucleus.any():
+    radial = contour.profile(cell)
+    if radial is None:
         return values
-    radius = np.sqrt(cell.sum() / np.pi)
-    gap = np.argwhere(nucleus).mean(axis=0) - np.argwhere(cell).mean(axis=0)
+    count, deepest = contour.notches(cell)
     return values | {
-        "nucleus_offset": float(np.linalg.norm(gap) / radius),
-        "nucleus_solidity": contour.solidity(nucleus),
-        "nucleus_eccentricity": contour.eccentricity(nucleus),
-        "nucleus_lobes": contour.lobes(nucleus),
-        "chromatin_sd": float(gray[nucleus].std()),
-    }
-
-
-def _cytoplasm(gray: np.ndarray, cytoplasm: np.ndarray) -> dict[str, float]:
-    if np.count_nonzero(cytoplasm) < MIN_CYTOPLASM_PX:
-        return {}
-    sigma = max(0.015 * min(gray.shape), 0.5)
-    weight = cv2.GaussianBlur(cytoplasm.astype(np.float32), (0, 0), sigma)
-    smooth = cv2.GaussianBlur(gray * cytoplasm, (0, 0), sigma) / np.maximum(weight, 1e-3)
-    return {
-        "cytoplasm_intensity": float(gray[cytoplasm].mean()),
-        "granularity": float(np.abs(gray - smooth)[cytoplasm].mean()),
+        "spikiness": radial.spikiness,
+        "cell_circularity": contour.circularity(cell),
+        "cell_roughness": radial.roughness(contour.FINE_HARMONICS),
+        "cell_waviness": radial.roughness(contour.COARSE_HARMONICS),
+        "cell_blebs": radial.blebs(),
+        "cell_notches": count,
+        "cell_notch_depth": deepest,
     }

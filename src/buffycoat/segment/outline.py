@@ -39,12 +39,13 @@ def find_cell(
     region = np.clip((stain - limit) / (0.5 * limit), -1.0, 1.0)
     far = _red_sample(stain > limit, nucleus, others)
     inside = (stain > limit) & (near > 2) & (near < 0.06 * len(near))
+    colour = _clipped(density, near, limit)
     cell = nucleus
     for _ in range(2):
         score = np.minimum(region, _cytoplasm_score(density, inside & ~far, far))
         score[others] = -2.0
         score[nucleus] = 1.0
-        cell = _best_contour(score, _clipped(density, nucleus, near, limit), nucleus)
+        cell = _best_contour(score, colour, nucleus)
         inside = cell & (near > 2) & (stain > limit)
     cell = _tidy(cell, stain, limit, nucleus)
     return cell, nucleus & cell
@@ -127,9 +128,7 @@ def _cytoplasm_score(density: np.ndarray, inside: np.ndarray, far: np.ndarray) -
     return np.clip(0.5 * ratio + 0.35, -1.0, 1.0)
 
 
-def _clipped(
-    density: np.ndarray, nucleus: np.ndarray, near: np.ndarray, limit: float
-) -> np.ndarray:
+def _clipped(density: np.ndarray, near: np.ndarray, limit: float) -> np.ndarray:
     """Density whose dark end is cut at the cytoplasm's level, so that the nucleus has no edge."""
     ring = density[(near > 2) & (near < 0.06 * len(near)) & (density.sum(axis=2) > limit)]
     level = np.percentile(ring, 60, axis=0) if len(ring) else np.full(3, 0.3)
@@ -179,18 +178,15 @@ def _closed_path(gain: np.ndarray) -> np.ndarray:
     shifts = np.arange(-MAX_STEP, MAX_STEP + 1)
     sources = np.clip(np.arange(RADII) + shifts[:, None], 0, RADII - 1)
     cost = (STEP_COST * np.abs(shifts))[:, None].astype(np.float32)
-    best = looped[0].copy()
-    back = np.zeros(looped.shape, dtype=np.int64)
-    columns = np.arange(RADII)
+    best = looped.copy()
     for angle in range(1, len(looped)):
-        options = best[sources] - cost
-        choice = options.argmax(axis=0)
-        back[angle] = sources[choice, columns]
-        best = options[choice, columns] + looped[angle]
+        best[angle] += (best[angle - 1][sources] - cost).max(axis=0)
     path = np.zeros(len(looped), dtype=np.int64)
-    path[-1] = int(best.argmax())
+    path[-1] = int(best[-1].argmax())
+    # the step is found again on the way back: that is one radius an angle, not all of them
     for angle in range(len(looped) - 1, 0, -1):
-        path[angle - 1] = back[angle, path[angle]]
+        options = sources[:, path[angle]]
+        path[angle - 1] = options[(best[angle - 1][options] - cost[:, 0]).argmax()]
     return np.concatenate([path[ANGLES : ANGLES + overlap], path[overlap:ANGLES]])
 
 

@@ -26,7 +26,9 @@ MIN_PURPLE = 0.35
 """Purple index (natural log units) under which nothing is stained like chromatin; red cells
 reach 0.3, chromatin 1.5 to 2.8 on the training cells of PBC."""
 
-
+MIN_EXCESS = 0.1
+"""Where the mask and the purple index disagree, the mask wins by this; of 0.05, 0.15 and 0.3, the
+first two give rendered nuclei the same Dice."""
 LOBE_REACH = 0.12
 """Largest gap between two small lobes of one nucleus, as a share of the image's side; for large
 ones a third of it. Set by eye on the training cells of PBC."""
@@ -67,7 +69,10 @@ def segment(image: np.ndarray) -> CellMasks:
     height, width = image.shape[:2]
     small = cv2.resize(image, (WORK_PX, WORK_PX), interpolation=cv2.INTER_AREA)
     density = contrast.optical_density(small)
-    nucleus, others = _nucleus(contrast.purple_index(density))
+    purple = contrast.purple_index(density)
+    threshold = contrast.nucleus_threshold(purple)
+    purple = cv2.GaussianBlur(purple, (0, 0), 1.0)
+    nucleus, others = _nucleus(purple, threshold)
     cell = nucleus
     if nucleus.any():
         cell, nucleus = outline.find_cell(density, nucleus, others)
@@ -76,7 +81,7 @@ def segment(image: np.ndarray) -> CellMasks:
         return CellMasks(empty, empty.copy(), 0.0)
     quality = _quality(density, cell, nucleus)
     cell_full = _scale(cell, width, height)
-    nucleus_full = _scale(nucleus, width, height) & cell_full
+    nucleus_full = _scale_nucleus(nucleus, purple / threshold - 1, width, height) & cell_full
     return CellMasks(cell_full, nucleus_full, quality)
 
 
@@ -109,13 +114,11 @@ def segment_all(
     return masks
 
 
-def _nucleus(purple: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _nucleus(purple: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Components of the central nucleus, and the nuclei of other white cells."""
     empty = np.zeros(purple.shape, dtype=bool)
-    threshold = contrast.nucleus_threshold(purple)
     if threshold < MIN_PURPLE:
         return empty, empty
-    purple = cv2.GaussianBlur(purple, (0, 0), 1.0)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     mask = cv2.morphologyEx((purple > threshold).astype(np.uint8), cv2.MORPH_OPEN, kernel)
     mask = outline.fill_pale_chromatin(mask.astype(bool), purple > 0.55 * threshold)
@@ -196,3 +199,19 @@ def _ramp(value: float, low: float, high: float) -> float:
 def _scale(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return soft > 0.5
+
+
+def _scale_nucleus(mask: np.ndarray, excess: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The mask at another size, its edge where the purple index crosses the threshold.
+
+    Args:
+        mask: Nucleus at the working size, shape (h, w), bool.
+        excess: Purple index over its threshold, less 1, shape (h, w): its sign agrees with the
+            mask at most pixels, and its size says how far from a pixel's centre the edge runs.
+        width: Of the result.
+        height: Of the result.
+    """
+    inside = np.clip(excess, MIN_EXCESS, 1.0)
+    outside = np.clip(excess, -1.0, -MIN_EXCESS)
+    field = np.where(mask, inside, outside).astype(np.float32)
+    return cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) > 0

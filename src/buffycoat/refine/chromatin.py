@@ -1,0 +1,83 @@
+"""Texture of the chromatin, as absorption relative to the white around the cell."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from buffycoat.refine.region import Region
+
+RIM_SHARE = 0.03
+"""Of the cell's diameter: what is taken off the nucleus's rim, where the edge is blurred."""
+MIN_CHROMATIN_PX = 30
+SIGMA_SHARES = (0.008, 0.02, 0.05)
+"""Sigmas between which fine and coarse texture lie, over the cell's diameter."""
+MIN_SIGMA_PX = 0.3
+MIN_WEIGHT = 1e-3
+PALE = 0.8
+"""Of the median absorption, under which chromatin counts as pale."""
+
+
+def measure(region: Region) -> dict[str, float]:
+    """Everything on the chromatin.
+
+    Args:
+        region: A cell; its nucleus may be empty.
+
+    Returns:
+        Name -> value as in `features.FEATURES`; without the names that cannot be measured.
+    """
+    if not region.nucleus_px:
+        return {}
+    values = {"chromatin_sd": float(cv2.meanStdDev(region.gray, mask=region.nucleus)[1][0, 0])}
+    inner = shrunk(region.nucleus, region.length_px(RIM_SHARE))
+    if cv2.countNonZero(inner) < MIN_CHROMATIN_PX:
+        return values
+    is_inner = inner.view(bool)
+    total = region.absorption
+    own = total[is_inner]
+    mean, middle = float(own.mean()), float(np.median(own))
+    if mean <= 0:
+        return values
+    scales = [
+        smoothed(total, region.nucleus, region.length_px(share))[is_inner] for share in SIGMA_SHARES
+    ]
+    red, _, blue, _ = cv2.mean(region.density, mask=inner)
+    return values | {
+        "chromatin_density": mean,
+        "chromatin_contrast": float(own.std() / mean),
+        "chromatin_clumping": float((scales[0] - scales[1]).std() / mean),
+        "chromatin_coarseness": float((scales[1] - scales[2]).std() / mean),
+        "chromatin_pale_share": float((own < PALE * middle).mean()),
+        "chromatin_redness": float(blue / max(red, 1e-3)),
+    }
+
+
+def shrunk(mask: np.ndarray, by_px: float) -> np.ndarray:
+    """The mask less a rim, shape (h, w), uint8."""
+    depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return (depth > by_px).view(np.uint8)
+
+
+def smoothed(values: np.ndarray, mask: np.ndarray, sigma_px: float) -> np.ndarray:
+    """Gaussian blur of what lies in a mask, by itself: what lies outside has no weight.
+
+    Args:
+        values: Shape (h, w), float32.
+        mask: Shape (h, w), uint8, 0 or 1; not empty.
+        sigma_px: Width of the blur.
+
+    Returns:
+        Shape (h, w), float32; 0 outside the box around the mask.
+    """
+    left, top, width, height = cv2.boundingRect(mask)
+    box = slice(top, top + height), slice(left, left + width)
+    sigma = max(sigma_px, MIN_SIGMA_PX)
+    own = mask[box].astype(np.float32)
+    weight, total = (
+        cv2.GaussianBlur(each, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+        for each in (own, values[box] * own)
+    )
+    blurred = np.zeros_like(values)
+    np.divide(total, weight, out=blurred[box], where=weight > MIN_WEIGHT)
+    return blurred
