@@ -1,11 +1,13 @@
-"""Draw the pictures of README, all of rendered cells.
+"""Draw the pictures of README and docs, all of rendered cells.
 
     python docs/make_picture.py
     python docs/make_picture.py --restored [--bundle starter]
+    python docs/make_picture.py --explained [--bundle starter]
 
 Run from the repository's root. The first draws `rendered-cells.png`: one cell of each class, and
 one at each severity. The second draws `restored-cells.png`: five cells degraded, as a bundle's
-restorer makes them, as its gate leaves them, and clean.
+restorer makes them, as its gate leaves them, and clean. The third draws `explained-CLASS.png`: what
+`buffycoat explain` says of three cells.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import numpy as np
 from PIL import Image
 
 from buffycoat.pipeline import bundle, stages
+from buffycoat.pipeline.explain import explain
+from buffycoat.report.explanation import draw_explanation
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 from buffycoat.simulate.recipes import RECIPES
 from buffycoat.simulate.render import render_cell
@@ -37,6 +41,9 @@ RESTORED = {
     "BA": ("gamma", "noise"),
 }
 """Class of each cell of the second picture -> what it suffers."""
+EXPLAINED = ("EO", "BNE", "PMY")
+"""A class that is plain, one between two others, and a rare one."""
+EXPLAINED_PX = 360
 
 
 def captioned(image: np.ndarray, text: str, side_px: int) -> np.ndarray:
@@ -105,6 +112,22 @@ def restored(name: str) -> np.ndarray:
     )
 
 
+def explained(name: str) -> dict[str, np.ndarray]:
+    """Class -> what `buffycoat explain` draws of a cell of it.
+
+    Args:
+        name: A bundle's folder, or "starter".
+    """
+    fitted = bundle.read(name)
+    figures = {}
+    for number, code in enumerate(EXPLAINED):
+        image = render_cell(code, np.random.default_rng([SEED, 300 + number]), EXPLAINED_PX).image
+        found, _ = explain(image, f"rendered {code}", fitted)
+        print(f"{code}: {found.verdict}")
+        figures[code] = draw_explanation(found)
+    return figures
+
+
 def write(path: Path, sheet: np.ndarray) -> None:
     """Write a picture with few colours, so that it stays small."""
     method = Image.Quantize.FASTOCTREE
@@ -114,13 +137,18 @@ def write(path: Path, sheet: np.ndarray) -> None:
 
 def main() -> None:
     """Read the arguments and draw."""
-    parser = argparse.ArgumentParser(description="Draw the pictures of README.")
-    parser.add_argument("--restored", action="store_true", help="draw restored-cells.png")
-    parser.add_argument("--bundle", default=bundle.STARTER, help="whose restoration it shows")
+    parser = argparse.ArgumentParser(description="Draw the pictures of README and docs.")
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument("--restored", action="store_true", help="draw restored-cells.png")
+    wanted.add_argument("--explained", action="store_true", help="draw explained-CLASS.png")
+    parser.add_argument("--bundle", default=bundle.STARTER, help="whose work they show")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the pictures")
     options = parser.parse_args()
     if options.restored:
         write(options.out / "restored-cells.png", restored(options.bundle))
+    elif options.explained:
+        for code, figure in explained(options.bundle).items():
+            write(options.out / f"explained-{code}.png", figure)
     else:
         write(options.out / "rendered-cells.png", rendered())
 

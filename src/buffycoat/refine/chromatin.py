@@ -14,6 +14,8 @@ SIGMA_SHARES = (0.008, 0.02, 0.05)
 """Sigmas between which fine and coarse texture lie, over the cell's diameter."""
 MIN_SIGMA_PX = 0.3
 MIN_WEIGHT = 1e-3
+MIN_RED = 0.02
+"""Log units of red that chromatin absorbs, under which nothing is divided by it."""
 PALE = 0.8
 """Of the median absorption, under which chromatin counts as pale."""
 
@@ -49,7 +51,7 @@ def measure(region: Region) -> dict[str, float]:
         "chromatin_clumping": float((scales[0] - scales[1]).std() / mean),
         "chromatin_coarseness": float((scales[1] - scales[2]).std() / mean),
         "chromatin_pale_share": float((own < PALE * middle).mean()),
-        "chromatin_redness": float(blue / max(red, 1e-3)),
+        "chromatin_redness": float(blue / red) if red > MIN_RED else float("nan"),
     }
 
 

@@ -59,12 +59,15 @@ def profile(mask: np.ndarray) -> Profile | None:
     """The radial profile of a mask; None under `MIN_AREA_PX` pixels.
 
     The contour is resampled evenly by arc length, so that its diagonal steps count as much as
-    they are long.
+    they are long. It begins at the point farthest from its middle: where the scan of the image
+    comes upon it first would change with a quarter turn.
     """
     contour = outline(mask)
     if contour is None:
         return None
     points = contour.astype(np.float64)
+    away = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
+    points = np.roll(points, -int(away.argmax()), axis=0)
     steps = np.diff(points, axis=0, append=points[:1])
     lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
     closed = np.concatenate([points, points[:1]])

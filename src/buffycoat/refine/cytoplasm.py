@@ -26,8 +26,9 @@ NEAR, FAR = (0.03, 0.08), (0.12, 0.22)
 VACUOLE_DEPTH = 0.45
 """Share of the cytoplasm's absorption that a vacuole lacks. This and the smallest area were raised
 until half of PBC's training cells that pathologists call free of vacuoles had at most one."""
-VACUOLE_FILL = 0.45
-"""Of the upright box around it, which a vacuole fills: a disc fills 0.79, a crack little."""
+VACUOLE_ROUNDNESS = 0.6
+"""Of a vacuole, by second moments: 1 a disc, 0.6 an ellipse three times as long as wide, less a
+crack or an arc. Whichever way it lies."""
 VACUOLE_AREAS = (1e-3, 0.08)
 """Smallest and largest vacuole, over the area of the cell."""
 
@@ -60,8 +61,11 @@ def hue(density: np.ndarray) -> float:
 
     Returns:
         Degrees from 180 to 540: 240 is blue, 300 purple, 360 red, 420 yellow. So no hue of a
-        Romanowsky stain lies at the seam.
+        Romanowsky stain lies at the seam. NaN for a gray, which has no hue: channels that differ
+        by less than `MIN_ABSORPTION`.
     """
+    if np.ptp(density) < MIN_ABSORPTION:
+        return float("nan")
     red, green, blue = np.exp(-np.asarray(density, dtype=np.float64))
     angle = np.degrees(np.arctan2(np.sqrt(3.0) * (green - blue), 2 * red - green - blue))
     return float(angle % 360 + 360 * (angle % 360 < 180))
@@ -126,21 +130,45 @@ def _halo(region: Region, away: np.ndarray) -> dict[str, float]:
 
 def _vacuoles(region: Region, inner: np.ndarray) -> dict[str, float]:
     """Pale round spots well within the cell, whether in the cytoplasm or over the nucleus."""
+    level = float(np.median(region.absorption[inner.view(bool)]))
+    if level < MIN_ABSORPTION:  # cytoplasm as white as the background: nothing is paler
+        return {}
     parts, _ = cv2.findContours(region.cell, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     body = np.zeros_like(region.cell)
     cv2.drawContours(body, [cv2.convexHull(max(parts, key=cv2.contourArea))], -1, 1, cv2.FILLED)
-    level = float(np.median(region.absorption[inner.view(bool)]))
     pale = (region.absorption < (1 - VACUOLE_DEPTH) * level) & (body > 0)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(pale.view(np.uint8), connectivity=4)
+    count, labels = cv2.connectedComponents(pale.view(np.uint8), connectivity=4)
     depth = shrunk(body, region.length_px(RIM_SHARE))
-    whole = np.bincount(labels[depth > 0], minlength=len(stats))
-    area = stats[:, cv2.CC_STAT_AREA]
+    whole = np.bincount(labels[depth > 0], minlength=count)
+    area, roundness = _roundness(labels, count)
     share = area / region.cell_px
     keep = (whole == area) & (share >= VACUOLE_AREAS[0]) & (share <= VACUOLE_AREAS[1])
-    keep &= area > VACUOLE_FILL * stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
+    keep &= roundness > VACUOLE_ROUNDNESS
     keep[0] = False
     return {
         "vacuoles": float(keep.sum()),
         "vacuole_share": float(share[keep].sum()),
         "largest_vacuole": float(share[keep].max(initial=0.0)),
     }
+
+
+def _roundness(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Area of each part, and the second moment of a disc of that area over its own.
+
+    Args:
+        labels: Shape (h, w), of the parts; 0 is none of them.
+        count: Parts, and one.
+
+    Returns:
+        Each of shape (count,); 0 at what is no part.
+    """
+    y, x = np.nonzero(labels)
+    part = labels[y, x]
+    area = np.bincount(part, minlength=count).astype(np.float64)
+    own = np.maximum(area, 1)
+    spread = np.zeros(count)
+    for at in (x, y):
+        mean = np.bincount(part, weights=at, minlength=count) / own
+        spread += np.bincount(part, weights=(at - mean[part]) ** 2, minlength=count)
+    spread += area / 6  # a pixel is a square, not a point
+    return area, area**2 / (2 * np.pi * np.maximum(spread, 1e-9))

@@ -208,7 +208,7 @@ def measure_published(
     Returns:
         Shape (7,), as the first seven of `measure`.
     """
-    region = cut(image, cell_mask, nucleus_mask)
+    region = cut(image, cell_mask, nucleus_mask, has_margin=False)
     values = dict.fromkeys(PUBLISHED, float("nan"))
     if region is not None:
         values |= _published(region)

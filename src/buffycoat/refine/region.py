@@ -99,29 +99,35 @@ class Region:
         """Quadratic surface through the background's logs, shape (h, w, 3), float32."""
         height, width = self.image.shape[:2]
         step = max(min(height, width) // WHITE_STEPS, 1)
-        rows, columns = np.arange(0, height, step), np.arange(0, width, step)
+        rows, columns = _steps(height, step), _steps(width, step)
         outside = np.ones((len(rows), len(columns)), dtype=bool)
         in_rows = (rows >= self.top) & (rows < self.top + self.cell.shape[0])
         in_columns = (columns >= self.left) & (columns < self.left + self.cell.shape[1])
         outside[np.ix_(in_rows, in_columns)] = (
             self.cell[np.ix_(rows[in_rows] - self.top, columns[in_columns] - self.left)] == 0
         )
-        y, x = 2 * rows / height - 1, 2 * columns / width - 1
+        y, x = _place(rows, height), _place(columns, width)
         grid_y, grid_x = np.meshgrid(y, x, indexing="ij")
-        seen = _LOGS[self.image[::step, ::step]][outside].astype(np.float64)
+        seen = _LOGS[self.image[np.ix_(rows, columns)][outside]].astype(np.float64)
         factors = _white_factors(grid_y[outside], grid_x[outside], seen)
-        own_rows = 2 * (self.top + np.arange(self.cell.shape[0])) / height - 1
-        own_columns = 2 * (self.left + np.arange(self.cell.shape[1])) / width - 1
+        own_rows = _place(self.top + np.arange(self.cell.shape[0]), height)
+        own_columns = _place(self.left + np.arange(self.cell.shape[1]), width)
         return _surface(factors, own_rows[:, None], own_columns[None, :])
 
 
-def cut(image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray) -> Region | None:
-    """Cut out one cell, with the margin that every measurement needs.
+def cut(
+    image: np.ndarray,
+    cell_mask: np.ndarray,
+    nucleus_mask: np.ndarray,
+    has_margin: bool = True,
+) -> Region | None:
+    """Cut out one cell.
 
     Args:
         image: Shape (h, w, 3), uint8, RGB.
         cell_mask: Shape (h, w), bool.
         nucleus_mask: Shape (h, w), bool; only what lies in the cell counts.
+        has_margin: Whether anything will be blurred, which needs some of the surroundings.
 
     Returns:
         The region; None where the cell mask is empty.
@@ -139,13 +145,26 @@ def cut(image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray) -> R
     left, top, across, down = cv2.boundingRect(cell)
     if not across:
         return None
-    sigma = max(SMOOTH_SHARE * min(height, width), 0.5)
+    sigma = max(SMOOTH_SHARE * min(height, width), 0.5) if has_margin else 0.0
     margin = int(np.ceil(MARGIN_SIGMAS * sigma)) + 1
     first, last = max(top - margin, 0), min(top + down + margin, height)
     start, stop = max(left - margin, 0), min(left + across + margin, width)
     inner = np.ascontiguousarray(cell[first:last, start:stop])
     nucleus = inner & nucleus_mask[first:last, start:stop].astype(np.uint8, copy=False)
     return Region(image, first, start, inner, nucleus)
+
+
+def _steps(length: int, step: int) -> np.ndarray:
+    """Places about `step` apart that lie the same seen from either end, shape (n,)."""
+    # an odd step fits the middle of an image whether it is a pixel or the seam of two
+    step -= 1 - step % 2
+    middle = (length - 1 - step * (1 - length % 2)) // 2
+    return np.arange(middle % step, length, step)
+
+
+def _place(at: np.ndarray, length: int) -> np.ndarray:
+    """Middles of pixels, from -1 at one end of the image to 1 at the other."""
+    return (2 * at + 1) / length - 1
 
 
 def _white_factors(y: np.ndarray, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
