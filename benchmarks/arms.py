@@ -190,4 +190,6 @@ def temperature(views: Views, targets: np.ndarray, use: str) -> float:
 
 def ensemble(scored: Mapping[int, Views], degrees: Mapping[int, float], use: str) -> np.ndarray:
     """Log of the mean of the fold models' calibrated probabilities, shape (n, k)."""
-    return mean_of_probs([seen(views, degrees[fold], use) for fold, views in scored.items()])
+    return mean_of_probs(
+        [seen(views, degrees[fold], use).log_probs for fold, views in scored.items()]
+    )

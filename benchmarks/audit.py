@@ -4,13 +4,16 @@
     python -m benchmarks.audit --data ../shared/pbc-lt --embedding --out runs/audit.json
 
 Cells are rendered, or the training cells of a data set: held-out cells are never touched. Of some
-of them a changed copy is added, one kind of change at a time, and looked for among all, end to end.
+of them a changed copy is added, one kind of change at a time, and looked for among all, by the
+search and the alignment that the command uses. "unplanted" are the pairs that are found without any
+copy: false alarms where cells are rendered, since each is drawn anew; of real cells look at them.
 The highest correlations of two strangers, in one frame and in a crop or shift, are what
 `audit.align.SAME_FRAME_AT_LEAST` and `CROP_AT_LEAST` must lie above.
 
-The time for more cells is put together from what grows with the cells (reading, candidates to
-confirm) and the search for candidates, which grows with their square and is run at that size on
-random hashes: its time does not depend on what they say.
+Times are CPU seconds, as one core would take: run it with OMP_NUM_THREADS=1. The time for more cells
+is put together from what grows with the cells (reading, candidates to confirm) and the search for
+candidates, which grows with their square and is run at that size on random hashes: its time does
+not depend on what they say.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from buffycoat.audit.candidates import find_candidates
 from buffycoat.audit.perceptual import Picture
 from buffycoat.audit.scan import Embed, Scan, scan
 from buffycoat.cells import Manifest
+from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.images import read, write_atomic
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import LONG_TAIL_COUNTS, render_benchmark
@@ -105,9 +109,9 @@ class Cells:
 
 def load(manifest: Manifest, embed: Embed | None) -> Cells:
     """Read all cells, in one thread."""
-    start = time.perf_counter()
+    start = time.process_time()
     found = scan(manifest, embed, workers=1)
-    return Cells(manifest, found, time.perf_counter() - start)
+    return Cells(manifest, found, time.process_time() - start)
 
 
 def _highest(aligned: Sequence[Alignment]) -> list[float]:
@@ -115,18 +119,22 @@ def _highest(aligned: Sequence[Alignment]) -> list[float]:
 
 
 def time_search(cells: Cells) -> dict[str, Any]:
-    """Seconds of the search and of confirming, and the likest strangers."""
+    """Seconds of the search and of confirming, the pairs found, and the likest strangers."""
     rows = np.arange(len(cells.manifest))
-    start = time.perf_counter()
+    start = time.process_time()
     candidates = find_candidates(cells.scan, rows)
-    searched = time.perf_counter()
-    aligned = [
-        alignment
-        for a, b, is_alike in candidates.tolist()
-        if (alignment := align(cells.scan.picture(a), cells.scan.picture(b), bool(is_alike)))
-    ]
-    done = time.perf_counter()
+    searched = time.process_time()
+    of_pair = {
+        (a, b): alignment
+        for a, b in candidates.tolist()
+        if (alignment := align(cells.scan.picture(a), cells.scan.picture(b)))
+    }
+    done = time.process_time()
+    names = cells.manifest.column("cell_id")
+    unplanted = [[names[a], names[b]] for (a, b), one in of_pair.items() if one.is_same]
+    aligned = [one for one in of_pair.values() if not one.is_same]
     return {
+        "unplanted": unplanted,
         "read_ms_per_cell": 1000 * cells.seconds / len(rows),
         "search_s": searched - start,
         "candidates_per_cell": len(candidates) / len(rows),
@@ -147,13 +155,13 @@ def time_large(cells: Cells, n: int) -> float:
     large = replace(
         cells.scan, frame_hashes=hashes[0], cell_hashes=hashes[1], embeddings=embeddings
     )
-    start = time.perf_counter()
+    start = time.process_time()
     find_candidates(large, np.arange(n))
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def plant(cells: Cells, change: Change, n: int, embed: Embed | None) -> dict[str, float]:
-    """Share of n changed copies that are found among all cells, and their correlations."""
+    """Share of n changed copies that are found among all cells, with exact 95 % limits."""
     rng = np.random.default_rng(SEED)
     total = len(cells.manifest)
     rows = rng.choice(total, min(n, total), replace=False)
@@ -161,17 +169,21 @@ def plant(cells: Cells, change: Change, n: int, embed: Embed | None) -> dict[str
     copies = [change(read(str(paths[row])), rng) for row in rows]
     both = _with_copies(cells.scan, copies, embed)
     candidates = find_candidates(both, np.arange(total + len(rows)))
-    pairs = {(a, b): bool(is_alike) for a, b, is_alike in candidates.tolist()}
+    pairs = {(a, b) for a, b in candidates.tolist()}
     wanted = [(int(row), total + place) for place, row in enumerate(rows)]
     aligned = [
-        align(both.picture(pair[0]), both.picture(pair[1]), pairs[pair]) if pair in pairs else None
+        align(both.picture(pair[0]), both.picture(pair[1])) if pair in pairs else None
         for pair in wanted
     ]
     known = [one.correlation for one in aligned if one is not None]
+    n_found = sum(one is not None and one.is_same for one in aligned)
+    low, high = clopper_pearson(n_found, len(rows))
     return {
         "n": len(rows),
         "candidate": float(np.mean([pair in pairs for pair in wanted])),
-        "found": float(np.mean([one is not None and one.is_same for one in aligned])),
+        "found": n_found / len(rows),
+        "low": float(low),
+        "high": float(high),
         "correlation_2_percent": float(np.quantile(known, 0.02)) if known else float("nan"),
     }
 
@@ -229,7 +241,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         planted = plant(cells, change, options.planted, embed)
         result["planted"][name] = planted
         print(
-            f"{name:<24} found {planted['found']:.3f} of {planted['n']}, "
+            f"{name:<24} found {planted['found']:.3f} of {planted['n']} "
+            f"({planted['low']:.3f} to {planted['high']:.3f}), "
             f"candidates {planted['candidate']:.3f}, "
             f"correlation of the worst 2 % {planted['correlation_2_percent']:.2f}",
             flush=True,

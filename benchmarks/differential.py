@@ -1,6 +1,7 @@
-"""Do a differential's limits hold the truth, and does it find immature granulocytes?
+"""Do a differential's limits hold the truth, and does it find immature granulocytes and blasts?
 
     python -m benchmarks.differential PREDICTIONS LABELS --patients 300 --out runs/differential.json
+    python -m benchmarks.differential --rendered 80 --out runs/differential-rendered.json
 
 PREDICTIONS and LABELS are of cells that the model has not learned from. No patients are known, so
 patients are simulated, and every table says so: those cells stand for the population of each class.
@@ -8,25 +9,33 @@ A patient is a mix of classes and a count of cells drawn from the population by 
 calls that the model made. The labelled cells for calibration are drawn from the population anew for
 each patient, as many a class as there are (or --calibration-cells). So the limits are asked to
 cover that few cells were counted and that few say how the model errs; they are not asked to cover
-that a new slide is stained or photographed otherwise. This only reports; nothing is chosen by it.
+that a new slide is stained or photographed otherwise. With --calibration the calibration is one
+given table instead, a run's out_of_fold.parquet, whose models err in a way of their own.
+
+There are no blasts among the real cells at hand. With --rendered the population is so many drawn
+cells a class, called by their nearest class mean in the starter's frozen embeddings, fitted on as
+many others: it shows what the count does to blasts, not how a model tells them.
+This only reports; nothing is chosen by it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from buffycoat.cli.scored import read_scored
-from buffycoat.evaluate.differential import IMMATURE, differential, judge_flag, parts_of
+from buffycoat.cli.scored import Scored, read_out_of_fold, read_scored
+from buffycoat.evaluate.differential import BLAST, IMMATURE, differential, judge_flag, parts_of
 from buffycoat.evaluate.metrics import confusion
 from buffycoat.images import write_atomic
-from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy import WBCBENCH, Taxonomy
 
 SIMULATED = "simulated patients"
 MIXES: Mapping[str, Mapping[str, float]] = {
@@ -42,6 +51,11 @@ MIXES: Mapping[str, Mapping[str, float]] = {
     },
 }  # fmt: skip
 """Invented, to span what a laboratory meets; percent, scaled to 100 over the classes there are."""
+BLAST_MIXES: Mapping[str, Mapping[str, float]] = {
+    "few blasts": {"SNE": 40, "LY": 40, "MO": 10, "EO": 2, "BNE": 4, "MY": 1, "BL": 3},
+    "many blasts": {"SNE": 15, "LY": 20, "MO": 8, "BNE": 4, "MY": 2, "PMY": 1, "BL": 50},
+}
+"""The same, where there are cells for blasts."""
 SPREAD = 150.0
 """Patients vary round a mix as a Dirichlet with so many pseudo-cells."""
 COUNTS = (100, 200, 500)
@@ -72,6 +86,7 @@ def simulate(
     n_cells: int,
     n_calibration: int | None = None,
     seed: int = 0,
+    calibration: np.ndarray | None = None,
 ) -> Patients:
     """Draw patients and count them.
 
@@ -82,21 +97,30 @@ def simulate(
         n_cells: Cells counted on each.
         n_calibration: Labelled cells of each class; as many as in `population` if None.
         seed: Of all draws.
+        calibration: Shape (k, k), labelled cells by their calls, for all patients; drawn from
+            `population` anew for each if None.
     """
     rng = np.random.default_rng(seed)
     support = population.sum(axis=1)
+    has_blasts = BLAST in taxonomy.codes and support[taxonomy.codes.index(BLAST)] > 0
+    mixes = {**MIXES, **(BLAST_MIXES if has_blasts else {})}
     rates = population / np.maximum(support, 1)[:, None]
     parts, names = parts_of(taxonomy)
-    kinds = np.array([list(MIXES)[n % len(MIXES)] for n in range(n_patients)])
+    kinds = np.array([list(mixes)[n % len(mixes)] for n in range(n_patients)])
     truth = np.empty((n_patients, len(names)))
     figures = np.full((2, n_patients, len(names), 3), np.nan)
     for patient, kind in enumerate(kinds):
-        mix = _draw_mix(MIXES[kind], taxonomy, support > 0, rng)
+        mix = _draw_mix(mixes[kind], taxonomy, support > 0, rng)
         truth[patient] = 100 * (parts @ mix) / mix[taxonomy.is_leukocyte].sum()
-        labelled = support if n_calibration is None else np.minimum(support, 1) * n_calibration
-        table = np.array(
-            [rng.multinomial(n, r) if n else 0 * r for n, r in zip(labelled, rates, strict=True)]
-        )
+        table = calibration
+        if table is None:
+            labelled = support if n_calibration is None else np.minimum(support, 1) * n_calibration
+            table = np.array(
+                [
+                    rng.multinomial(n, r) if n else 0 * r
+                    for n, r in zip(labelled, rates, strict=True)
+                ]
+            )
         counts = rng.multinomial(n_cells, mix @ rates)
         calls = np.repeat(np.arange(len(taxonomy)), counts)
         rows = differential(
@@ -128,11 +152,13 @@ def coverage(patients: Patients, names: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def flags(patients: Patients, names: Sequence[str], threshold: float) -> list[dict[str, Any]]:
-    """How well immature granulocytes are flagged, by each of the figures that could do it."""
-    if IMMATURE not in names:
+def flags(
+    patients: Patients, names: Sequence[str], threshold: float, flagged: str = IMMATURE
+) -> list[dict[str, Any]]:
+    """How well a part is flagged, by each of the figures that could do it."""
+    if flagged not in names:
         return []
-    part = list(names).index(IMMATURE)
+    part = list(names).index(flagged)
     by = {
         "raw": patients.raw[:, part, 0],
         "adjusted": patients.adjusted[:, part, 0],
@@ -141,7 +167,7 @@ def flags(patients: Patients, names: Sequence[str], threshold: float) -> list[di
     }
     truth = patients.truth[:, part]
     return [
-        {"by": name, "data": SIMULATED, **judge_flag(truth, stated, threshold)}
+        {"part": flagged, "by": name, "data": SIMULATED, **judge_flag(truth, stated, threshold)}
         for name, stated in by.items()
         if not np.isnan(stated).any()
     ]
@@ -151,8 +177,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("predictions", type=Path)
-    parser.add_argument("labels", type=Path)
+    parser.add_argument("predictions", type=Path, nargs="?")
+    parser.add_argument("labels", type=Path, nargs="?")
+    parser.add_argument("--rendered", type=int, help="cells a class to draw instead")
+    parser.add_argument("--calibration", type=Path, help="a run's out_of_fold.parquet")
     parser.add_argument("--patients", type=int, default=300)
     parser.add_argument(
         "--calibration-cells", type=int, help="a class; default: as many as there are"
@@ -160,28 +188,79 @@ def main() -> None:
     parser.add_argument(
         "--threshold", type=float, default=2.0, help="percent of immature granulocytes"
     )
+    parser.add_argument("--blast-threshold", type=float, default=1.0, help="percent of blasts")
     parser.add_argument("--taxonomy", default="auto")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    scored = read_scored(options.predictions, options.labels, options.taxonomy)
-    taxonomy = scored.taxonomy
-    targets, calls = taxonomy.encode(scored.targets), taxonomy.encode(scored.predicted)
-    population = confusion(targets, calls, len(taxonomy))
+    if (options.labels is None) == (options.rendered is None):
+        parser.error("give PREDICTIONS and LABELS, or --rendered")
+    if options.rendered:
+        taxonomy, population = WBCBENCH, rendered_population(options.rendered, options.seed)
+    else:
+        scored = read_scored(options.predictions, options.labels, options.taxonomy)
+        taxonomy, population = scored.taxonomy, _confusion(scored)
+    calibration = None
+    if options.calibration:
+        calibration = _confusion(read_out_of_fold(options.calibration, taxonomy.name))
     names = parts_of(taxonomy)[1]
-    record: dict[str, Any] = {"data": SIMULATED, "threshold": options.threshold, "by_count": {}}
+    record: dict[str, Any] = {"data": SIMULATED, "population": population.tolist()}
+    record |= {"codes": taxonomy.codes, "rendered": bool(options.rendered), "by_count": {}}
+    record["calibration"] = None if calibration is None else calibration.tolist()
     for n_cells in COUNTS:
         found = simulate(
-            population, taxonomy, options.patients, n_cells, options.calibration_cells, options.seed
+            population,
+            taxonomy,
+            options.patients,
+            n_cells,
+            options.calibration_cells,
+            options.seed,
+            calibration,
         )
         tables = {
             "coverage": coverage(found, names),
-            "flags": flags(found, names, options.threshold),
+            "flags": flags(found, names, options.threshold)
+            + flags(found, names, options.blast_threshold, BLAST),
         }
         record["by_count"][n_cells] = tables
         print(_markdown(n_cells, options, tables), flush=True)
     if options.out:
         write_atomic(options.out, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+
+
+def rendered_population(n: int, seed: int, size_px: int = 160) -> np.ndarray:
+    """Drawn cells by their calls, shape (k, k): n a class, classes as in WBCBench."""
+    from buffycoat.embed.prototypes import Prototypes
+    from buffycoat.pipeline.audit import make_embedder
+    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.simulate.render import render_cell
+
+    k = len(WBCBENCH)
+    targets = np.repeat(np.arange(k), n)
+    embeddings = []
+    with tempfile.TemporaryDirectory() as cache:
+        embed = make_embedder(Pipeline.load("starter").fitted, Path(cache))
+        for part in range(2):
+            drawn = (
+                render_cell(code, np.random.default_rng([seed, part, column, i]), size_px).image
+                for column, code in enumerate(WBCBENCH.codes)
+                for i in range(n)
+            )
+            embeddings.append(np.concatenate([embed(batch) for batch in batched(drawn, 128)]))
+    means = Prototypes.fit(embeddings[0], targets, k)
+    return confusion(targets, means.logits(embeddings[1]).argmax(axis=1), k)
+
+
+def batched(cells: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    """Lists of so many, the last one of what is left."""
+    iterator = iter(cells)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _confusion(scored: Scored) -> np.ndarray:
+    of = scored.taxonomy
+    return confusion(of.encode(scored.targets), of.encode(scored.predicted), len(of))
 
 
 def _draw_mix(
@@ -194,27 +273,29 @@ def _draw_mix(
 
 
 def _markdown(n_cells: int, options: argparse.Namespace, tables: Mapping[str, Any]) -> str:
+    cells = " of rendered cells" if options.rendered else ""
     lines = [
-        f"\n{options.patients} {SIMULATED}, {n_cells} cells counted on each; 95 % limits, "
+        f"\n{options.patients} {SIMULATED}{cells}, {n_cells} cells counted on each; 95 % limits, "
         "per 100 leukocytes\n"
     ]
     lines += ["| part | raw holds | bias | width | adjusted holds | bias | width |", "|-" * 7 + "|"]
     for row in tables["coverage"]:
-        cells = [
+        figures = [
             f"{row.get(f'{of}_{what}', np.nan):{form}}"
             for of in ("raw", "adjusted")
             for what, form in (("holds", ".3f"), ("bias", "+.2f"), ("width", ".2f"))
         ]
-        lines.append(f"| {row['part']} | " + " | ".join(cells) + " |")
-    lines += [f"\nImmature granulocytes at {options.threshold:g} % or more, {SIMULATED}\n"]
+        lines.append(f"| {row['part']} | " + " | ".join(figures) + " |")
     lines += [
-        "| flagged by | positive | flagged | sensitivity | specificity | NPV |",
-        "|-" * 6 + "|",
+        f"\nFlagged, {SIMULATED}{cells}\n",
+        "| what | at least, % | by | positive | flagged | sensitivity | specificity | NPV |",
+        "|-" * 8 + "|",
     ]
     for row in tables["flags"]:
-        cells = [f"{row['n_positive']} of {row['n_patients']}", str(row["n_flagged"])]
-        cells += [_words(row[key]) for key in ("sensitivity", "specificity", "npv")]
-        lines.append(f"| {row['by']} | " + " | ".join(cells) + " |")
+        figures = [row["part"], f"{row['threshold']:g}", row["by"]]
+        figures += [f"{row['n_positive']} of {row['n_patients']}", str(row["n_flagged"])]
+        figures += [_words(row[key]) for key in ("sensitivity", "specificity", "npv")]
+        lines.append("| " + " | ".join(figures) + " |")
     return "\n".join(lines)
 
 

@@ -143,7 +143,7 @@ def out_of_fold(
             inside = np.flatnonzero(fold == number)
             views = arms.score(part, cleaned, models[arm], number, inside, store)
             fitted_here[number] = arms.temperature(views, targets[inside], use)
-            logs[inside] = seen(views, fitted_here[number], use)
+            logs[inside] = seen(views, fitted_here[number], use).log_probs
         calls[name] = logs.argmax(axis=1)
     severity = data.degraded_severity[rows]
     n = len(rows)

@@ -26,7 +26,7 @@ from buffycoat.config import Config, load
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.encoders import build_encoder
-from buffycoat.embed.outliers import SCORES
+from buffycoat.embed.outliers import OF_EMBEDDINGS
 from buffycoat.errors import BadCellsError
 from buffycoat.images import load_work
 from buffycoat.sources.read import read
@@ -73,10 +73,10 @@ def embed(
 
 def leave_one_out(learned: Cells, judged: Cells, k: int) -> dict[str, np.ndarray]:
     """Scores of the judged cells by fits without each class: name -> shape (k, n)."""
-    found = {name: np.empty((k, len(judged.targets))) for name in SCORES}
+    found = {name: np.empty((k, len(judged.targets))) for name in OF_EMBEDDINGS}
     for column in range(k):
         kept = learned.targets != column
-        for name, score in SCORES.items():
+        for name, score in OF_EMBEDDINGS.items():
             fitted = score.fit(learned.embeddings[kept], learned.targets[kept], k)
             found[name][column] = fitted.score_together(judged.embeddings)
     return found

@@ -28,7 +28,7 @@ from buffycoat.classify.train import fit_fold
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, Config, load
 from buffycoat.embed.encoders import BackboneEncoder
-from buffycoat.embed.outliers import SCORES
+from buffycoat.embed.outliers import OF_EMBEDDINGS
 from buffycoat.images import writing
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.progress import Silent
@@ -86,7 +86,7 @@ def score_without(
     fresh = encoder.encode(judged.images)
     found = {
         name: score.fit(known, learned.targets[kept], k).score_together(fresh)
-        for name, score in SCORES.items()
+        for name, score in OF_EMBEDDINGS.items()
     }
     return found | own_scores(model.view_logits(judged.images)[:, 0])
 

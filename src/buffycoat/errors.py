@@ -56,6 +56,10 @@ class BundleError(BuffycoatError, ValueError):
     """A model bundle is incomplete, of another version, or was changed after it was written."""
 
 
+class RunError(BuffycoatError, ValueError):
+    """What a training run left is missing, damaged, or of another run."""
+
+
 class OutputError(BuffycoatError, OSError):
     """A result cannot be written; nothing half-written is left behind."""
 

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from buffycoat.audit.headers import NONE, read_header
 
@@ -34,6 +34,17 @@ def test_what_a_file_says_of_its_making() -> None:
     assert header["EXIF software"] == NONE
     assert header["resolution"] == "72 x 72 dpi"
     assert header["JPEG scans"] == "progressive"
+
+
+def test_words_in_a_file_are_read() -> None:
+    words = PngImagePlugin.PngInfo()
+    words.add_text("Label", "LY")
+    words.add_text("Author", "A. B.")
+    assert read_header(_encode("PNG", pnginfo=words))["PNG text"] == "Author: A. B.; Label: LY"
+    exif = Image.Exif()
+    exif[0x010E] = "lymphocyte"
+    assert read_header(_encode("JPEG", exif=exif))["EXIF description"] == "lymphocyte"
+    assert read_header(_encode("JPEG", comment=b"LY"))["PNG text"] == NONE
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])

@@ -96,6 +96,19 @@ def test_a_near_duplicate(cells, change: str, label: str) -> None:
     assert f"eval: {source['path']}" in message
 
 
+def test_a_near_duplicate_of_an_exact_copy_is_told_of_the_split_that_holds_it(cells) -> None:
+    """The copy in training stands behind its first, which lies beside the near one in eval."""
+    source = cells.of("eval", "SNE")[0]
+    shutil.copy(cells.folder / source["path"], cells.folder / "9001.jpg")
+    cells.rows.append({"path": "9001.jpg", "label": "SNE", "split": "train"})
+    cells.add(NEAR["turned"](cells.image(source)), "eval", "SNE", "9002.jpg")
+    result = cells.audit("exact_copies")
+    assert _found(result) == ["near_duplicates"]
+    [finding] = result.of_state("found")[0].looked.findings
+    assert set(finding.cell_ids) == {source["path"], "9001.jpg", "9002.jpg"}
+    assert "train: 9001.jpg" in finding.message
+
+
 def test_a_copy_within_a_split_is_a_note(cells) -> None:
     source = cells.of("train", "MO")[0]
     cells.add(NEAR["turned"](cells.image(source)), "train", "MO", "9001.jpg")
@@ -170,11 +183,27 @@ def test_a_shared_slide_where_no_patient_is_named(cells) -> None:
     )
 
 
-def test_ids_in_the_order_of_labels(cells) -> None:
+def test_a_shared_slide_of_unknown_patients_is_told_beside_a_shared_patient(cells) -> None:
+    train, held_out = cells.of("train"), cells.of("eval")
+    for row in (train[0], held_out[0]):
+        row |= {"patient_id": "P", "slide_id": "of P"}
+    for row in (train[1], held_out[1]):
+        row["slide_id"] = "of nobody known"
+    findings = cells.audit().of_state("found")[0].looked.findings
+    assert [finding.message.partition(" has ")[0] for finding in findings] == [
+        "patient P",
+        "slide of nobody known",
+    ]
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_ids_in_the_order_of_labels(cells, is_named: bool) -> None:
+    """Also where each cell is named as its own original, as some tables have it."""
     by_label = sorted(cells.rows, key=lambda row: row["label"])
     for number, row in enumerate(by_label, start=2000):
         (cells.folder / row["path"]).rename(cells.folder / f"{number}.jpg")
         row["path"] = f"{number}.jpg"
+        row |= {"original_id": row["path"]} if is_named else {}
     result = cells.audit()
     assert _found(result) == ["id_order"]
     findings = result.of_state("found")[0].looked.findings

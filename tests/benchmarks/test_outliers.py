@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks import outliers, outliers_retrained
 from buffycoat.config import load
-from buffycoat.embed.outliers import SCORES
+from buffycoat.embed.outliers import OF_EMBEDDINGS
 from buffycoat.taxonomy import PBC
 
 
@@ -36,7 +36,7 @@ def test_a_class_left_out_is_not_learned_and_has_a_row() -> None:
     scores = outliers.leave_one_out(learned, judged, k)
     record = outliers.to_dict(outliers.table(scores, judged.targets, PBC.codes))
     assert list(record["auroc"]) == [*PBC.codes, *outliers.GROUPS]
-    for name in SCORES:
+    for name in OF_EMBEDDINGS:
         assert all(row[name]["estimate"] > 0.8 for row in record["auroc"].values())
     assert outliers.to_markdown(record["auroc"]).count("\n") == 1 + k + len(outliers.GROUPS)
 
@@ -62,7 +62,7 @@ def test_a_network_trained_without_a_class_is_kept_and_scores_its_cells(tmp_path
     ).classify
     file = tmp_path / "without.safetensors"
     found = outliers_retrained.score_without(1, cells, cells, 3, config, file)
-    assert set(found) == {*SCORES, *outliers_retrained.OWN}
+    assert set(found) == {*OF_EMBEDDINGS, *outliers_retrained.OWN}
     assert all(np.isfinite(values).all() and len(values) == 18 for values in found.values())
     assert load_file(file)["classifier.weight"].shape[0] == 2
     written = file.stat().st_mtime_ns

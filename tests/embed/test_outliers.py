@@ -8,10 +8,10 @@ from safetensors.numpy import load, save
 
 from buffycoat.config import EmbedConfig
 from buffycoat.embed.neighbours import nearest
-from buffycoat.embed.outliers import SCORES, OutlierModel
+from buffycoat.embed.outliers import OF_EMBEDDINGS, SCORES, OutlierModel
 from buffycoat.errors import ConfigError, ShapeError
 
-every_score = pytest.mark.parametrize("name", SCORES)
+every_score = pytest.mark.parametrize("name", OF_EMBEDDINGS)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def test_cells_of_no_class_are_strange(name: str, width: int) -> None:
 
 # Plain distances need more cells than dimensions for this: see `Mahalanobis`.
 @pytest.mark.parametrize(
-    ("name", "width"), [*((name, 16) for name in SCORES), ("relative_mahalanobis", 300)]
+    ("name", "width"), [*((name, 16) for name in OF_EMBEDDINGS), ("relative_mahalanobis", 300)]
 )
 def test_new_cells_of_the_classes_are_as_strange_as_training_cells(name: str, width: int) -> None:
     model = OutlierModel.fit(name, *_cells((80, 40, 20), width, seed=0), 3)
@@ -126,11 +126,26 @@ def test_faults_of_the_training_cells_are_named(name: str) -> None:
         OutlierModel.fit(name, rows, targets, 2)
 
 
+def test_a_classifier_that_says_little_for_every_class_finds_the_cell_strange() -> None:
+    rng = np.random.default_rng(0)
+    targets = np.repeat([0, 1, 2], 40)
+    logits = 8.0 * np.eye(3)[targets] + rng.normal(size=(120, 3))
+    model = OutlierModel.fit("classifier_energy", logits, targets, 3)
+    doubtful = rng.normal(size=(30, 3))
+    assert (model.percentile(model.score(doubtful)) > 99).all()
+    torn = np.array([[8.0, 8.0, 0.0]])  # between two classes: doubtful, but not strange
+    assert model.percentile(model.score(torn)) < 50
+    again = OutlierModel.from_tensors(model.name, load(save(model.to_tensors())))
+    assert np.array_equal(again.score(doubtful), model.score(doubtful))
+    expected = -np.log(np.exp(doubtful).sum(axis=1))
+    np.testing.assert_allclose(model.score(doubtful), expected)
+
+
 def test_an_unknown_score_says_the_nearest() -> None:
     rows, targets = _cells((5, 5), 8, seed=0)
     with pytest.raises(ConfigError, match=r"outlier score 'enrgy'. Did you mean 'energy'"):
         OutlierModel.fit("enrgy", rows, targets, 2)
-    with pytest.raises(ConfigError, match="Options: energy, knn"):
+    with pytest.raises(ConfigError, match="Options: classifier_energy, energy, knn"):
         OutlierModel.from_tensors("none", {})
 
 

@@ -214,7 +214,7 @@ def test_a_paired_mean_weighs_classes_alike_and_resamples_groups_whole(rng):
     by_hand = np.mean([(b - a)[targets == c].mean() for c in (0, 1)])
     assert change.estimate == pytest.approx(by_hand)
     assert change.low < 0.3 < change.high
-    assert (change.n, change.n_groups) == (320, 320)
+    assert (change.n, change.n_groups, change.unit) == (320, 320, "image-level")
 
     # Every row twice is no more knowledge, if its group says so.
     twice = [np.tile(values, 2) for values in (a, b, targets, np.arange(320))]

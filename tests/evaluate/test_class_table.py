@@ -129,3 +129,20 @@ def test_patients_are_counted_for_each_class():
     assert counted.tolist() == [1, 2, 0]
     assert too_few(5, None) is None
     assert too_few(5, 5) is None
+
+
+@pytest.mark.parametrize(
+    ("targets", "predicted", "undefined"),
+    [
+        ([0] * 20, [0] * 20, {"specificity", "npv"}),
+        ([0] * 20, [1] * 20, {"specificity"}),
+        ([0] * 20 + [1] * 20, [0] * 40, {"npv"}),
+    ],
+    ids=["one class", "one class, all wrong", "all called one class"],
+)
+def test_what_has_nothing_to_count_on_is_not_estimable(targets, predicted, undefined):
+    row = rows_of(np.array(targets), np.array(predicted), prevalence={"SNE": 1.0})["SNE"]
+    json.dumps(row, allow_nan=False)
+    assert {name for name in SCORES if row[name] == NOT_ESTIMABLE} - {"precision"} == undefined
+    for name in undefined:
+        assert row[f"{name}_interval"] == NOT_ESTIMABLE

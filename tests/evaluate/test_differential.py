@@ -108,7 +108,7 @@ def test_groups_are_counted_apart_and_do_not_depend_on_each_other():
         assert one.raw == other.raw
         assert one.adjusted is not None
         assert other.adjusted is not None
-        assert vars(one.adjusted) == pytest.approx(vars(other.adjusted), abs=1e-2)
+        assert vars(one.adjusted) == pytest.approx(vars(other.adjusted), abs=1e-6)
 
 
 def test_a_slide_without_a_leukocyte_says_nothing():

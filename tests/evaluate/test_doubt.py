@@ -39,6 +39,13 @@ def test_a_cell_s_rows_count_as_one_cell():
     assert (row["low"], row["high"]) == pytest.approx((exact.low, exact.high))
 
 
+def test_a_cell_with_more_rows_weighs_no_more():
+    sets = np.ones((4, 3), dtype=bool)
+    sets[0, [0, 1]] = False  # the first cell's only row misses; the second has three that hold
+    row = coverage_rows(sets, np.zeros(4, dtype=int), CODES, groups=np.array([7, 3, 3, 3]))[0]
+    assert (row["n"], row["coverage"], row["mean_size"]) == (2, 0.5, 2.0)
+
+
 def test_abstention_leaves_the_least_sure_cells_first():
     targets = np.array([0, 0, 1, 1])
     predicted = np.array([0, 1, 1, 1])

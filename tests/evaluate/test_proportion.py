@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import beta, binomtest
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate.proportion import clopper_pearson
@@ -19,6 +19,15 @@ def test_limits_equal_scipys(n: int, share: float, level: float) -> None:
     low, high = clopper_pearson(count, n, level)
     assert low == pytest.approx(want.low, abs=1e-9)
     assert high == pytest.approx(want.high, abs=1e-9)
+
+
+@given(st.integers(1, 50), st.floats(0.01, 0.99))
+def test_a_fraction_of_an_event_has_the_limits_of_the_beta_distribution(n: int, share: float):
+    """Below one event, and above all but one, too: there a bound to whole events would cut in."""
+    for count in (share, n * share, n - share):
+        low, high = clopper_pearson(np.array(count), n)
+        assert float(low) == pytest.approx(beta.ppf(0.025, count, n - count + 1), abs=1e-9)
+        assert float(high) == pytest.approx(beta.ppf(0.975, count + 1, n - count), abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -157,3 +157,14 @@ def test_bad_input_is_refused(split):
         evaluate(probs, ["PLY"] * 200, PBC)
     with pytest.raises(ShapeError, match="at least one cell"):
         evaluate(np.empty(0, dtype=int), np.empty(0, dtype=int), PBC)
+
+
+def test_training_counts_of_an_unknown_class_are_refused():
+    """Left out, their share would silently go to the other classes."""
+    targets = np.repeat([0, 1], 8)
+    with pytest.raises(TaxonomyError, match="train_counts: BL are not in taxonomy 'pbc'"):
+        evaluate(targets, targets, PBC, {"SNE": 10, "LY": 5, "BL": 3})
+    counts = {"SNE": 10, "LY": 5}
+    assert evaluate(targets, targets, PBC, counts | {"BL": 0}) == evaluate(
+        targets, targets, PBC, counts
+    )

@@ -273,6 +273,33 @@ def test_published_states_what_was_refitted_or_off() -> None:
     ]
 
 
+TRANSFER = {"PLY": ("PMY", "MY"), "PC": ("ERB", "LY")}
+
+
+def test_published_constants_can_be_tried_on_other_classes() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(5, 1, (40, len(NAMES)))
+    targets = np.full(40, PBC.codes.index("ERB"))
+    rules = published_rules(PBC, features, targets, TRANSFER)
+    assert [(rule.code, rule.rivals, rule.is_on) for rule in rules.rules] == [
+        ("PMY", ("MY",), True),
+        ("ERB", ("LY",), True),
+    ]
+    assert all("transferred to" in rule.reason for rule in rules.rules)
+    probs = np.full((1, len(PBC)), 0.01)
+    probs[0, [PBC.codes.index("MY"), PBC.codes.index("PMY")]] = 0.7, 0.006
+    head = np.full((1, len(PBC)), 0.4)
+    spiky = np.full((1, len(NAMES)), 100.0)
+    spiky[0, NAMES.index("spikiness")] = 1.5
+    assert apply(rules, probs, head, spiky).labels[0] == PBC.codes.index("PMY")
+
+
+@pytest.mark.parametrize("wrong", [{"BL": ("PMY", "MY")}, {"PLY": ("PMY",)}, {"PC": ()}])
+def test_a_transfer_names_a_published_rule_and_a_rival(wrong) -> None:
+    with pytest.raises(ConfigError, match=r"refine\.transfer.*PLY or PC"):
+        published_rules(PBC, np.zeros((0, len(NAMES))), np.zeros(0, dtype=int), wrong)
+
+
 def test_missing_head_is_an_error_not_silence() -> None:
     rules = published_rules(WBCBENCH, *plasma_train())
     assert rules.is_head_needed

@@ -24,7 +24,7 @@ def test_sentences_name_the_weakest_class_and_the_commonest_confusion():
     predicted = targets.copy()
     predicted[-6:] = 1
     text = " ".join(wording.sentences("eval", evaluate(predicted, targets, PBC)))
-    assert "On eval (90 cells)" in text
+    assert "Of 100 cells of each class in eval (90 cells in all), 80.0 are called right" in text
     assert "image-level" in text
     assert "lowest F1 are monocyte (MO, 0.57)" in text
     assert "MO called LY (6 of 10)" in text

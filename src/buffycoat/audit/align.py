@@ -74,17 +74,16 @@ class Alignment:
         return self.correlation - (SAME_FRAME_AT_LEAST if self.is_same_frame else CROP_AT_LEAST)
 
 
-def align(first: Picture, second: Picture, is_searched: bool = False) -> Alignment | None:
+def align(first: Picture, second: Picture) -> Alignment | None:
     """Align the second picture with the first.
 
     Two guesses are tried, that the frames are the same and that the cells are, each in the
-    orientation that its hash prefers; the better one is refined by maximising the enhanced
-    correlation coefficient (Evangelidis and Psarakis, IEEE TPAMI 30:1858, 2008).
+    orientation that its hash prefers. If neither shows one photograph, each picture is looked for
+    in the other at any place: a crop may have the cell anywhere, or its hash a wrong orientation.
 
     Args:
         first: A picture.
         second: Another.
-        is_searched: Where both guesses fail, look for one picture in the other at any place.
 
     Returns:
         The best alignment, or None if nothing fits well enough to be refined.
@@ -92,15 +91,25 @@ def align(first: Picture, second: Picture, is_searched: bool = False) -> Alignme
     full = [picture.gray.astype(np.float32) for picture in (first, second)]
     size = (COARSE_PX, COARSE_PX)
     small = [cv2.resize(gray, size, interpolation=cv2.INTER_AREA) for gray in full]
-    coarse, best = _best(small, _guesses(first, second))
-    if coarse < COARSE_AT_LEAST and is_searched:
-        coarse, best = _best(small, search(small[0], small[1]))
+    guessed = _improve(full, *_best(small, _guesses(first, second)))
+    if guessed is not None and guessed.is_same:
+        return guessed
+    sought = _improve(full, *_best(small, search(small[0], small[1])))
+    found = [alignment for alignment in (guessed, sought) if alignment is not None]
+    return max(found, key=lambda alignment: alignment.margin, default=None)
+
+
+def _improve(full: list[np.ndarray], coarse: float, guess: _Guess) -> Alignment | None:
+    """A guess refined by maximising the enhanced correlation coefficient, if it is worth it.
+
+    Evangelidis and Psarakis, IEEE TPAMI 30:1858, 2008. The guess itself and its orientation without
+    any shift are judged as well, since the refinement may run away.
+    """
     if coarse < COARSE_AT_LEAST:
         return None
-    orientation, guess = best
-    exact = warp.of_orientation(orientation)
-    found = [_judge(full, orientation, w) for w in (exact, guess, _refine(full, guess))]
-    return max(found, key=lambda alignment: alignment.margin)
+    orientation, near = guess
+    warps = (warp.of_orientation(orientation), near, _refine(full, near))
+    return max((_judge(full, orientation, w) for w in warps), key=lambda found: found.margin)
 
 
 def _judge(grays: list[np.ndarray], orientation: int, found: np.ndarray) -> Alignment:

@@ -21,7 +21,7 @@ COSINE_AT_LEAST = 0.8
 0.90, that of the likest stranger in a thousand 0.88); degraded copies lie far lower, and are left
 to the hashes."""
 N_ALIKE = 2
-"""Nearest by embedding that are searched for a crop where the hashes gave no lead."""
+"""Nearest by embedding: they are for the crops to which the hashes gave no lead."""
 ROWS_AT_ONCE = 512
 
 
@@ -33,25 +33,20 @@ def find_candidates(scan: Scan, rows: np.ndarray) -> np.ndarray:
         rows: The cells to search, shape (m,), in order, each picture once.
 
     Returns:
-        Shape (c, 3), each pair once: two rows of the manifest, the smaller first, and 1 if one is
-        among the `N_ALIKE` nearest of the other by embedding, else 0.
+        Shape (c, 2), each pair once: two rows of the manifest, the smaller first.
     """
     frames = scan.frame_hashes[rows].astype(np.float32)
     cells = scan.cell_hashes[rows].astype(np.float32)
     embeddings = None if scan.embeddings is None else scan.embeddings[rows]
     found: set[tuple[int, int]] = set()
-    alike: set[tuple[int, int]] = set()
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = np.arange(start, min(start + ROWS_AT_ONCE, len(rows)))
         found |= _nearest(_agreement(frames, part), part, NEAREST, FRAME_AT_LEAST)
         found |= _nearest(_agreement(cells, part), part, NEAREST, CELL_AT_LEAST)
         if embeddings is not None:
             cosine = embeddings[part] @ embeddings.T
-            alike |= _nearest(cosine, part, N_ALIKE, COSINE_AT_LEAST)
-    pairs = sorted(found | alike)
-    where = rows[np.array(pairs, dtype=np.int64).reshape(-1, 2)]
-    is_alike = np.array([pair in alike for pair in pairs], dtype=np.int64)
-    return np.column_stack([where, is_alike])
+            found |= _nearest(cosine, part, N_ALIKE, COSINE_AT_LEAST)
+    return rows[np.array(sorted(found), dtype=np.int64).reshape(-1, 2)]
 
 
 def _agreement(hashes: np.ndarray, part: np.ndarray) -> np.ndarray:

@@ -6,11 +6,10 @@ import pandas as pd
 
 from buffycoat.audit.findings import Finding, Looked
 from buffycoat.audit.naming import TRAIN, ids_of, labels_of, order, splits_of
+from buffycoat.evaluate.class_table import MIN_SUPPORT
 
 NAME = "class_counts"
 UNLABELLED = "unlabelled"
-MIN_CELLS = 5
-"""Under this `evaluate` calls a class not estimable."""
 
 
 def count_classes(frame: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -51,7 +50,7 @@ def check(frame: pd.DataFrame) -> Looked:
             if trained and code not in trained:
                 text = f"{split} has {n:,} cells of {code}, and training has none"
                 findings.append(Finding(NAME, "finding", text, number=float(n)))
-            elif n < MIN_CELLS:
+            elif n < MIN_SUPPORT:
                 text = f"{split} has {n} cells of {code}: its scores are hardly more than chance"
                 findings.append(Finding(NAME, "note", text, number=float(n)))
     findings.sort(key=lambda finding: finding.severity)

@@ -19,7 +19,7 @@ def check_exact(frame: pd.DataFrame, pairs: Sequence[Pair]) -> Looked:
     """The same file or the same pixels: a finding across splits, a note within one."""
     exact = [pair for pair in pairs if pair.is_exact]
     said = "The bytes of all files and the pixels of all images were compared."
-    return _look(EXACT, frame, exact, said)
+    return _look(EXACT, frame, group(exact), said)
 
 
 def check_near(frame: pd.DataFrame, pairs: Sequence[Pair], searched: str) -> Looked:
@@ -36,7 +36,16 @@ def check_near(frame: pd.DataFrame, pairs: Sequence[Pair], searched: str) -> Loo
     told = [pair for pair in near if not _is_stated(pair, splits, originals)]
     n_left = len(near) - len(told)
     said = f"{searched} Left out: {n_left:,} pairs in one split that original_id names."
-    return _look(NEAR, frame, told, said if n_left else searched)
+    # The search passed over exact copies of a cell, and they may lie in another split than it.
+    copies: dict[int, list[int]] = {}
+    for pair in pairs:
+        if pair.is_exact:
+            copies.setdefault(pair.first, []).append(pair.second)
+    groups = [
+        (sorted({*rows, *(copy for row in rows for copy in copies.get(row, []))}), inside)
+        for rows, inside in group(told)
+    ]
+    return _look(NEAR, frame, groups, said if n_left else searched)
 
 
 def _is_stated(pair: Pair, splits: Sequence[str], originals: Sequence[str]) -> bool:
@@ -51,9 +60,11 @@ def is_twin(pair: Pair, splits: Sequence[str]) -> bool:
     return pair.is_degraded and sides[0] != sides[1]
 
 
-def _look(name: str, frame: pd.DataFrame, pairs: Sequence[Pair], said: str) -> Looked:
+def _look(
+    name: str, frame: pd.DataFrame, groups: Sequence[tuple[list[int], list[Pair]]], said: str
+) -> Looked:
     cells = Cells.of(frame)
-    findings = [_finding(name, cells, *members) for members in group(pairs)]
+    findings = [_finding(name, cells, *members) for members in groups]
     findings.sort(key=lambda finding: finding.severity)
     if len(set(cells.splits)) == 1:
         said = f"{said} {_ONE_SPLIT.format(split=cells.splits[0])}"

@@ -14,6 +14,7 @@ _EXIF = {
     "EXIF camera maker": ExifTags.Base.Make,
     "EXIF camera": ExifTags.Base.Model,
     "EXIF software": ExifTags.Base.Software,
+    "EXIF description": ExifTags.Base.ImageDescription,
 }
 _LUMINANCE = np.array(
     [
@@ -48,8 +49,16 @@ def read_header(data: bytes) -> dict[str, str | int]:
         header["resolution"] = _resolution(image.info.get("dpi"))
         header["colour profile"] = _digest(image.info.get("icc_profile"))
         header["comment"] = _word(image.info.get("comment"))
+        header["PNG text"] = _png_text(image)
         header |= _jpeg(image)
     return header
+
+
+def _png_text(image: Image.Image) -> str:
+    """What stands before the pixels; the chunks after them would need a second decoding."""
+    texts = {key: value for key, value in image.info.items() if isinstance(value, str)}
+    is_png = image.format == "PNG"
+    return _word("; ".join(f"{key}: {texts[key]}" for key in sorted(texts))) if is_png else NONE
 
 
 def _jpeg(image: Image.Image) -> dict[str, str]:

@@ -50,7 +50,8 @@ def check(frame: pd.DataFrame, seed: int = 0) -> Looked:
     labels, splits = np.array(labels_of(frame)), np.array(splits_of(frame))
     ids = ids_of(frame, "cell_id")
     known = {*ids}
-    is_copy = np.array([name in known for name in ids_of(frame, "original_id")], dtype=bool)
+    originals = zip(ids_of(frame, "original_id"), ids, strict=True)
+    is_copy = np.array([name in known and name != own for name, own in originals], dtype=bool)
     rows = np.flatnonzero((labels != "") & ~is_copy)
     if len(rows) < MIN_CELLS or len(set(labels[rows])) < 2:
         return Looked(not_checked=f"fewer than {MIN_CELLS} labelled cells, or only one label")

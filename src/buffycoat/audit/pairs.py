@@ -90,8 +90,8 @@ def find_pairs(
     rows = np.array([row for row in np.flatnonzero(found.is_good) if row not in copies], np.int64)
     candidates = find_candidates(found, rows)
     near = []
-    for done, (first, second, is_alike) in enumerate(candidates.tolist(), start=1):
-        alignment = align(found.picture(first), found.picture(second), bool(is_alike))
+    for done, (first, second) in enumerate(candidates.tolist(), start=1):
+        alignment = align(found.picture(first), found.picture(second))
         if alignment is not None and alignment.is_same:
             near.append(_describe(manifest, first, second, alignment))
         if on_progress is not None and (done % 256 == 0 or done == len(candidates)):

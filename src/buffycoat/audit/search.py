@@ -1,4 +1,4 @@
-"""Find one picture inside another, at any place, in any orientation: slow, for few pairs."""
+"""Find one picture inside another, at any place, in any orientation."""
 
 from __future__ import annotations
 

@@ -28,9 +28,10 @@ def check(frame: pd.DataFrame) -> Looked:
     said = []
     for column, word in given.items():
         values = ids_of(frame, column)
-        found = _shared(cells, values, word)
         # The slides of a shared patient are shared too, as a rule: the patient says it all.
-        findings += found if column == "patient_id" or not findings else []
+        told = {cell_id for finding in findings for cell_id in finding.cell_ids}
+        found = _shared(cells, values, word)
+        findings += [finding for finding in found if not told.issuperset(finding.cell_ids)]
         unknown = values.count("")
         rest = f"; of {unknown:,} cells it is unknown" if unknown else ""
         said.append(f"{len({*values} - {''}):,} {word}s were compared{rest}.")

@@ -42,7 +42,10 @@ def audit(
         typer.Option(help=f"Folder for {PAGE}, with pictures of the pairs, and {TABLE}."),
     ] = None,
     layout: Annotated[
-        str, typer.Option(help="How the data lies: auto, kaggle, hugging_face, folders or table.")
+        str,
+        typer.Option(
+            help="How the data lies: auto, kaggle, hugging_face, folders, table or images."
+        ),
     ] = "auto",
     ignore: Annotated[
         list[str] | None,

@@ -102,11 +102,21 @@ def print_comparison(record: Mapping[str, Any], a: Path, b: Path) -> None:
     console.print(
         f"Changed: {test['won']} won (wrong by A, right by B), {test['lost']} lost, "
         f"{changed[BOTH_WRONG]} wrong by both in another way. Exact McNemar p {test['p']:.3g}; it "
-        "takes cells for independent. P by class is corrected for the number of classes (Holm).",
+        "takes cells for independent. Won, lost and p of a class are of the cells that are truly "
+        "of it, so of its sensitivity; F1 falls with false calls too. P by class is corrected for "
+        "the number of classes (Holm).",
         highlight=False,
     )
+    console.print(_merit(record["order_of_merit"]), highlight=False)
     if record["absent"]:
         console.print(f"No cells of {', '.join(record['absent'])}: not in the averages.")
+
+
+def _merit(order: Mapping[str, Any]) -> str:
+    if order["better"] is None:
+        return "By WBCBench's order of merit neither is better; inference time is not compared."
+    words = order["decided_by"].replace("_", " ").replace("f1", "F1")
+    return f"By WBCBench's order of merit {order['better'].upper()} is better, by {words}."
 
 
 def _class_table(rows: list[dict[str, Any]]) -> Any:

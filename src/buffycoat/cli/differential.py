@@ -13,10 +13,11 @@ from buffycoat.cli.output import check_file
 from buffycoat.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
+    from buffycoat.cli.scored import Scored
     from buffycoat.evaluate.differential import DifferentialRow, Percent
     from buffycoat.taxonomy import Taxonomy
 
@@ -25,6 +26,8 @@ FULL_TABLES = 3
 THRESHOLD = 2.0
 """Percent; near the 1.95 that Lu et al. 2022 (doi 10.1007/s12308-022-00484-w) found for an analyser
 and one question. There is no agreed value."""
+BLAST_THRESHOLD = 1.0
+"""Percent. Ours: any true blast matters, and of 100 cells one is the least there can be."""
 
 
 def differential(
@@ -38,14 +41,21 @@ def differential(
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Predictions for labelled cells that the model has not learned from."),
+        typer.Option(
+            help="Predictions for labelled cells that the model has not learned from; or a run's "
+            "out_of_fold.parquet, which has their labels too."
+        ),
     ] = None,
     calibration_labels: Annotated[
-        Path | None, typer.Option(help="CSV of their true labels (ID,labels).")
+        Path | None,
+        typer.Option(help="CSV of their true labels (ID,labels); not for out_of_fold.parquet."),
     ] = None,
     threshold: Annotated[
         float, typer.Option(min=0, max=100, help="Percent of immature granulocytes to flag.")
     ] = THRESHOLD,
+    blast_threshold: Annotated[
+        float, typer.Option(min=0, max=100, help="Percent of blasts to flag.")
+    ] = BLAST_THRESHOLD,
     taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="CSV file for all figures.")] = None,
 ) -> None:
@@ -53,19 +63,20 @@ def differential(
 
     Percent is of leukocytes; erythroblasts are stated per 100 of them. With `--calibration`,
     a second figure takes out how the model errs, and its limits carry that too. It assumes that the
-    model errs on these slides as on the labelled cells.
+    model errs on these slides as on the labelled cells, and that its calls assume the same prior.
 
     Example: `buffycoat differential cells.parquet --by slide_id --groups slides.csv --out d.csv`
     """
-    if (calibration is None) != (calibration_labels is None):
-        raise ConfigError("--calibration and --calibration-labels go together: give both or none")
+    if calibration is None and calibration_labels is not None:
+        raise ConfigError("--calibration-labels go with --calibration: give the predictions too")
     if out is not None:
         check_file(out, (".csv",))
 
     import numpy as np
     import pandas as pd
 
-    from buffycoat.cli.scored import PROBABILITY, read_groups, read_predictions, read_scored
+    from buffycoat.cli.scored import PROBABILITY, read_groups, read_predictions
+    from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.differential import differential as count
     from buffycoat.images import writing
     from buffycoat.taxonomy import resolve
@@ -73,9 +84,8 @@ def differential(
     stated, frame = read_predictions(predictions)
     columns = [] if frame is None else [c for c in frame if str(c).startswith(PROBABILITY)]
     labels = {*stated.values(), *(str(c).removeprefix(PROBABILITY) for c in columns)}
-    known = None
-    if calibration is not None and calibration_labels is not None:
-        known = read_scored(calibration, calibration_labels, taxonomy)
+    known = _known(calibration, calibration_labels, taxonomy)
+    if known is not None:
         labels |= {*known.targets, *known.predicted}
         shared = len(stated.keys() & set(known.cell_ids))
         if shared:
@@ -88,11 +98,26 @@ def differential(
     cell_ids = list(stated)
     slides = np.array(read_groups(groups or predictions, by, cell_ids))
     rows = count(classes.encode([stated[cell_id] for cell_id in cell_ids]), slides, classes, table)
-    _print(rows, by, threshold)
+    _print(rows, by, {IMMATURE: threshold, BLAST: blast_threshold})
     if out is not None:
         with writing(out) as part:
             pd.DataFrame([row.to_dict() for row in rows]).to_csv(part, index=False)
         typer.echo(f"Figures: {out}")
+
+
+def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scored | None:
+    """Labelled cells with the model's calls, if there are any."""
+    from buffycoat.cli.scored import read_out_of_fold, read_scored
+
+    if calibration is None:
+        return None
+    if labels is not None:
+        return read_scored(calibration, labels, taxonomy)
+    errors_console().print(
+        "[yellow]Calibrated by out-of-fold calls: each is one fold's model's, which errs more than "
+        "the bundle of all. The adjusted figures correct too much, if anything.[/]"
+    )
+    return read_out_of_fold(calibration, taxonomy)
 
 
 def _confusion(targets: list[str], predicted: list[str], taxonomy: Taxonomy) -> np.ndarray:
@@ -101,9 +126,9 @@ def _confusion(targets: list[str], predicted: list[str], taxonomy: Taxonomy) -> 
     return confusion(taxonomy.encode(targets), taxonomy.encode(predicted), len(taxonomy))
 
 
-def _print(rows: Sequence[DifferentialRow], by: str, threshold: float) -> None:
+def _print(rows: Sequence[DifferentialRow], by: str, thresholds: Mapping[str, float]) -> None:
+    """Figures of each group, and those that are flagged from a threshold on."""
     from buffycoat.cli.tables import new_table
-    from buffycoat.evaluate.differential import IMMATURE
 
     console = results_console()
     names = list(dict.fromkeys(row.group for row in rows))
@@ -116,9 +141,11 @@ def _print(rows: Sequence[DifferentialRow], by: str, threshold: float) -> None:
                 unit = "" if row.is_leukocyte else ", per 100 leukocytes"
                 shown.add_row(row.name + unit, str(row.count), *_figures(row))
             console.print(shown)
-    flagged = [row for row in rows if row.name == IMMATURE]
-    if flagged:
-        title = f"Immature granulocytes, flagged from {threshold:g} % on"
+    for name, threshold in thresholds.items():
+        flagged = [row for row in rows if row.name == name]
+        if not flagged:
+            continue
+        title = f"{name}, flagged from {threshold:g} % on"
         shown = new_table(title, by, "leukocytes", "percent", "adjusted for errors", "flag")
         for row in flagged:
             flag = _flag(row.adjusted or row.raw, threshold)

@@ -18,6 +18,7 @@ from buffycoat.cli.evaluate import evaluate
 from buffycoat.cli.explain import explain
 from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
+from buffycoat.cli.report import report
 from buffycoat.cli.restore import restore
 from buffycoat.cli.similar import similar
 from buffycoat.cli.train import train
@@ -54,6 +55,7 @@ def options(
 
 for command in (
     train,
+    report,
     predict,
     explain,
     measure,

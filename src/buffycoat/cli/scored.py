@@ -74,6 +74,40 @@ def read_scored(predictions: Path, labels: Path, taxonomy: str = "auto") -> Scor
     )
 
 
+def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:
+    """Read a run's own scores of its training cells, each by a model that has not learned from it.
+
+    The call is the likeliest class. Cells are taken as they are: the row of a cell's degraded twin
+    is left out.
+
+    Args:
+        path: `out_of_fold.parquet`, as `buffycoat train` writes it.
+        taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
+
+    Raises:
+        ManifestError: Another table.
+        TaxonomyError: A label is not in the taxonomy.
+    """
+    frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else pd.DataFrame()
+    if not is_out_of_fold(frame):
+        raise ManifestError(
+            f"{path}: not an out_of_fold.parquet of a run; give the true labels of its cells with "
+            "--calibration-labels"
+        )
+    frame = frame.loc[~frame["is_twin"]]
+    columns = {str(c).removeprefix(PROBABILITY) for c in frame if str(c).startswith(PROBABILITY)}
+    classes = resolve(taxonomy, {*frame["label"], *columns})
+    cell_ids = frame["cell_id"].astype(str).tolist()
+    probs = _probs(frame.set_index(frame["cell_id"].astype(str)), cell_ids, classes, path)
+    calls = [classes.codes[column] for column in probs.argmax(axis=1)]
+    return Scored(cell_ids, frame["label"].tolist(), calls, probs, classes)
+
+
+def is_out_of_fold(frame: pd.DataFrame) -> bool:
+    """Whether a table is a run's `out_of_fold.parquet`; its `label` is the truth, not the call."""
+    return {"cell_id", "is_twin", "label", "fold"} <= {*frame.columns}
+
+
 def read_labels(path: Path) -> dict[str, str]:
     """ID -> label of a CSV file; every row must have both.
 
@@ -198,8 +232,14 @@ def read_predictions(path: Path) -> tuple[dict[str, str], pd.DataFrame | None]:
     if path.suffix.lower() != ".parquet":
         return read_labels(path), None
     frame = _read_parquet(path)
+    if is_out_of_fold(frame):
+        raise ManifestError(
+            f"{path}: holds out-of-fold scores of a run, and its column 'label' is the truth. Give "
+            "a table that `buffycoat predict` wrote"
+        )
     id_column, label_column = _one_of(ID_COLUMNS, frame, path), _one_of(LABEL_COLUMNS, frame, path)
-    rows = zip(frame[id_column].astype(str), frame[label_column].astype(str), strict=True)
+    texts = frame[[id_column, label_column]].astype("string").fillna("")
+    rows = texts.itertuples(index=False, name=None)
     stated = _unique([(f"row {row}", *pair) for row, pair in enumerate(rows)], path)
     has_probs = any(column.startswith(PROBABILITY) for column in frame)
     return stated, frame.set_index(frame[id_column].astype(str)) if has_probs else None

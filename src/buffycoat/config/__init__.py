@@ -133,8 +133,11 @@ class EmbedConfig(Section):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     oversample: dict[str, float] = Field(default_factory=dict, description="class -> factor")
-    outliers: Literal["relative_mahalanobis", "mahalanobis", "knn", "energy"] = Field(
-        default="relative_mahalanobis", description="what says how strange a cell is"
+    outliers: Literal[
+        "relative_mahalanobis", "mahalanobis", "knn", "energy", "classifier_energy"
+    ] = Field(
+        default="classifier_energy",
+        description="what says how strange a cell is; only the last asks no encoder",
     )
 
 
@@ -157,6 +160,11 @@ class RefineConfig(Section):
     """Rescue of tail classes, and the final decision."""
 
     rescue: Literal["off", "published", "fitted"] = "fitted"
+    transfer: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="'published' only, where PLY or PC is lacking: the class that stands in for "
+        "it, then its rivals, as in { PLY = ['PMY', 'MY'] }",
+    )
     min_corrected: int = Field(
         default=5, ge=1, description="cells a rule must have corrected to stay"
     )

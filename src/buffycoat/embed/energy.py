@@ -1,10 +1,10 @@
-"""Outlier score by how little a linear probe says for any class."""
+"""Outlier scores by how little a linear probe, or the classifier itself, says for any class."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -64,6 +64,39 @@ class Energy(Strangeness):
         """From the probe and its standardisation."""
         names = ("centre", "scale", "weights", "intercepts")
         return cls(*(np.asarray(tensors[name]) for name in names))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierEnergy(Strangeness):
+    """Negative log-sum-exp of the classifier's own logits (Liu et al., arXiv 2010.03759).
+
+    There is nothing to fit. The logits of training cells must be those of models that have not
+    seen them, or every new cell looks strange.
+    """
+
+    looks_at: ClassVar[Literal["embeddings", "logits"]] = "logits"
+
+    @classmethod
+    def fit(cls, embeddings: np.ndarray, targets: np.ndarray, k: int) -> ClassifierEnergy:
+        """Nothing to learn."""
+        del embeddings, targets, k
+        return cls()
+
+    def score_together(self, embeddings: np.ndarray) -> np.ndarray:
+        """Nats, of either sign, from logits of shape (n, k)."""
+        from scipy.special import logsumexp
+
+        return -np.asarray(logsumexp(np.asarray(embeddings, dtype=np.float64), axis=1))
+
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """None."""
+        return {}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Any]) -> ClassifierEnergy:
+        """From none."""
+        del tensors
+        return cls()
 
 
 def _probe(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from buffycoat.embed.energy import Energy
+from buffycoat.embed.energy import ClassifierEnergy, Energy
 from buffycoat.embed.gaussians import Mahalanobis, RelativeMahalanobis
 from buffycoat.embed.knn import KthNeighbour
 from buffycoat.embed.strangeness import Strangeness
@@ -22,7 +22,9 @@ SCORES: dict[str, type[Strangeness]] = {
     "mahalanobis": Mahalanobis,
     "knn": KthNeighbour,
     "energy": Energy,
+    "classifier_energy": ClassifierEnergy,
 }
+OF_EMBEDDINGS = {name: kind for name, kind in SCORES.items() if kind.looks_at == "embeddings"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,8 @@ class OutlierModel:
 
         Args:
             name: A key of `SCORES`.
-            embeddings: Shape (n, d), rows of length 1; n >= 2.
+            embeddings: Shape (n, d), rows of length 1; n >= 2. For a score that looks at logits,
+                those, shape (n, k), of models that have not seen the cell.
             targets: Shape (n,).
             k: Number of classes.
 

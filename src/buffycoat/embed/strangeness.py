@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 
 class Strangeness(abc.ABC):
-    """How strange a cell is to the training cells. Embeddings are rows of length 1 throughout."""
+    """How strange a cell is to the training cells.
+
+    Attributes:
+        looks_at: What its rows are: embeddings of length 1, or the classifier's logits; called
+            embeddings below in either case.
+    """
+
+    looks_at: ClassVar[Literal["embeddings", "logits"]] = "embeddings"
 
     @classmethod
     @abc.abstractmethod

@@ -312,6 +312,7 @@ def paired_mean_interval(
     n_resamples: int = 1000,
     seed: Seed = 0,
     level: float = 0.95,
+    unit: str = IMAGE_LEVEL,
 ) -> Interval:
     """Interval of the class-balanced mean of b - a, such as two methods' log losses.
 
@@ -326,6 +327,7 @@ def paired_mean_interval(
         n_resamples: Number of resamples.
         seed: Seed or generator.
         level: Probability mass of the interval.
+        unit: What the groups are; `PATIENT_LEVEL` where they are patients.
 
     Returns:
         Below 0 where b is smaller. A resample without a class averages over the others.
@@ -345,7 +347,7 @@ def paired_mean_interval(
         low,
         high,
         level,
-        PATIENT_LEVEL,
+        unit,
         len(a),
         len(names),
         f"paired bootstrap of groups, {n_resamples} resamples",

@@ -50,8 +50,9 @@ def class_rows(
 
     Returns:
         Plain values. Each score has its `_interval`; both are "not estimable" where the class has
-        too few cells or patients (`why` says how many), and precision also where too few cells
-        are called the class.
+        too few cells or patients (`why` says how many), precision also where too few cells are
+        called the class, and any score that has nothing to count on, such as the NPV of a class
+        that every cell is called.
 
     Raises:
         ShapeError: A prevalence is no mix of the classes.
@@ -73,6 +74,7 @@ def class_rows(
             row["prevalence"] = float(prevalence.get(cell.code, 0.0))
         for name, of in intervals.items():
             is_given = not why and not (name in _OF_CALLS and called < MIN_SUPPORT)
+            is_given = is_given and not np.isnan(of[i].estimate)
             row[name] = of[i].estimate if is_given else NOT_ESTIMABLE
             row[f"{name}_interval"] = NOT_ESTIMABLE
             if is_given:

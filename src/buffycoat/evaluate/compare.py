@@ -9,6 +9,7 @@ import numpy as np
 from buffycoat.evaluate import metrics
 from buffycoat.evaluate.bootstrap import PairedResamples, paired_resample
 from buffycoat.evaluate.class_table import NOT_ESTIMABLE, patients_of_class, too_few
+from buffycoat.evaluate.ranking import decided_by, ranking
 from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]
@@ -91,7 +92,9 @@ def compare(
 
     Returns:
         Plain values, no NaN: `overall` (score -> `a`, `b`, `difference`, each an
-        `Interval.to_dict()`), `mcnemar`, `changed` (kind -> cells) and `per_class`.
+        `Interval.to_dict()`), `order_of_merit` (WBCBench's: which is `better`, "a", "b" or None,
+        and what it was `decided_by`), `mcnemar`, `changed` (kind -> cells) and `per_class`, where
+        won, lost and p are of the cells that are truly of the class.
 
     Raises:
         ShapeError: Arrays do not fit each other, or a cell has no patient.
@@ -110,6 +113,7 @@ def compare(
         "interval_method": pair.a.method,
         "absent": [code for code, n in zip(taxonomy.codes, support, strict=True) if n == 0],
         "overall": {name: _score(pair, metric) for name, metric in SCORES.items()},
+        "order_of_merit": _order_of_merit(pair),
         "changed": counts,
         "mcnemar": {"won": counts[WON], "lost": counts[LOST], "p": p, "method": EXACT_MCNEMAR},
         "per_class": _class_rows(pair, np.asarray(targets), kinds, taxonomy, n_patients),
@@ -122,6 +126,12 @@ def _score(pair: PairedResamples, metric: Any) -> dict[str, Any]:
         "b": pair.b.interval(metric).to_dict(),
         "difference": pair.interval(metric).to_dict(),
     }
+
+
+def _order_of_merit(pair: PairedResamples) -> dict[str, str | None]:
+    a, b = (ranking(of.observed, over="truth") for of in (pair.a, pair.b))
+    better = "a" if a > b else "b" if b > a else None
+    return {"better": better, "decided_by": decided_by(a, b)}
 
 
 def _class_rows(

@@ -19,6 +19,7 @@ from buffycoat.evaluate.draws import Seed, group_numbers, in_words, percentile_e
 
 Array = np.ndarray[Any, Any]
 
+NO_WIDTH = "every resample gives the same, so the limits say nothing"
 _CHUNK = 2_000_000
 """Weights held in memory at once: 16 MB."""
 
@@ -104,7 +105,8 @@ def average_precision_intervals(
         level: Probability mass of the intervals.
 
     Returns:
-        For each class its interval, or "not estimable" where it has too few cells or patients.
+        For each class its interval, or "not estimable" where it has too few cells or patients. A
+        class that is told without error has one of no width, and `method` says so.
 
     Raises:
         ShapeError: Not probabilities, the lengths differ, or a cell has no patient.
@@ -126,11 +128,12 @@ def average_precision_intervals(
         is_class = targets == column
         patients = None if number is None else len(np.unique(number[is_class]))
         low, high = percentile_ends(drawn[:, column], level)
-        if too_few(int(is_class.sum()), patients) or not high > low:
+        if too_few(int(is_class.sum()), patients):
             found.append(NOT_ESTIMABLE)
             continue
         unit = IMAGE_LEVEL if groups is None else PATIENT_LEVEL
         method = in_words(groups, groups is None, n_resamples)
+        method += f"; {NO_WIDTH}" if low == high else ""
         found.append(Interval(float(estimate), low, high, level, unit, n, n_groups, method))
     return found
 

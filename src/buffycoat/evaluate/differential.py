@@ -28,6 +28,7 @@ from buffycoat.taxonomy import IMMATURE_GRANULOCYTES, Taxonomy
 Array = np.ndarray[Any, Any]
 
 IMMATURE = "immature granulocytes"
+BLAST = "BL"
 
 
 @dataclass(frozen=True)

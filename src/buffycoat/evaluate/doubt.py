@@ -52,9 +52,10 @@ def coverage_rows(
         row: dict[str, Any] = {"class": code, "n": n}
         figures: tuple[float | None, ...] = (None,) * 4
         if n:
-            share = float(covered[inside].mean())
+            share = _mean_of_cells(covered[inside], names[inside])
             low, high = clopper_pearson(np.array(share * n), np.array(n), level)
-            figures = (share, float(low), float(high), float(sizes[inside].mean()))
+            size = _mean_of_cells(sizes[inside], names[inside])
+            figures = (share, float(low), float(high), size)
         rows.append(row | dict(zip(("coverage", "low", "high", "mean_size"), figures, strict=True)))
     known = [row for row in rows if row["n"]]
     means = {
@@ -63,6 +64,12 @@ def coverage_rows(
     }
     n_all = sum(row["n"] for row in rows)
     return [*rows, {"class": "all", "n": n_all, "low": None, "high": None, **means}]
+
+
+def _mean_of_cells(values: Array, names: Array) -> float:
+    """Mean over cells of the mean of each one's rows: a cell with more rows weighs no more."""
+    cell = np.unique(names, return_inverse=True)[1]
+    return float((np.bincount(cell, weights=values) / np.bincount(cell)).mean())
 
 
 def abstention_curve(

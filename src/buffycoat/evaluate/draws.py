@@ -81,7 +81,7 @@ def group_numbers(groups: Array, n: int) -> tuple[int, Array]:
         raise ShapeError(f"groups: expected shape ({n},), got {groups.shape}")
     unknown = int(pd.isna(groups).sum())
     if unknown:
-        raise ShapeError(f"groups: {unknown} cells have no patient; leave groups out, or them")
+        raise ShapeError(f"groups: {unknown} cells have no patient or slide; leave them out")
     names, number = np.unique(groups.astype(str), return_inverse=True)
     return len(names), number
 

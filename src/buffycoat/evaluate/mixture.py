@@ -55,6 +55,8 @@ def draw_call_rates(confusion: Array, n_draws: int, seed: Seed) -> Array:
 def estimate_mix(counts: Array, rates: Array) -> Array:
     """The most likely mix behind counts of calls, by expectation maximisation on the simplex.
 
+    Each group goes on until it stands still by itself, so that none depends on the others.
+
     Args:
         counts: Shape (..., k), cells called each class.
         rates: Shape (k, k), from `call_rates`; no column without a positive rate.
@@ -62,19 +64,21 @@ def estimate_mix(counts: Array, rates: Array) -> Array:
     Returns:
         Shape (..., k), sums to 1; NaN where no cell was counted.
     """
-    counts = np.asarray(counts, dtype=float)
-    total = counts.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        called = counts / total
-    mix = np.full_like(called, 1 / called.shape[-1])
+    table = np.asarray(counts, dtype=float)
+    k = table.shape[-1]
+    mix = np.full((table.size // k, k), np.nan)
+    flat = table.reshape(-1, k)
+    moving = np.flatnonzero(flat.sum(axis=1) > 0)
+    mix[moving] = 1 / k
     for _ in range(MAX_STEPS):
-        ratio = np.divide(called, mix @ rates, out=np.zeros_like(called), where=called > 0)
-        new = mix * (ratio @ rates.T)
-        moved = np.abs(new - mix).max(initial=0)
-        mix = new
-        if moved < TOLERANCE:
+        called = flat[moving] / flat[moving].sum(axis=1, keepdims=True)
+        old = mix[moving]
+        ratio = np.divide(called, old @ rates, out=np.zeros_like(called), where=called > 0)
+        mix[moving] = old * (ratio @ rates.T)
+        moving = moving[np.abs(mix[moving] - old).max(axis=1) >= TOLERANCE]
+        if not len(moving):
             break
-    return np.where(total > 0, mix, np.nan)
+    return mix.reshape(table.shape)
 
 
 def share_limits(

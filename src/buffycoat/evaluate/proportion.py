@@ -18,7 +18,8 @@ def clopper_pearson(count: Array | int, n: Array | int, level: float = 0.95) -> 
     least `level` of the time, usually more.
 
     Args:
-        count: Events, 0 to n; broadcasts with n.
+        count: Events, 0 to n; broadcasts with n. May be a fraction: of cells scored several
+            times, each counts as the share of times.
         n: Trials. With 0, nothing is known: the limits are 0 and 1.
         level: Probability mass between the limits.
 
@@ -35,7 +36,7 @@ def clopper_pearson(count: Array | int, n: Array | int, level: float = 0.95) -> 
         raise ShapeError(f"count: expected 0 to n, got {count!r} of {n!r}")
     tail = (1 - level) / 2
     # The beta quantile has no meaning at a parameter of 0; there the limit is the end itself.
-    low = np.where(hits > 0, betaincinv(np.maximum(hits, 1), trials - hits + 1, tail), 0.0)
-    misses = np.maximum(trials - hits, 1)
-    high = np.where(hits < trials, betaincinv(hits + 1, misses, 1 - tail), 1.0)
+    misses = trials - hits
+    low = np.where(hits > 0, betaincinv(np.where(hits > 0, hits, 1), misses + 1, tail), 0.0)
+    high = np.where(misses > 0, betaincinv(hits + 1, np.where(misses > 0, misses, 1), 1 - tail), 1)
     return low, high

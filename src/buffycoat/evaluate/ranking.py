@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import total_ordering
 from typing import Any
 
@@ -86,6 +86,12 @@ def ranking(confusion: Array, over: Over = "all", inference_s: float | None = No
         float(macro_specificity(confusion, over)),
         inference_s,
     )
+
+
+def decided_by(one: Ranking, other: Ranking) -> str | None:
+    """The first of the scores in which two methods differ; None if they are equal in all."""
+    pairs = zip(fields(Ranking), one._key, other._key, strict=True)
+    return next((score.name for score, a, b in pairs if a != b), None)
 
 
 def standings(methods: Mapping[str, Ranking]) -> list[tuple[int, str, Ranking]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from buffycoat.errors import ShapeError
+from buffycoat.errors import ShapeError, TaxonomyError
 from buffycoat.evaluate import calibration, metrics
 from buffycoat.evaluate.bootstrap import Resamples, prior_weighted_interval, resample
 from buffycoat.evaluate.class_table import (
@@ -81,7 +81,7 @@ def evaluate(
 
     Raises:
         ShapeError: Arrays do not fit each other, or `prevalence` is no mix of the classes.
-        TaxonomyError: A code is not in the taxonomy.
+        TaxonomyError: A code is not in the taxonomy, `train_counts` above 0 included.
     """
     table = np.asarray(scores)
     probs = table if table.ndim == 2 else None
@@ -262,4 +262,11 @@ def _known_patients(patients: Any) -> Array | None:
 
 
 def _count_array(train_counts: Mapping[str, int], taxonomy: Taxonomy) -> Array:
+    unknown = [code for code in taxonomy.lacks(train_counts) if train_counts[code]]
+    if unknown:
+        raise TaxonomyError(
+            f"train_counts: {', '.join(unknown)} are not in taxonomy {taxonomy.name!r} (it has "
+            f"{', '.join(taxonomy.codes)}): their share would be given to the others. Name a "
+            "taxonomy that has them, or correct the counts"
+        )
     return np.array([train_counts.get(code, 0) for code in taxonomy.codes], dtype=float)

@@ -7,7 +7,7 @@ import numpy as np
 from buffycoat.cells import Prediction
 from buffycoat.embed.panel import LABELS
 from buffycoat.images import to_work
-from buffycoat.pipeline import prepare
+from buffycoat.pipeline import prepare, stages
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fit_decision import ENSEMBLE
 from buffycoat.pipeline.run import Judged, run_stages
@@ -50,7 +50,8 @@ def explain(
     leading = [int(column) for column in order[:LEADING]]
     image = judged.cleaned.images[0]
     masks = segment(image)
-    like = fitted.gallery.search(judged.embeddings, LIKE_CELLS)[0]
+    embeddings = stages.embed(judged.cleaned.images, fitted.encoder)
+    like = fitted.gallery.search(embeddings, LIKE_CELLS)[0]
     codes = fitted.taxonomy.codes
     explanation = Explanation(
         name=name,

@@ -83,7 +83,9 @@ def _rules(
     if config.refine.rescue == "off":
         return RescueRules(data.taxonomy.codes, ())
     if config.refine.rescue == "published":
-        return published_rules(data.taxonomy, cleaned.cells.features, data.targets)
+        return published_rules(
+            data.taxonomy, cleaned.cells.features, data.targets, config.refine.transfer
+        )
     features = np.concatenate([cleaned.cells.features, cleaned.twins.features])
     head = np.exp(opinion.log_probs[HEAD]) if HEAD in opinion.log_probs else None
     counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))

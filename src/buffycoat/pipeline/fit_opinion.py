@@ -15,7 +15,7 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.head import Head, train_head
 from buffycoat.embed.neighbours import NeighbourVote
-from buffycoat.embed.outliers import OutlierModel
+from buffycoat.embed.outliers import SCORES, OutlierModel
 from buffycoat.embed.panel import HEAD, LABELS, Judge, Panel
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
@@ -76,11 +76,19 @@ def fit(
     store: StageStore,
     reporter: Reporter,
     cache: Path,
+    logits: np.ndarray,
 ) -> Opinion:
-    """Embed every cell and twin as they stand, fit judges inside each fold, score the rest."""
+    """Embed every cell and twin as they stand, fit judges inside each fold, score the rest.
+
+    `logits`, shape (2n, k), are the classifier's, out of fold, for the outlier score of that kind.
+    """
     cells = _embed(data, cleaned, encoder, config, store, reporter, cache)
     n = len(data.targets)
-    outliers = _outliers(config.embed.outliers, cells.embeddings[:n], data, cells.key, store)
+    score = config.embed.outliers
+    if SCORES[score].looks_at == "logits":
+        outliers = OutlierModel.fit(score, logits[:n], data.targets, len(data.taxonomy))
+    else:
+        outliers = _outliers(score, cells.embeddings[:n], data, cells.key, store)
     panels, scores = {}, {}
     for kind, fit_judge in _wanted(cells, config, store, reporter).items():
         reporter.start(LABELS[kind])

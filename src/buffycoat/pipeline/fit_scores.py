@@ -12,13 +12,13 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config
 from buffycoat.evaluate.bootstrap import paired_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
-from buffycoat.fuse.calibrate import fit_temperature, log_probs
+from buffycoat.fuse.calibrate import fit_temperature
 from buffycoat.fuse.stack import LOWER_BOUND
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
-from buffycoat.pipeline.stages import mean_of_probs
+from buffycoat.pipeline.stages import Classified, of_views
 from buffycoat.training.loop import Progress
 
 USES = ("original", "restored", "both")
@@ -32,6 +32,7 @@ class OutOfFold:
         targets: Shape (2n,).
         folds: Shape (2n,): the fold, and so the model, of each row.
         log_probs: Calibrated, uniform prior, shape (2n, k).
+        logits: Mean over the model's views, shape (2n, k).
         temperatures: Of each fold model.
         use: What the models see: "original", "restored" or "both".
         choice: How that was decided, one row an option.
@@ -40,6 +41,7 @@ class OutOfFold:
     targets: np.ndarray
     folds: np.ndarray
     log_probs: np.ndarray
+    logits: np.ndarray
     temperatures: list[float]
     use: str
     choice: list[dict[str, Any]]
@@ -75,11 +77,12 @@ def fit(
     scored = {
         use: _calibrated(views, targets, folds, use, config.fuse.calibrate) for use in options
     }
-    choice = [_judge(use, scored[use][0], scored[options[0]][0], targets, data) for use in options]
+    logs = {use: found.log_probs for use, (found, _) in scored.items()}
+    choice = [_judge(use, logs[use], logs[options[0]], targets, data) for use in options]
     kept = [row for row in choice if row["is_kept"]]
     use = max(kept, key=lambda row: row["balanced_macro_f1"])["use"]
-    logs, temperatures = scored[use]
-    return OutOfFold(targets, folds, logs, temperatures, use, choice)
+    found, temperatures = scored[use]
+    return OutOfFold(targets, folds, found.log_probs, found.logits, temperatures, use, choice)
 
 
 def _of_fold(
@@ -134,10 +137,13 @@ def view_logits(
     return {"original": logits[: len(originals)], "restored": restored}
 
 
-def seen(views: Mapping[str, np.ndarray], temperature: float, use: str) -> np.ndarray:
-    """Calibrated log probabilities (n, k) of what a model sees: see `stages.score`."""
-    names = ("original", "restored") if use == "both" else (use,)
-    return mean_of_probs([log_probs(views[name], temperature) for name in names])
+def seen(views: Mapping[str, np.ndarray], temperature: float, use: str) -> Classified:
+    """What a model says by the logits of `view_logits`: see `stages.score`."""
+    return of_views([views[name] for name in _names(use)], temperature)
+
+
+def _names(use: str) -> tuple[str, ...]:
+    return ("original", "restored") if use == "both" else (use,)
 
 
 def _calibrated(
@@ -146,18 +152,19 @@ def _calibrated(
     folds: np.ndarray,
     use: str,
     is_calibrated: bool,
-) -> tuple[np.ndarray, list[float]]:
-    """Calibrated log probabilities (2n, k) and each model's temperature."""
-    names = ("original", "restored") if use == "both" else (use,)
-    logs = np.empty((len(targets), views[0]["original"].shape[2]))
+) -> tuple[Classified, list[float]]:
+    """What is said of the 2n rows, and each model's temperature."""
+    shape = (len(targets), views[0]["original"].shape[2])
+    found = Classified(np.empty(shape), np.empty(shape))
     temperatures = []
     for fold, arrays in enumerate(views):
         inside = folds == fold
-        together = np.concatenate([arrays[name] for name in names], axis=1)
+        together = np.concatenate([arrays[name] for name in _names(use)], axis=1)
         temperature = fit_temperature(together, targets[inside]) if is_calibrated else 1.0
-        logs[inside] = seen(arrays, temperature, use)
+        said = seen(arrays, temperature, use)
+        found.log_probs[inside], found.logits[inside] = said.log_probs, said.logits
         temperatures.append(temperature)
-    return logs, temperatures
+    return found, temperatures
 
 
 def _judge(

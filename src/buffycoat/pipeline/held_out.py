@@ -23,6 +23,7 @@ from buffycoat.pipeline.fit_scores import seen, view_logits
 from buffycoat.pipeline.prepare import Cells, load_cells
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import Cleaned
+from buffycoat.refine.decide import Findings
 from buffycoat.report.records import AblationRow
 
 
@@ -35,16 +36,24 @@ class HeldOut:
         cleaned: After restoration.
         targets: Shape (n,).
         steps: Stage -> predicted classes (n,) with the stages up to it, whether used or not.
-        probs: Final probabilities, shape (n, k).
-        labels: Final classes, shape (n,).
+        findings: All that the final word rests on.
     """
 
     cells: Cells
     cleaned: Cleaned
     targets: np.ndarray
     steps: dict[str, np.ndarray]
-    probs: np.ndarray
-    labels: np.ndarray
+    findings: Findings
+
+    @property
+    def probs(self) -> np.ndarray:
+        """Final probabilities, shape (n, k)."""
+        return self.findings.probs
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Final classes, shape (n,)."""
+        return self.findings.rescue.labels
 
 
 def judge_held_out(
@@ -91,8 +100,9 @@ def judge_held_out(
         ),
     )
     targets = cells.manifest.targets(fitted.taxonomy)
-    steps, probs, labels = _score(fitted, cleaned, views, embedded.arrays["embeddings"])
-    return HeldOut(cells, cleaned, targets, steps, probs, labels)
+    ids = cells.manifest.frame["cell_id"].tolist()
+    steps, findings = _score(fitted, cleaned, views, embedded.arrays["embeddings"], ids)
+    return HeldOut(cells, cleaned, targets, steps, findings)
 
 
 def _restoration_key(fitted: Fitted) -> str:
@@ -114,14 +124,18 @@ def _model_key(model: FoldModel) -> str:
 
 
 def _score(
-    fitted: Fitted, cleaned: Cleaned, views: Sequence[Any], embeddings: np.ndarray
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Predictions after each stage, whether it is used or not; final probabilities and labels."""
+    fitted: Fitted,
+    cleaned: Cleaned,
+    views: Sequence[Any],
+    embeddings: np.ndarray,
+    ids: Sequence[str],
+) -> tuple[dict[str, np.ndarray], Findings]:
+    """Predictions after each stage, whether it is used or not; and the final findings."""
     average = fitted.config.fuse.average
 
     def ensemble(use: str) -> np.ndarray:
         pairs = zip(views, fitted.temperatures, strict=True)
-        return stages.MEANS[average]([seen(view, t, use) for view, t in pairs])
+        return stages.MEANS[average]([seen(view, t, use).log_probs for view, t in pairs])
 
     used = ensemble(fitted.use)
     tried = fitted.use if fitted.use != "original" else "restored"
@@ -138,7 +152,18 @@ def _score(
     fused = fitted.stack.apply(members)
     probs, rescued = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
     steps["+ refinement"] = rescued.labels
-    return steps, probs, rescued.labels
+    strange = _strangeness(fitted, views, embeddings)
+    percentile = fitted.outliers.percentile(strange)
+    return steps, stages.findings(ids, probs, rescued, cleaned, strange, percentile)
+
+
+def _strangeness(fitted: Fitted, views: Sequence[Any], embeddings: np.ndarray) -> np.ndarray:
+    """Outlier score of each cell, of the logits or of the embeddings, as the bundle has it."""
+    if fitted.outliers.strangeness.looks_at != "logits":
+        return fitted.outliers.score(embeddings)
+    pairs = zip(views, fitted.temperatures, strict=True)
+    logits = [seen(view, t, fitted.use).logits for view, t in pairs]
+    return fitted.outliers.score(np.mean(logits, axis=0))
 
 
 def _step(kind: str) -> str:

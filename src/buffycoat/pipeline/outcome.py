@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,18 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from buffycoat.cells import Manifest
+from buffycoat.cells import Manifest, predictions_frame
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.images import BadCell, write_atomic, writing
-from buffycoat.pipeline import bundle, summary
+from buffycoat.pipeline import bundle, run_folder, summary
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
-from buffycoat.pipeline.held_out import ablate, judge_held_out
+from buffycoat.pipeline.held_out import HeldOut, ablate, judge_held_out
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
+from buffycoat.pipeline.report import make_report
+from buffycoat.refine.decide import decide
 from buffycoat.report.model_card import model_card
-from buffycoat.report.page import write_report
 from buffycoat.report.records import AblationRow
 
 
@@ -73,7 +75,7 @@ def conclude(
     if len(held_out):
         reporter.start("evaluate", f"{len(held_out)} held-out cells")
         judged = judge_held_out(fitted, held_out, out, reporter, allow_bad)
-        evaluations["eval"] = evaluate(
+        evaluations[run_folder.EVAL] = evaluate(
             judged.probs,
             judged.targets,
             fitted.taxonomy,
@@ -85,7 +87,7 @@ def conclude(
         ablation = ablate(judged, fitted)
         write_bad_cells(out / "bad_eval_cells.csv", judged.cells.bad)
         reporter.finish()
-    evaluations["out of fold"] = evaluate(
+    evaluations[run_folder.FOLDS] = evaluate(
         decision.probs[: len(data.targets)],
         data.targets,
         fitted.taxonomy,
@@ -93,7 +95,8 @@ def conclude(
         patients=data.cells.manifest.column("patient_id"),
     )
     reporter.start("report")
-    _write_out_of_fold(out / "out_of_fold.parquet", data, decision, fitted)
+    _write_held_out(out / run_folder.HELD_OUT, judged, fitted)
+    _write_out_of_fold(out / run_folder.OUT_OF_FOLD, data, decision, fitted)
     metrics = {
         "evaluations": evaluations,
         "ablation": [vars(row) for row in ablation],
@@ -101,14 +104,12 @@ def conclude(
         "stack": fitted.stack.table(),
         "rescue": fitted.rules.table(),
     }
-    doubt = summary.doubt(fitted, data, scores, decision, judged)
-    metrics["doubt"] = asdict(doubt)
-    notes = summary.stage_notes(fitted, scores)
+    metrics["doubt"] = asdict(summary.doubt(fitted, data, scores, decision, judged))
     card = model_card(summary.card(fitted, evaluations))
-    folder = bundle.write(out / "bundle", fitted.without_idle_panels(), metrics, card)
-    page = summary.page(fitted, evaluations, ablation, notes, judged, doubt)
-    report = write_report(out / "report.html", page)
-    write_atomic(out / "metrics.json", json.dumps(metrics, indent=1).encode())
+    folder = bundle.write(out / run_folder.BUNDLE, fitted.without_idle_panels(), metrics, card)
+    write_atomic(out / run_folder.METRICS, json.dumps(metrics, indent=1).encode())
+    report = out / run_folder.REPORT
+    make_report(fitted, run_folder.read(out), report)
     reporter.finish(str(report))
     return RunResult(folder, report, next(iter(evaluations.values())))
 
@@ -120,6 +121,28 @@ def write_bad_cells(path: Path, bad: Sequence[BadCell]) -> None:
         return
     with writing(path) as part:
         pd.DataFrame([vars(cell) for cell in bad]).to_csv(part, index=False)
+
+
+def _write_held_out(path: Path, judged: HeldOut | None, fitted: Fitted) -> None:
+    """What `predict` would say of each held-out cell, the truth, and the file that was judged."""
+    if judged is None:
+        path.unlink(missing_ok=True)
+        return
+    found = decide(
+        judged.findings,
+        fitted.taxonomy,
+        fitted.conformal,
+        fitted.config.refine,
+        fitted.distributions,
+    )
+    table, cells = predictions_frame(found, fitted.taxonomy), judged.cells.manifest.frame
+    table.insert(1, "true_label", cells["label"])
+    table.insert(2, "true_severity", cells["severity"])
+    table.insert(3, "patient_id", cells["patient_id"])
+    table["path"] = [os.path.abspath(name) for name in cells["path"]]
+    table["sha256"] = judged.cells.digests
+    with writing(path) as part:
+        table.to_parquet(part, index=False)
 
 
 def _write_out_of_fold(path: Path, data: TrainingSet, decision: Decision, fitted: Fitted) -> None:

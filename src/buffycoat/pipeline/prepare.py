@@ -34,12 +34,14 @@ class Cells:
         images: Shape (n, w, w, 3), uint8.
         bad: Cells left out, and why.
         key: Fingerprint of the files' bytes and of the image settings.
+        digests: SHA-256 of each cell's file, n of them.
     """
 
     manifest: Manifest
     images: np.ndarray
     bad: tuple[BadCell, ...]
     key: str
+    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def load_cells(
     images = loaded.images
     if config.segment.paint_background:
         images = paint_all(images)
-    return Cells(manifest.subset(loaded.is_good), images, loaded.bad, key)
+    digests = tuple(np.array(loaded.digests)[loaded.is_good].tolist())
+    return Cells(manifest.subset(loaded.is_good), images, loaded.bad, key, digests)
 
 
 def paint_all(images: np.ndarray) -> np.ndarray:

@@ -36,9 +36,11 @@ from buffycoat.pipeline import (
 )
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fingerprint import StageStore
+from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.outcome import RunResult
+from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
-from buffycoat.pipeline.stages import Cleaned
+from buffycoat.pipeline.stages import Classified, Cleaned
 from buffycoat.refine.decide import Findings, decide
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import Taxonomy, resolve
@@ -51,14 +53,12 @@ class Judged:
 
     Attributes:
         cleaned: Segmented, restored where that was accepted, and measured.
-        embeddings: Shape (n, d).
         members: Of the stack: name -> log probabilities under a uniform prior, shape (n, k).
         fused: Probabilities under a uniform prior, shape (n, k).
         findings: All that the final word rests on.
     """
 
     cleaned: Cleaned
-    embeddings: np.ndarray
     members: dict[str, np.ndarray]
     fused: np.ndarray
     findings: Findings
@@ -90,14 +90,10 @@ def run_stages(
     """
     average = fitted.config.fuse.average
     cleaned = stages.clean(images, fitted.restoration)
-    embeddings = stages.embed(cleaned.images, fitted.encoder)
-    members = {
-        fit_decision.ENSEMBLE: stages.classify(
-            images, cleaned, fitted.models, fitted.temperatures, fitted.use, average
-        )
-    }
-    for kind, panel in fitted.panels.items():
-        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform, average)
+    classified = stages.classify(
+        images, cleaned, fitted.models, fitted.temperatures, fitted.use, average
+    )
+    members, strangeness = _opinions(cleaned, classified, fitted)
     fused = fitted.stack.apply(members)
     probs, rescued = stages.refine(
         fused,
@@ -107,22 +103,25 @@ def run_stages(
         fitted.prior(),
         fitted.prior(prior),
     )
-    strangeness = fitted.outliers.score(embeddings)
-    findings = Findings(
-        cell_ids=list(cell_ids),
-        probs=probs,
-        rescue=rescued,
-        severity=cleaned.severity,
-        degradation=cleaned.degradation,
-        is_restored=cleaned.is_restored,
-        restore_reasons=cleaned.reasons,
-        restore_changes=cleaned.changes,
-        outlier_score=strangeness,
-        outlier_percentile=fitted.outliers.percentile(strangeness),
-        mask_quality=cleaned.mask_quality,
-        features=cleaned.features,
-    )
-    return Judged(cleaned, embeddings, members, fused, findings)
+    percentile = fitted.outliers.percentile(strangeness)
+    findings = stages.findings(cell_ids, probs, rescued, cleaned, strangeness, percentile)
+    return Judged(cleaned, members, fused, findings)
+
+
+def _opinions(
+    cleaned: Cleaned, classified: Classified, fitted: Fitted
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Members of the stack, and how strange each cell is; embeds cells only where that is asked."""
+    members = {fit_decision.ENSEMBLE: classified.log_probs}
+    asks_logits = fitted.outliers.strangeness.looks_at == "logits"
+    if asks_logits and not fitted.panels:
+        return members, fitted.outliers.score(classified.logits)
+    embeddings = stages.embed(cleaned.images, fitted.encoder)
+    for kind, panel in fitted.panels.items():
+        members[kind] = stages.judge(
+            embeddings, panel, fitted.is_uniform, fitted.config.fuse.average
+        )
+    return members, fitted.outliers.score(classified.logits if asks_logits else embeddings)
 
 
 @dataclass(frozen=True)
@@ -241,6 +240,29 @@ class Pipeline:
         return judge(work, ids, self.fitted, prior)
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What training makes of its cells, before anything is held against held-out ones.
+
+    Attributes:
+        training: The cells.
+        cleaned: After restoration, as they are and degraded.
+        scores: Of the fold models, out of fold.
+        opinion: Of the judges on embeddings, out of fold.
+        decision: The last stages, fitted on both.
+        fitted: All of it, as it goes into a bundle.
+        held_out: Labelled cells of the evaluation split; may be empty. Nothing saw them.
+    """
+
+    training: TrainingSet
+    cleaned: CleanedSet
+    scores: fit_scores.OutOfFold
+    opinion: fit_opinion.Opinion
+    decision: fit_decision.Decision
+    fitted: Fitted
+    held_out: Manifest
+
+
 def train(
     data: Path,
     out: Path,
@@ -268,6 +290,25 @@ def train(
         BuffycoatError: The data, the settings or the disk are at fault; the message says how.
     """
     watch = Stopwatch(reporter or Silent(), out / "timings.json")
+    learned = learn(data, out, config, watch, layout, allow_bad)
+    for line in summary.restricted(learned.fitted.provenance):
+        watch.say(line)
+    return outcome.conclude(
+        learned.fitted,
+        learned.training,
+        learned.scores,
+        learned.decision,
+        learned.held_out,
+        out,
+        watch,
+        allow_bad,
+    )
+
+
+def learn(
+    data: Path, out: Path, config: Config, watch: Reporter, layout: str, allow_bad: int
+) -> Learned:
+    """Every stage of training in order; arguments as in `train`."""
     manifest = read(data, layout)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
@@ -289,7 +330,9 @@ def train(
     folds, folds_key = fit_classifier.fit_folds(training, cleaned, config, store, watch)
     scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
     refits = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
-    opinion = fit_opinion.fit(training, cleaned, encoder, config, store, watch, out / "cache")
+    opinion = fit_opinion.fit(
+        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits
+    )
     decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
 
     fitted = Fitted(
@@ -310,16 +353,6 @@ def train(
         distributions=decision.distributions,
         provenance=summary.provenance(training, weights, encoder, config),
     )
-    for line in summary.restricted(fitted.provenance):
-        watch.say(line)
     held_out = manifest.of_split("eval")
-    return outcome.conclude(
-        fitted,
-        training,
-        scores,
-        decision,
-        held_out.subset(held_out.is_labelled),
-        out,
-        watch,
-        allow_bad,
-    )
+    held_out = held_out.subset(held_out.is_labelled)
+    return Learned(training, cleaned, scores, opinion, decision, fitted, held_out)

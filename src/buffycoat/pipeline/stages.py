@@ -19,6 +19,7 @@ from buffycoat.embed.panel import Panel
 from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.refine.apply import RescueResult, apply
+from buffycoat.refine.decide import Findings
 from buffycoat.refine.features import measure_all
 from buffycoat.refine.rules import RescueRules
 from buffycoat.restore.gate import (
@@ -104,6 +105,19 @@ class Cleaned:
     changes: list[dict[str, float]]
     features: np.ndarray
     mask_quality: np.ndarray
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What the classifier says of n cells.
+
+    Attributes:
+        log_probs: Calibrated, under a uniform prior, shape (n, k).
+        logits: As the models give them, mean over views and models, shape (n, k).
+    """
+
+    log_probs: np.ndarray
+    logits: np.ndarray
 
 
 def batches(n: int) -> Iterator[slice]:
@@ -193,7 +207,7 @@ def classify(
     use: str,
     average: str = "geometric",
     on_progress: Progress | None = None,
-) -> np.ndarray:
+) -> Classified:
     """Mean over fold models of each one's calibrated probabilities.
 
     Args:
@@ -204,30 +218,44 @@ def classify(
         use: "original", "restored", or "both" (the mean of the two).
         average: A key of `MEANS`.
         on_progress: Called with (models done, models in all).
-
-    Returns:
-        Log probabilities under a uniform prior, shape (n, k).
     """
     scores = []
     for done, (model, temperature) in enumerate(zip(models, temperatures, strict=True), start=1):
         scores.append(score(original, cleaned, model, temperature, use))
         if on_progress is not None:
             on_progress(done, len(models))
-    return MEANS[average](scores)
+    return Classified(
+        MEANS[average]([part.log_probs for part in scores]),
+        np.mean([part.logits for part in scores], axis=0),
+    )
 
 
 def score(
     original: np.ndarray, cleaned: Cleaned, model: FoldModel, temperature: float, use: str
-) -> np.ndarray:
-    """Log probabilities of one fold model, shape (n, k); arguments as in `classify`."""
+) -> Classified:
+    """The same of one fold model; arguments as in `classify`."""
     if use == "restored":
-        return log_probs(model.view_logits(cleaned.images), temperature)
-    logs = log_probs(model.view_logits(original), temperature)
+        return of_views([model.view_logits(cleaned.images)], temperature)
+    found = of_views([model.view_logits(original)], temperature)
     rows = np.flatnonzero(cleaned.is_restored)
     if use == "both" and len(rows):
-        second = log_probs(model.view_logits(cleaned.images[rows]), temperature)
-        logs[rows] = mean_of_probs([logs[rows], second])
-    return logs
+        second = of_views([model.view_logits(cleaned.images[rows])], temperature)
+        found.log_probs[rows] = mean_of_probs([found.log_probs[rows], second.log_probs])
+        found.logits[rows] = (found.logits[rows] + second.logits) / 2
+    return found
+
+
+def of_views(seen: Sequence[np.ndarray], temperature: float) -> Classified:
+    """What one model says, by the logits of each view of each kind of image that it sees.
+
+    Args:
+        seen: Logits of the original, of the restored image, or of both; each (n, v, k).
+        temperature: Of the model.
+    """
+    return Classified(
+        mean_of_probs([log_probs(views, temperature) for views in seen]),
+        np.mean([views.mean(axis=1) for views in seen], axis=0),
+    )
 
 
 def embed(images: np.ndarray, encoder: Encoder, on_progress: Progress | None = None) -> np.ndarray:
@@ -308,3 +336,37 @@ def prior_of(name: str, counts: np.ndarray) -> np.ndarray:
         counts: Training cells of each class.
     """
     return shares(counts) if name == "train" else uniform(len(counts))
+
+
+def findings(
+    cell_ids: Sequence[str],
+    probs: np.ndarray,
+    rescued: RescueResult,
+    cleaned: Cleaned,
+    strangeness: np.ndarray,
+    percentile: np.ndarray,
+) -> Findings:
+    """All that the final word on n cells rests on.
+
+    Args:
+        cell_ids: n of them.
+        probs: From `refine`, and `rescued` too.
+        rescued: Labels with the reasons of those rescued.
+        cleaned: What was measured.
+        strangeness: Outlier score, shape (n,).
+        percentile: Of that score among the training cells, shape (n,).
+    """
+    return Findings(
+        cell_ids=list(cell_ids),
+        probs=probs,
+        rescue=rescued,
+        severity=cleaned.severity,
+        degradation=cleaned.degradation,
+        is_restored=cleaned.is_restored,
+        restore_reasons=cleaned.reasons,
+        restore_changes=cleaned.changes,
+        outlier_score=strangeness,
+        outlier_percentile=percentile,
+        mask_quality=cleaned.mask_quality,
+        features=cleaned.features,
+    )

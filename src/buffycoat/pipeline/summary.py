@@ -20,20 +20,10 @@ from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.report.model_card import CardData, Source
-from buffycoat.report.records import (
-    NOT_A_MEDICAL_DEVICE,
-    AblationRow,
-    Doubt,
-    ExampleCell,
-    ReportData,
-    RestoredPair,
-    StageNote,
-)
+from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, Doubt, StageNote
 from buffycoat.taxonomy import BUILT_IN, Taxonomy
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
-EXAMPLES = 26
-PAIRS = 8
 
 
 def provenance(
@@ -97,12 +87,17 @@ def restricted(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def stage_notes(fitted: Fitted, scores: OutOfFold) -> list[StageNote]:
-    """What each stage did, or why it is off."""
+def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[StageNote]:
+    """What each stage did, or why it is off.
+
+    Args:
+        fitted: What training learned.
+        choice: How it was decided what the classifier sees: `fit_scores.OutOfFold.choice`.
+    """
     options = "; ".join(
         f"{row['use']} {row['balanced_macro_f1']:.3f} "
         f"(gain {row['gain']:+.4f}, {row['low']:+.4f} to {row['high']:+.4f})"
-        for row in scores.choice
+        for row in choice
     )
     stacked = {row["member"]: row for row in fitted.stack.table()}
     rules = fitted.rules.table()
@@ -208,8 +203,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",
         },
         evaluations=evaluations,
-        limits=_limits(record),
-        never_seen=record["never_seen"],
+        limits=limits(record),
         provenance={
             "config hash": record["config_hash"],
             "data fingerprint": record["data_fingerprint"],
@@ -218,99 +212,19 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
     )
 
 
-def page(
-    fitted: Fitted,
-    evaluations: Mapping[str, Mapping[str, Any]],
-    ablation: Sequence[AblationRow],
-    notes: Sequence[StageNote],
-    judged: HeldOut | None,
-    measured_doubt: Doubt,
-) -> ReportData:
-    """The report of a run."""
-    record = fitted.provenance
+def limits(record: Mapping[str, Any]) -> list[str]:
+    """What a model must not be used for or has not seen, one sentence each.
+
+    Args:
+        record: From `provenance`.
+    """
     unseen = [_unseen(record["never_seen"])] if record["never_seen"] else []
-    return ReportData(
-        title=f"buffycoat: {record['data']['name']}",
-        evaluations=evaluations,
-        ablation=ablation,
-        examples=_examples(fitted, judged, is_doubtful=False) if judged else (),
-        doubtful=_examples(fitted, judged, is_doubtful=True) if judged else (),
-        restored=_pairs(fitted, judged) if judged else (),
-        stage_notes=notes,
-        provenance={
-            "data": record["data"],
-            "training cells": dict(zip(fitted.taxonomy.codes, fitted.counts.tolist(), strict=True)),
-            "data fingerprint": record["data_fingerprint"],
-            "config hash": record["config_hash"],
-            "settings": fitted.config.model_dump(mode="json"),
-            "versions": record["versions"],
-        },
-        limits=[*unseen, *_limits(record)],
-        doubt=measured_doubt,
-    )
-
-
-def _examples(fitted: Fitted, judged: HeldOut, is_doubtful: bool) -> list[ExampleCell]:
-    """The least certain cells, or for each class its first right and first wrong cells."""
-    top = judged.probs.max(axis=1)
-    if is_doubtful:
-        rows = np.argsort(top)[:EXAMPLES]
-    else:
-        right = judged.labels == judged.targets
-        each = max(1, EXAMPLES // (2 * len(fitted.taxonomy)))
-        rows = np.concatenate(
-            [
-                np.flatnonzero((judged.targets == column) & (right == is_right))[:each]
-                for column in range(len(fitted.taxonomy))
-                for is_right in (True, False)
-            ]
-        )
-    codes = fitted.taxonomy.codes
-    return [
-        ExampleCell(
-            judged.cells.images[row],
-            str(judged.cells.manifest.frame["cell_id"][row]),
-            codes[judged.labels[row]],
-            codes[judged.targets[row]],
-            float(judged.probs[row, judged.labels[row]]),
-            [f"estimated severity {judged.cleaned.severity[row]:.1f}"],
-        )
-        for row in rows
-    ]
-
-
-def _pairs(fitted: Fitted, judged: HeldOut) -> list[RestoredPair]:
-    """The most degraded cells that were restored, and those where the gate kept the original."""
-    cleaned = judged.cleaned
-    order = np.argsort(-cleaned.severity, kind="stable")
-    tried = [row for row in order if cleaned.changes[row]]
-    accepted = [row for row in tried if cleaned.is_restored[row]][:PAIRS]
-    refused = [row for row in tried if not cleaned.is_restored[row]][:PAIRS]
-    after = {row: cleaned.images[row] for row in accepted}
-    if refused:  # what was refused is not kept, and is made again
-        restored = fitted.restoration.restorer.restore(judged.cells.images[refused])
-        after |= dict(zip(refused, restored, strict=True))
-    return [
-        RestoredPair(
-            judged.cells.images[row],
-            after[row],
-            str(judged.cells.manifest.frame["cell_id"][row]),
-            bool(cleaned.is_restored[row]),
-            cleaned.reasons[row],
-            degradation=cleaned.degradation[row],
-            change=cleaned.changes[row],
-        )
-        for row in (*accepted, *refused)
-    ]
-
-
-def _limits(record: Mapping[str, Any]) -> list[str]:
     population = record["data"].get("population", "")
-    sentences = [population] if population else []
-    return sentences + [_level_note(note) for note in record["folds"]]
+    sentences = [*unseen, population] if population else unseen
+    return [*sentences, *(_sentence(note) for note in record["folds"]), *restricted(record)]
 
 
-def _level_note(note: str) -> str:
+def _sentence(note: str) -> str:
     return note[:1].upper() + note[1:].rstrip(".") + "."
 
 

@@ -10,8 +10,8 @@ import jinja2
 import numpy as np
 
 from buffycoat.images import write_atomic
-from buffycoat.report.page import photo_uri
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE
+from buffycoat.report.thumbs import photo_uri
 
 MAX_SHOWN = 60
 """Findings of one check on the page; the JSON has all."""

@@ -1,54 +1,118 @@
 """One HTML page that opens offline, on any machine, with nothing beside it.
 
 Tables and inline SVG only: no script, so nothing can run, load or phone home (the page's own
-content policy forbids it), and a page of a thousand cells stays a few hundred kilobytes.
+content policy forbids it), and a page of a thousand cells stays a few megabytes. All numbers on it
+are rows of `tables.build_tables`; what is not in a table is not on the page.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
-from PIL import Image
 
 from buffycoat.errors import ShapeError
 from buffycoat.images import write_atomic
-from buffycoat.report import figures, wording
-from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, AblationRow, Doubt, ReportData
+from buffycoat.report import wording
+from buffycoat.report.heat import ERROR_GAIN, heat_rows
+from buffycoat.report.interval_plot import Dot, dot_of, interval_plots
+from buffycoat.report.line_plots import (
+    abstention_plot,
+    precision_recall_panel,
+    reliability_diagram,
+)
+from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, ReportData
+from buffycoat.report.tables import Table, build_tables, write_tables
+from buffycoat.report.thumbs import lossless_uri, photo_uri
 
-THUMB_PX = 144
-"""Longest side of an image on the page."""
-JPEG_QUALITY = 92
+SECTIONS = {
+    "summary": "Summary",
+    "classes": "Classes",
+    "curves": "Precision and sensitivity",
+    "confusions": "Confusions",
+    "strata": "Degraded and rare",
+    "calibration": "Calibration",
+    "doubt": "Label sets and abstention",
+    "stages": "Stages, one by one",
+    "doubtful": "Doubtful cells",
+    "rescued": "Rescued cells",
+    "restored": "Restored cells",
+    "examples": "Surest cells",
+    "audit": "Audit of the data",
+    "metrics": "All scores",
+    "limits": "Limits of use",
+    "provenance": "Provenance",
+}
+"""Anchor -> heading, in the order of the page; each has its template."""
+SHOWN_CELLS = 24
+"""Doubtful or rescued cells with a picture; the tables have all."""
+SHOWN_PAIRS = 16
 
 
 def write_report(path: Path, data: ReportData) -> Path:
-    """Write the page.
+    """Write the page, and its tables in a folder beside it.
 
     Args:
         path: The .html file to write, whole or not at all.
         data: What it shows.
 
     Returns:
-        The path.
+        The folder of the tables.
 
     Raises:
         OutputError: It cannot be written.
         ShapeError: An image is not (h, w, 3) uint8.
     """
-    write_atomic(path, render(data).encode("utf-8"))
-    return path
+    tables = build_tables(data)
+    folder = tables_folder(path)
+    text = render(data, tables, folder.name)
+    write_tables(folder, tables)
+    write_atomic(path, text.encode("utf-8"))
+    return folder
 
 
-def render(data: ReportData) -> str:
-    """The page as text; all of the data's words are escaped."""
+def tables_folder(page: Path) -> Path:
+    """`tables` beside a `report.html`, `NAME-tables` beside any other page."""
+    return page.with_name("tables" if page.stem == "report" else f"{page.stem}-tables")
+
+
+def render(
+    data: ReportData, tables: Mapping[str, Table] | None = None, folder: str = "tables"
+) -> str:
+    """The page as text; all of the data's words are escaped.
+
+    Args:
+        data: What it shows.
+        tables: From `build_tables`, if they are made already.
+        folder: Of the tables, as the page names it.
+    """
     if not data.evaluations:
         raise ShapeError("evaluations: expected at least one split, got none")
+    tables = tables or build_tables(data)
+    split, record = next(iter(data.evaluations.items()))
+    shown = {name: table.of(split=split) for name, table in tables.items() if _has_split(table)}
+    return _environment().get_template("page.html.jinja").render(
+        data=data,
+        tables=tables,
+        folder=folder,
+        sections=SECTIONS,
+        split=split,
+        record=record,
+        shown=shown,
+        notice=NOT_A_MEDICAL_DEVICE,
+        sentences=[*data.summary, *wording.sentences(split, record)],
+        heat=heat_rows(shown["confusion"], len(record["codes"])),
+        error_gain=ERROR_GAIN,
+        shown_cells=SHOWN_CELLS,
+        shown_pairs=SHOWN_PAIRS,
+        figures=_figures(shown, tables),
+    )  # fmt: skip
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("buffycoat.report"),
         autoescape=True,
@@ -58,145 +122,76 @@ def render(data: ReportData) -> str:
     )
     environment.filters |= {
         "number": wording.number,
-        "ends": wording.ends,
+        "count": wording.count,
+        "percent": wording.percent,
+        "span": wording.span,
         "signed": wording.signed,
+        "without_verdict": wording.without_verdict,
         "photo": photo_uri,
         "lossless": lossless_uri,
     }
-    split, record = next(iter(data.evaluations.items()))
-    return environment.get_template("page.html.jinja").render(
-        data=data,
-        split=split,
-        record=record,
-        notice=NOT_A_MEDICAL_DEVICE,
-        sentences=wording.sentences(split, record),
-        metric_rows=[r for s, e in data.evaluations.items() for r in wording.metric_rows(s, e)],
-        heat=figures.heat_rows(record["confusion"]),
-        error_gain=figures.ERROR_GAIN,
-        class_figure=_class_figure(record),
-        severity_figure=_severity_figure(record),
-        ablation_figure=_ablation_figure(data),
-        reliability_figure=_reliability_figure(record),
-        abstention_figure=_abstention_figure(data.doubt),
-        provenance=list(_flat(data.provenance)),
-    )
+    return environment
 
 
-def photo_uri(image: np.ndarray[Any, Any]) -> str:
-    """An image as a small JPEG inside a link: enough to recognise a cell.
-
-    Args:
-        image: Shape (h, w, 3), uint8.
-    """
-    return _data_uri(image, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+def _has_split(table: Table) -> bool:
+    return not table.rows or "split" in table.rows[0]
 
 
-def lossless_uri(image: np.ndarray[Any, Any]) -> str:
-    """An image as PNG inside a link, where the reader judges noise that JPEG would change.
+def _figures(shown: Mapping[str, Any], tables: Mapping[str, Table]) -> dict[str, Any]:
+    """Name -> figure of the first split; None where there is nothing to draw."""
+    classes, strata = shown["classes"], shown["strata"]
+    return {
+        "classes": _plot("classes", "F1 of each class", "F1", _class_dots(classes, "f1")),
+        "panels": [
+            (row, precision_recall_panel(f"curve-{number}", row, points))
+            for number, row in enumerate(classes)
+            if (points := [p for p in shown["curves"] if p["code"] == row["code"]])
+        ],
+        "severity": _plot(
+            "severity", "Balanced macro-F1 at each severity of degradation", "balanced macro-F1",
+            [dot_of(row, "macro_f1", _severity_label(row)) for row in strata
+             if row["band"] == "all"],
+        ),
+        "bands": _plot(
+            "bands", "Mean F1 of frequent, less frequent and rare classes", "mean F1",
+            [dot_of(row, "macro_f1", f"{row['band']}, {row['classes']} classes, n = {row['n']:,}",
+                    "tail" if row["band"] == "tail" else "main")
+             for row in strata if row["severity"] == "all"],
+        ),
+        "reliability": reliability_diagram("reliability", shown["reliability"])
+        if shown["reliability"] else None,
+        "sets": _plot(
+            "sets", "Share of each class's cells whose label set holds the truth", "coverage",
+            [dot_of(row, "coverage", f"{row['code']}, n = {row['n']:,}")
+             for row in shown["label_sets"]],
+            next((row["wanted"] for row in shown["label_sets"]), None),
+        ),
+        "abstention": abstention_plot("abstention", shown["abstention"])
+        if shown["abstention"] else None,
+        "ablation": _plot(
+            "ablation", "Balanced macro-F1 as stages are added", "balanced macro-F1",
+            [dot_of(row, "balanced_macro_f1", row["row"], "main" if row["is_used"] else "muted")
+             for row in tables["ablation"].rows],
+        ),
+    }  # fmt: skip
 
-    Args:
-        image: Shape (h, w, 3), uint8.
-    """
-    return _data_uri(image, "PNG", optimize=True)
+
+def _plot(
+    name: str, title: str, axis: str, dots: list[Dot], wanted: float | None = None
+) -> Markup | None:
+    return interval_plots(name, title, dots, axis, wanted) if dots else None
 
 
-def _data_uri(image: np.ndarray[Any, Any], kind: str, **options: Any) -> str:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ShapeError(f"image: expected (h, w, 3) uint8, got {image.shape} {image.dtype}")
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    picture.thumbnail((THUMB_PX, THUMB_PX), Image.Resampling.BOX)
-    buffer = io.BytesIO()
-    picture.save(buffer, format=kind, **options)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/{kind.lower()};base64,{encoded}"
-
-
-def _dot(label: str, interval: Any, tone: figures.Tone, value: float | str | None) -> figures.Dot:
-    """A row of an interval plot from a score and its `Interval.to_dict()`, or words."""
-    score = value if isinstance(value, float) else None
-    if not isinstance(interval, Mapping):
-        return figures.Dot(label, score, None, None, wording.number(value, 2), tone)
-    text = f"{wording.number(value, 2)} ({wording.ends(interval, 2)})"
-    return figures.Dot(label, score, interval["low"], interval["high"], text, tone)
-
-
-def _class_figure(record: Mapping[str, Any]) -> Markup:
-    dots = [
-        _dot(
-            f"{row['name']} {row['code']}",
-            row["f1_interval"],
-            "tail" if row["band"] == "tail" else "main",
-            row["f1"],
+def _class_dots(rows: list[Mapping[str, Any]], column: str) -> list[Dot]:
+    return [
+        dot_of(
+            row, column, f"{row['name']} {row['code']}", "tail" if row["band"] == "tail" else "main"
         )
-        for row in record["per_class"]
-        if row["support"]
+        for row in rows
+        if row["n"]
     ]
-    title = "F1 of each class with its interval"
-    said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
-    return Markup(figures.interval_plot("classes", title, said, dots, "F1"))
 
 
-def _severity_figure(record: Mapping[str, Any]) -> Markup | None:
-    dots = []
-    for row in record["by_severity"]:
-        level = row["severity"]
-        name = level if isinstance(level, str) else f"{level:g}"
-        name += " (pristine)" if level == 0 else ""
-        score = row["balanced_macro_f1"]
-        dots.append(_dot(f"severity {name}, n = {row['n']}", score, "main", score["estimate"]))
-    if not dots:
-        return None
-    title = "Balanced macro-F1 at each severity of degradation"
-    said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
-    return Markup(figures.interval_plot("severity", title, said, dots, "balanced macro-F1"))
-
-
-def _ablation_figure(data: ReportData) -> Markup | None:
-    if not data.ablation:
-        return None
-    dots = [_ablation_dot(row) for row in data.ablation]
-    title = "Balanced macro-F1 as stages are added"
-    said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
-    return Markup(figures.interval_plot("ablation", title, said, dots, "balanced macro-F1"))
-
-
-def _ablation_dot(row: AblationRow) -> figures.Dot:
-    score = row.balanced_macro_f1
-    return _dot(row.stage, score, "main" if row.is_used else "muted", float(score["estimate"]))
-
-
-def _reliability_figure(record: Mapping[str, Any]) -> Markup | None:
-    if record["calibration"] is None:
-        return None
-    return Markup(figures.reliability_diagram(record["calibration"]["bins"]))
-
-
-def _abstention_figure(doubt: Doubt | None) -> Markup | None:
-    if doubt is None or not doubt.abstention:
-        return None
-    dots = [
-        figures.Dot(
-            f"{100 * row['share_kept']:.0f} % kept, n = {row['n']}",
-            row["balanced_macro_f1"],
-            None,
-            None,
-            f"{wording.number(row['balanced_macro_f1'], 2)} "
-            f"(least class {100 * row['least_share_of_a_class']:.0f} %)",
-            "main",
-        )
-        for row in next(iter(doubt.abstention.values()))
-    ]
-    title = "Balanced macro-F1 of the surest cells"
-    said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
-    return Markup(figures.interval_plot("abstention", title, said, dots, "balanced macro-F1"))
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Any:
-    """Name and value of each leaf, nested names joined by a middle dot."""
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name} · ")
-        elif isinstance(value, list | tuple):
-            yield f"{prefix}{name}", ", ".join(map(str, value))
-        else:
-            yield f"{prefix}{name}", str(value)
+def _severity_label(row: Mapping[str, Any]) -> str:
+    pristine = " (pristine)" if row["severity"] == "0" else ""
+    return f"severity {row['severity']}{pristine}, n = {row['n']:,}"

@@ -21,20 +21,26 @@ class ExampleCell:
     """One cell to look at.
 
     Attributes:
-        image: Shape (h, w, 3), uint8, RGB.
+        image: Shape (h, w, 3), uint8, RGB; None where the picture cannot be had.
         caption: A few words, e.g. the cell's id.
         predicted: Class code given by the model.
         true: Class code given by people, if known.
         probability: Of `predicted`, 0-1.
         evidence: Reasons, one sentence each.
+        why: Why it is shown, in a word or two.
+        label_set: Classes that cannot be ruled out.
+        severity: Estimated degradation, 0-4.
     """
 
-    image: np.ndarray[Any, Any]
+    image: np.ndarray[Any, Any] | None
     caption: str
     predicted: str
     true: str | None = None
     probability: float | None = None
     evidence: Sequence[str] = ()
+    why: str = ""
+    label_set: Sequence[str] = ()
+    severity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,24 +48,24 @@ class RestoredPair:
     """A cell before and after restoration.
 
     Attributes:
-        before: Shape (h, w, 3), uint8, RGB.
-        after: Shape (h, w, 3), uint8, RGB.
-        caption: A few words, e.g. the cell's id and severity.
+        before: Shape (h, w, 3), uint8, RGB; None where the picture cannot be had.
+        after: The same of the restored image.
+        caption: A few words, e.g. the cell's id.
         is_accepted: Whether the gate let later stages see `after`.
         reason: Why the gate did so.
-        pristine: The clean twin, if there is one, as `before`.
         degradation: What the cell suffers, e.g. ("noise",).
         change: What the gate measured, number by number.
+        severity: Estimated degradation, 0-4.
     """
 
-    before: np.ndarray[Any, Any]
-    after: np.ndarray[Any, Any]
+    before: np.ndarray[Any, Any] | None
+    after: np.ndarray[Any, Any] | None
     caption: str
     is_accepted: bool
     reason: str = ""
-    pristine: np.ndarray[Any, Any] | None = None
     degradation: Sequence[str] = ()
     change: Mapping[str, float] = field(default_factory=dict)
+    severity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,27 @@ class Doubt:
 
 
 @dataclass(frozen=True)
+class CellLists:
+    """Cells of the first split, in the order in which they are shown; only the first have images.
+
+    Attributes:
+        n: Cells that were judged; 0 where no predictions of single cells were left.
+        doubtful: All that a person should look at.
+        rescued: All whose label a rule changed.
+        restored: All that restoration was tried on.
+        examples: The surest right and the surest wrong cell of each class.
+        note: What the reader must know of the cells or their pictures; "" for nothing.
+    """
+
+    n: int = 0
+    doubtful: Sequence[ExampleCell] = ()
+    rescued: Sequence[ExampleCell] = ()
+    restored: Sequence[RestoredPair] = ()
+    examples: Sequence[ExampleCell] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything on a report's page.
 
@@ -124,23 +151,31 @@ class ReportData:
         evaluations: Split -> record of `evaluate.summary.evaluate`; the first is shown in detail.
         summary: Paragraphs that open the page, before the sentences made from the figures.
         ablation: One row a stage, in the order in which the stages were added.
-        examples: Cells to show.
-        doubtful: Cells that a person should look at.
-        restored: Cells before and after restoration.
         stage_notes: One a stage.
-        provenance: Name -> value; nested mappings are shown as groups.
-        limits: What the model must not be used for or has not seen, one sentence each.
+        rules: Rescue rules as `RescueRules.table` gives them.
+        curves: Split -> class -> points of its curve: `threshold`, `recall`, `precision`.
+        crossing: Split -> rows of `evaluate.crossing.crossing_rows`.
         doubt: What label sets and abstention do on each split; None where it was not measured.
+        cells: Single cells.
+        audit: As `audit.findings.Audit.to_dict` gives it; None where none was made.
+        provenance: Name -> value; nested mappings are shown as groups.
+        settings: The same of the resolved settings.
+        seconds: Stage -> seconds that it took.
+        limits: What the model must not be used for or has not seen, one sentence each.
     """
 
     title: str
     evaluations: Mapping[str, Mapping[str, Any]]
     summary: Sequence[str] = ()
     ablation: Sequence[AblationRow] = ()
-    examples: Sequence[ExampleCell] = ()
-    doubtful: Sequence[ExampleCell] = ()
-    restored: Sequence[RestoredPair] = ()
     stage_notes: Sequence[StageNote] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    limits: Sequence[str] = ()
+    rules: Sequence[Mapping[str, Any]] = ()
+    curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]] = field(default_factory=dict)
+    crossing: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     doubt: Doubt | None = None
+    cells: CellLists = field(default_factory=CellLists)
+    audit: Mapping[str, Any] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    limits: Sequence[str] = ()

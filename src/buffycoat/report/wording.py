@@ -11,6 +11,7 @@ METRICS = {
     "balanced_macro_f1": "Balanced macro-F1",
     "prior_weighted_macro_f1": "Prior-weighted macro-F1",
     "macro_f1": "Macro-F1",
+    "macro_f1_estimable": "Macro-F1 of the estimable classes",
     "balanced_accuracy": "Balanced accuracy",
     "macro_precision": "Macro-precision",
     "macro_specificity": "Macro-specificity",
@@ -22,13 +23,15 @@ MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
 _WORST_CLASSES = 3
 _WORST_CONFUSIONS = 3
+STRONG = 0.9
+"""An F1 over this is called strong if all of its interval is."""
 
 
 def number(value: float | str | None, digits: int = 3) -> str:
     """A figure with set digits; words stay words, and nothing becomes a dash."""
     if value is None:
         return MISSING
-    return value if isinstance(value, str) else f"{value:.{digits}f}"
+    return value if isinstance(value, str) else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 def ends(interval: Record | str | None, digits: int = 3) -> str:
@@ -36,6 +39,29 @@ def ends(interval: Record | str | None, digits: int = 3) -> str:
     if interval is None or isinstance(interval, str):
         return number(interval)
     return f"{number(interval['low'], digits)} to {number(interval['high'], digits)}"
+
+
+def span(row: Record, name: str, digits: int = 2) -> str:
+    """The interval of a score in a row of a table; words where there is none."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if low is None:
+        return "" if row[name] is None or isinstance(row[name], str) else "no interval"
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def without_verdict(reason: str) -> str:
+    """Why the gate decided, without what it decided, where that stands above it."""
+    return reason.removeprefix("restored: ").removeprefix("original kept: ")
+
+
+def count(n: int | None) -> str:
+    """A number of cells, thousands apart."""
+    return MISSING if n is None else f"{n:,}"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share as percent."""
+    return MISSING if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def signed(difference: float, digits: int = 3) -> str:
@@ -50,9 +76,13 @@ def metric_rows(split: str, record: Record) -> list[dict[str, str]]:
         interval = record[key]
         if interval is None:
             continue
-        row = {"split": split, "n": f"{interval['n']:,}", "metric": name}
-        row |= {"value": number(interval["estimate"]), "interval": ends(interval)}
-        row |= {"level": interval["unit"], "method": interval["method"]}
+        row = {"split": split, "n": f"{record['n']:,}", "metric": name}
+        if isinstance(interval, str):
+            row |= {"value": interval, "interval": interval}
+            row |= {"level": record["level"], "method": MISSING}
+        else:
+            row |= {"value": number(interval["estimate"]), "interval": ends(interval)}
+            row |= {"level": interval["unit"], "method": interval["method"]}
         rows.append(row)
     return rows
 
@@ -64,35 +94,89 @@ def is_outside(interval: Record | None) -> bool:
 
 def sentences(split: str, record: Record) -> list[str]:
     """What the figures on a split say, in plain words."""
-    score = record["balanced_macro_f1"]
-    patients = record["n_patients"]
-    level = (
-        f"{patients:,} patients were resampled"
-        if patients
-        else "images were resampled, so cells of new patients may score outside it"
-    )
+    found, score = record["balanced_accuracy"], record["balanced_macro_f1"]
     share = f"{score['level'] * 100:.0f}\N{NO-BREAK SPACE}%"
     text = [
-        f"On {split} ({record['n']:,} cells), balanced macro-F1 is {number(score['estimate'])}, "
-        f"with a {share} interval of {ends(score)} ({score['unit']}: {level})."
+        f"Of 100 cells of each class in {split} ({record['n']:,} cells in all), "
+        f"{100 * found['estimate']:.1f} are called right ({100 * found['low']:.1f} to "
+        f"{100 * found['high']:.1f} with {share} confidence). Balanced macro-F1, which also counts "
+        f"how often a call is wrong, is {number(score['estimate'])} ({ends(score)}).",
+        _level(record),
+        _strongest(record),
+        _weakest(record),
+        _commonest_errors(record),
+        _maturation(record),
+        _prior(record["prior_weighted_macro_f1"]),
+        _too_few(record),
     ]
-    prior = record["prior_weighted_macro_f1"]
-    if prior is not None:
-        text.append(
-            "On a stream with the training set's class shares, macro-F1 is estimated at "
-            f"{number(prior['estimate'])}, credible from {ends(prior)}: there a single frequent "
-            "cell that is called rare outweighs many rare cells."
-        )
-        if is_outside(prior):
-            text.append(
-                "That estimate lies outside its interval: the interval adds half a cell to every "
-                "kind of error, seen or not, which costs rare classes most. Of a good classifier "
-                "it lies too low (benchmarks/results/evaluate)."
-            )
-    text += [line for line in (_weakest(record), _commonest_errors(record)) if line]
     if record["absent"]:
         text.append(f"Not in this split, so not scored: {', '.join(record['absent'])}.")
+    return [line for line in text if line]
+
+
+def _level(record: Record) -> str:
+    patients = record["n_patients"]
+    if patients:
+        return f"All intervals are {record['level']}: {patients:,} patients were resampled."
+    return (
+        f"All intervals are {record['level']}: images were resampled, so cells of new patients "
+        "may score outside them."
+    )
+
+
+def _prior(prior: Record | None) -> str:
+    if prior is None:
+        return ""
+    text = (
+        "On a stream with the training set's class shares, macro-F1 is estimated at "
+        f"{number(prior['estimate'])}, credible from {ends(prior)}: there a single frequent "
+        "cell that is called rare outweighs many rare cells."
+    )
+    if is_outside(prior):
+        text += (
+            " That estimate lies outside its interval: the interval adds half a cell to every "
+            "kind of error, seen or not, which costs rare classes most. Of a good classifier "
+            "it lies too low (benchmarks/results/evaluate)."
+        )
     return text
+
+
+def _too_few(record: Record) -> str:
+    if not record["not_estimable"]:
+        return ""
+    listed = "; ".join(f"{code}: {why}" for code, why in record["not_estimable"].items())
+    return (
+        f"Too few cells to score by themselves ({listed}). Macro-F1 is "
+        f"{number(record['macro_f1']['estimate'])} with them and "
+        f"{number(_estimate(record['macro_f1_estimable']))} without."
+    )
+
+
+def _estimate(score: Record | str) -> float | str:
+    return score if isinstance(score, str) else score["estimate"]
+
+
+def _strongest(record: Record) -> str:
+    sure = [row for row in record["per_class"] if _is_sure(row)]
+    if not sure:
+        return ""
+    listed = ", ".join(f"{row['name']} ({row['code']})" for row in sure)
+    return f"F1 is surely over {STRONG:.1f}, since its interval is, for {listed}."
+
+
+def _is_sure(row: Record) -> bool:
+    """Whether all of the interval lies above `STRONG`."""
+    interval = row["f1_interval"]
+    return isinstance(interval, Mapping) and interval["low"] > STRONG
+
+
+def _maturation(record: Record) -> str:
+    lines = [
+        f"{100 * of['exact']:.0f} of 100 cells of the {of['lineage']} line are called their very "
+        f"stage ({', '.join(of['classes'])}), {100 * of['within_one']:.0f} that or the next one"
+        for of in record["by_maturation"]
+    ]
+    return f"Of the stages of maturation: {'; '.join(lines)}." if lines else ""
 
 
 def _weakest(record: Record) -> str:

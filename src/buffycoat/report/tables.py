@@ -1,0 +1,120 @@
+"""The tables beside a report: every figure on the page is a row of one of them.
+
+A row has a name of its own in the column `row`; the page marks each number with it, so that a
+reader, or a test, can go from a mark in a figure to the file and the line that it was drawn from.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from buffycoat.images import write_atomic
+from buffycoat.report import cell_rows, run_rows, score_rows
+from buffycoat.report.records import ReportData
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One file.
+
+    Attributes:
+        name: Of the file, without ".csv".
+        about: What it holds, in a sentence.
+        rows: Each with a unique `row`; all with the same columns.
+    """
+
+    name: str
+    about: str
+    rows: Sequence[Row]
+
+    def of(self, **wanted: Any) -> list[Row]:
+        """The rows whose columns hold these values, in order."""
+        return [row for row in self.rows if all(row[k] == v for k, v in wanted.items())]
+
+    def get(self, name: str) -> Row:
+        """The row of that name."""
+        return next(row for row in self.rows if row["row"] == name)
+
+    def to_csv(self) -> str:
+        """As text: numbers in full, nothing where there is none, lists joined by spaces."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        if self.rows:
+            writer.writerow(self.rows[0])
+            writer.writerows([_plain(value) for value in row.values()] for row in self.rows)
+        return out.getvalue()
+
+
+def build_tables(data: ReportData) -> dict[str, Table]:
+    """Every table of a report by its name; one without rows is not written."""
+    evaluations = data.evaluations
+    tables = (
+        Table("metrics", "Every overall score of every split, with its interval and what it "
+              "rests on.", score_rows.metric_rows(evaluations)),
+        Table("classes", "Every score of every class of every split, with its interval.",
+              score_rows.class_rows(evaluations)),
+        Table("curves", "Points of each class's precision-recall curve.",
+              score_rows.curve_rows(data.curves)),
+        Table("confusion", "Cells of each true and each predicted class.",
+              score_rows.confusion_rows(evaluations)),
+        Table("strata", "Scores by severity of degradation, by band of class size, and by both.",
+              score_rows.strata_rows(evaluations, data.crossing)),
+        Table("reliability", "Bins of the reliability diagrams.",
+              score_rows.reliability_rows(evaluations)),
+        Table("label_sets", "How often the label sets of each class hold the truth.",
+              run_rows.label_set_rows(data.doubt)),
+        Table("abstention", "Scores of the surest cells, as the others are left to a person.",
+              run_rows.abstention_rows(data.doubt)),
+        Table("ablation", "The score as stages are added.", run_rows.ablation_rows(data.ablation)),
+        Table("stages", "What each stage did, or why it is off.",
+              run_rows.stage_rows(data.stage_notes)),
+        Table("rules", "Rules that return rare classes, and what they did to held-out cells.",
+              run_rows.rule_rows(data.rules)),
+        Table("doubtful", "Every cell that a person should look at, with the reasons.",
+              cell_rows.example_rows(data.cells.doubtful)),
+        Table("rescued", "Every cell whose label a rule changed, with the reasons.",
+              cell_rows.example_rows(data.cells.rescued)),
+        Table("restored", "Every cell that restoration was tried on, and what the gate measured.",
+              cell_rows.restored_rows(data.cells.restored)),
+        Table("examples", "The surest right and the surest wrong cell of each class.",
+              cell_rows.example_rows(data.cells.examples)),
+        Table("audit", "What the audit of the data set checked and found.",
+              run_rows.audit_rows(data.audit)),
+        Table("provenance", "Data, settings, versions and times that these figures were made with.",
+              run_rows.provenance_rows(data)),
+    )  # fmt: skip
+    return {table.name: table for table in tables}
+
+
+def write_tables(folder: Path, tables: Mapping[str, Table]) -> list[Path]:
+    """Write each table that has rows as `NAME.csv`; one left by an older report is removed.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    written = []
+    for name, table in tables.items():
+        path = folder / f"{name}.csv"
+        if not table.rows:
+            path.unlink(missing_ok=True)
+            continue
+        write_atomic(path, table.to_csv().encode("utf-8"))
+        written.append(path)
+    return written
+
+
+def _plain(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return value

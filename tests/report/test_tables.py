@@ -1,0 +1,125 @@
+"""Every number that is drawn or printed is a row of a table beside the page."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import pytest
+
+from buffycoat.report import page
+from buffycoat.report.records import ReportData
+from buffycoat.report.tables import build_tables, write_tables
+
+DRAWN_FROM = {
+    "classes": "classes",
+    "severity": "strata",
+    "bands": "strata",
+    "reliability": "reliability",
+    "sets": "label_sets",
+    "abstention": "abstention",
+    "ablation": "ablation",
+}
+"""Figure -> table; the panels take from two."""
+
+
+@pytest.fixture(scope="module")
+def written(full_report, tmp_path_factory):
+    """The page's text, and file -> row's name -> row, as a reader finds them on the disk."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    folder = page.write_report(path, full_report)
+    files = {}
+    for file in folder.iterdir():
+        with open(file, encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        files[file.stem] = {row["row"]: row for row in rows}
+        assert len(files[file.stem]) == len(rows), f"{file.name}: a row's name is used twice"
+    return path.read_text("utf-8"), files
+
+
+def _drawn(parsed):
+    """(figure, row, column, numbers) of every mark."""
+    figure = ""
+    for tag, attributes in parsed.tags:
+        if tag == "svg":
+            figure = attributes["aria-labelledby"].removesuffix("-title").removesuffix("-narrow")
+        if tag == "g":
+            for name, words in attributes.items():
+                if name.startswith("data-") and name != "data-row":
+                    numbers = [float(word) for word in words.split()]
+                    yield figure, attributes["data-row"], name.removeprefix("data-"), numbers
+
+
+def test_every_number_drawn_is_in_a_table(written, parse):
+    text, files = written
+    seen = set()
+    for figure, row, column, numbers in _drawn(parse(text)):
+        if row.endswith("/"):  # a curve: all points of one class
+            points = [of for name, of in files["curves"].items() if name.startswith(row)]
+            assert [float(of[column]) for of in points] == numbers
+        else:
+            table = files["classes" if figure.startswith("curve-") else DRAWN_FROM[figure]]
+            assert [float(table[row][column])] == numbers
+        seen.add(figure)
+    assert seen == {*DRAWN_FROM, *(f"curve-{number}" for number in range(10))}
+
+
+def test_each_figure_names_its_file(written, parse):
+    text, files = written
+    for block in text.split("<figure>")[1:]:
+        if "<svg" in block:
+            caption = block.split("<figcaption>")[1].split("</figcaption>")[0]
+            names = [a["href"] for a in parse(caption).of("a")]
+            assert names
+            assert all(name.split("/")[1].removesuffix(".csv") in files for name in names)
+
+
+def test_every_marked_row_of_the_page_is_in_a_table(written, parse):
+    text, files = written
+    names = {name for table in files.values() for name in table}
+    marked = [a["data-row"] for tag, a in parse(text).tags if tag != "g" and "data-row" in a]
+    assert len(marked) > 200
+    assert set(marked) <= names
+
+
+def test_the_confusion_on_the_page_is_the_table_s(written, parse):
+    text, files = written
+    cells = [a for a in parse(text).of("td") if "data-cells" in a]
+    assert len(cells) == 100
+    for cell in cells:
+        assert files["confusion"][cell["data-row"]]["cells"] == cell["data-cells"]
+
+
+def test_tables_hold_every_cell_and_every_split(full_report):
+    tables = build_tables(full_report)
+    assert len(tables["doubtful"].rows) == 30
+    assert len(tables["classes"].rows) == 20
+    assert {row["split"] for row in tables["metrics"].rows} == {"eval", "out of fold"}
+    assert tables["restored"].rows[0]["hue_shift"] == 1.5
+    assert tables["classes"].get("eval/PMY")["f1"] == "not estimable"
+
+
+def test_plain_words_for_gaps_flags_and_lists(full_report):
+    tables = build_tables(full_report)
+    lines = list(csv.DictReader(tables["ablation"].to_csv().splitlines()))
+    assert [line["is_used"] for line in lines] == ["yes", "no"]
+    assert lines[0]["gain"] == ""
+    assert float(lines[1]["gain"]) == -0.01
+    doubtful = next(csv.DictReader(tables["doubtful"].to_csv().splitlines()))
+    assert doubtful["label_set"] == "LY ERB"
+
+
+def test_a_table_that_an_older_page_left_does_not_stay(full_report, tmp_path):
+    write_tables(tmp_path, build_tables(full_report))
+    assert (tmp_path / "rescued.csv").exists()
+    fewer = replace(full_report, cells=type(full_report.cells)())
+    write_tables(tmp_path, build_tables(fewer))
+    assert not (tmp_path / "rescued.csv").exists()
+    assert (tmp_path / "classes.csv").exists()
+
+
+def test_a_bare_report_has_its_scores_as_tables(record):
+    tables = build_tables(ReportData("Bare", {"eval": record}))
+    assert tables["audit"].rows == []
+    assert tables["curves"].rows == []
+    assert len(tables["confusion"].rows) == 100
