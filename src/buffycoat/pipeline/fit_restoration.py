@@ -19,6 +19,7 @@ from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, dig
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import Cleaned, Restoration
+from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.gate import GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
@@ -140,7 +141,9 @@ def clean_all(
         def report(count: int, _: int, before: int = before) -> None:
             reporter.advance(before + count, total)
 
-        inputs = {"data": data.key, "restoration": key, "part": name}
+        inputs = {
+            "data": data.key, "restoration": key, "part": name, "features": features_key(),
+        }  # fmt: skip
         parts.append(
             store.run(
                 f"clean-{name}",
@@ -156,6 +159,11 @@ def clean_all(
         f"{share:.0%} of their degraded twins"
     )
     return CleanedSet(cells, twins, "+".join(part.key for part in parts))
+
+
+def features_key() -> str:
+    """Fingerprint of what is measured: features as an older version defined them are not served."""
+    return digest([vars(feature) for feature in FEATURES])
 
 
 def _fit_severity(data: TrainingSet, config: Config, reporter: Reporter) -> Outcome:

@@ -72,7 +72,11 @@ def judge_held_out(
     store = StageStore(out / "stages")
     cleaning = store.run(
         "eval-clean",
-        {"cells": cells.key, "restoration": _restoration_key(fitted)},
+        {
+            "cells": cells.key,
+            "restoration": _restoration_key(fitted),
+            "features": fit_restoration.features_key(),
+        },
         lambda _: fit_restoration.clean_batches(cells.images, fitted.restoration, reporter.advance),
     )
     cleaned = fit_restoration.as_cleaned(cleaning)
