@@ -141,8 +141,7 @@ def _top_two(probs: np.ndarray, taxonomy: Taxonomy) -> tuple[Evidence, ...]:
 def _restored(findings: Findings, row: int) -> tuple[Evidence, ...]:
     if not findings.is_restored[row]:
         return ()
-    text = f"restored: {findings.restore_reasons[row]}"
-    return (Evidence("restore", text, float(findings.severity[row])),)
+    return (Evidence("restore", str(findings.restore_reasons[row]), float(findings.severity[row])),)
 
 
 def _doubts(findings: Findings, row: int, config: RefineConfig) -> tuple[Evidence, ...]:
