@@ -10,10 +10,10 @@ copy: false alarms where cells are rendered, since each is drawn anew; of real c
 The highest correlations of two strangers, in one frame and in a crop or shift, are what
 `audit.align.SAME_FRAME_AT_LEAST` and `CROP_AT_LEAST` must lie above.
 
-Times are CPU seconds, as one core would take: run it with OMP_NUM_THREADS=1. The time for more cells
-is put together from what grows with the cells (reading, candidates to confirm) and the search for
-candidates, which grows with their square and is run at that size on random hashes: its time does
-not depend on what they say.
+Times are CPU seconds, as one core would take: run it with OMP_NUM_THREADS=1. The time for more
+cells is put together from what grows with the cells (reading, candidates to confirm) and the search
+for candidates, which grows with their square and is run at that size on random hashes: its time
+does not depend on what they say.
 """
 
 from __future__ import annotations

@@ -22,14 +22,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.rendered_calls import rendered_population
 
 from buffycoat.cli.scored import Scored, read_out_of_fold, read_scored
 from buffycoat.evaluate.differential import BLAST, IMMATURE, differential, judge_flag, parts_of
@@ -226,36 +225,6 @@ def main() -> None:
         print(_markdown(n_cells, options, tables), flush=True)
     if options.out:
         write_atomic(options.out, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
-
-
-def rendered_population(n: int, seed: int, size_px: int = 160) -> np.ndarray:
-    """Drawn cells by their calls, shape (k, k): n a class, classes as in WBCBench."""
-    from buffycoat.embed.prototypes import Prototypes
-    from buffycoat.pipeline.audit import make_embedder
-    from buffycoat.pipeline.run import Pipeline
-    from buffycoat.simulate.render import render_cell
-
-    k = len(WBCBENCH)
-    targets = np.repeat(np.arange(k), n)
-    embeddings = []
-    with tempfile.TemporaryDirectory() as cache:
-        embed = make_embedder(Pipeline.load("starter").fitted, Path(cache))
-        for part in range(2):
-            drawn = (
-                render_cell(code, np.random.default_rng([seed, part, column, i]), size_px).image
-                for column, code in enumerate(WBCBENCH.codes)
-                for i in range(n)
-            )
-            embeddings.append(np.concatenate([embed(batch) for batch in batched(drawn, 128)]))
-    means = Prototypes.fit(embeddings[0], targets, k)
-    return confusion(targets, means.logits(embeddings[1]).argmax(axis=1), k)
-
-
-def batched(cells: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
-    """Lists of so many, the last one of what is left."""
-    iterator = iter(cells)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _confusion(scored: Scored) -> np.ndarray:

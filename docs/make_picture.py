@@ -119,10 +119,11 @@ def explained(name: str) -> dict[str, np.ndarray]:
         name: A bundle's folder, or "starter".
     """
     fitted = bundle.read(name)
+    names = {cell.code: cell.name for cell in fitted.taxonomy.classes}
     figures = {}
     for number, code in enumerate(EXPLAINED):
         image = render_cell(code, np.random.default_rng([SEED, 300 + number]), EXPLAINED_PX).image
-        found, _ = explain(image, f"rendered {code}", fitted)
+        found, _ = explain(image, f"a rendered cell, drawn as {names[code]} ({code})", fitted)
         print(f"{code}: {found.verdict}")
         figures[code] = draw_explanation(found)
     return figures

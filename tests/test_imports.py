@@ -96,7 +96,8 @@ except SystemExit as stop:
     + [
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
-            "train predict measure restore evaluate compare differential audit demo doctor".split()
+            "train report predict measure restore evaluate compare differential audit demo "
+            "doctor".split()
         )
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import differential as benchmark
 from buffycoat.evaluate.differential import IMMATURE, parts_of
-from buffycoat.taxonomy import PBC
+from buffycoat.taxonomy import PBC, WBCBENCH
 
 NAMES = parts_of(PBC)[1]
 
@@ -60,3 +60,29 @@ def test_a_class_that_no_cell_stands_for_is_left_out_of_the_mixes(population) ->
     row = benchmark.coverage(found, NAMES)[NAMES.index("PMY")]
     assert "adjusted_holds" not in row
     assert "raw_holds" in row
+
+
+def test_a_given_calibration_is_used_for_every_patient(population) -> None:
+    drawn, given = (
+        benchmark.simulate(population, PBC, 10, 200, calibration=table)
+        for table in (None, population)
+    )
+    np.testing.assert_array_equal(drawn.kind, given.kind)
+    assert np.isfinite(given.adjusted).all()
+    wrong = population[::-1]
+    rows = benchmark.coverage(
+        benchmark.simulate(population, PBC, 10, 200, calibration=wrong), NAMES
+    )
+    assert rows[0]["adjusted_holds"] < 0.5  # a table of another model misleads
+
+
+def test_blasts_are_simulated_where_there_are_cells_for_them() -> None:
+    names = parts_of(WBCBENCH)[1]
+    found = benchmark.simulate(90 * np.eye(len(WBCBENCH), dtype=int), WBCBENCH, 14, 200)
+    assert set(found.kind) == {*benchmark.MIXES, *benchmark.BLAST_MIXES}
+    blasts = found.truth[:, names.index("BL")]
+    assert (blasts[found.kind == "many blasts"] > 20).all()
+    assert (blasts[found.kind == "healthy"] == 0).all()
+    rows = benchmark.flags(found, names, 1.0, "BL")
+    assert {row["part"] for row in rows} == {"BL"}
+    assert benchmark.flags(found, names, 1.0, "nothing") == []

@@ -62,6 +62,7 @@ def test_cells_are_joined_by_id_and_figures_written(tables, tmp_path: Path) -> N
     )
     assert not (out / "changed.png").exists()
     assert f"{record['changed']['won']} won" in said
+    assert "By WBCBench's order of merit B is better, by macro F1." in said
 
 
 def test_other_cells_are_a_fault_that_counts_them(tables, tmp_path: Path) -> None:
@@ -81,6 +82,16 @@ def test_other_cells_are_a_fault_that_counts_them(tables, tmp_path: Path) -> Non
     assert result.exit_code == 0
     assert "4 cells are not in all three files and were left out" in said
     assert json.loads((tmp_path / "out" / "comparison.json").read_text())["n"] == 77
+
+
+def test_a_missing_call_is_a_fault_and_no_class(tables) -> None:
+    a, b, labels, _ = tables
+    frame = pd.read_parquet(b)
+    frame.loc[frame.index[0], "label"] = None
+    frame.to_parquet(b)
+    result, said = _compare(a, b, labels)
+    assert result.exit_code == 2
+    assert "is empty" in said
 
 
 def test_nothing_in_common_is_a_fault_in_any_case(tables) -> None:

@@ -78,6 +78,71 @@ def test_labelled_cells_adjust_the_figures(slides: Path, labelled, tmp_path: Pat
     assert "below" in said
 
 
+@pytest.fixture
+def out_of_fold(tmp_path: Path) -> Path:
+    """As a run writes it: the truth under `label`, each cell and its twin, whose scores are bad."""
+    truth = np.tile(np.repeat(CODES, 20), 2)
+    calls = truth.copy()
+    calls[np.flatnonzero(truth == "MY")[:4]] = "MMY"
+    calls[200:] = "LY"
+    frame = pd.DataFrame({"cell_id": [f"c{n}" for n in range(200)] * 2, "label": truth})
+    frame["is_twin"] = np.repeat([False, True], 200)
+    frame["fold"] = 0
+    for code in CODES:
+        frame[f"prob_{code}"] = np.where(calls == code, 0.91, 0.01)
+    path = tmp_path / "out_of_fold.parquet"
+    frame.to_parquet(path)
+    return path
+
+
+def test_a_runs_out_of_fold_table_calibrates_by_itself(
+    slides: Path, labelled, out_of_fold: Path, tmp_path: Path
+) -> None:
+    calls, truth = labelled
+    given = {
+        "labels": ("--calibration", calls, "--calibration-labels", truth),
+        "fold": ("--calibration", out_of_fold),
+    }
+    tables = {}
+    for name, options in given.items():
+        out = tmp_path / f"{name}-out.csv"
+        result, said = _differential(slides, "--by", "slide_id", *options, "--out", out)
+        assert result.exit_code == 0, result.output
+        tables[name] = pd.read_csv(out)
+    assert "off by the difference" in said
+    pd.testing.assert_frame_equal(tables["fold"], tables["labels"])
+
+
+def test_the_truth_of_an_out_of_fold_table_is_never_taken_for_calls(
+    slides: Path, labelled, out_of_fold: Path
+) -> None:
+    calls, truth = labelled
+    result, said = _differential(
+        slides, "--by", "slide_id", "--calibration", out_of_fold, "--calibration-labels", truth
+    )
+    assert result.exit_code == 2
+    assert "its column 'label' is the truth" in said
+    result, said = _differential(slides, "--by", "slide_id", "--calibration", calls)
+    assert result.exit_code == 2
+    assert "--calibration-labels" in said
+
+
+def test_blasts_are_flagged_at_their_own_threshold(tmp_path: Path) -> None:
+    path, frame = tmp_path / "b.csv", pd.DataFrame({"ID": [f"{n}.png" for n in range(300)]})
+    frame["labels"] = ["BL"] * 3 + ["LY"] * 97 + ["SNE"] * 200
+    frame["slide_id"] = ["one"] * 100 + ["two"] * 200
+    frame.to_csv(path, index=False)
+    result, said = _differential(path, "--by", "slide_id")
+    assert result.exit_code == 0, result.output
+    flags = said[said.index("BL, flagged from 1 %") :]
+    assert "3.0 (0.6 - 8.5)" in flags
+    assert "flagged │ │ two" in flags
+    assert "not excluded" in flags  # none of 200 cells leaves room for 1.8 %
+    said = _differential(path, "--by", "slide_id", "--blast-threshold", 5)[1]
+    assert "BL, flagged from 5 %" in said
+    assert "below" in said[said.index("BL, flagged") :]
+
+
 def test_groups_may_stand_in_their_own_table(slides: Path, tmp_path: Path) -> None:
     table = tmp_path / "patients.csv"
     ids = [f"{n}.png" for n in range(154)]
@@ -93,9 +158,9 @@ def test_groups_may_stand_in_their_own_table(slides: Path, tmp_path: Path) -> No
 
 def test_faults_are_named(slides: Path, labelled) -> None:
     calls, truth = labelled
-    result, said = _differential(slides, "--by", "slide_id", "--calibration", calls)
+    result, said = _differential(slides, "--by", "slide_id", "--calibration-labels", truth)
     assert result.exit_code == 2
-    assert "go together" in said
+    assert "give the predictions too" in said
     result, said = _differential(
         calls, "--by", "ID", "--calibration", calls, "--calibration-labels", truth
     )

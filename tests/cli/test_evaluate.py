@@ -60,6 +60,18 @@ def test_severity_and_training_counts_add_their_figures(scored, tmp_path: Path) 
     assert [row.split()[1] for row in rows if row.startswith("│")] == list("01234")
 
 
+def test_a_score_outside_its_interval_is_explained(scored, tmp_path: Path) -> None:
+    """Of a classifier that never errs the posterior of the prior-weighted score lies lower."""
+    _, labels, _ = scored
+    counts = tmp_path / "counts.json"
+    counts.write_text(json.dumps({code: 4 ** (9 - n) for n, code in enumerate(CODES)}))
+    perfect = tmp_path / "perfect.csv"
+    perfect.write_bytes(labels.read_bytes())
+    said = " ".join(_evaluate(perfect, labels, "--train-counts", counts).stdout.split())
+    assert "Prior weighted macro F1 lies outside its interval" in said
+    assert "outside its interval" not in _evaluate(perfect, labels).stdout
+
+
 def test_training_counts_may_be_the_training_labels_or_a_bundle(scored, tmp_path: Path) -> None:
     predictions, labels, frame = scored
     bundle = tmp_path / "bundle"
@@ -140,11 +152,12 @@ def test_faults_in_predictions_are_named(tmp_path: Path, text: str, message: str
 def test_faults_in_severity_are_named_with_their_line(scored, tmp_path: Path) -> None:
     predictions, labels, _ = scored
     severity = tmp_path / "severity.csv"
-    severity.write_text("ID,severity\n0.jpg,5\n1.jpg,2\n2.jpg,bad\n")
+    severity.write_text("ID,severity\n0.jpg,5\n1.jpg,2\n2.jpg,bad\n1.jpg,3\n")
     result = _evaluate(predictions, labels, "--severity", severity)
     assert result.exit_code == 2
     assert "line 2: severity '5'" in result.stderr
     assert "line 4: severity 'bad'" in result.stderr
+    assert "line 5: ID '1.jpg' is used twice" in result.stderr
 
 
 def test_files_that_are_not_there_or_not_tables(scored, tmp_path: Path) -> None:

@@ -99,9 +99,17 @@ def test_counts_add_up_and_turn_round_with_the_methods(split):
         assert row["p"] <= row["p_holm"] <= 1
 
 
+def test_the_order_of_merit_is_wbcbenchs_over_the_classes_in_the_truth(split):
+    targets, a, b = split
+    there, back = (compare(targets, *calls, PBC)["order_of_merit"] for calls in ((a, b), (b, a)))
+    assert there == {"better": "b", "decided_by": "macro_f1"}
+    assert back == {"better": "a", "decided_by": "macro_f1"}
+
+
 def test_a_method_against_itself_has_changed_nothing(split):
     targets, a, _ = split
     record = compare(targets, a, a, PBC)
+    assert record["order_of_merit"] == {"better": None, "decided_by": None}
     difference = record["overall"]["macro_f1"]["difference"]
     assert difference["low"] == difference["high"] == 0
     assert record["changed"] == {"won": 0, "lost": 0, "both wrong": 0}

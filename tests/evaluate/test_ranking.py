@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import metrics
-from buffycoat.evaluate.ranking import Ranking, ranking, standings
+from buffycoat.evaluate.ranking import Ranking, decided_by, ranking, standings
 
 BASE = Ranking(0.8, 0.7, 0.6, 0.9, 10.0)
 FIELDS = ("macro_f1", "balanced_accuracy", "macro_precision", "macro_specificity")
@@ -22,14 +22,17 @@ def with_fields(**changes: float | None) -> Ranking:
 @pytest.mark.parametrize("place", range(4))
 def test_an_earlier_score_outweighs_all_later_ones(place: int) -> None:
     better = {FIELDS[place]: 0.95} | {name: 0.0 for name in FIELDS[place + 1 :]}
-    assert with_fields(**better, inference_s=1e6) > BASE
-    assert with_fields(**better, inference_s=1e6) > BASE
+    one = with_fields(**better, inference_s=1e6)
+    assert one > BASE
+    assert decided_by(one, BASE) == decided_by(BASE, one) == FIELDS[place]
 
 
 def test_of_equals_the_faster_is_better_and_an_unknown_time_loses() -> None:
     assert with_fields(inference_s=9.0) > BASE > with_fields(inference_s=None)
     assert with_fields(inference_s=None) == with_fields(inference_s=None)
     assert with_fields() == BASE
+    assert decided_by(with_fields(), BASE) is None
+    assert decided_by(with_fields(inference_s=9.0), BASE) == "inference_s"
     assert hash(BASE) == hash(with_fields())
     assert with_fields() <= BASE
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -67,11 +68,44 @@ def test_rotation_translation_and_scale_change_nothing(
     assert contour.solidity(moved) == pytest.approx(contour.solidity(spiky()), rel=0.03)
 
 
-def test_exact_under_quarter_turns_and_shifts() -> None:
-    mask = spiky(turn=0.3)
-    value = contour.spikiness(mask)
-    assert contour.spikiness(np.roll(mask, (13, -7), (0, 1))) == pytest.approx(value, rel=1e-9)
-    assert contour.spikiness(np.rot90(mask)) == pytest.approx(value, rel=5e-3)
+SHAPES: dict[str, Callable[[np.ndarray], float]] = {
+    "spikiness": contour.spikiness,
+    "circularity": contour.circularity,
+    "eccentricity": contour.eccentricity,
+    "lobes": contour.lobes,
+    "notches": lambda mask: contour.notches(mask)[0],
+    "notch depth": lambda mask: contour.notches(mask)[1],
+    "roughness": lambda mask: radial(mask).roughness(contour.FINE_HARMONICS),
+    "waviness": lambda mask: radial(mask).roughness(contour.COARSE_HARMONICS),
+    "blebs": lambda mask: radial(mask).blebs(),
+}
+
+
+def radial(mask: np.ndarray) -> contour.Profile:
+    found = contour.profile(mask)
+    assert found is not None
+    return found
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    turn=st.floats(0, 6.28),
+    height=st.floats(0.05, 0.5),
+    quarters=st.integers(0, 3),
+    is_mirrored=st.booleans(),
+    right=st.integers(-40, 40),
+    down=st.integers(-40, 40),
+)
+def test_exact_under_quarter_turns_mirrors_and_shifts(
+    turn: float, height: float, quarters: int, is_mirrored: bool, right: int, down: int
+) -> None:
+    mask = spiky(radius=55, turn=turn, height=height)
+    shifted = np.roll(mask, (down, right), (0, 1))
+    other = np.rot90(shifted[:, ::-1] if is_mirrored else shifted, quarters)
+    for name, shape in SHAPES.items():
+        assert shape(other) == pytest.approx(shape(mask), rel=1e-9), name
+    assert contour.solidity(shifted) == contour.solidity(mask)
+    assert contour.solidity(other) == pytest.approx(contour.solidity(mask), rel=5e-3)
 
 
 @pytest.mark.parametrize("pixels", [0, 1, 4])

@@ -150,7 +150,7 @@ def test_colours_of_cytoplasm_and_granules() -> None:
 
 def test_clumped_chromatin_is_rougher_and_pale_chromatin_less_dense() -> None:
     even = drawn(disc((120, 120), radius=45))
-    clumped, pale = (tuple(part.copy() for part in even) for _ in range(2))
+    clumped, pale = ((even[0].copy(), even[1], even[2]) for _ in range(2))
     noise = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, (SIDE, SIDE)), (0, 0), 2)
     clumped[0][(noise > 0.05) & clumped[2]] = (140, 100, 180)
     pale[0][pale[2]] = (140, 100, 180)
@@ -179,8 +179,8 @@ def turned(cell: Cell, degrees: float, scale: float) -> Cell:
     matrix[:, 2] += (side - SIDE) / 2
     size = (side, side)
     image = cv2.warpAffine(cell[0], matrix, size, borderMode=cv2.BORDER_REPLICATE)
-    masks = (cv2.warpAffine(m.astype(np.float32), matrix, size) > 0.5 for m in cell[1:])
-    return (image, *masks)
+    whole, nucleus = (cv2.warpAffine(m.astype(np.float32), matrix, size) > 0.5 for m in cell[1:])
+    return image, whole, nucleus
 
 
 def within(name: str, was: float, now: float, share: float, counts: int, degrees: float) -> bool:
@@ -194,22 +194,43 @@ def within(name: str, was: float, now: float, share: float, counts: int, degrees
     return abs(now - was) <= share * max(abs(was), 0.2)
 
 
+def moved(cell: Cell, quarters: int, is_mirrored: bool, right: int, down: int) -> Cell:
+    """Shifted, mirrored and turned by quarters: no pixel changes its value."""
+    parts = [np.roll(part, (down, right), (0, 1)) for part in cell]
+    parts = [np.rot90(part[:, ::-1] if is_mirrored else part, quarters) for part in parts]
+    image, whole, nucleus = map(np.ascontiguousarray, parts)
+    return image, whole, nucleus
+
+
+MOVES = {
+    "quarters": st.integers(0, 3),
+    "is_mirrored": st.booleans(),
+    "right": st.integers(-12, 12),
+    "down": st.integers(-12, 12),
+}
+OF_THE_MASKS = NAMES[: NAMES.index("chromatin_density")]
+"""Shape, size and gray levels. What follows is relative to the white around the cell."""
+HULLS = ("cell_solidity", "nucleus_solidity")
+"""A slanted line is not drawn the same way from either end."""
+
+
 @settings(max_examples=12, deadline=None)
-@given(
-    code=st.sampled_from(sorted(RENDERED)),
-    quarters=st.integers(0, 3),
-    is_mirrored=st.booleans(),
-    right=st.integers(-12, 12),
-    down=st.integers(-12, 12),
-)
-def test_quarter_turns_mirrors_and_shifts_change_next_to_nothing(
-    code: str, quarters: int, is_mirrored: bool, right: int, down: int
-) -> None:
-    """Tolerance: 3 % of the value (or 0.006), one count, one degree. Contours start elsewhere."""
-    moved = [np.roll(part, (down, right), (0, 1)) for part in known(code)]
-    moved = [np.rot90(part[:, ::-1] if is_mirrored else part, quarters) for part in moved]
-    before, after = values(known(code)), values(tuple(map(np.ascontiguousarray, moved)))
-    off = [n for n in NAMES if not within(n, before[n], after[n], 0.03, 1, 1.0)]
+@given(code=st.sampled_from(sorted(RENDERED)), **MOVES)
+def test_quarter_turns_mirrors_and_shifts_change_nothing(code: str, **move) -> None:
+    """Shape, size and gray levels are the same but for single precision (a ten-thousandth) and
+    the drawing of hulls (half a percent).
+
+    Absorption: 3 % of the value (or 0.006), one vacuole, one degree, since the white is a surface
+    through the image, which a shift carries the cell across.
+    """
+    before, after = values(known(code)), values(moved(known(code), **move))
+    off = []
+    for name in OF_THE_MASKS:
+        share = 5e-3 if name in HULLS else 1e-4
+        if after[name] != pytest.approx(before[name], rel=share, abs=1e-6):
+            off.append(name)
+    others = NAMES[len(OF_THE_MASKS) :]
+    off += [n for n in others if not within(n, before[n], after[n], 0.03, 1, 1.0)]
     assert not off, {n: (before[n], after[n]) for n in off}
 
 
@@ -220,11 +241,14 @@ SHAPE = tuple(
     and not is_in_pixels(name)
     and name not in OF_THE_IMAGE
 )
+FIRM = ("nc_ratio", "spikiness", "nucleus_offset", "nucleus_span", "cell_solidity",
+        "nucleus_solidity", "nucleus_width")  # fmt: skip
+"""They rest on many pixels at once."""
 ROUGH = ("cell_circularity", "nucleus_circularity", "nucleus_constriction", "nucleus_bandness")
 """A slanted line of pixels is longer than a straight one, and a neck is a few pixels wide."""
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     code=st.sampled_from(sorted(RENDERED)),
     degrees=st.floats(0, 360),
@@ -233,8 +257,8 @@ ROUGH = ("cell_circularity", "nucleus_circularity", "nucleus_constriction", "nuc
 def test_shape_and_colour_do_not_depend_on_rotation_and_magnification(
     code: str, degrees: float, scale: float
 ) -> None:
-    """Tolerances: shape 15 % of the value (or 0.03), the rough ones and texture 40 % (or 0.08),
-    two counts, 8 degrees; sizes 2 % once scaled.
+    """Tolerances: firm ones 5 % of the value (or 0.01), other shape 15 % (or 0.03), rough ones,
+    texture and colour 40 % (or 0.08), one count, 4 degrees; sizes 1 % once scaled.
     """
     before, after = values(known(code)), values(turned(known(code), degrees, scale))
     off = {}
@@ -243,10 +267,10 @@ def test_shape_and_colour_do_not_depend_on_rotation_and_magnification(
             continue
         if is_in_pixels(name):
             power = 2 if "area" in name else 1
-            is_close = after[name] / scale**power == pytest.approx(before[name], rel=0.02)
+            is_close = after[name] / scale**power == pytest.approx(before[name], rel=0.01)
         else:
-            share = 0.15 if name in SHAPE and name not in ROUGH else 0.4
-            is_close = within(name, before[name], after[name], share, 2, 8.0)
+            share = 0.05 if name in FIRM else 0.15 if name in SHAPE and name not in ROUGH else 0.4
+            is_close = within(name, before[name], after[name], share, 1, 4.0)
         if not is_close:
             off[name] = (before[name], after[name])
     assert not off

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 
+from buffycoat.refine.features import FEATURES
 from buffycoat.report.explanation import (
+    NAME_PX,
     NUCLEUS_LINE,
     SHOWN_FEATURES,
+    VALUE_PX,
     Explanation,
     FeatureRow,
     Likeness,
@@ -16,6 +20,7 @@ from buffycoat.report.explanation import (
     draw_explanation,
     outlined,
 )
+from buffycoat.report.sheet import FONT_PX, fit_line
 
 NAN = float("nan")
 
@@ -49,6 +54,16 @@ def test_features_that_tell_the_two_leading_classes_apart_come_first():
     assert [row.name for row in chosen_features(rows)] == ["b", "d", "a", "c"]
     assert len(chosen_features(rows * 9)) == SHOWN_FEATURES
     assert _row("f", 12.0).spread == -1  # a taxonomy's only known class
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_name_and_value_of_every_feature_fit_in_their_columns(feature):
+    font = ImageFont.load_default(FONT_PX)
+    row = FeatureRow(feature.name, feature.unit, 0.0246, (50.0,))
+    assert row.measured.endswith("0.0246" if feature.unit == "1" else feature.unit)
+    assert fit_line(row.measured, font, VALUE_PX - 8) == row.measured
+    name = row.name.replace("_", " ")
+    assert fit_line(name, font, NAME_PX - 6) == name
 
 
 def test_the_contours_lie_where_the_masks_end(data):

@@ -26,8 +26,7 @@ def card_data():
         sources=[Source("PBC", "CC BY 4.0", "Acevedo et al. 2020", "centre crop | new names")],
         training={"backbone": "tf_efficientnet_lite0"},
         evaluations={"phase2_eval": evaluate(predicted, targets, PBC, counts, np.arange(80) % 2)},
-        limits=["Donors had no hematologic disease."],
-        never_seen=["blast", "plasma cell", "prolymphocyte"],
+        limits=["Donors had no hematologic disease.", "It has never seen a blast."],
         load="starter",
     )
 
@@ -38,7 +37,7 @@ def test_card_says_what_a_user_must_know(card_data):
         "# starter",
         NOT_A_MEDICAL_DEVICE,
         "## Intended use",
-        "It has never seen a blast, plasma cell or prolymphocyte, and will call one",
+        "- It has never seen a blast.",
         "| SNE | segmented neutrophil | 946 |",
         "CC BY 4.0",
         "Acevedo et al. 2020",
@@ -46,6 +45,9 @@ def test_card_says_what_a_user_must_know(card_data):
         "| Prior-weighted macro-F1 |",
         "| phase2_eval | 80 | image-level |",
         "| Severity | n |",
+        "| tail | ",
+        "| SNE | head | 8 | 0.44 (",
+        "Too few",
         'buffycoat.load("starter")',
         "buffycoat predict starter IMAGES",
     ):
@@ -61,12 +63,12 @@ def test_every_table_row_has_the_columns_of_its_head(card_data):
 
 
 def test_data_cannot_break_the_card(card_data):
-    evil = replace(card_data, name="<script>\n| x |", never_seen=["<b>blast</b>"])
+    evil = replace(card_data, name="<script>\n| x |", limits=["<b>blast</b>"])
     card = model_card(evil)
     assert "<script>" not in card
     assert "<b>" not in card
     assert card.splitlines()[0] == "# &lt;script> \\| x \\|"
-    assert "never seen a &lt;b>blast" in card
+    assert "- &lt;b>blast&lt;/b>" in card
 
 
 def test_non_commercial_sources_are_called_out(card_data):

@@ -64,14 +64,19 @@ def test_every_number_drawn_is_in_a_table(written, parse):
     assert seen == {*DRAWN_FROM, *(f"curve-{number}" for number in range(10))}
 
 
-def test_each_figure_names_its_file(written, parse):
+def test_each_figure_and_each_table_names_its_file(written, parse):
     text, files = written
-    for block in text.split("<figure>")[1:]:
-        if "<svg" in block:
-            caption = block.split("<figcaption>")[1].split("</figcaption>")[0]
-            names = [a["href"] for a in parse(caption).of("a")]
-            assert names
-            assert all(name.split("/")[1].removesuffix(".csv") in files for name in names)
+    captions = [
+        block.split("<figcaption>")[1].split("</figcaption>")[0]
+        for block in text.split("<figure>")[1:]
+        if "<svg" in block
+    ]
+    captions += [block.split("</caption>")[0] for block in text.split("<caption>")[1:]]
+    assert len(captions) == 8 + text.count("<table")
+    for caption in captions:
+        names = [a["href"] for a in parse(caption).of("a")]
+        assert names, caption
+        assert all(name.split("/")[1].removesuffix(".csv") in files for name in names)
 
 
 def test_every_marked_row_of_the_page_is_in_a_table(written, parse):

@@ -114,8 +114,9 @@ def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scor
     if labels is not None:
         return read_scored(calibration, labels, taxonomy)
     errors_console().print(
-        "[yellow]Calibrated by out-of-fold calls: each is one fold's model's, which errs more than "
-        "the bundle of all. The adjusted figures correct too much, if anything.[/]"
+        "[yellow]Calibrated by out-of-fold calls: each is one fold's model's, which does not err "
+        "quite as the bundle does. Adjusted figures are off by the difference, and their limits do "
+        "not cover it; predictions for held-out cells are better.[/]"
     )
     return read_out_of_fold(calibration, taxonomy)
 
@@ -145,7 +146,7 @@ def _print(rows: Sequence[DifferentialRow], by: str, thresholds: Mapping[str, fl
         flagged = [row for row in rows if row.name == name]
         if not flagged:
             continue
-        title = f"{name}, flagged from {threshold:g} % on"
+        title = f"{name[0].upper()}{name[1:]}, flagged from {threshold:g} % on"
         shown = new_table(title, by, "leukocytes", "percent", "adjusted for errors", "flag")
         for row in flagged:
             flag = _flag(row.adjusted or row.raw, threshold)

@@ -53,7 +53,7 @@ def report(
         reporter.start("report", str(run))
         manifest = None if data is None else read(data, layout)
         fitted = bundle.read(run / run_folder.BUNDLE)
-        tables = make_report(fitted, left, target, manifest)
+        tables = make_report(fitted, left, target, manifest, reporter)
         reporter.finish(f"{target.stat().st_size / 1e6:.1f} MB")
     console = results_console()
     console.print(f"Report: {escape(str(target))}", soft_wrap=True)

@@ -126,11 +126,14 @@ def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
     """Severity of each cell from a CSV file `ID,severity`; NaN where it has none.
 
     Raises:
-        ManifestError: A column is missing, or a severity is not a number from 0 to 4.
+        ManifestError: A column is missing, an ID is there twice, or a severity is not a number from
+            0 to 4.
     """
     known, faults = {}, []
     for number, row in read_csv(path, ("ID", "severity")):
         text = row.get("severity", "")
+        if row["ID"] in known:
+            faults.append(f"line {number}: ID {row['ID']!r} is used twice")
         try:
             known[row["ID"]] = float(text)
         except ValueError:

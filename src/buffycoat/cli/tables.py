@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from buffycoat.cli.console import results_console
+from buffycoat.report.wording import is_outside
 
 OVERALL = (
     "macro_f1",
@@ -60,8 +61,13 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
 
 
 def _sentences(metrics: Mapping[str, Any]) -> list[str]:
-    """Calibration and the maturation lines, in words."""
+    """A score outside its interval, calibration and the maturation lines, in words."""
     found = []
+    if is_outside(metrics.get("prior_weighted_macro_f1")):
+        found.append(
+            "Prior weighted macro F1 lies outside its interval, which is a posterior: it adds half "
+            "a cell to every kind of error, seen or not. Of a good classifier it lies too low."
+        )
     if metrics.get("calibration"):
         error, chance = metrics["calibration"]["ece"], metrics["calibration"]["ece_if_calibrated"]
         found.append(

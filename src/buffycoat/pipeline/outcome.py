@@ -109,7 +109,7 @@ def conclude(
     folder = bundle.write(out / run_folder.BUNDLE, fitted.without_idle_panels(), metrics, card)
     write_atomic(out / run_folder.METRICS, json.dumps(metrics, indent=1).encode())
     report = out / run_folder.REPORT
-    make_report(fitted, run_folder.read(out), report)
+    make_report(fitted, run_folder.read(out), report, reporter=reporter)
     reporter.finish(str(report))
     return RunResult(folder, report, next(iter(evaluations.values())))
 

@@ -15,6 +15,7 @@ from buffycoat.evaluate.crossing import crossing_rows
 from buffycoat.evaluate.curves import PrecisionRecall, precision_recall
 from buffycoat.pipeline import summary
 from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.progress import Reporter, Silent
 from buffycoat.pipeline.run_folder import EVAL, FOLDS, RunFolder, check_same_run
 from buffycoat.pipeline.shown_cells import cell_lists
 from buffycoat.report.page import write_report
@@ -24,7 +25,13 @@ from buffycoat.taxonomy import Taxonomy
 Points = dict[str, list[dict[str, float]]]
 
 
-def make_report(fitted: Fitted, run: RunFolder, out: Path, data: Manifest | None = None) -> Path:
+def make_report(
+    fitted: Fitted,
+    run: RunFolder,
+    out: Path,
+    data: Manifest | None = None,
+    reporter: Reporter | None = None,
+) -> Path:
     """Write the page, and its tables beside it.
 
     Args:
@@ -32,6 +39,7 @@ def make_report(fitted: Fitted, run: RunFolder, out: Path, data: Manifest | None
         run: What it left.
         out: The .html file.
         data: Where pictures of cells are looked for; None for where they lay in training.
+        reporter: Is told what the page lacks.
 
     Returns:
         The folder of the tables.
@@ -41,7 +49,10 @@ def make_report(fitted: Fitted, run: RunFolder, out: Path, data: Manifest | None
         OutputError: The page or a table cannot be written.
     """
     check_same_run(run, fitted.taxonomy)
-    return write_report(out, report_data(fitted, run, data))
+    page = report_data(fitted, run, data)
+    if page.cells.note:
+        (reporter or Silent()).say(page.cells.note)
+    return write_report(out, page)
 
 
 def report_data(fitted: Fitted, run: RunFolder, data: Manifest | None) -> ReportData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,7 @@ def cell_lists(fitted: Fitted, run: RunFolder, data: Manifest | None) -> CellLis
     if run.held_out is None:
         has_split = EVAL in run.metrics["evaluations"]
         return CellLists(note=NO_TABLE if has_split else NO_SPLIT)
-    chosen = _Chosen.of(run.held_out)
+    chosen = _Chosen.of(run.held_out, fitted.taxonomy.codes)
     pictures, note = _pictures(chosen.with_pictures(), fitted, data)
     return CellLists(
         n=len(run.held_out),
@@ -61,7 +61,7 @@ class _Chosen:
     examples: pd.DataFrame
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> _Chosen:
+    def of(cls, frame: pd.DataFrame, codes: Sequence[str]) -> _Chosen:
         frame = frame.assign(reasons=[json.loads(text) for text in frame["evidence"]])
         doubtful = frame.loc[frame["is_abstained"]]
         doubtful = doubtful.assign(why=[_doubts(reasons) for reasons in doubtful["reasons"]])
@@ -71,7 +71,7 @@ class _Chosen:
             _in_turn(doubtful.sort_values("probability", kind="stable"), "why"),
             rescued.sort_values("probability", ascending=False, kind="stable"),
             _in_turn(tried.sort_values("severity", ascending=False, kind="stable"), "is_restored"),
-            _surest(frame),
+            _surest(frame, codes),
         )
 
     def with_pictures(self) -> pd.DataFrame:
@@ -98,12 +98,13 @@ def _in_turn(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return frame.iloc[np.argsort(turn, kind="stable")]
 
 
-def _surest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of each class, in the order of their names, the surest right and the surest wrong cell."""
+def _surest(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
+    """Of each class, in the taxonomy's order, the surest right and the surest wrong cell."""
     is_right = frame["label"] == frame["true_label"]
-    frame = frame.assign(why=np.where(is_right, "surest right", "surest wrong"))
+    column = [codes.index(code) for code in frame["true_label"]]
+    frame = frame.assign(why=np.where(is_right, "surest right", "surest wrong"), column=column)
     surest = frame.sort_values("probability", ascending=False, kind="stable")
-    return surest.drop_duplicates(["true_label", "why"]).sort_values(["true_label", "why"])
+    return surest.drop_duplicates(["column", "why"]).sort_values(["column", "why"])
 
 
 def _pictures(

@@ -21,6 +21,7 @@ from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, Doubt, StageNote
+from buffycoat.report.wording import signed
 from buffycoat.taxonomy import BUILT_IN, Taxonomy
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
@@ -95,8 +96,8 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
         choice: How it was decided what the classifier sees: `fit_scores.OutOfFold.choice`.
     """
     options = "; ".join(
-        f"{row['use']} {row['balanced_macro_f1']:.3f} "
-        f"(gain {row['gain']:+.4f}, {row['low']:+.4f} to {row['high']:+.4f})"
+        f"{row['use']} {row['balanced_macro_f1']:.3f} (gain {signed(row['gain'], 4)}, "
+        f"{signed(row['low'], 4)} to {signed(row['high'], 4)})"
         for row in choice
     )
     stacked = {row["member"]: row for row in fitted.stack.table()}

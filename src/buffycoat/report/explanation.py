@@ -30,7 +30,7 @@ from buffycoat.report.sheet import (
 PHOTO_PX = 300
 RIGHT_PX = 700
 SHOWN_FEATURES = 14
-NAME_PX, VALUE_PX, TRACK_PX = 190, 130, 240
+NAME_PX, VALUE_PX, TRACK_PX = 190, 165, 240
 CELL_LINE: Colour = (20, 20, 20)
 NUCLEUS_LINE: Colour = (255, 214, 0)
 TONES: tuple[Colour, ...] = ((0, 90, 160), (200, 80, 0), (110, 110, 110))
@@ -66,6 +66,11 @@ class FeatureRow:
     unit: str
     value: float
     percentiles: tuple[float, ...]
+
+    @property
+    def measured(self) -> str:
+        """The value and its unit."""
+        return f"{self.value:.3g}" + ("" if self.unit == "1" else f" {self.unit}")
 
     @property
     def spread(self) -> float:
@@ -176,7 +181,8 @@ def outlined(image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray)
         grown = cv2.resize(
             mask.astype(np.uint8), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST
         )
-        contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        # holes too: a ring-shaped nucleus has one
+        contours, _ = cv2.findContours(grown, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(big, contours, -1, colour, 3, cv2.LINE_AA)
     return big
 
@@ -238,15 +244,15 @@ class _Column:
     def _feature(self, row: FeatureRow) -> None:
         name = fit_line(row.name.replace("_", " "), self.font, NAME_PX - 6)
         self.draw.text((self.left, self.top), name, fill=INK, font=self.font)
-        unit = "" if row.unit == "1" else f" {row.unit}"
-        value = fit_line(f"{row.value:.3g}{unit}", self.font, VALUE_PX - 8)
+        value = fit_line(row.measured, self.font, VALUE_PX - 8)
         self.draw.text((self.left + NAME_PX, self.top), value, fill=FAINT, font=self.font)
         track, middle = self.left + NAME_PX + VALUE_PX, self.top + 9
         self.draw.line((track, middle, track + TRACK_PX, middle), fill=FRAME, width=2)
         words = []
         for number, place in enumerate(row.percentiles):
             if np.isfinite(place):
-                self._mark(number, track + round(place / 100 * TRACK_PX), middle)
+                # a little under each other, so that equal percentiles hide none
+                self._mark(number, track + round(place / 100 * TRACK_PX), middle + 3 * (number - 1))
             words.append(f"{place:.0f}" if np.isfinite(place) else "-")
         shown = " / ".join(words)
         self.draw.text((track + TRACK_PX + 16, self.top), shown, fill=FAINT, font=self.font)

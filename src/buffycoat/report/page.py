@@ -150,7 +150,7 @@ def _figures(shown: Mapping[str, Any], tables: Mapping[str, Table]) -> dict[str,
         "severity": _plot(
             "severity", "Balanced macro-F1 at each severity of degradation", "balanced macro-F1",
             [dot_of(row, "macro_f1", _severity_label(row)) for row in strata
-             if row["band"] == "all"],
+             if row["band"] == "all" != row["severity"]],
         ),
         "bands": _plot(
             "bands", "Mean F1 of frequent, less frequent and rare classes", "mean F1",

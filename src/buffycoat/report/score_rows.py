@@ -151,6 +151,11 @@ def strata_rows(evaluations: Records, crossing: Mapping[str, Sequence[Record]]) 
             row = _stratum(split, "all", of["band"], of, AS_THEY_ARE)
             row |= {"classes": len(of["classes"])} | spread("macro_f1", of["macro_f1"])
             rows.append(row | spread("sensitivity", of["sensitivity"]))
+        if record["by_band"]:
+            row = _stratum(split, "all", "all", record, AS_THEY_ARE)
+            row |= {"classes": len(record["codes"]) - len(record["absent"])}
+            row |= spread("macro_f1", record["macro_f1"])
+            rows.append(row | spread("sensitivity", record["balanced_accuracy"]))
     for split, found in crossing.items():
         for of in found:
             row = _stratum(split, _level(of["severity"]), of["band"], of, BALANCED)
