@@ -70,6 +70,7 @@ def test_rotation_translation_and_scale_change_nothing(
 
 SHAPES: dict[str, Callable[[np.ndarray], float]] = {
     "spikiness": contour.spikiness,
+    "solidity": contour.solidity,
     "circularity": contour.circularity,
     "eccentricity": contour.eccentricity,
     "lobes": contour.lobes,
@@ -79,8 +80,6 @@ SHAPES: dict[str, Callable[[np.ndarray], float]] = {
     "waviness": lambda mask: radial(mask).roughness(contour.COARSE_HARMONICS),
     "blebs": lambda mask: radial(mask).blebs(),
 }
-
-RESAMPLED = ("spikiness", "roughness", "waviness")
 
 
 def radial(mask: np.ndarray) -> contour.Profile:
@@ -102,14 +101,31 @@ def test_exact_under_quarter_turns_mirrors_and_shifts(
     turn: float, height: float, quarters: int, is_mirrored: bool, right: int, down: int
 ) -> None:
     mask = spiky(radius=55, turn=turn, height=height)
-    shifted = np.roll(mask, (down, right), (0, 1))
-    other = np.rot90(shifted[:, ::-1] if is_mirrored else shifted, quarters)
+    other = np.rot90(mask[:, ::-1] if is_mirrored else mask, quarters)
+    other = np.roll(other, (down, right), (0, 1))
     for name, shape in SHAPES.items():
-        # two points equally far out: the resampled contour can begin at either
-        share = 0.02 if name in RESAMPLED else 1e-9
-        assert shape(other) == pytest.approx(shape(mask), rel=share), name
-    assert contour.solidity(shifted) == contour.solidity(mask)
-    assert contour.solidity(other) == pytest.approx(contour.solidity(mask), rel=5e-3)
+        assert shape(other) == pytest.approx(shape(mask), rel=1e-9), name
+
+
+@settings(max_examples=15, deadline=None)
+@given(turn=st.floats(0, 90), side_px=st.floats(30, 150))
+def test_circularity_and_solidity_of_squares_and_discs(turn: float, side_px: float) -> None:
+    """Whichever way they lie, and at any size: the grid's steps must not count as edge."""
+    square, disc = np.zeros((2, 240, 240), np.uint8)
+    corners = cv2.boxPoints(((120.0, 120.0), (side_px, side_px), turn))
+    cv2.fillPoly(square, [np.round(corners).astype(np.int32)], 1)
+    cv2.circle(disc, (120, 120), round(side_px / 2), 1, -1)
+    assert contour.circularity(square > 0) == pytest.approx(np.pi / 4, rel=0.06)
+    assert contour.circularity(disc > 0) == pytest.approx(1, abs=0.03)
+    assert contour.solidity(square > 0) == pytest.approx(1, abs=0.04)
+
+
+def test_solidity_counts_the_pixels_of_the_hull() -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[5:25, 5:25] = True
+    assert contour.solidity(mask) == 1
+    mask[15:25, 15:25] = False  # leaves an L; its hull has 45 pixels of the corner
+    assert contour.solidity(mask) == pytest.approx(300 / 345)
 
 
 @pytest.mark.parametrize("pixels", [0, 1, 4])

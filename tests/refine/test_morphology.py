@@ -72,6 +72,20 @@ def test_a_disc_a_band_and_segments_are_told_apart() -> None:
     assert long["nucleus_evenness"] > 0.6
 
 
+@pytest.mark.parametrize("radii", [(24, 24, 24), (30, 24, 18), (18, 30, 22), (16, 22, 28)])
+@pytest.mark.parametrize(("neck", "segments"), [(5, 3), (15, 1)])
+def test_segments_of_unequal_size_each_count(
+    radii: tuple[int, int, int], neck: int, segments: int
+) -> None:
+    """A thread separates them, whichever is the largest; half their width does not."""
+    mask = blank()
+    for x, radius in zip((60, 120, 180), radii, strict=True):
+        cv2.circle(mask, (x, 120), radius, 1, -1)
+    cv2.line(mask, (60, 120), (180, 120), 1, neck)
+    found = values(drawn(mask, radius=110))
+    assert found["nucleus_segments"] == segments
+
+
 def test_a_ring_has_a_hole_and_a_bean_has_a_notch() -> None:
     ring = blank()
     cv2.circle(ring, (120, 120), 45, 1, 16)
@@ -124,6 +138,11 @@ def test_a_halo_lies_around_the_nucleus() -> None:
     haloed[0][ring] = (215, 220, 235)
     assert values(plain)["perinuclear_halo"] == pytest.approx(0, abs=0.05)
     assert values(haloed)["perinuclear_halo"] > 0.3
+    image, cell, nucleus = drawn(disc((120, 120), radius=40))
+    noise = np.random.default_rng(0).normal(0, 1, (SIDE, SIDE))
+    spots = (cv2.GaussianBlur(noise, (0, 0), 2) > 0.08) & cell & ~nucleus
+    image[spots] = (150, 140, 190)
+    assert values((image, cell, nucleus))["perinuclear_halo"] == pytest.approx(0, abs=0.1)
 
 
 def test_colours_of_cytoplasm_and_granules() -> None:
@@ -210,25 +229,18 @@ MOVES = {
 }
 OF_THE_MASKS = NAMES[: NAMES.index("chromatin_density")]
 """Shape, size and gray levels. What follows is relative to the white around the cell."""
-HULLS = ("cell_solidity", "nucleus_solidity")
-"""A slanted line is not drawn the same way from either end."""
 
 
 @settings(max_examples=12, deadline=None)
 @given(code=st.sampled_from(sorted(RENDERED)), **MOVES)
 def test_quarter_turns_mirrors_and_shifts_change_nothing(code: str, **move) -> None:
-    """Shape, size and gray levels are the same but for single precision (a ten-thousandth) and
-    the drawing of hulls (half a percent).
+    """Shape, size and gray levels are the same but for single precision (a ten-thousandth).
 
     Absorption: 3 % of the value (or 0.006), one vacuole, one degree, since the white is a surface
     through the image, which a shift carries the cell across.
     """
     before, after = values(known(code)), values(moved(known(code), **move))
-    off = []
-    for name in OF_THE_MASKS:
-        share = 5e-3 if name in HULLS else 1e-4
-        if after[name] != pytest.approx(before[name], rel=share, abs=1e-6):
-            off.append(name)
+    off = [n for n in OF_THE_MASKS if after[n] != pytest.approx(before[n], rel=1e-4, abs=1e-6)]
     others = NAMES[len(OF_THE_MASKS) :]
     off += [n for n in others if not within(n, before[n], after[n], 0.03, 1, 1.0)]
     assert not off, {n: (before[n], after[n]) for n in off}
@@ -242,10 +254,10 @@ SHAPE = tuple(
     and name not in OF_THE_IMAGE
 )
 FIRM = ("nc_ratio", "spikiness", "nucleus_offset", "nucleus_span", "cell_solidity",
-        "nucleus_solidity", "nucleus_width")  # fmt: skip
+        "nucleus_solidity", "cell_circularity", "nucleus_circularity", "nucleus_width")  # fmt: skip
 """They rest on many pixels at once."""
-ROUGH = ("cell_circularity", "nucleus_circularity", "nucleus_constriction", "nucleus_bandness")
-"""A slanted line of pixels is longer than a straight one, and a neck is a few pixels wide."""
+NECKS = ("nucleus_constriction", "nucleus_bandness")
+"""A neck is a few pixels wide."""
 
 
 @settings(max_examples=40, deadline=None)
@@ -257,8 +269,8 @@ ROUGH = ("cell_circularity", "nucleus_circularity", "nucleus_constriction", "nuc
 def test_shape_and_colour_do_not_depend_on_rotation_and_magnification(
     code: str, degrees: float, scale: float
 ) -> None:
-    """Tolerances: firm ones 5 % of the value (or 0.01), other shape 15 % (or 0.03), rough ones,
-    texture and colour 40 % (or 0.08), one count, 4 degrees; sizes 1 % once scaled.
+    """Tolerances: firm ones 5 % of the value (or 0.01), other shape 12 % (or 0.024), necks, texture
+    and colour 30 % (or 0.06), one count, 4 degrees; sizes 1 % once scaled.
     """
     before, after = values(known(code)), values(turned(known(code), degrees, scale))
     off = {}
@@ -269,7 +281,7 @@ def test_shape_and_colour_do_not_depend_on_rotation_and_magnification(
             power = 2 if "area" in name else 1
             is_close = after[name] / scale**power == pytest.approx(before[name], rel=0.01)
         else:
-            share = 0.05 if name in FIRM else 0.15 if name in SHAPE and name not in ROUGH else 0.4
+            share = 0.05 if name in FIRM else 0.12 if name in SHAPE and name not in NECKS else 0.3
             is_close = within(name, before[name], after[name], share, 1, 4.0)
         if not is_close:
             off[name] = (before[name], after[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from buffycoat.refine.region import Region
+from buffycoat.refine.region import MIN_ABSORPTION, Region
 
 RIM_SHARE = 0.03
 """Of the cell's diameter: what is taken off the nucleus's rim, where the edge is blurred."""
@@ -14,8 +14,6 @@ SIGMA_SHARES = (0.008, 0.02, 0.05)
 """Sigmas between which fine and coarse texture lie, over the cell's diameter."""
 MIN_SIGMA_PX = 0.3
 MIN_WEIGHT = 1e-3
-MIN_RED = 0.02
-"""Log units of red that chromatin absorbs, under which nothing is divided by it."""
 PALE = 0.8
 """Of the median absorption, under which chromatin counts as pale."""
 
@@ -39,8 +37,8 @@ def measure(region: Region) -> dict[str, float]:
     total = region.absorption
     own = total[is_inner]
     mean, middle = float(own.mean()), float(np.median(own))
-    if mean <= 0:
-        return values
+    if mean < MIN_ABSORPTION:
+        return values | {"chromatin_density": mean}
     scales = [
         smoothed(total, region.nucleus, region.length_px(share))[is_inner] for share in SIGMA_SHARES
     ]
@@ -51,7 +49,7 @@ def measure(region: Region) -> dict[str, float]:
         "chromatin_clumping": float((scales[0] - scales[1]).std() / mean),
         "chromatin_coarseness": float((scales[1] - scales[2]).std() / mean),
         "chromatin_pale_share": float((own < PALE * middle).mean()),
-        "chromatin_redness": float(blue / red) if red > MIN_RED else float("nan"),
+        "chromatin_redness": float(blue / red) if red > MIN_ABSORPTION else float("nan"),
     }
 
 

@@ -21,6 +21,9 @@ MAX_BLEB_HARMONIC = 20
 """Bulges narrower than a fortieth of the contour are jags of the mask, not blebs."""
 NOTCH_DEPTH = 0.1
 """Of the radius of a disc of the mask's area, from which a convexity defect is counted."""
+NECK = 0.7
+"""Depth of a lobe's neck over the lobe's own. Set by eye on the training cells of PBC."""
+MIN_LOBE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,13 @@ def profile(mask: np.ndarray) -> Profile | None:
     """The radial profile of a mask; None under `MIN_AREA_PX` pixels.
 
     The contour is resampled evenly by arc length, so that its diagonal steps count as much as
-    they are long. It begins at the point farthest from its middle: where the scan of the image
-    comes upon it first would change with a quarter turn.
+    they are long.
     """
     contour = outline(mask)
     if contour is None:
         return None
-    points = contour.astype(np.float64)
-    away = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
-    points = np.roll(points, -int(away.argmax()), axis=0)
-    steps = np.diff(points, axis=0, append=points[:1])
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
-    closed = np.concatenate([points, points[:1]])
-    at = np.linspace(0, lengths[-1], CONTOUR_POINTS, endpoint=False)
-    even = np.stack([np.interp(at, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
-    return Profile(np.linalg.norm(even - even.mean(axis=0), axis=1), float(lengths[-1]))
+    even, length_px = _even(contour)
+    return Profile(np.linalg.norm(even - even.mean(axis=0), axis=1), length_px)
 
 
 def spikiness(mask: np.ndarray) -> float:
@@ -98,9 +93,11 @@ def solidity(mask: np.ndarray) -> float:
     if cv2.countNonZero(own) < MIN_AREA_PX:
         return float("nan")
     parts, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    hull = np.zeros(mask.shape, dtype=np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(parts)), 1)
-    return float(cv2.countNonZero(own) / cv2.countNonZero(hull))
+    hull = cv2.convexHull(np.concatenate(parts))
+    steps = np.abs(hull[:, 0] - np.roll(hull[:, 0], 1, axis=0))
+    # pixels in the hull by Pick's theorem: drawn ones would differ between a cell and its mirror
+    filled = cv2.contourArea(hull) + np.gcd(steps[:, 0], steps[:, 1]).sum() / 2 + 1
+    return float(cv2.countNonZero(own) / filled)
 
 
 def notches(mask: np.ndarray) -> tuple[float, float]:
@@ -125,15 +122,27 @@ def notches(mask: np.ndarray) -> tuple[float, float]:
 
 
 def circularity(mask: np.ndarray) -> float:
-    """4 pi area over squared perimeter of all parts: 1 a disc, less the longer its edge is."""
+    """4 pi area over squared perimeter of all parts: 1 a disc, less the longer its edge is.
+
+    Both are of the contour without what lies beyond `MAX_BLEB_HARMONIC`: the steps of the pixels
+    make a disc's edge longer by a twentieth, and a slanted edge longer than an upright one.
+    """
     own = _as_bytes(mask)
     if cv2.countNonZero(own) < MIN_AREA_PX:
         return float("nan")
     parts, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    # from pixel centre to pixel centre, so the area within, not the count of pixels
-    area = sum(cv2.contourArea(part) for part in parts)
-    around = sum(cv2.arcLength(part, True) for part in parts)
-    return float(4 * np.pi * area / around**2)
+    area = around = 0.0
+    for part in parts:
+        if len(part) < 3:
+            continue
+        points, _ = _even(part[:, 0, :])
+        waves = np.fft.fft(points[:, 0] + 1j * points[:, 1])
+        waves[MAX_BLEB_HARMONIC + 1 : -MAX_BLEB_HARMONIC] = 0
+        smooth = np.fft.ifft(waves)
+        after = np.roll(smooth, -1)
+        area += abs((smooth.conj() * after).imag.sum()) / 2
+        around += np.abs(after - smooth).sum()
+    return float(4 * np.pi * area / around**2) if around else float("nan")
 
 
 def eccentricity(mask: np.ndarray) -> float:
@@ -176,11 +185,6 @@ def lobes(mask: np.ndarray) -> float:
     return float(found)
 
 
-NECK = 0.7
-"""Set by eye on the training cells of PBC."""
-MIN_LOBE_SHARE = 0.05
-
-
 def outline(mask: np.ndarray) -> np.ndarray | None:
     """Contour points (p, 2) as x, y of the largest part; None if it is too small."""
     own = _as_bytes(mask)
@@ -191,6 +195,27 @@ def outline(mask: np.ndarray) -> np.ndarray | None:
     if cv2.contourArea(largest) < MIN_AREA_PX * 0.5 or cv2.countNonZero(own) < MIN_AREA_PX:
         return None
     return largest[:, 0, :]
+
+
+def _even(contour: np.ndarray) -> tuple[np.ndarray, float]:
+    """A contour at even steps along it, shape (`CONTOUR_POINTS`, 2), and its length.
+
+    It begins at the point farthest from its middle: where the scan of the image comes upon it first
+    would change with a quarter turn.
+    """
+    points = contour.astype(np.float64)
+    away = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
+    ends = np.flatnonzero(away > (1 - 1e-9) * away.max())
+    if len(ends) > 1:  # equally far: what tells them apart must turn with the contour, too
+        apart = [(((points - points[end]) ** 2).sum(axis=1) ** 2).sum() for end in ends]
+        ends = ends[np.argsort(apart)[::-1]]
+    points = np.roll(points, -int(ends[0]), axis=0)
+    steps = np.diff(points, axis=0, append=points[:1])
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
+    closed = np.concatenate([points, points[:1]])
+    at = np.linspace(0, lengths[-1], CONTOUR_POINTS, endpoint=False)
+    even = np.stack([np.interp(at, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
+    return even, float(lengths[-1])
 
 
 def _as_bytes(mask: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from buffycoat.refine.chromatin import shrunk, smoothed
-from buffycoat.refine.region import SMOOTH_SHARE, Region
+from buffycoat.refine.region import MIN_ABSORPTION, SMOOTH_SHARE, Region
 
 MIN_CYTOPLASM_PX = 10
 RIM_SHARE = 0.02
@@ -19,16 +19,16 @@ Ours, not fitted."""
 GRANULE_RIMS = (0.05, 0.04)
 """Distances to nucleus and contour, over the cell's diameter, within which no granule is sought:
 a blurred edge looks like grains."""
-MIN_ABSORPTION = 0.02
-"""Log units: what absorbs less is as white as the background, and nothing is divided by it."""
 NEAR, FAR = (0.03, 0.08), (0.12, 0.22)
 """Distances from the nucleus, over the cell's diameter, that the halo is judged between."""
+HALO_PERCENTILE = 33
 VACUOLE_DEPTH = 0.45
 """Share of the cytoplasm's absorption that a vacuole lacks. This and the smallest area were raised
 until half of PBC's training cells that pathologists call free of vacuoles had at most one."""
-VACUOLE_ROUNDNESS = 0.6
-"""Of a vacuole, by second moments: 1 a disc, 0.6 an ellipse three times as long as wide, less a
-crack or an arc. Whichever way it lies."""
+VACUOLE_ROUNDNESS = 0.5
+"""Of a vacuole, by second moments: 1 a disc, 0.5 an ellipse 3.7 times as long as wide, less a
+crack or an arc. Whichever way it lies. On PBC's training cells the area of vacuoles tells cells
+with them better than at 0.6 or 0.7 (AUROC 0.896, 0.891, 0.885)."""
 VACUOLE_AREAS = (1e-3, 0.08)
 """Smallest and largest vacuole, over the area of the cell."""
 
@@ -82,10 +82,11 @@ def _granularity(region: Region) -> float:
 def _colour(region: Region, inner: np.ndarray) -> dict[str, float]:
     mean, spread = cv2.meanStdDev(region.density, mask=inner)
     red, green, blue = mean[:, 0]
-    total = max(float(red + green + blue), MIN_ABSORPTION)
+    density = float(red + green + blue)
+    total = max(density, MIN_ABSORPTION)
     return {
         "cytoplasm_hue": hue(mean[:, 0]),
-        "cytoplasm_density": total,
+        "cytoplasm_density": density,
         "basophilia": float((red - blue) / total),
         "cytoplasm_unevenness": float(np.sqrt((spread**2).sum()) / total),
     }
@@ -123,9 +124,12 @@ def _halo(region: Region, away: np.ndarray) -> dict[str, float]:
     far = region.absorption[own & (away > FAR[0]) & (away < FAR[1])]
     if min(len(near), len(far)) < MIN_CYTOPLASM_PX:
         return {}
-    # near the nucleus only the pale third: a halo lies on one side of it
-    beyond = max(float(np.median(far)), MIN_ABSORPTION)
-    return {"perinuclear_halo": float(1 - np.percentile(near, 33) / beyond)}
+    level = float(np.median(region.absorption[own]))
+    if level < MIN_ABSORPTION:
+        return {}
+    # the paler third and not the mean: a halo lies on one side; of both, lest grains make one
+    next_to, beyond = (float(np.percentile(part, HALO_PERCENTILE)) for part in (near, far))
+    return {"perinuclear_halo": (beyond - next_to) / level}
 
 
 def _vacuoles(region: Region, inner: np.ndarray) -> dict[str, float]:

@@ -48,7 +48,11 @@ FEATURES = (
     Feature("cell_eccentricity", "1", "of the ellipse with the cell's second moments"),
     Feature("nucleus_solidity", "1", "area of the nucleus over area of its convex hull"),
     Feature("nucleus_eccentricity", "1", "of the ellipse with the nucleus's second moments"),
-    Feature("nucleus_lobes", "lobes", "parts of the nucleus left once its necks are cut"),
+    Feature(
+        "nucleus_lobes",
+        "lobes",
+        "parts of the nucleus left once what is thinner than 70 % of its thickest place is cut",
+    ),
     Feature("chromatin_sd", "gray levels", "standard deviation of gray level over the nucleus"),
     Feature(
         "granularity",
@@ -60,7 +64,11 @@ FEATURES = (
     Feature("nucleus_area_px", "px²", "pixels of the nucleus that lie in the cell"),
     Feature("cell_diameter_px", "px", "diameter of a disc of the cell's area"),
     Feature("nucleus_diameter_px", "px", "diameter of a disc of the nucleus's area"),
-    Feature("cell_circularity", "1", "4 pi area over squared perimeter of the cell: 1 a disc"),
+    Feature(
+        "cell_circularity",
+        "1",
+        "4 pi area over squared perimeter of the cell's contour of 20 harmonics: 1 a disc",
+    ),
     Feature(
         "cell_roughness",
         "1",
@@ -75,7 +83,7 @@ FEATURES = (
     ),
     Feature("cell_notches", "notches", "convexity defects deeper than a tenth of the radius"),
     Feature("cell_notch_depth", "cell radii", "depth of the cell's deepest convexity defect"),
-    Feature("nucleus_circularity", "1", "4 pi area over squared perimeter of the nucleus"),
+    Feature("nucleus_circularity", "1", "as cell_circularity, of all parts of the nucleus"),
     Feature("nucleus_roughness", "1", "as cell_roughness, of the nucleus's largest part"),
     Feature("nucleus_waviness", "1", "as cell_waviness, of the nucleus's largest part"),
     Feature("nucleus_notches", "notches", "as cell_notches, of the nucleus's largest part"),
@@ -85,7 +93,7 @@ FEATURES = (
     Feature(
         "nucleus_segments",
         "segments",
-        "parts of the nucleus whose neck is at least 30 % narrower than themselves",
+        "parts of the nucleus whose neck is under a third of their own width; a band has one",
     ),
     Feature(
         "nucleus_constriction",
@@ -144,8 +152,8 @@ FEATURES = (
     Feature(
         "perinuclear_halo",
         "1",
-        "1 less absorption of the palest third of the cytoplasm next to the nucleus over that far "
-        "from it",
+        "absorption of the cytoplasm far from the nucleus (12 to 22 % of the cell's diameter) less "
+        "that next to it (3 to 8 %), each its 33rd percentile, over the median: a pale ring",
     ),
 )
 NAMES = tuple(feature.name for feature in FEATURES)

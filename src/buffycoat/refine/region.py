@@ -22,6 +22,8 @@ WHITE_TOLERANCES = (0.3, 0.15, 0.08)
 """Log units under the fitted white that a pixel may lie and still count as background."""
 DARK_OFFSET = 8.0
 """Added to gray levels before the logarithm, so that black is finite and noise there small."""
+MIN_ABSORPTION = 0.02
+"""Log units: what absorbs less is as white as the background, and nothing is divided by it."""
 _LOGS: np.ndarray = np.log(np.arange(256, dtype=np.float32) + np.float32(DARK_OFFSET))
 
 
