@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from buffycoat.backbones import depthwise
 from buffycoat.backbones.build import build
 from buffycoat.backbones.depthwise import speed_up_gradients
 
@@ -59,3 +60,31 @@ def test_one_layer_agrees_with_autograd(name: str, px: int) -> None:
             found.append((out.detach().float(), inputs.grad, layer.weight.grad))
         for one, other in zip(*found, strict=True):
             assert torch.allclose(one, other, rtol=0.05, atol=0.05 * float(one.abs().max()))
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (7, 7), (3, 5), (5, 4)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("padding", [0, 1, 3])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("images_at_once", [1, 2, 5])
+def test_every_geometry_has_the_gradients_of_autograd(
+    kernel: tuple[int, int], stride: int, padding: int, dilation: int, images_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """To rounding, however the images are shared out and the kernel is cut."""
+    torch.manual_seed(0)
+    images = torch.randn(5, 4, 17, 15).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(4, 1, *kernel)
+    monkeypatch.setattr(depthwise, "AT_ONCE_BYTES", images_at_once * 4 * images[0].numel())
+    geometry = ((stride, stride), (padding, padding), (dilation, dilation))
+    found = []
+    for convolve in (
+        lambda x, w: depthwise._Depthwise.apply(x, w, *geometry),
+        lambda x, w: torch.nn.functional.conv2d(x, w, None, *geometry, groups=4),
+    ):
+        leaves = images.clone().requires_grad_(), weight.clone().requires_grad_()
+        out = convolve(*leaves)
+        (out * torch.linspace(-1, 1, out.numel()).reshape(out.shape)).sum().backward()
+        found.append([leaf.grad for leaf in leaves])
+    for fast, plain in zip(*found, strict=True):
+        assert torch.allclose(fast, plain, rtol=1e-4, atol=1e-4)
