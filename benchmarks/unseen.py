@@ -53,7 +53,7 @@ def train(
     data: TrainingSet, rows: np.ndarray, config: Config, store: StageStore, name: str
 ) -> FoldModel:
     """One model that learns from some rows, or the stored one."""
-    masks = prepare.cell_masks(data.cells.images, data.cells.key, config.classify, store)
+    masks = prepare.cell_masks(data.cells.images, data.cells.key, config, store)
     cells = data.seen_by(data.cells.images, rows, masks)
 
     def compute(folder: Path) -> Outcome:

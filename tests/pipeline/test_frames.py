@@ -13,8 +13,11 @@ import buffycoat
 from buffycoat.images import to_work
 from buffycoat.pipeline import frames, stages
 from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.explain import explain
 from buffycoat.pipeline.frames import restore_frames, scale, unscale
+from buffycoat.refine.features import NAMES
 from buffycoat.restore.classical import FlatField
+from buffycoat.segment.masks import CellMasks
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell
 
@@ -140,3 +143,25 @@ def test_identity_says_that_restoration_is_off(
     results = restore_frames(photographs, off)
     assert {result.reason for result in results} == {frames.OFF}
     assert all(np.array_equal(r.image, p) for r, p in zip(results, photographs, strict=True))
+
+
+def test_every_stage_sees_the_masks_of_the_bundles_own_segmenter(
+    photographs: list[np.ndarray], fitted: Fitted
+) -> None:
+    """Prediction, explanation and restoration; none falls back to another one."""
+    seen: list[int] = []
+
+    def nothing(images: np.ndarray) -> list[CellMasks]:
+        seen.append(len(images))
+        return [CellMasks.none(*image.shape[:2]) for image in images]
+
+    blind = replace(fitted, restoration=replace(fitted.restoration, segment=nothing))
+    shown = stages.clean(np.stack([to_work(p, 64, 0.75) for p in photographs]), blind.restoration)
+    assert not shown.mask_quality.any()
+    assert np.isnan(shown.features[:, NAMES.index("nc_ratio")]).all()
+    explanation, said = explain(photographs[0], "cell", blind)
+    assert said.is_abstained
+    assert not explanation.cell_mask.any()
+    before = len(seen)
+    restore_frames(photographs, blind)
+    assert len(seen) > before

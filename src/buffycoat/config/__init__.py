@@ -45,7 +45,12 @@ class ImagesConfig(Section):
 class SegmentConfig(Section):
     """Cell and nucleus masks."""
 
-    method: Literal["stain"] = "stain"
+    method: Literal["stain", "cellpose"] = Field(
+        default="stain", description="cellpose is an extra: outlines by a network, slow without GPU"
+    )
+    weights: str = Field(
+        default="cpsam_v2", description="cellpose only: one of its models, or a file"
+    )
     paint_background: bool = Field(
         default=False,
         description="paint all but the central cell white and crop it, as the paper does",

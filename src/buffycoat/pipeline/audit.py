@@ -27,8 +27,6 @@ def make_embedder(fitted: Fitted, cache: Path) -> Embed:
         work = np.stack(
             [to_work(one, settings.work_px, settings.frame_fraction) for one in photographs]
         )
-        if fitted.config.segment.paint_background:
-            work = prepare.paint_all(work)
-        return encode_cached(fitted.encoder, work, cache)
+        return encode_cached(fitted.encoder, prepare.scene(work, fitted.config), cache)
 
     return embed

@@ -33,6 +33,7 @@ from buffycoat.refine.rescue import RescueRules
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.gate import GateLimits
 from buffycoat.restore.severity import SeverityEstimator
+from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.taxonomy import Taxonomy
 
 FORMAT = 2
@@ -319,6 +320,7 @@ def _read_restoration(
         restorers.from_tensors(index["restorer"], tensors),
         GateLimits.from_dict(index["gate"]) if index["gate"] else None,
         encoder.encode,
+        build_segmenter(config.segment),
     )
 
 

@@ -14,7 +14,6 @@ from buffycoat.pipeline.run import Judged, run_stages
 from buffycoat.refine.decide import decide
 from buffycoat.refine.features import FEATURES
 from buffycoat.report.explanation import Explanation, FeatureRow, Likeness, StepRow
-from buffycoat.segment.stain import segment
 from buffycoat.taxonomy import Taxonomy
 
 LEADING = 3
@@ -38,8 +37,7 @@ def explain(
     """
     settings = fitted.config
     work = to_work(photograph, settings.images.work_px, settings.images.frame_fraction)[None]
-    if settings.segment.paint_background:
-        work = prepare.paint_all(work)
+    work = prepare.scene(work, settings)
     judged = run_stages(work, [name], fitted, prior)
     (said,) = decide(
         judged.findings, fitted.taxonomy, fitted.conformal, settings.refine, fitted.distributions
@@ -49,7 +47,7 @@ def explain(
     order = [label, *(c for c in np.argsort(-probs, kind="stable") if c != label)]
     leading = [int(column) for column in order[:LEADING]]
     image = judged.cleaned.images[0]
-    masks = segment(image)
+    (masks,) = fitted.restoration.segment(image[None])
     embeddings = stages.embed(judged.cleaned.images, fitted.encoder)
     like = fitted.gallery.search(embeddings, LIKE_CELLS)[0]
     codes = fitted.taxonomy.codes

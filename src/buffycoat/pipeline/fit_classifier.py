@@ -49,7 +49,7 @@ def fit_folds(
         The models, in order of fold, and their fingerprint.
     """
     images, images_key = _learned_images(data, cleaned, config)
-    masks = cell_masks(images, images_key, config.classify, store)
+    masks = cell_masks(images, images_key, config, store)
     models, keys = [], []
     n_folds = data.folds.n_folds
     for fold in range(n_folds):
@@ -99,7 +99,7 @@ def refit(
     if not wanted.epochs:
         return []
     images, images_key = _learned_images(data, cleaned, config)
-    masks = cell_masks(images, images_key, config.classify, store)
+    masks = cell_masks(images, images_key, config, store)
     cells = data.seen_by(images, np.arange(len(data.targets)), masks)
     # No cell is left over to pick an epoch on.
     recipe = config.classify.model_copy(

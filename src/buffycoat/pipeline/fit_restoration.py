@@ -24,7 +24,7 @@ from buffycoat.restore import apply as restorers
 from buffycoat.restore.gate import GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
 from buffycoat.restore.train import fit_restorer
-from buffycoat.segment.stain import segment_all
+from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 from buffycoat.training.devices import device
 from buffycoat.training.loop import Progress
@@ -87,14 +87,20 @@ def fit(
     tensors = load_file(trained.folder / MODEL_FILE)
     restorer = restorers.from_tensors(trained.values["restorer"], tensors)
     reporter.finish(f"learned from {len(clean)} clean cells")
-    ungated = Restoration(config.restore, estimator, restorer, None, encoder.encode)
+    ungated = Restoration(
+        config.restore, estimator, restorer, None, encoder.encode, build_segmenter(config.segment)
+    )
     if not config.restore.gate or config.restore.method == "identity":
-        return ungated, trained.key
+        return ungated, digest(trained.key, to_hash(config.segment))
 
     reporter.start("gate")
     gate = store.run(
         "gate",
-        {"restorer": trained.key, "encoder": encoder.fingerprint},
+        {
+            "restorer": trained.key,
+            "encoder": encoder.fingerprint,
+            "segment": to_hash(config.segment),
+        },
         lambda _: (
             {},
             {"limits": _fit_gate(data.cells.images[clean], ungated, config.seed).to_dict()},
@@ -121,8 +127,14 @@ def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[R
             f"({found.config.embed.encoder} at {found.config.embed.input_px} px). Set embed alike, "
             "or let the run fit its own"
         )
+    if config.restore.gate and found.config.segment != config.segment:
+        raise ConfigError(
+            f"restore.take_from={source!r}: its gate compares masks made by "
+            f"{found.config.segment}, this run has {config.segment}. Set segment alike, or let the "
+            "run fit its own"
+        )
     gate = found.restoration.gate if config.restore.gate else None
-    key = digest(bundle.checksum(source), to_hash(config.restore))
+    key = digest(bundle.checksum(source), to_hash(config.restore), to_hash(config.segment))
     reporter.finish(f"{found.restoration.restorer.name}, fitted by another run")
     return replace(found.restoration, config=config.restore, gate=gate, embed=encoder.encode), key
 
@@ -220,9 +232,9 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
     restored = restoration.restorer.restore(degraded)
     severity = restoration.severity.estimate(degraded)
     verdict = stages.judge_restored(
-        degraded, restored, segment_all(degraded), severity, restoration
+        degraded, restored, restoration.segment(degraded), severity, restoration
     )
-    masks = segment_all(originals)
+    masks = restoration.segment(originals)
     return fit_gate(
         verdict.numbers, known_good(originals, degraded, restored, masks, verdict.masks)
     )

@@ -18,7 +18,6 @@ from buffycoat.images import to_work
 from buffycoat.pipeline import prepare, stages
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.restore.gate import untouched
-from buffycoat.segment.stain import segment_all
 
 OFF = "restoration is off"
 
@@ -81,7 +80,7 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
         return []
     settings, restoration = fitted.config.images, fitted.restoration
     work = np.stack([to_work(f, settings.work_px, settings.frame_fraction) for f in frames])
-    scene = _scene(work, fitted)
+    scene = prepare.scene(work, fitted.config)
     found = restoration.severity.judge(scene)
     limit = restoration.restore_above
     is_off = restoration.restorer.name == "identity"
@@ -104,7 +103,11 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
     after = np.stack([image[part.crop] for image, part in zip(restored, scaled, strict=True)])
     before = scene[tried]
     verdict = stages.judge_restored(
-        before, _scene(after, fitted), segment_all(before), found.severity[tried], restoration
+        before,
+        prepare.scene(after, fitted.config),
+        restoration.segment(before),
+        found.severity[tried],
+        restoration,
     )
     for index, row in enumerate(tried):
         is_accepted = bool(verdict.accepted[index])
@@ -168,11 +171,6 @@ def unscale(image: np.ndarray, scaled: Scaled) -> np.ndarray:
     )
     x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
     return cv2.remap(image, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
-
-
-def _scene(work: np.ndarray, fitted: Fitted) -> np.ndarray:
-    """What the stages judge: working images, painted if the bundle's are."""
-    return prepare.paint_all(work) if fitted.config.segment.paint_background else work
 
 
 def _resize_parts(

@@ -146,7 +146,7 @@ def _score(
 ) -> Scored:
     """Train one model a fold, and score the fold's cells and twins with it."""
     rows, probs, minutes = [], [], 0.0
-    masks = prepare.cell_masks(data.cells.images, data.cells.key, config.classify, store)
+    masks = prepare.cell_masks(data.cells.images, data.cells.key, config, store)
     for fold in folds:
         inside = np.flatnonzero(data.folds.fold == fold)
         label = f"{name}, seed {seed}, fold {fold}"

@@ -11,13 +11,14 @@ import pandas as pd
 
 from buffycoat.cells import Manifest
 from buffycoat.classify.training_cells import TrainingCells
-from buffycoat.config import ClassifyConfig, Config, to_hash
+from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, load_work
 from buffycoat.pipeline.fingerprint import StageStore, digest
 from buffycoat.pipeline.progress import Reporter
+from buffycoat.segment.masks import Segmenter
 from buffycoat.segment.paint import paint_background
-from buffycoat.segment.stain import segment, segment_all
+from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.simulate.degrade import degrade
 from buffycoat.splits import Folds, assign_folds
 from buffycoat.taxonomy import Taxonomy
@@ -147,41 +148,60 @@ def load_cells(
             [(cell.cell_id, cell.path, cell.reason) for cell in loaded.bad],
         )
     content = hashlib.sha256("".join(loaded.digests).encode()).hexdigest()
-    key = digest(content, to_hash(config.images), config.segment.paint_background)
-    images = loaded.images
-    if config.segment.paint_background:
-        images = paint_all(images)
+    is_painted = config.segment.paint_background
+    key = digest(content, to_hash(config.images), is_painted and to_hash(config.segment))
+    images = scene(loaded.images, config)
     digests = tuple(np.array(loaded.digests)[loaded.is_good].tolist())
     return Cells(manifest.subset(loaded.is_good), images, loaded.bad, key, digests)
 
 
-def paint_all(images: np.ndarray) -> np.ndarray:
-    """All but the central cell painted white, as the paper does; shape and dtype are kept."""
+def scene(images: np.ndarray, config: Config) -> np.ndarray:
+    """What the stages see of working images: all, or the central cell before white.
+
+    Args:
+        images: Shape (n, w, w, 3), uint8.
+        config: The settings; `segment.paint_background` asks for white, as the paper has it.
+
+    Returns:
+        Same shape.
+    """
+    if not config.segment.paint_background:
+        return images
+    return paint_all(images, build_segmenter(config.segment))
+
+
+def paint_all(images: np.ndarray, segment: Segmenter) -> np.ndarray:
+    """All but the central cell painted white; shape and dtype are kept."""
+    masks = segment(images)
     return np.stack(
-        [paint_background(image, segment(image).cell, image.shape[0]) for image in images]
+        [
+            paint_background(image, mask.cell, image.shape[0])
+            for image, mask in zip(images, masks, strict=True)
+        ]
     )
 
 
 def cell_masks(
-    images: np.ndarray, key: str, recipe: ClassifyConfig, store: StageStore
+    images: np.ndarray, key: str, config: Config, store: StageStore
 ) -> np.ndarray | None:
     """Cell masks for a classifier that learns from pasted cells; None if this one does not.
 
     Args:
         images: Working images, shape (n, w, w, 3), uint8.
         key: Their fingerprint.
-        recipe: Of the classifier.
+        config: The settings.
         store: Keeps the masks.
 
     Returns:
         Shape (n, w, w), bool.
     """
-    if not recipe.paste_probability:
+    if not config.classify.paste_probability:
         return None
+    segment = build_segmenter(config.segment)
     found = store.run(
         "masks",
-        {"images": key},
-        lambda _: ({"cell": np.stack([masks.cell for masks in segment_all(images)])}, {}),
+        {"images": key, "segment": to_hash(config.segment)},
+        lambda _: ({"cell": np.stack([masks.cell for masks in segment(images)])}, {}),
     )
     return found.arrays["cell"]
 

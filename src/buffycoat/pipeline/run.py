@@ -235,9 +235,7 @@ class Pipeline:
         return PredictionSet(found, tuple(bad), frame)
 
     def _judge(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
-        if self.fitted.config.segment.paint_background:
-            work = prepare.paint_all(work)
-        return judge(work, ids, self.fitted, prior)
+        return judge(prepare.scene(work, self.fitted.config), ids, self.fitted, prior)
 
 
 @dataclass(frozen=True)

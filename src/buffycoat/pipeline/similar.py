@@ -48,8 +48,7 @@ def find_remembered(photograph: np.ndarray, fitted: Fitted, count: int) -> list[
     """
     settings = fitted.config.images
     work = to_work(photograph, settings.work_px, settings.frame_fraction)[None]
-    if fitted.config.segment.paint_background:
-        work = prepare.paint_all(work)
+    work = prepare.scene(work, fitted.config)
     return fitted.gallery.search(fitted.encoder.encode(work), count)[0]
 
 
@@ -101,6 +100,4 @@ def find_similar(
 
 
 def _embed(work: np.ndarray, fitted: Fitted, cache: Path) -> np.ndarray:
-    if fitted.config.segment.paint_background:
-        work = prepare.paint_all(work)
-    return encode_cached(fitted.encoder, work, cache)
+    return encode_cached(fitted.encoder, prepare.scene(work, fitted.config), cache)

@@ -32,7 +32,7 @@ from buffycoat.restore.gate import (
 )
 from buffycoat.restore.one_by_one import Restorer
 from buffycoat.restore.severity import SeverityEstimator
-from buffycoat.segment.stain import CellMasks, segment_all
+from buffycoat.segment.masks import CellMasks, Segmenter
 from buffycoat.training.loop import Progress
 
 CELLS_AT_ONCE = 128
@@ -50,6 +50,7 @@ class Restoration:
         gate: Limits of acceptable change; None accepts everything.
         embed: Images (n, w, w, 3), uint8, to L2-normalised embeddings (n, d): what else the gate
             compares.
+        segment: Finds cell and nucleus.
     """
 
     config: RestoreConfig
@@ -57,6 +58,7 @@ class Restoration:
     restorer: Restorer
     gate: GateLimits | None
     embed: Callable[[np.ndarray], np.ndarray]
+    segment: Segmenter
 
     @property
     def restore_above(self) -> float:
@@ -138,7 +140,7 @@ def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
     """
     found = restoration.severity.judge(images)
     severity = found.severity
-    masks = segment_all(images)
+    masks = restoration.segment(images)
     kept = np.array(images)
     is_restored = np.zeros(len(images), dtype=bool)
     changes: list[dict[str, float]] = [{} for _ in images]
@@ -184,7 +186,7 @@ def judge_restored(
         severity_before: Estimated severities of the originals, shape (n,).
         restoration: The fitted models.
     """
-    masks = segment_all(restored)
+    masks = restoration.segment(restored)
     numbers = measure_change(
         original,
         restored,

@@ -10,13 +10,14 @@ colours of this very image, so no constant depends on one stain.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from buffycoat.errors import ShapeError
 from buffycoat.segment import contrast, outline
+from buffycoat.segment.masks import CellMasks
+from buffycoat.segment.quality import plausibility
 
 WORK_PX = 160
 """Side of the square on which the masks are found; the result is scaled back."""
@@ -32,21 +33,6 @@ first two give rendered nuclei the same Dice."""
 LOBE_REACH = 0.12
 """Largest gap between two small lobes of one nucleus, as a share of the image's side; for large
 ones a third of it. Set by eye on the training cells of PBC."""
-
-
-@dataclass(frozen=True)
-class CellMasks:
-    """Masks of the central cell.
-
-    Attributes:
-        cell: Shape (h, w), bool: nucleus and cytoplasm.
-        nucleus: Shape (h, w), bool; always within `cell`.
-        quality: 0 (no cell found) to 1 (clear, whole and plausible).
-    """
-
-    cell: np.ndarray
-    nucleus: np.ndarray
-    quality: float
 
 
 def segment(image: np.ndarray) -> CellMasks:
@@ -77,10 +63,9 @@ def segment(image: np.ndarray) -> CellMasks:
     if nucleus.any():
         cell, nucleus = outline.find_cell(density, nucleus, others)
     if not nucleus.any():  # none was stained, or what was stained is no part of a cell
-        empty = np.zeros((height, width), dtype=bool)
-        return CellMasks(empty, empty.copy(), 0.0)
-    quality = _quality(density, cell, nucleus)
-    cell_full = _scale(cell, width, height)
+        return CellMasks.none(height, width)
+    quality = plausibility(density, cell, nucleus)
+    cell_full = scale(cell, width, height)
     nucleus_full = _scale_nucleus(nucleus, purple / threshold - 1, width, height) & cell_full
     return CellMasks(cell_full, nucleus_full, quality)
 
@@ -164,39 +149,8 @@ def _lobes(labels: np.ndarray, area: np.ndarray, offset: np.ndarray, main: int) 
     return chosen
 
 
-def _quality(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> float:
-    """Geometric mean of plausibilities: size, N:C ratio, contrast, solidity, wholeness."""
-    side = cell.shape[0]
-    total = density.sum(axis=2)
-    share = cell.sum() / side**2
-    ratio = nucleus.sum() / max(cell.sum(), 1)
-    cytoplasm = cell & ~nucleus
-    inner = total[nucleus].mean()
-    middle = total[cytoplasm].mean() if cytoplasm.any() else inner / 2
-    outer = np.percentile(total, 5)
-    contour = max(
-        cv2.findContours(cell.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
-        key=cv2.contourArea,
-    )
-    hull = cv2.contourArea(cv2.convexHull(contour))
-    solidity = cv2.contourArea(contour) / max(hull, 1.0)
-    border = np.concatenate([cell[0], cell[-1], cell[:, 0], cell[:, -1]]).mean()
-    scores = (
-        _ramp(share, 0.01, 0.03) * _ramp(0.75 - share, 0.0, 0.2),
-        _ramp(ratio, 0.03, 0.12),
-        _ramp(inner - middle, 0.1, 0.8),
-        _ramp(middle - outer, 0.0, 0.3),
-        _ramp(solidity, 0.6, 0.9),
-        1.0 - _ramp(border, 0.0, 0.25),
-    )
-    return float(np.prod(scores) ** (1 / len(scores)))
-
-
-def _ramp(value: float, low: float, high: float) -> float:
-    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
-
-
-def _scale(mask: np.ndarray, width: int, height: int) -> np.ndarray:
+def scale(mask: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A mask at another size, shape (height, width), bool."""
     soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return soft > 0.5
 

@@ -1,0 +1,47 @@
+"""How far masks can be trusted."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def plausibility(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> float:
+    """Geometric mean of plausibilities: size, N:C ratio, contrast, solidity, wholeness.
+
+    Args:
+        density: Optical density, shape (h, h, 3), as `contrast.optical_density` gives it.
+        cell: Shape (h, h), bool, not empty.
+        nucleus: Shape (h, h), bool, not empty, within `cell`.
+
+    Returns:
+        0 (no cell looks like that) to 1.
+    """
+    side = cell.shape[0]
+    total = density.sum(axis=2)
+    share = cell.sum() / side**2
+    ratio = nucleus.sum() / max(cell.sum(), 1)
+    cytoplasm = cell & ~nucleus
+    inner = total[nucleus].mean()
+    middle = total[cytoplasm].mean() if cytoplasm.any() else inner / 2
+    outer = np.percentile(total, 5)
+    contour = max(
+        cv2.findContours(cell.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
+        key=cv2.contourArea,
+    )
+    hull = cv2.contourArea(cv2.convexHull(contour))
+    solidity = cv2.contourArea(contour) / max(hull, 1.0)
+    border = np.concatenate([cell[0], cell[-1], cell[:, 0], cell[:, -1]]).mean()
+    scores = (
+        _ramp(share, 0.01, 0.03) * _ramp(0.75 - share, 0.0, 0.2),
+        _ramp(ratio, 0.03, 0.12),
+        _ramp(inner - middle, 0.1, 0.8),
+        _ramp(middle - outer, 0.0, 0.3),
+        _ramp(solidity, 0.6, 0.9),
+        1.0 - _ramp(border, 0.0, 0.25),
+    )
+    return float(np.prod(scores) ** (1 / len(scores)))
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
