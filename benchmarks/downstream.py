@@ -25,8 +25,10 @@ import torch
 from benchmarks.arms import ARMS, Arm, Part, Views
 
 from benchmarks import arms, stored, twins
-from buffycoat.evaluate.bootstrap import Interval, bootstrap_interval, paired_interval
+from buffycoat.evaluate.bootstrap import bootstrap_interval
+from buffycoat.evaluate.interval import Interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
+from buffycoat.evaluate.paired import paired_interval
 from buffycoat.pipeline import bundle, prepare
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fingerprint import StageStore

@@ -27,12 +27,10 @@ from buffycoat.embed.encoders import build_encoder
 from buffycoat.embed.head import train_head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.prototypes import Prototypes
-from buffycoat.evaluate.bootstrap import (
-    bootstrap_interval,
-    paired_interval,
-    prior_weighted_interval,
-)
+from buffycoat.evaluate.bootstrap import bootstrap_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion, per_class, reweighted
+from buffycoat.evaluate.paired import paired_interval
+from buffycoat.evaluate.posterior import prior_weighted_interval
 from buffycoat.fuse.calibrate import log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.pipeline import prepare

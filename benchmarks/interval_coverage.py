@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from buffycoat.evaluate.bootstrap import Interval, prior_weighted_interval, resample
+from buffycoat.evaluate.bootstrap import resample
+from buffycoat.evaluate.interval import Interval
 from buffycoat.evaluate.metrics import macro_f1, prior_weighted_macro_f1
+from buffycoat.evaluate.posterior import prior_weighted_interval
 
 TRAIN_COUNTS = np.array([946, 600, 230, 160, 70, 40, 36, 32, 14, 10])
 """PBC-LT's: ten classes, 95:1."""

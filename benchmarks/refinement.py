@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks import stored
 from buffycoat.config import Config, RefineConfig
 from buffycoat.embed.panel import HEAD
-from buffycoat.evaluate.bootstrap import paired_resample
 from buffycoat.evaluate.metrics import per_class, reweighted
+from buffycoat.evaluate.paired import paired_resample
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.pipeline import prepare, run, stages
 from buffycoat.pipeline.fit_decision import ENSEMBLE

@@ -23,8 +23,9 @@ from benchmarks import stored, twins
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import fit_fold
 from buffycoat.config import Config, load, to_hash
-from buffycoat.evaluate.bootstrap import bootstrap_interval, paired_interval
+from buffycoat.evaluate.bootstrap import bootstrap_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
+from buffycoat.evaluate.paired import paired_interval
 from buffycoat.images import writing
 from buffycoat.pipeline import bundle, prepare
 from buffycoat.pipeline.fingerprint import Outcome, StageStore

@@ -9,14 +9,9 @@ import pytest
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import metrics
-from buffycoat.evaluate.bootstrap import (
-    bootstrap_interval,
-    paired_interval,
-    paired_mean_interval,
-    paired_resample,
-    prior_weighted_interval,
-    resample,
-)
+from buffycoat.evaluate.bootstrap import bootstrap_interval, resample
+from buffycoat.evaluate.paired import paired_interval, paired_mean_interval, paired_resample
+from buffycoat.evaluate.posterior import prior_weighted_interval
 
 
 def noisy_calls(rng, targets, k, right=0.8):

@@ -13,9 +13,9 @@ from sklearn.metrics import f1_score
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import metrics
-from buffycoat.evaluate.bootstrap import paired_interval
 from buffycoat.evaluate.class_table import NOT_ESTIMABLE
 from buffycoat.evaluate.compare import changes, compare, holm, mcnemar
+from buffycoat.evaluate.paired import paired_interval
 from buffycoat.taxonomy import PBC
 
 K = len(PBC)

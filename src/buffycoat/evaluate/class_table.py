@@ -10,8 +10,9 @@ import numpy as np
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import metrics
-from buffycoat.evaluate.bootstrap import Interval, Resamples
+from buffycoat.evaluate.bootstrap import Resamples
 from buffycoat.evaluate.draws import group_numbers
+from buffycoat.evaluate.interval import Interval
 from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.taxonomy import Taxonomy
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from buffycoat.evaluate import metrics
-from buffycoat.evaluate.bootstrap import PairedResamples, paired_resample
 from buffycoat.evaluate.class_table import NOT_ESTIMABLE, patients_of_class, too_few
+from buffycoat.evaluate.paired import PairedResamples, paired_resample
 from buffycoat.evaluate.ranking import decided_by, ranking
 from buffycoat.taxonomy import Taxonomy
 

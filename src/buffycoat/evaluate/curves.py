@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from buffycoat.evaluate.bootstrap import IMAGE_LEVEL, PATIENT_LEVEL, Interval
 from buffycoat.evaluate.calibration import check_probs
 from buffycoat.evaluate.class_table import NOT_ESTIMABLE, too_few
 from buffycoat.evaluate.draws import Seed, group_numbers, in_words, percentile_ends
+from buffycoat.evaluate.interval import IMAGE_LEVEL, PATIENT_LEVEL, Interval
 
 Array = np.ndarray[Any, Any]
 

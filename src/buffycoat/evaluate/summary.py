@@ -11,7 +11,7 @@ import pandas as pd
 
 from buffycoat.errors import ShapeError, TaxonomyError
 from buffycoat.evaluate import calibration, metrics
-from buffycoat.evaluate.bootstrap import Resamples, prior_weighted_interval, resample
+from buffycoat.evaluate.bootstrap import Resamples, resample
 from buffycoat.evaluate.class_table import (
     MIN_SUPPORT,
     NOT_ESTIMABLE,
@@ -21,6 +21,7 @@ from buffycoat.evaluate.class_table import (
 )
 from buffycoat.evaluate.curves import average_precision_intervals
 from buffycoat.evaluate.maturation import stage_scores
+from buffycoat.evaluate.posterior import prior_weighted_interval
 from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]

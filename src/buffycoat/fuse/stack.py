@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from buffycoat.errors import ShapeError
-from buffycoat.evaluate.bootstrap import paired_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
+from buffycoat.evaluate.paired import paired_interval
 from buffycoat.fuse.calibrate import FLOOR, balanced_weights, fit_temperature, log_softmax, nll
 from buffycoat.optional import choose
 

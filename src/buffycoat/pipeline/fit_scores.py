@@ -10,8 +10,8 @@ import numpy as np
 
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config
-from buffycoat.evaluate.bootstrap import paired_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
+from buffycoat.evaluate.paired import paired_interval
 from buffycoat.fuse.calibrate import fit_temperature
 from buffycoat.fuse.stack import LOWER_BOUND
 from buffycoat.pipeline.fingerprint import Outcome, StageStore

@@ -11,11 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from buffycoat.evaluate.bootstrap import (
-    bootstrap_interval,
-    paired_interval,
-    paired_mean_interval,
-)
+from buffycoat.evaluate.bootstrap import bootstrap_interval
 from buffycoat.evaluate.calibration import ece
 from buffycoat.evaluate.metrics import (
     class_weighted_macro_f1,
@@ -24,6 +20,7 @@ from buffycoat.evaluate.metrics import (
     prior_weighted_macro_f1,
     reweighted,
 )
+from buffycoat.evaluate.paired import paired_interval, paired_mean_interval
 from buffycoat.fuse.calibrate import FLOOR, balanced_weights
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.images import write_atomic

@@ -13,8 +13,10 @@ from buffycoat.cells import Manifest
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import to_hash
 from buffycoat.embed.panel import HEAD, LABELS
-from buffycoat.evaluate.bootstrap import paired_interval, prior_weighted_interval, resample
+from buffycoat.evaluate.bootstrap import resample
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
+from buffycoat.evaluate.paired import paired_interval
+from buffycoat.evaluate.posterior import prior_weighted_interval
 from buffycoat.pipeline import bundle, fit_restoration, stages
 from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fingerprint import StageStore

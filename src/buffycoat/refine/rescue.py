@@ -16,8 +16,8 @@ import numpy as np
 
 from buffycoat.config import RefineConfig
 from buffycoat.errors import ShapeError, TaxonomyError
-from buffycoat.evaluate.bootstrap import paired_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
+from buffycoat.evaluate.paired import paired_interval
 from buffycoat.refine.apply import RescueResult, Scores, apply, checks, holds
 from buffycoat.refine.features import PUBLISHED, columns
 from buffycoat.refine.published import published_rules
