@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from buffycoat.backbones.activations import write_anew
 from buffycoat.backbones.build import BuiltBackbone, build
 from buffycoat.backbones.folded import fold_batch_norm
 from buffycoat.classify.augment import centre
 from buffycoat.classify.views import VIEWS, views_of
 from buffycoat.config import ClassifyConfig
-from buffycoat.training.devices import autocast, device, place
+from buffycoat.training.devices import autocast, device, is_cpu_bf16, place
 from buffycoat.training.loop import Progress, prefetch
 
 GPU_CELLS_AT_ONCE = 64
@@ -53,6 +54,8 @@ class FoldModel:
         backbone.model.load_state_dict(state)
         backbone.model.float().to(device()).eval().requires_grad_(False)
         network = fold_batch_norm(backbone.model, config.input_px)
+        if is_cpu_bf16(device(), config.precision):
+            write_anew(network)
         return cls(backbone, place(network), config, log_prior)
 
     @torch.inference_mode()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivateImportUsage]
 
+from buffycoat.backbones.activations import write_anew
 from buffycoat.backbones.build import BuiltBackbone
 from buffycoat.backbones.depthwise import speed_up_gradients
 from buffycoat.backbones.frozen import frozen_modules
@@ -16,6 +17,7 @@ from buffycoat.classify.selection import BestEpoch
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig
 from buffycoat.losses.registry import build_loss
+from buffycoat.training.devices import is_cpu_bf16
 from buffycoat.training.ema import Average
 from buffycoat.training.samplers import class_weights
 
@@ -54,7 +56,9 @@ class Classifier:
         self.backbone = backbone
         optimiser = torch.optim.AdamW(groups(backbone.model, config), lr=config.learning_rate)
         self.micro_batch = config.micro_batch
-        speed_up_gradients(backbone.model)
+        if is_cpu_bf16(self.fabric.device, config.precision):
+            speed_up_gradients(backbone.model)
+            write_anew(backbone.model)
         self.net = backbone.model.to(memory_format=torch.channels_last)
         self.model, self.optimiser = self.fabric.setup(self.net, optimiser)
         self.schedule = _warmup_cosine(self.optimiser, config, steps)

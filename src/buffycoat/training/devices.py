@@ -60,6 +60,11 @@ def place(model: nn.Module) -> nn.Module:
     return model.to(device=device(), memory_format=torch.channels_last)  # pyright: ignore
 
 
+def is_cpu_bf16(device: torch.device, precision: str) -> bool:
+    """Whether a model computes in bf16 on a CPU, where some of torch's kernels are slow."""
+    return device.type == "cpu" and precision == "bf16"
+
+
 def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:
     """bf16 arithmetic for "bf16", nothing for "fp32"."""
     if precision == "fp32":
