@@ -96,3 +96,11 @@ def test_nothing_measured_and_nothing_alike_is_drawn_too(data):
         steps=(StepRow("classifier", (0.6, 0.4)),),
     )
     assert draw_explanation(bare).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(1.0, "lobes", "1 lobe"), (2.0, "lobes", "2 lobes"), (1.0, "1", "1"), (0.5, "1", "0.5")],
+)
+def test_a_value_has_its_unit(value: float, unit: str, text: str) -> None:
+    assert FeatureRow("any", unit, value, ()).measured == text

@@ -69,8 +69,9 @@ class FeatureRow:
 
     @property
     def measured(self) -> str:
-        """The value and its unit."""
-        return f"{self.value:.3g}" + ("" if self.unit == "1" else f" {self.unit}")
+        """The value and its unit, such as "2 lobes" and "1 lobe"."""
+        unit = self.unit.removesuffix("s") if self.value == 1 else self.unit
+        return f"{self.value:.3g}" + ("" if unit == "1" else f" {unit}")
 
     @property
     def spread(self) -> float:
