@@ -44,7 +44,9 @@ class CellposeSegmenter:
     def __init__(self, weights: str) -> None:
         log = logging.getLogger("cellpose")
         log.setLevel(logging.ERROR)  # it warns of models that it was not asked for
+        tf32 = torch.backends.cuda.matmul.allow_tf32
         models = require("cellpose.models", "cellpose")
+        torch.backends.cuda.matmul.allow_tf32 = tf32  # the import sets it for every other model too
         # It takes its default for a name that it does not know.
         if weights not in models.MODEL_NAMES and not Path(weights).is_file():
             raise WeightsNotFoundError(
