@@ -100,15 +100,12 @@ def compare(
         for name, model in (("without", without), ("with_all", with_all))
     }
     k = len(without.log_prior)
-    cells = np.arange(len(targets))
     found: dict[str, Any] = {
-        name: vars(bootstrap_interval(targets, called, class_weighted_macro_f1, cells, k=k))
+        name: vars(bootstrap_interval(targets, called, class_weighted_macro_f1, k=k))
         for name, called in calls.items()
     }
     found["difference"] = vars(
-        paired_interval(
-            targets, calls["with_all"], calls["without"], class_weighted_macro_f1, cells, k=k
-        )
+        paired_interval(targets, calls["with_all"], calls["without"], class_weighted_macro_f1, k=k)
     )
     return found
 
