@@ -9,16 +9,18 @@ from buffycoat.segment.masks import Segmenter
 from buffycoat.segment.stain import segment_all
 
 
-@cache
 def build_segmenter(config: SegmentConfig) -> Segmenter:
-    """What finds cell and nucleus; the same object for the same settings.
+    """What finds cell and nucleus; a network is loaded once.
 
     Raises:
         MissingExtraError: Cellpose is wanted and not installed.
         WeightsNotFoundError: Its weights are not to be had.
     """
-    if config.method == "stain":
-        return segment_all
+    return segment_all if config.method == "stain" else _cellpose(config.weights)
+
+
+@cache
+def _cellpose(weights: str) -> Segmenter:
     from buffycoat.segment.cellpose import CellposeSegmenter  # cellpose is an extra
 
-    return CellposeSegmenter(config.weights)
+    return CellposeSegmenter(weights)
