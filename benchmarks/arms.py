@@ -16,11 +16,11 @@ from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 from buffycoat.fuse.calibrate import fit_temperature
 from buffycoat.optional import choose
-from buffycoat.pipeline import stages
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline import cleaning, stages
 from buffycoat.pipeline.fingerprint import StageStore, digest
 from buffycoat.pipeline.fit_classifier import MODEL_FILE, log_prior
 from buffycoat.pipeline.fit_scores import seen
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.stages import mean_of_probs
 
@@ -136,7 +136,7 @@ def clean(part: Part, fitted: Fitted, store: StageStore) -> Stands:
         print(f"{part.name}: restore {len(part.images)} cells", flush=True)
         accepted, images = [], []
         for rows in stages.batches(len(part.images)):
-            found = stages.clean(np.array(part.images[rows]), fitted.restoration)
+            found = cleaning.clean(np.array(part.images[rows]), fitted.restoration)
             accepted.append(found.is_restored)
             images.append(found.images[found.is_restored])
         return {"is_restored": np.concatenate(accepted), "restored": np.concatenate(images)}

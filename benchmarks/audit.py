@@ -205,7 +205,7 @@ def _with_copies(found: Scan, copies: Sequence[np.ndarray], embed: Embed | None)
 
 def _embedder(cache: Path) -> Embed:
     from buffycoat.pipeline.audit import make_embedder
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
 
     return make_embedder(Pipeline.load("starter").fitted, cache)
 

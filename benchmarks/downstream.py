@@ -30,9 +30,9 @@ from buffycoat.evaluate.interval import Interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.pipeline import bundle, prepare
-from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_scores import seen
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Silent
 from buffycoat.sources.read import read
 

@@ -23,8 +23,8 @@ from benchmarks.plants import LEAST_PSNR, PLANTS, REQUIRED, psnr
 from benchmarks.twins import Twins, load_eval, spread
 
 from buffycoat.images import write_atomic
-from buffycoat.pipeline import bundle, stages
-from buffycoat.pipeline.stages import Restoration, Verdict
+from buffycoat.pipeline import bundle, cleaning
+from buffycoat.pipeline.cleaning import Restoration, Verdict
 from buffycoat.restore.gate import MIN_QUALITY, GateLimits, broken, known_good
 from buffycoat.segment.stain import CellMasks, segment_all
 
@@ -66,7 +66,7 @@ class Tried:
         everything = replace(
             restoration, config=restoration.config.model_copy(update={"restore_above": 0.0})
         )
-        verdict = stages.judge_restored(original, restored, masks, severity, everything)
+        verdict = cleaning.judge_restored(original, restored, masks, severity, everything)
         return cls(original, restored, list(masks), severity, verdict)
 
 

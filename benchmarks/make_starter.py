@@ -18,8 +18,8 @@ import numpy as np
 
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.pipeline import bundle, summary
-from buffycoat.pipeline.bundle import Fitted
-from buffycoat.pipeline.run import Pipeline
+from buffycoat.pipeline.fitted import Fitted
+from buffycoat.pipeline.predictor import Pipeline
 from buffycoat.report.model_card import model_card
 from buffycoat.sources.read import read
 

@@ -24,7 +24,7 @@ import torch
 
 from buffycoat.images import write_atomic
 from buffycoat.pipeline import run, stages
-from buffycoat.pipeline.run import Pipeline
+from buffycoat.pipeline.predictor import Pipeline
 from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.sources.read import read
 

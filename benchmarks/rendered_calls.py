@@ -22,7 +22,7 @@ def rendered_population(n: int, seed: int, size_px: int = 160) -> np.ndarray:
     """Drawn cells by their calls, shape (k, k): n a class, classes as in WBCBench."""
     from buffycoat.embed.prototypes import Prototypes
     from buffycoat.pipeline.audit import make_embedder
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
     from buffycoat.simulate.render import render_cell
 
     k = len(WBCBENCH)

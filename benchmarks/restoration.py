@@ -22,9 +22,9 @@ import torch
 from benchmarks.twins import Twins
 
 from benchmarks import quality, speed, stored, twins
-from buffycoat.pipeline import bundle, stages
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline import bundle, cleaning, stages
 from buffycoat.pipeline.fingerprint import StageStore
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.restore.apply import from_tensors
 from buffycoat.restore.one_by_one import Restorer
 
@@ -66,7 +66,7 @@ def gather(fitted: Fitted, others: Mapping[str, Restorer]) -> dict[str, Method]:
     }
 
     def stand(images: np.ndarray) -> np.ndarray:
-        return stages.clean(images, fitted.restoration).images
+        return cleaning.clean(images, fitted.restoration).images
 
     return methods | {GATED: Method(stored.restoration_key(fitted), stand)}
 

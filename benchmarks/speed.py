@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import twins
-from buffycoat.pipeline import stages
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline import cleaning
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.restore.one_by_one import Restorer
 
 SIDE_PX = 256
@@ -65,7 +65,7 @@ def measure(
     }
     methods: dict[str, Apply] = {"ours alone": fitted.restoration.restorer.restore}
     methods |= {f"{name} alone": other.restore for name, other in others.items()}
-    methods[STAGE] = lambda images: stages.clean(images, fitted.restoration)
+    methods[STAGE] = lambda images: cleaning.clean(images, fitted.restoration)
     before = _peak_mib()
     return {
         "side_px": SIDE_PX,

@@ -14,7 +14,7 @@ from buffycoat.config import to_hash
 from buffycoat.errors import WeightsNotFoundError
 from buffycoat.images import write_atomic, writing
 from buffycoat.pipeline import bundle
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.one_by_one import Restorer
 

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from buffycoat.pipeline import bundle, stages
+from buffycoat.pipeline import bundle, cleaning
 from buffycoat.pipeline.explain import explain
 from buffycoat.report.explanation import draw_explanation
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
@@ -89,7 +89,7 @@ def restored(name: str) -> np.ndarray:
         clean.append(render_cell(code, rng, side_px).image)
         degraded.append(degrade(clean[-1], RESTORED_SEVERITY, rng, kinds))
     made = fitted.restoration.restorer.restore(np.stack(degraded))
-    found = stages.clean(np.stack(degraded), fitted.restoration)
+    found = cleaning.clean(np.stack(degraded), fitted.restoration)
     for code, reason in zip(RESTORED, found.reasons, strict=True):
         print(f"{code}: {reason}")
     verdicts = [

@@ -9,7 +9,7 @@ import pytest
 
 import buffycoat
 from buffycoat.pipeline import bundle
-from buffycoat.pipeline.run import Pipeline
+from buffycoat.pipeline.predictor import Pipeline
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import PBC

@@ -19,7 +19,7 @@ from buffycoat import images
 from buffycoat.cli import restored
 from buffycoat.cli.main import app
 from buffycoat.errors import ManifestError, OutputError
-from buffycoat.pipeline import frames, run
+from buffycoat.pipeline import frames, predictor
 from buffycoat.restore.classical import FlatField
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell
@@ -59,8 +59,8 @@ def bundle(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fitted = buffycoat.load(tiny_bundle).fitted
     config = fitted.config.restore.model_copy(update={"restore_above": ABOVE})
     restoration = replace(fitted.restoration, restorer=FlatField(), gate=None, config=config)
-    pipeline = run.Pipeline(replace(fitted, restoration=restoration))
-    monkeypatch.setattr(run.Pipeline, "load", lambda _: pipeline)
+    pipeline = predictor.Pipeline(replace(fitted, restoration=restoration))
+    monkeypatch.setattr(predictor.Pipeline, "load", lambda _: pipeline)
     monkeypatch.setattr("buffycoat.cli.restore.FRAMES_AT_ONCE", 2)
     return tiny_bundle
 

@@ -11,9 +11,9 @@ import pytest
 
 import buffycoat
 from buffycoat.images import to_work
-from buffycoat.pipeline import frames, stages
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline import cleaning, frames
 from buffycoat.pipeline.explain import explain
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.frames import restore_frames, scale, unscale
 from buffycoat.refine.features import NAMES
 from buffycoat.restore.classical import FlatField
@@ -89,7 +89,7 @@ def test_sizes_stay_and_untouched_pixels_are_the_same(
 def test_a_verdict_agrees_with_predict_s(fitted: Fitted, photographs: list[np.ndarray]) -> None:
     settings = fitted.config.images
     work = np.stack([to_work(p, settings.work_px, settings.frame_fraction) for p in photographs])
-    cleaned = stages.clean(work, fitted.restoration)
+    cleaned = cleaning.clean(work, fitted.restoration)
     results = restore_frames(photographs, fitted)
     assert [result.severity for result in results] == cleaned.severity.tolist()
     assert [result.degradation for result in results] == cleaned.degradation
@@ -117,7 +117,7 @@ def test_a_refused_cell_keeps_its_pixels(fitted: Fitted, photographs: list[np.nd
 def _gate(fitted: Fitted):
     from buffycoat.restore.gate import fit_gate
 
-    numbers = stages.judge_restored(
+    numbers = cleaning.judge_restored(
         *(np.zeros((0, 64, 64, 3), np.uint8),) * 2, [], np.zeros(0), fitted.restoration
     ).numbers
     return fit_gate(numbers)  # of no pairs: lets nothing through
@@ -156,7 +156,7 @@ def test_every_stage_sees_the_masks_of_the_bundles_own_segmenter(
         return [CellMasks.none(*image.shape[:2]) for image in images]
 
     blind = replace(fitted, restoration=replace(fitted.restoration, segment=nothing))
-    shown = stages.clean(np.stack([to_work(p, 64, 0.75) for p in photographs]), blind.restoration)
+    shown = cleaning.clean(np.stack([to_work(p, 64, 0.75) for p in photographs]), blind.restoration)
     assert not shown.mask_quality.any()
     assert np.isnan(shown.features[:, NAMES.index("nc_ratio")]).all()
     explanation, said = explain(photographs[0], "cell", blind)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from buffycoat.errors import RunError
-from buffycoat.pipeline import bundle, run, run_folder
+from buffycoat.pipeline import bundle, predictor, run_folder
 from buffycoat.pipeline.report import make_report, report_data
 from buffycoat.pipeline.shown_cells import _Chosen
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE
@@ -53,7 +53,7 @@ def test_the_page_of_training_is_made_again_to_the_byte(tiny_bundle, fitted, lef
 def test_the_cells_are_what_predict_says_of_them(tiny_bundle, fitted, rendered_cells):
     held_out = pd.read_parquet(tiny_bundle.parent / run_folder.HELD_OUT)
     cells = read(rendered_cells).of_split("eval")
-    said = run.Pipeline(fitted).predict_manifest(cells).frame
+    said = predictor.Pipeline(fitted).predict_manifest(cells).frame
     same = ["cell_id", "label", "conformal_set", "is_restored", "is_rescued", "is_abstained"]
     pd.testing.assert_frame_equal(held_out[same], said[same], check_dtype=False)
     probs = said.filter(like="prob_").columns

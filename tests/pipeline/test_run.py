@@ -19,7 +19,7 @@ from buffycoat.embed.panel import Panel
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.errors import BundleError, ConfigError
 from buffycoat.fuse.stack import Stack, base_only
-from buffycoat.pipeline import bundle, run
+from buffycoat.pipeline import bundle, predictor, run
 from buffycoat.pipeline.outcome import RunResult
 from buffycoat.refine.rules import RescueRules
 from buffycoat.sources.read import read
@@ -162,10 +162,10 @@ def test_a_bundle_keeps_the_second_opinions_that_are_asked_and_no_others(
     again = bundle.read(folder)
     assert list(again.panels) == ["neighbours"]
     cells = read(rendered_cells).of_split("test")
-    expected = run.Pipeline(asked).predict_manifest(cells).predictions
+    expected = predictor.Pipeline(asked).predict_manifest(cells).predictions
     assert buffycoat.load(folder).predict_manifest(cells).predictions == expected
     plain = replace(asked, stack=base_only(), panels={})
-    without = run.Pipeline(plain).predict_manifest(cells).predictions
+    without = predictor.Pipeline(plain).predict_manifest(cells).predictions
     assert [p.probability for p in without] != [p.probability for p in expected]
 
 

@@ -109,7 +109,7 @@ def audit(
 def _embedder(bundle: str, cache: Path | None) -> Embed:
     from buffycoat.cli.cache import user_cache
     from buffycoat.pipeline.audit import make_embedder
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
 
     return make_embedder(Pipeline.load(bundle).fitted, cache or user_cache())
 

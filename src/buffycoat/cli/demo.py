@@ -37,7 +37,7 @@ def demo(
     from buffycoat import config
     from buffycoat.cli.predict import write_predictions
     from buffycoat.cli.tables import print_metrics
-    from buffycoat.pipeline import run
+    from buffycoat.pipeline import predictor, run
     from buffycoat.sources.read import read
 
     cells, predictions = out / "cells", out / "test.csv"
@@ -47,7 +47,7 @@ def demo(
             _render(cells, reporter)
         result = run.train(cells, out / "run", settings, reporter)
         test = read(cells).of_split("test")
-        predicted = run.Pipeline.load(result.bundle).predict_manifest(test, reporter=reporter)
+        predicted = predictor.Pipeline.load(result.bundle).predict_manifest(test, reporter=reporter)
     write_predictions(predicted, predictions)
     print_metrics(result.metrics)
     console = results_console()

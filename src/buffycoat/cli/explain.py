@@ -37,7 +37,7 @@ def explain(
 
     from buffycoat.images import read, write_png
     from buffycoat.pipeline.explain import explain as explain_cell
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
     from buffycoat.report.explanation import draw_explanation
 
     photograph = read(str(cell))

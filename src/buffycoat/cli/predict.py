@@ -18,7 +18,7 @@ from buffycoat.errors import BadCellsError, ManifestError
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
     from buffycoat.images import BadCell
-    from buffycoat.pipeline.run import PredictionSet
+    from buffycoat.pipeline.predictor import PredictionSet
 
 
 def predict(
@@ -52,7 +52,7 @@ def predict(
 
     manifest = cells_of(images, split)
 
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
 
     pipeline = Pipeline.load(bundle)
     pipeline.fitted.prior(prior)  # a mix that is wrong is refused before anything is decoded

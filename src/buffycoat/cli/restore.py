@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from buffycoat.cells import Manifest
     from buffycoat.cli.restored import Job, Journal
-    from buffycoat.pipeline.bundle import Fitted
+    from buffycoat.pipeline.fitted import Fitted
     from buffycoat.pipeline.progress import Reporter
 
 FRAMES_AT_ONCE = 8
@@ -69,7 +69,7 @@ def restore(
     jobs = plan(manifest, images, out)
 
     from buffycoat.pipeline import bundle as bundles
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
 
     pipeline = Pipeline.load(bundle)
     index = (bundles.locate(bundle) / bundles.INDEX).read_bytes()

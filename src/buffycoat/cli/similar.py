@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from buffycoat.cells import Manifest
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
     from buffycoat.pipeline.similar import Found
 
 
@@ -88,7 +88,7 @@ def similar(
     manifest = read(within, layout if within.is_dir() else "auto")
     known = _labels(manifest, labels)
 
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
     from buffycoat.pipeline.similar import find_similar
 
     pipeline = Pipeline.load(bundle)
@@ -126,7 +126,7 @@ def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> Non
     import pandas as pd
 
     from buffycoat.images import read, writing
-    from buffycoat.pipeline.run import Pipeline
+    from buffycoat.pipeline.predictor import Pipeline
     from buffycoat.pipeline.similar import find_remembered
 
     photograph = read(str(cell))

@@ -11,7 +11,7 @@ from buffycoat.audit.scan import Embed
 from buffycoat.embed.cache import encode_cached
 from buffycoat.images import to_work
 from buffycoat.pipeline import prepare
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fitted import Fitted
 
 
 def make_embedder(fitted: Fitted, cache: Path) -> Embed:

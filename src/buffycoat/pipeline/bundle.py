@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,11 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.encoders import from_spec
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
-from buffycoat.embed.panel import HEAD, Panel
+from buffycoat.embed.panel import Panel
 from buffycoat.errors import BundleError, OutputError
-from buffycoat.fuse.prior import given
 from buffycoat.fuse.stack import Stack
-from buffycoat.pipeline.stages import Restoration, prior_of
+from buffycoat.pipeline.cleaning import Restoration
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
 from buffycoat.restore import apply as restorers
@@ -39,70 +38,6 @@ from buffycoat.taxonomy import Taxonomy
 FORMAT = 2
 STARTER = "starter"
 INDEX = "bundle.json"
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Everything that a run learned.
-
-    Attributes:
-        config: The settings of the run.
-        taxonomy: The classes.
-        counts: Training cells of each class, shape (k,); the training prior.
-        restoration: Severity, restorer and gate.
-        models: The classifier: one model a fold, and last the refits if there are any.
-        temperatures: Of each of these models.
-        use: What the classifier sees: "original", "restored" or "both".
-        encoder: Of the second opinions.
-        panels: Second opinions by kind, in the order in which the stack was offered them.
-        outliers: How strange an embedding is.
-        gallery: Names, classes and embeddings of the training cells.
-        stack: How members become one score.
-        rules: Rescue of tail classes.
-        conformal: Sets of classes that cannot be ruled out.
-        distributions: Of the features in each class.
-        provenance: Data, licences, versions, the line to print before a prediction.
-    """
-
-    config: Config
-    taxonomy: Taxonomy
-    counts: np.ndarray
-    restoration: Restoration
-    models: tuple[FoldModel, ...]
-    temperatures: tuple[float, ...]
-    use: str
-    encoder: Encoder
-    panels: Mapping[str, Panel]
-    outliers: OutlierModel
-    gallery: Gallery
-    stack: Stack
-    rules: RescueRules
-    conformal: Conformal
-    distributions: Distributions
-    provenance: Mapping[str, Any]
-
-    @property
-    def is_uniform(self) -> bool:
-        """Whether scores have the class mix of the training taken out."""
-        return self.config.fuse.prior != "as_trained"
-
-    def without_idle_panels(self) -> Fitted:
-        """The same system, less the second opinions that neither stack nor rules ask."""
-        asked = {kind for kind, weight in self.stack.weights.items() if weight > 0}
-        if self.rules.is_head_needed:
-            asked.add(HEAD)
-        kept = {kind: panel for kind, panel in self.panels.items() if kind in asked}
-        return replace(self, panels=kept)
-
-    def prior(self, name: str | None = None) -> np.ndarray:
-        """The class mix that labels assume, shape (k,); that of the settings by default.
-
-        Args:
-            name: "uniform", "train", or a mix as `fuse.prior.given` reads it.
-        """
-        if name is not None and "=" in name:
-            return given(name, self.taxonomy.codes)
-        return prior_of(name or self.config.fuse.prior, self.counts)
 
 
 def write(

@@ -8,8 +8,8 @@ from buffycoat.cells import Prediction
 from buffycoat.embed.panel import LABELS
 from buffycoat.images import to_work
 from buffycoat.pipeline import prepare, stages
-from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fit_decision import ENSEMBLE
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.run import Judged, run_stages
 from buffycoat.refine.decide import decide
 from buffycoat.refine.features import FEATURES

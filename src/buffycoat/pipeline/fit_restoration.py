@@ -14,11 +14,11 @@ from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.errors import ConfigError
 from buffycoat.images import writing
-from buffycoat.pipeline import bundle, stages
+from buffycoat.pipeline import bundle, cleaning, stages
+from buffycoat.pipeline.cleaning import Cleaned, Restoration
 from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
-from buffycoat.pipeline.stages import Cleaned, Restoration
 from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.gate import GateLimits, fit_gate, known_good
@@ -231,7 +231,7 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
     )
     restored = restoration.restorer.restore(degraded)
     severity = restoration.severity.estimate(degraded)
-    verdict = stages.judge_restored(
+    verdict = cleaning.judge_restored(
         degraded, restored, restoration.segment(degraded), severity, restoration
     )
     masks = restoration.segment(originals)
@@ -241,14 +241,14 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
 
 
 def clean_batches(images: np.ndarray, restoration: Restoration, on_progress: Progress) -> Outcome:
-    """`stages.clean` over any number of cells, a batch in memory at a time.
+    """`cleaning.clean` over any number of cells, a batch in memory at a time.
 
     Returns:
         The fields of `Cleaned`, as `as_cleaned` takes them.
     """
     parts = []
     for rows in stages.batches(len(images)):
-        parts.append(stages.clean(images[rows], restoration))
+        parts.append(cleaning.clean(images[rows], restoration))
         on_progress(rows.stop, len(images))
     arrays = {
         name: np.concatenate([getattr(part, name) for part in parts])

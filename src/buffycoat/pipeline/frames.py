@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from buffycoat.images import to_work
-from buffycoat.pipeline import prepare, stages
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline import cleaning, prepare
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.restore.gate import untouched
 
 OFF = "restoration is off"
@@ -102,7 +102,7 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
         return results
     after = np.stack([image[part.crop] for image, part in zip(restored, scaled, strict=True)])
     before = scene[tried]
-    verdict = stages.judge_restored(
+    verdict = cleaning.judge_restored(
         before,
         prepare.scene(after, fitted.config),
         restoration.segment(before),

@@ -18,13 +18,13 @@ from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.evaluate.posterior import prior_weighted_interval
 from buffycoat.pipeline import bundle, fit_restoration, stages
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.cleaning import Cleaned
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_decision import ENSEMBLE
 from buffycoat.pipeline.fit_scores import seen, view_logits
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.prepare import Cells, load_cells
 from buffycoat.pipeline.progress import Reporter
-from buffycoat.pipeline.stages import Cleaned
 from buffycoat.refine.decide import Findings
 from buffycoat.report.records import AblationRow
 

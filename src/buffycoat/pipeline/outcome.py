@@ -16,9 +16,9 @@ from buffycoat.cells import Manifest, predictions_frame
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.images import BadCell, write_atomic, writing
 from buffycoat.pipeline import bundle, run_folder, summary
-from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.held_out import HeldOut, ablate, judge_held_out
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter

@@ -14,7 +14,7 @@ from buffycoat.cells import Manifest
 from buffycoat.evaluate.crossing import crossing_rows
 from buffycoat.evaluate.curves import PrecisionRecall, precision_recall
 from buffycoat.pipeline import summary
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Reporter, Silent
 from buffycoat.pipeline.run_folder import EVAL, FOLDS, RunFolder, check_same_run
 from buffycoat.pipeline.shown_cells import cell_lists

@@ -4,7 +4,7 @@
                                     -> classify + embed -> fuse -> refine ] -> evaluate -> report
 
 `run_stages` is the bracket, and `judge` the final word on it. `train` fits its stages in the same
-order and writes them as one bundle; `Pipeline` loads a bundle and calls `judge`.
+order and writes them as one bundle; `predictor.Pipeline` loads a bundle and calls `judge`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from buffycoat.cells import Manifest, Prediction, predictions_frame
+from buffycoat.cells import Manifest, Prediction
 from buffycoat.config import Config
 from buffycoat.embed.encoders import build_encoder
 from buffycoat.embed.panel import HEAD
-from buffycoat.errors import BadCellsError, ManifestError
-from buffycoat.images import BadCell, load_work, to_work
+from buffycoat.errors import ManifestError
 from buffycoat.pipeline import (
-    bundle,
+    cleaning,
     fit_classifier,
     fit_decision,
     fit_opinion,
@@ -34,17 +32,17 @@ from buffycoat.pipeline import (
     stages,
     summary,
 )
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.cleaning import Cleaned
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.outcome import RunResult
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
-from buffycoat.pipeline.stages import Classified, Cleaned
+from buffycoat.pipeline.stages import Classified
 from buffycoat.refine.decide import Findings, decide
 from buffycoat.sources.read import read
-from buffycoat.taxonomy import Taxonomy, resolve
-from buffycoat.training.devices import keep_freed_memory
+from buffycoat.taxonomy import resolve
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def run_stages(
         What each stage found.
     """
     average = fitted.config.fuse.average
-    cleaned = stages.clean(images, fitted.restoration)
+    cleaned = cleaning.clean(images, fitted.restoration)
     classified = stages.classify(
         images, cleaned, fitted.models, fitted.temperatures, fitted.use, average
     )
@@ -122,120 +120,6 @@ def _opinions(
             embeddings, panel, fitted.is_uniform, fitted.config.fuse.average
         )
     return members, fitted.outliers.score(classified.logits if asks_logits else embeddings)
-
-
-@dataclass(frozen=True)
-class PredictionSet:
-    """Predictions of a manifest.
-
-    Attributes:
-        predictions: One a readable cell, in the manifest's order.
-        bad: Cells that could not be read, and why.
-        frame: The predictions as a table, with `patient_id` and `slide_id` where these are known.
-    """
-
-    predictions: list[Prediction]
-    bad: tuple[BadCell, ...]
-    frame: pd.DataFrame
-
-
-class Pipeline:
-    """A trained system.
-
-    Args:
-        fitted: What training learned.
-    """
-
-    def __init__(self, fitted: Fitted) -> None:
-        keep_freed_memory()
-        self.fitted = fitted
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Pipeline:
-        """Load a bundle: a folder, or "starter".
-
-        Raises:
-            BundleError: No bundle, or one of its files has changed.
-        """
-        return cls(bundle.read(folder))
-
-    @property
-    def taxonomy(self) -> Taxonomy:
-        """The classes."""
-        return self.fitted.taxonomy
-
-    @property
-    def notice(self) -> str:
-        """What a person must know before they read a prediction."""
-        parts = (self.fitted.provenance["notice"], *summary.restricted(self.fitted.provenance))
-        return " ".join(parts)
-
-    def predict(
-        self,
-        images: Sequence[np.ndarray],
-        cell_ids: Sequence[str] | None = None,
-        prior: str | None = None,
-    ) -> list[Prediction]:
-        """Name cells.
-
-        Args:
-            images: Photographs with one cell in the centre, each (h, w, 3), uint8, RGB.
-            cell_ids: Their names; by default "0", "1", ...
-            prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the bundle's own.
-
-        Returns:
-            One prediction an image; the same numbers as the command line gives.
-        """
-        ids = [str(i) for i in range(len(images))] if cell_ids is None else list(cell_ids)
-        settings = self.fitted.config.images
-        found: list[Prediction] = []
-        for rows in stages.batches(len(images)):
-            work = np.stack(
-                [to_work(i, settings.work_px, settings.frame_fraction) for i in images[rows]]
-            )
-            found += self._judge(work, ids[rows], prior)
-        return found
-
-    def predict_manifest(
-        self,
-        manifest: Manifest,
-        reporter: Reporter | None = None,
-        allow_bad: int = 0,
-        prior: str | None = None,
-    ) -> PredictionSet:
-        """Name the cells of a manifest, a batch in memory at a time.
-
-        Raises:
-            BadCellsError: More cells than allowed could not be read.
-        """
-        reporter = reporter or Silent()
-        reporter.start("predict", f"{len(manifest)} cells")
-        found: list[Prediction] = []
-        bad: list[BadCell] = []
-        for rows in stages.batches(len(manifest)):
-            part = manifest.subset(np.arange(rows.start, rows.stop))
-            loaded = load_work(part, self.fitted.config.images)
-            bad += loaded.bad
-            if len(bad) > allow_bad:
-                lines = "\n  ".join(f"{cell.path}: {cell.reason}" for cell in bad)
-                raise BadCellsError(
-                    f"more than {allow_bad} cells cannot be read:\n  {lines}",
-                    [(cell.cell_id, cell.path, cell.reason) for cell in bad],
-                )
-            ids = part.subset(loaded.is_good).frame["cell_id"].tolist()
-            if ids:
-                found += self._judge(loaded.images, ids, prior)
-            reporter.advance(rows.stop, len(manifest))
-        reporter.finish()
-        frame = predictions_frame(found, self.taxonomy)
-        sources = manifest.frame.set_index("cell_id")
-        for name in ("patient_id", "slide_id"):
-            if sources[name].notna().to_numpy().any():
-                frame.insert(1, name, sources[name].reindex(frame["cell_id"]).to_numpy())
-        return PredictionSet(found, tuple(bad), frame)
-
-    def _judge(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
-        return judge(prepare.scene(work, self.fitted.config), ids, self.fitted, prior)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from buffycoat.cells import Manifest
 from buffycoat.pipeline import prepare
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Silent
 from buffycoat.pipeline.run_folder import EVAL, HELD_OUT, RunFolder
 from buffycoat.report.page import SHOWN_CELLS, SHOWN_PAIRS

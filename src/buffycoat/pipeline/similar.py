@@ -13,7 +13,7 @@ from buffycoat.embed.gallery import Match
 from buffycoat.embed.neighbours import nearest
 from buffycoat.images import BadCell, load_work, to_work
 from buffycoat.pipeline import prepare
-from buffycoat.pipeline.bundle import Fitted
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import batches
 

@@ -1,4 +1,4 @@
-"""The stages as prediction runs them: each a pure call on a batch of working images.
+"""The stages as prediction runs them, after cleaning.py: each a pure call on a batch of cells.
 
 What one stage needs of another is handed on here as arrays; the rooms never import each other.
 Training (`fit_*.py`) calls the same functions, so a score out of fold is made the way a new
@@ -7,106 +7,24 @@ cell's is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.config import RestoreConfig
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import Panel
 from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.pipeline.cleaning import Cleaned
 from buffycoat.refine.apply import RescueResult, apply
 from buffycoat.refine.decide import Findings
-from buffycoat.refine.features import measure_all
 from buffycoat.refine.rules import RescueRules
-from buffycoat.restore.gate import (
-    GateLimits,
-    GateNumbers,
-    Masks,
-    decide,
-    measure_change,
-    untouched,
-)
-from buffycoat.restore.one_by_one import Restorer
-from buffycoat.restore.severity import SeverityEstimator
-from buffycoat.segment.masks import CellMasks, Segmenter
 from buffycoat.training.loop import Progress
 
 CELLS_AT_ONCE = 128
 """Cells in memory at a time; a stage's result for a cell does not depend on it."""
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """What restores a cell and judges the result.
-
-    Attributes:
-        config: When to restore, and whether to gate.
-        severity: Estimates degradation.
-        restorer: Makes the clean image.
-        gate: Limits of acceptable change; None accepts everything.
-        embed: Images (n, w, w, 3), uint8, to L2-normalised embeddings (n, d): what else the gate
-            compares.
-        segment: Finds cell and nucleus.
-    """
-
-    config: RestoreConfig
-    severity: SeverityEstimator
-    restorer: Restorer
-    gate: GateLimits | None
-    embed: Callable[[np.ndarray], np.ndarray]
-    segment: Segmenter
-
-    @property
-    def restore_above(self) -> float:
-        """Estimated severity from which a cell is restored: the settings', else the fitted one."""
-        wanted = self.config.restore_above
-        return self.severity.restore_above if wanted is None else wanted
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate says of restored cells.
-
-    Attributes:
-        accepted: Shape (n,), bool.
-        reasons: n of them, in words and numbers.
-        numbers: What was compared.
-        masks: Of the restored images, n of them.
-    """
-
-    accepted: np.ndarray
-    reasons: list[str]
-    numbers: GateNumbers
-    masks: list[CellMasks]
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """Cells after restoration and gate.
-
-    Attributes:
-        images: The image that stands, original or restored, shape (n, w, w, 3), uint8.
-        is_restored: Shape (n,), bool.
-        reasons: Why, in words and numbers, n of them.
-        severity: Estimated before restoration, 0-4, shape (n,).
-        degradation: Names of the groups of `severity.GROUPS` that a cell suffers, n of them.
-        changes: What the gate measured, n of them; empty where nothing was tried.
-        features: Morphology of the image that stands, shape (n, f).
-        mask_quality: 0-1, shape (n,).
-    """
-
-    images: np.ndarray
-    is_restored: np.ndarray
-    reasons: list[str]
-    severity: np.ndarray
-    degradation: list[tuple[str, ...]]
-    changes: list[dict[str, float]]
-    features: np.ndarray
-    mask_quality: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -126,79 +44,6 @@ def batches(n: int) -> Iterator[slice]:
     """Slices that cover n cells, `CELLS_AT_ONCE` at a time."""
     for start in range(0, n, CELLS_AT_ONCE):
         yield slice(start, min(start + CELLS_AT_ONCE, n))
-
-
-def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
-    """Segment, restore what is degraded, keep what the gate accepts, segment and measure that.
-
-    Args:
-        images: Shape (n, w, w, 3), uint8.
-        restoration: The fitted models.
-
-    Returns:
-        The images that stand, and everything known about them.
-    """
-    found = restoration.severity.judge(images)
-    severity = found.severity
-    masks = restoration.segment(images)
-    kept = np.array(images)
-    is_restored = np.zeros(len(images), dtype=bool)
-    changes: list[dict[str, float]] = [{} for _ in images]
-    limit = restoration.restore_above
-    reasons = [untouched(value, limit) for value in severity]
-    rows = np.flatnonzero(severity >= limit)
-    if restoration.restorer.name == "identity":
-        reasons = ["restoration is off"] * len(images)
-    elif len(rows):
-        restored = restoration.restorer.restore(kept[rows])
-        before = [masks[row] for row in rows]
-        verdict = judge_restored(kept[rows], restored, before, severity[rows], restoration)
-        for index, row in enumerate(rows):
-            reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
-            if verdict.accepted[index]:
-                kept[row], masks[row] = restored[index], verdict.masks[index]
-        is_restored[rows] = verdict.accepted
-    return Cleaned(
-        images=kept,
-        is_restored=is_restored,
-        reasons=reasons,
-        severity=severity,
-        degradation=[found.names(row, limit) for row in range(len(images))],
-        changes=changes,
-        features=measure_all(kept, masks),
-        mask_quality=np.array([mask.quality for mask in masks]),
-    )
-
-
-def judge_restored(
-    original: np.ndarray,
-    restored: np.ndarray,
-    masks_before: Sequence[Masks],
-    severity_before: np.ndarray,
-    restoration: Restoration,
-) -> Verdict:
-    """Whether restored images may replace their originals.
-
-    Args:
-        original: Shape (n, w, w, 3), uint8.
-        restored: Same shape.
-        masks_before: Masks of the originals.
-        severity_before: Estimated severities of the originals, shape (n,).
-        restoration: The fitted models.
-    """
-    masks = restoration.segment(restored)
-    numbers = measure_change(
-        original,
-        restored,
-        masks_before,
-        masks,
-        severity_before,
-        restoration.severity.estimate(restored),
-        restoration.embed(original),
-        restoration.embed(restored),
-    )
-    accepted, reasons = decide(numbers, restoration.gate, restoration.restore_above)
-    return Verdict(accepted, reasons, numbers, masks)
 
 
 def classify(

@@ -14,9 +14,9 @@ from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import KINDS, LABELS
 from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
-from buffycoat.pipeline.bundle import Fitted
 from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.report.model_card import CardData, Source
