@@ -19,7 +19,7 @@ from buffycoat.restore import apply as restorers
 from buffycoat.restore.one_by_one import Restorer
 
 SETTINGS, WEIGHTS = "restorer.json", "restorer.safetensors"
-CODE = ("restore", "segment", "pipeline/stages.py")
+CODE = ("restore", "segment", "pipeline/cleaning.py")
 """What decides on restored images besides the bundle; a change of it makes older figures void."""
 
 
