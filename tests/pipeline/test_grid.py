@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from buffycoat.errors import ConfigError
 from buffycoat.pipeline import grid as grids
-from buffycoat.pipeline.grid_table import markdown
+from buffycoat.pipeline.grid_table import Scored, markdown, to_row
+from buffycoat.taxonomy import PBC, Taxonomy
 
 GRIDS = Path(__file__).resolve().parents[2] / "benchmarks" / "grids"
 COMMON = """
@@ -70,6 +73,36 @@ def test_a_grid_ends_in_one_table_and_is_resumed(
     assert table["gain"]["focal"] == pytest.approx(difference, abs=1e-4)
     assert pd.isna(table["gain"]["plain"])
     assert markdown(rows) == (tmp_path / "out" / "table.md").read_text()
+    together = table["ensemble_macro_f1"]
+    assert table["ensemble_gain"]["focal"] == pytest.approx(
+        together["focal"] - together["plain"], abs=1e-4
+    )
+    assert "seeds' models as one" in markdown(rows)
+
+
+def _scored(probs: list[list[float]]) -> Scored:
+    return Scored(np.arange(4), np.array(probs), 1.0)
+
+
+def test_seeds_are_judged_as_the_mean_of_their_models_too() -> None:
+    data: Any = SimpleNamespace(
+        taxonomy=Taxonomy("two", PBC.classes[:2]),
+        targets=np.array([0, 1]),
+        counts=np.array([1, 1]),
+        groups=np.array([0, 1, 0, 1]),
+    )
+    # each is right and sure of two rows, and wrong but in doubt of the others
+    first = _scored([[0.9, 0.1], [0.1, 0.9], [0.4, 0.6], [0.6, 0.4]])
+    second = _scored([[0.4, 0.6], [0.6, 0.4], [0.9, 0.1], [0.1, 0.9]])
+    scored = {"one kind": [first, first], "two kinds": [first, second]}
+    rows = [to_row(name, scored, data, 1, "geometric") for name in scored]
+    assert [row["mean_over_seeds"] for row in rows] == pytest.approx([0.5, 0.5])
+    assert [row["ensemble_macro_f1"] for row in rows] == pytest.approx([0.5, 1.0])
+    assert rows[1]["ensemble_gain"] == pytest.approx(0.5)
+    assert rows[1]["ensemble_log_loss"] < rows[0]["ensemble_log_loss"]
+    alone = to_row("alone", {"alone": [first]}, data, 1, "geometric")
+    assert "ensemble_macro_f1" not in alone
+    assert "seeds' models as one" not in markdown([alone])
 
 
 @pytest.mark.parametrize(

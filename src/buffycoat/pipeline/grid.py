@@ -126,7 +126,7 @@ def run(
         scored[name] = [
             _score(name, training, config, seed, folds, store, reporter) for seed in grid.seeds
         ]
-        table.append(to_row(name, scored, training, len(folds)))
+        table.append(to_row(name, scored, training, len(folds), config.fuse.average))
         write(out, table)
         reporter.say(
             f"{name}: balanced macro-F1 {table[-1]['balanced_macro_f1']:.3f} "

@@ -25,6 +25,7 @@ from buffycoat.fuse.calibrate import FLOOR, balanced_weights
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.images import write_atomic
 from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.pipeline.stages import MEANS
 
 BANDS = ("head", "medium", "tail")
 
@@ -45,12 +46,24 @@ class Scored:
 
 
 def to_row(
-    name: str, scored: Mapping[str, Sequence[Scored]], data: TrainingSet, n_folds: int
+    name: str,
+    scored: Mapping[str, Sequence[Scored]],
+    data: TrainingSet,
+    n_folds: int,
+    average: str,
 ) -> dict[str, Any]:
     """A recipe's figures over all seeds together, and their spread over the seeds.
 
     A cell's scores by all seeds are resampled together, so that two seeds narrow what is due to
-    the seed, and not what is due to there being few cells.
+    the seed, and not what is due to there being few cells. Of several seeds, a second set of
+    figures (`ensemble_...`) is of the mean of their models, which is what a bundle asks.
+
+    Args:
+        name: The recipe.
+        scored: Recipe -> its seeds; the first recipe is what others are compared with.
+        data: The cells.
+        n_folds: How many folds were trained.
+        average: The mean; a key of `stages.MEANS`.
     """
     k, counts = len(data.taxonomy), data.counts
     first = next(iter(scored))
@@ -86,7 +99,31 @@ def to_row(
         saved = paired_mean_interval(base.losses, one.losses, targets, groups)
         row |= {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
         row |= {"loss_change": saved.estimate, "loss_low": saved.low, "loss_high": saved.high}
+    if len(over_seeds) > 1:
+        row |= _as_ensemble(scored[name], scored[first], data, average)
     row["minutes"] = float(np.mean([s.minutes for s in scored[name]]))
+    return row
+
+
+def _as_ensemble(
+    seeds: Sequence[Scored], first: Sequence[Scored], data: TrainingSet, average: str
+) -> dict[str, float]:
+    """Figures of the mean of the seeds' models, and their gain over that of the first recipe's."""
+    k = len(data.taxonomy)
+    one, base = (_Pooled.mean_of(each, data, average) for each in (seeds, first))
+    table = confusion(one.targets, one.called, k)
+    row = {
+        "ensemble_macro_f1": float(class_weighted_macro_f1(table)),
+        "ensemble_log_loss": float(one.losses @ balanced_weights(one.targets)),
+    }
+    if seeds is not first:
+        pair = (base.targets, base.called, one.called)
+        gain = paired_interval(*pair, class_weighted_macro_f1, base.groups, k=k)
+        row |= {
+            "ensemble_gain": gain.estimate,
+            "ensemble_low": gain.low,
+            "ensemble_high": gain.high,
+        }
     return row
 
 
@@ -111,7 +148,16 @@ class _Pooled:
     @classmethod
     def of(cls, seeds: Sequence[Scored], data: TrainingSet) -> _Pooled:
         rows = np.concatenate([one.rows for one in seeds])
-        probs = np.concatenate([one.probs for one in seeds])
+        return cls._made(rows, np.concatenate([one.probs for one in seeds]), data)
+
+    @classmethod
+    def mean_of(cls, seeds: Sequence[Scored], data: TrainingSet, average: str) -> _Pooled:
+        """Each row once, with the mean of what the seeds' models say of it."""
+        logs = [np.log(np.maximum(one.probs, FLOOR)) for one in seeds]
+        return cls._made(seeds[0].rows, np.exp(MEANS[average](logs)), data)
+
+    @classmethod
+    def _made(cls, rows: np.ndarray, probs: np.ndarray, data: TrainingSet) -> _Pooled:
         targets = np.tile(data.targets, 2)[rows]
         losses = -np.log(np.maximum(probs[np.arange(len(targets)), targets], FLOOR))
         return cls(targets, data.groups[rows], probs, probs.argmax(axis=1), losses)
@@ -141,26 +187,27 @@ def write(out: Path, table: Sequence[Mapping[str, Any]]) -> None:
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:
     """The table for people; intervals are 95 %."""
+    has_seeds = any("ensemble_macro_f1" in row for row in table)
     head = (
         "recipe", "balanced macro-F1", "gain over the first", "seeds: mean (spread)",
         "balanced log loss", "change from the first",
+        *(("seeds' models as one", "its gain") if has_seeds else ()),
         "prior-weighted", "head", "medium", "tail", "ECE", "minutes",
     )  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|-" * len(head) + "|"]
     for row in table:
-        gain = change = ""
-        if "gain" in row:
-            gain = f"{row['gain']:+.3f} ({row['gain_low']:+.3f} to {row['gain_high']:+.3f})"
-            change = (
-                f"{row['loss_change']:+.3f} ({row['loss_low']:+.3f} to {row['loss_high']:+.3f})"
-            )
+        together = ()
+        if has_seeds:
+            score = f"{row['ensemble_macro_f1']:.3f}"
+            together = (score, _signed(row, "ensemble_gain", "ensemble"))
         figures = (
             row["recipe"],
             f"{row['balanced_macro_f1']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
-            gain,
+            _signed(row, "gain", "gain"),
             f"{row['mean_over_seeds']:.3f} ({row['spread_over_seeds']:.3f})",
             f"{row['balanced_log_loss']:.3f}",
-            change,
+            _signed(row, "loss_change", "loss"),
+            *together,
             *(f"{row[name]:.3f}" for name in ("prior_weighted_macro_f1", "f1_head", "f1_medium")),
             f"{row['f1_tail']:.3f}",
             f"{row['ece']:.3f}",
@@ -168,3 +215,10 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
         )
         lines.append("| " + " | ".join(figures) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _signed(row: Mapping[str, Any], name: str, ends: str) -> str:
+    """A difference and its interval from `ends`_low to `ends`_high; "" where there is none."""
+    if name not in row:
+        return ""
+    return f"{row[name]:+.3f} ({row[f'{ends}_low']:+.3f} to {row[f'{ends}_high']:+.3f})"
