@@ -23,17 +23,17 @@ import numpy as np
 import torch
 
 from buffycoat.images import write_atomic
-from buffycoat.pipeline import run, stages
+from buffycoat.pipeline import cleaning, predictor, run, stages
 from buffycoat.pipeline.predictor import Pipeline
 from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.sources.read import read
 
 CALLS = {
-    "decode": (run, "load_work"),
+    "decode": (predictor, "load_work"),
     "severity": (SeverityEstimator, "judge"),
-    "gate": (stages, "judge_restored"),
-    "morphology": (stages, "measure_all"),
-    "restore": (stages, "clean"),
+    "gate": (cleaning, "judge_restored"),
+    "morphology": (cleaning, "measure_all"),
+    "restore": (cleaning, "clean"),
     "classify": (stages, "classify"),
     "embed": (stages, "embed"),
     "refine": (stages, "refine"),
