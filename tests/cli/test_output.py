@@ -29,3 +29,10 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="no work was started"):
         check_folder(tmp_path / "file" / "run")
+
+
+def test_what_is_read_is_not_overwritten(tmp_path: Path) -> None:
+    cells = tmp_path / "cells.csv"
+    with pytest.raises(OutputError, match="would overwrite what is read"):
+        check_file(tmp_path / "run" / ".." / "cells.csv", (".csv",), None, cells)
+    check_file(tmp_path / "out.csv", (".csv",), None, cells)

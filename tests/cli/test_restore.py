@@ -73,7 +73,7 @@ def test_pictures_keep_folder_stem_and_size(bundle: Path, cells: Path, tmp_path:
     assert result.exit_code == 0, result.output
     assert "ot a medical device" in said
     assert "human review" in result.stdout
-    pictures = {name for name in _files(out) if name.endswith(".png")} - {restored.SHEET}
+    pictures = {name for name in _files(out) if name.endswith(".png")} - {images.CONTACT_SHEET}
     assert pictures == {"a.png", "b.png", "deep/a.png", "deep/c.d.png", "e.png", "f.png"}
     table = pd.read_csv(out / restored.TABLE, keep_default_na=False)
     assert set(table["is_restored"]) == {True, False}

@@ -5,6 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from buffycoat import images
-from buffycoat.errors import ImageError
+from buffycoat.errors import ImageError, ManifestError
 
 PINK = (230, 180, 200)
 
@@ -140,6 +141,17 @@ def test_12_bits_in_16_are_refused_rather_than_read_as_black() -> None:
         images.decode(_encode(Image.fromarray(dim), "PNG"), "dim")
 
 
+@pytest.mark.parametrize("form", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_12_bit_colours_in_16_are_refused_too(form: str, channels: int) -> None:
+    ramp = np.linspace(0, 4095, 32 * 32).reshape(32, 32, 1).astype(np.uint16)
+    dim = np.repeat(ramp, channels, axis=2)
+    with pytest.raises(ImageError, match="do not fill their range"):
+        images.decode(cv2.imencode(form, dim)[1].tobytes(), "dim")
+    full = images.decode(cv2.imencode(form, np.repeat(ramp * 16, 3, axis=2))[1].tobytes(), "full")
+    assert full.max() > 250
+
+
 def test_exif_rotation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: show it a quarter turn clockwise
@@ -184,3 +196,33 @@ def test_list_images_looks_deep_and_ignores_case(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     found = [path.relative_to(tmp_path).as_posix() for path in images.list_images(tmp_path)]
     assert found == ["a.png", "b.JPG", "sub/c.TIFF"]
+
+
+def test_list_images_follows_links_once_and_keeps_those_that_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/a.png").touch()
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    (cells / "slide").symlink_to(tmp_path / "archive")
+    (tmp_path / "archive/back").symlink_to(cells)
+    (cells / "gone.png").symlink_to(tmp_path / "none.png")
+    found = [path.relative_to(cells).as_posix() for path in images.list_images(cells)]
+    assert found == ["gone.png", "slide/a.png"]
+
+
+def test_list_images_leaves_out_hidden_folders_and_our_own_figures(tmp_path: Path) -> None:
+    for name in ("a.png", ".thumbnails/a.png", "a.explained.png", "contact-sheet.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert images.list_images(tmp_path) == [tmp_path / "a.png"]
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: object) -> object:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(ManifestError, match=r"cells would be missed"):
+        images.list_images(tmp_path)

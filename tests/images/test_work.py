@@ -10,6 +10,7 @@ import pytest
 from buffycoat import images
 from buffycoat.cells import Manifest
 from buffycoat.config import ImagesConfig
+from buffycoat.errors import OutputError
 
 CONFIG = ImagesConfig(work_px=32, frame_fraction=0.5)
 
@@ -102,3 +103,19 @@ def test_no_readable_cell_gives_no_rows(tmp_path: Path, has_cache: bool) -> None
     work = images.load_work(manifest, CONFIG, tmp_path / "cache" if has_cache else None)
     assert work.images.shape == (0, 32, 32, 3)
     assert len(work.bad) == 2
+
+
+def test_a_full_disk_is_found_before_any_image_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    seen: list[tuple[int, int]] = []
+    with pytest.raises(OutputError, match="No space left on device"):
+        images.load_work(
+            _manifest(tmp_path), CONFIG, tmp_path / "cache", on_progress=lambda *d: seen.append(d)
+        )
+    assert not seen
+    assert not list((tmp_path / "cache").iterdir())

@@ -93,3 +93,10 @@ def test_read_images_takes_no_label_from_anything(tmp_path: Path) -> None:
 def test_no_images_is_an_error(tmp_path: Path, reader) -> None:
     with pytest.raises(ManifestError, match="no image in it"):
         reader(tmp_path)
+
+
+def test_a_name_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    torn = b"Zelle_\xe4.jpg".decode(errors="surrogateescape")
+    _touch(tmp_path, "good.jpg", torn)
+    with pytest.raises(ManifestError, match=r"Zelle_\\udce4.jpg.*rename it"):
+        read_images(tmp_path)

@@ -80,6 +80,12 @@ def test_pairs_and_patients_are_read(tmp_path: Path, pristine: str, degraded: st
     assert images.read(frame.loc["e2", "path"])[0, 0, 0] == 15
 
 
+def test_one_config_or_one_table_of_it_is_read_by_its_folder(tmp_path: Path) -> None:
+    _write(tmp_path / "degraded/0.parquet", DEGRADED)
+    for path in (tmp_path / "degraded", tmp_path / "degraded/0.parquet"):
+        assert set(read_hugging_face(path).frame["source"]) == {"degraded"}
+
+
 def test_pristine_twins_of_held_out_cells_are_left_out_and_said(tmp_path: Path) -> None:
     _write(tmp_path / "pristine/0.parquet", PRISTINE)
     _write(tmp_path / "degraded/0.parquet", DEGRADED)

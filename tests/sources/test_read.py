@@ -72,3 +72,18 @@ def test_data_one_folder_down_are_pointed_at(tmp_path: Path) -> None:
     _kaggle(tmp_path / "wbcbench")
     with pytest.raises(ManifestError, match=r"one folder down; give .*wbcbench"):
         read(tmp_path)
+
+
+def test_lists_that_commands_leave_beside_cells_are_no_data_set(tmp_path: Path) -> None:
+    _touch(tmp_path / "LY/1.jpg")
+    for name in ("out.csv.bad.csv", "sheet.png.csv", "restoration.csv", "bad-cells.csv"):
+        (tmp_path / name).write_text("path,reason\nLY/2.jpg,torn\n")
+        assert read(tmp_path).frame["path"].tolist() == [str(tmp_path / "LY/1.jpg")]
+
+
+def test_layout_table_finds_the_table_of_a_folder(tmp_path: Path) -> None:
+    _touch(tmp_path / "SNE/1.jpg")
+    with pytest.raises(ManifestError, match="expected one table with a column 'path', found none"):
+        read(tmp_path, "table")
+    (tmp_path / "cells.csv").write_text("path,label\nSNE/1.jpg,BNE\n")
+    assert read(tmp_path, "table").counts() == {"BNE": 1}

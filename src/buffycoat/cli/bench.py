@@ -50,4 +50,4 @@ def classify(
         table = recipes.run(data, wanted, out, reporter, layout)
     console = results_console()
     console.print(markdown(table), soft_wrap=True, markup=False)
-    console.print(f"Table: {out / 'table.csv'}", soft_wrap=True)
+    console.print(f"Table: {out / 'table.csv'}", soft_wrap=True, markup=False)

@@ -56,7 +56,7 @@ def demo(
         ("Bundle", result.bundle),
         ("Report", result.report.resolve()),
     ):
-        console.print(f"{what}: {path}", soft_wrap=True, highlight=False)
+        console.print(f"{what}: {path}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _render(cells: Path, reporter: Reporter) -> None:

@@ -70,7 +70,7 @@ def differential(
     if calibration is None and calibration_labels is not None:
         raise ConfigError("--calibration-labels go with --calibration: give the predictions too")
     if out is not None:
-        check_file(out, (".csv",))
+        check_file(out, (".csv",), predictions, groups, calibration, calibration_labels)
 
     import numpy as np
     import pandas as pd

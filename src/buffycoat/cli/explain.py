@@ -31,11 +31,12 @@ def explain(
 
     Example: `buffycoat explain starter cell.png --out why.png`
     """
-    target = out or cell.with_name(f"{cell.stem}.explained.png")
-    check_file(target, (".png",))
+    from buffycoat.images import FIGURE_SUFFIX, read, write_png
+
+    target = out or cell.with_name(f"{cell.stem}{FIGURE_SUFFIX}")
+    check_file(target, (".png",), cell)
     check_prior(prior)
 
-    from buffycoat.images import read, write_png
     from buffycoat.pipeline.explain import explain as explain_cell
     from buffycoat.pipeline.predictor import Pipeline
     from buffycoat.report.explanation import draw_explanation

@@ -58,7 +58,7 @@ def measure(
 
     Example: `buffycoat measure cells/ --out features.parquet`
     """
-    check_file(out, (".csv", ".parquet"))
+    check_file(out, (".csv", ".parquet"), images)
     manifest = cells_of(images, split)
 
     from buffycoat.pipeline.morphology import measure_manifest

@@ -9,15 +9,17 @@ from pathlib import Path
 from buffycoat.errors import OutputError
 
 
-def check_file(path: Path, suffixes: tuple[str, ...]) -> None:
+def check_file(path: Path, suffixes: tuple[str, ...], *inputs: Path | str | None) -> None:
     """Make sure that a result file can be written when the work is done.
 
     Args:
         path: The file.
         suffixes: The kinds that the command can write.
+        inputs: What the command reads; None for what was not given.
 
     Raises:
-        OutputError: Another suffix, a folder, or a folder that may not be written to.
+        OutputError: Another suffix, a folder, one of the inputs, or a folder that may not be
+            written to.
     """
     if path.suffix.lower() not in suffixes:
         raise OutputError(
@@ -26,6 +28,8 @@ def check_file(path: Path, suffixes: tuple[str, ...]) -> None:
         )
     if path.is_dir():
         raise OutputError(f"--out {path}: is a folder; give the name of a file in it")
+    if any(given is not None and Path(given).resolve() == path.resolve() for given in inputs):
+        raise OutputError(f"--out {path}: would overwrite what is read; choose another name")
     check_folder(path.parent)
 
 

@@ -47,7 +47,7 @@ def predict(
 
     Example: `buffycoat predict starter cells/ --out cells.csv`
     """
-    check_file(out, (".csv", ".parquet"))
+    check_file(out, (".csv", ".parquet"), images)
     check_prior(prior)
 
     manifest = cells_of(images, split)

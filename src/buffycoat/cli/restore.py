@@ -194,8 +194,7 @@ def _write_bad(bad: Sequence[tuple[str, str, str]], path: Path) -> None:
 
 def _draw_sheet(outcome: Outcome, out: Path) -> None:
     """Restored cells first, then the most degraded of those that kept their pixels."""
-    from buffycoat.cli.restored import SHEET
-    from buffycoat.images import read, write_png
+    from buffycoat.images import CONTACT_SHEET, read, write_png
     from buffycoat.report.contact_sheet import MAX_PAIRS, Pair, draw_contact_sheet
 
     order = sorted(
@@ -215,15 +214,16 @@ def _draw_sheet(outcome: Outcome, out: Path) -> None:
         for job, row in order[:MAX_PAIRS]
     ]
     if pairs:
-        write_png(out / SHEET, draw_contact_sheet(pairs, len(outcome.done)))
+        write_png(out / CONTACT_SHEET, draw_contact_sheet(pairs, len(outcome.done)))
     else:
-        (out / SHEET).unlink(missing_ok=True)
+        (out / CONTACT_SHEET).unlink(missing_ok=True)
 
 
 def _print_summary(outcome: Outcome, out: Path) -> None:
     from rich.table import Table
 
-    from buffycoat.cli.restored import SHEET, TABLE
+    from buffycoat.cli.restored import TABLE
+    from buffycoat.images import CONTACT_SHEET
     from buffycoat.report.contact_sheet import MAX_PAIRS
 
     kinds = Counter((row["is_restored"], _kind(row["reason"])) for _, row in outcome.done)
@@ -242,7 +242,9 @@ def _print_summary(outcome: Outcome, out: Path) -> None:
     console = results_console()
     console.print(table)
     not_shown = max(len(outcome.done) - MAX_PAIRS, 0)
-    sheet = f"{out / SHEET} ({not_shown} cells not shown)" if not_shown else f"{out / SHEET}"
+    sheet = str(out / CONTACT_SHEET)
+    if not_shown:
+        sheet += f" ({not_shown} cells not shown)"
     for line in (
         f"Before and after: {sheet}",
         f"Decisions: {out / TABLE}",

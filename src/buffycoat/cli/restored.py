@@ -11,9 +11,8 @@ from typing import Any
 
 from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import OutputError
-from buffycoat.images import SUFFIXES, write_atomic
+from buffycoat.images import CONTACT_SHEET, SUFFIXES, write_atomic
 
-SHEET = "contact-sheet.png"
 TABLE = "restoration.csv"
 BAD = "bad-cells.csv"
 JOURNAL = ".restore-journal.jsonl"
@@ -63,7 +62,7 @@ def plan(manifest: Manifest, source: Path, out: Path) -> list[Job]:
     if faults:
         raise manifest_error(str(source), faults)
     if not (out / JOURNAL).exists():
-        for name in (*(job.out for job in jobs), SHEET, TABLE, BAD):
+        for name in (*(job.out for job in jobs), CONTACT_SHEET, TABLE, BAD):
             if (out / name).exists():
                 raise OutputError(
                     f"{out / name}: is there already and not from this command, which writes a "
@@ -88,7 +87,7 @@ def _picture(cell_id: str, path: str, root: Path) -> str:
 def _collisions(jobs: Sequence[Job], out: Path) -> list[str]:
     faults = []
     originals = {Path(job.path).resolve(): job.path for job in jobs}
-    first: dict[str, str] = {SHEET: f"the contact sheet {SHEET}"}
+    first: dict[str, str] = {CONTACT_SHEET: f"the contact sheet {CONTACT_SHEET}"}
     for job in jobs:
         other = first.setdefault(job.out, job.path)
         if other != job.path:

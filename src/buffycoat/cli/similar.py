@@ -78,7 +78,7 @@ def similar(
         return
     if out is None:
         raise OutputError("--in makes a contact sheet: say where it goes, --out sheet.png")
-    check_file(out, (".png",))
+    check_file(out, (".png",), cell, within, labels)
 
     from buffycoat.images import decode, read_bytes
     from buffycoat.sources.read import read
@@ -210,11 +210,11 @@ def _print(table: pd.DataFrame, title: str) -> None:
     for column in ("rank", "label", "similarity", "cell"):
         shown.add_column(column, justify="right" if column in ("rank", "similarity") else "left")
     for row in table.to_dict("records"):
-        likeness = f"{row['similarity']:.3f}"
-        shown.add_row(str(row["rank"]), row["label"] or "-", likeness, escape(row["cell_id"]))
+        label, likeness = escape(row["label"] or "-"), f"{row['similarity']:.3f}"
+        shown.add_row(str(row["rank"]), label, likeness, escape(row["cell_id"]))
     console = results_console()
     console.print(shown)
     counts = Counter(label for label in table["label"] if label)
     if counts:
         told = ", ".join(f"{n} {label}" for label, n in counts.most_common())
-        console.print(f"Labels among them: {told}", highlight=False)
+        console.print(f"Labels among them: {told}", highlight=False, markup=False)

@@ -56,5 +56,5 @@ def train(
         result = run.train(data, out, settings, reporter, layout=layout, allow_bad=allow_bad)
     print_metrics(result.metrics)
     console = results_console()
-    console.print(f"Bundle: {result.bundle}", soft_wrap=True)
-    console.print(f"Report: {result.report}", soft_wrap=True)
+    console.print(f"Bundle: {result.bundle}", soft_wrap=True, markup=False)
+    console.print(f"Report: {result.report}", soft_wrap=True, markup=False)

@@ -4,6 +4,8 @@ The room's names are gathered here, as every other room uses some of them.
 """
 
 from buffycoat.images.decode import (
+    CONTACT_SHEET,
+    FIGURE_SUFFIX,
     FORMATS,
     MAX_PIXELS,
     MIN_SIDE_PX,
@@ -17,6 +19,8 @@ from buffycoat.images.work import BadCell, WorkImages, load_work, to_work
 from buffycoat.images.write import write_atomic, write_png, writing
 
 __all__ = [
+    "CONTACT_SHEET",
+    "FIGURE_SUFFIX",
     "FORMATS",
     "MAX_PIXELS",
     "MIN_SIDE_PX",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -10,11 +11,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from buffycoat.errors import BuffycoatError, ImageError
+from buffycoat.errors import BuffycoatError, ImageError, ManifestError
 from buffycoat.images.parquet_cells import read_parquet_cell
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+FIGURE_SUFFIX = ".explained.png"
+"""What `explain` adds to a cell's name for the figure that it draws beside it."""
+CONTACT_SHEET = "contact-sheet.png"
+"""What `restore` draws among the pictures that it writes."""
 MAX_PIXELS = 50_000_000
 """One cell is under 1 Mpx, a whole field under 30 Mpx; more is a bomb or a slide."""
 MIN_SIDE_PX = 16
@@ -29,12 +34,38 @@ _DECODE_ERRORS = (
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Image files under a folder, at any depth, sorted; hidden files are left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    """Image files under a folder, at any depth, sorted.
+
+    Links are followed, each folder once. Left out are hidden files and folders, and the figures
+    that buffycoat itself draws beside cells. A link that leads nowhere is an image that cannot be
+    read.
+
+    Raises:
+        ManifestError: A folder may not be read, so that its cells would be missed.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(root, name) for name in names if _is_image(name)]
+    return sorted(found)
+
+
+def _is_image(name: str) -> bool:
+    is_drawn = name.endswith(FIGURE_SUFFIX) or name == CONTACT_SHEET
+    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".") and not is_drawn
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise ManifestError(
+        f"{error.filename}: the folder cannot be read ({error.strerror}), and its cells would be "
+        "missed. Allow it to be read, or move it away"
+    ) from error
 
 
 def read(path: str | Path) -> np.ndarray:
@@ -133,7 +164,11 @@ def _damaged(name: str, error: BaseException) -> ImageError:
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
     if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
         raise ImageError(f"{name}: a TIFF with several pages. Save each cell as a file of its own")
+    # Of 16-bit colours Pillow keeps the high byte, and then forgets that there was another.
+    is_deep = any("16" in str(tile) for tile in getattr(image, "tile", ()))
     image.load()
+    if is_deep and image.mode.startswith("RGB"):
+        _check_range(image, name)
     if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
@@ -143,6 +178,16 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _check_range(image: Image.Image, name: str) -> None:
+    """Refuse 16-bit colours of a 12-bit camera: scaled to 8 bits they are black."""
+    peak = max(high for _, high in image.getextrema()[:3])
+    if peak < 16:
+        raise ImageError(
+            f"{name}: 16-bit colours of at most {peak * 256 + 255} do not fill their range. "
+            "Rescale it to 8 bits a channel"
+        )
 
 
 def _from_deep(pixels: np.ndarray, name: str) -> np.ndarray:

@@ -204,6 +204,9 @@ def _write_cache(
 ) -> None:
     with writing(stem.with_suffix(".npy")) as part:
         images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        with part.open("r+b") as file:
+            # A disk that is full must say so now: a write to mapped memory would kill the process.
+            os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
         digests, reasons = _fill(images, paths, config, workers, on_progress)
         if any(reasons):
             with writing(part) as smaller:

@@ -105,6 +105,10 @@ def _read_one(relative: Path, faults: list[str]) -> dict[str, str | None]:
 def _to_manifest(
     folder: Path, paths: list[Path], rows: list[dict[str, str | None]], notes: list[str]
 ) -> Manifest:
+    unnamed = [path for path in paths if not _is_utf8(path)]
+    faults = [f"{str(path)!a}: the name is not UTF-8; rename it" for path in unnamed]
+    if faults:
+        raise manifest_error(str(folder), faults)
     frame = pd.DataFrame(
         {
             "cell_id": unique_ids([path.relative_to(folder).as_posix() for path in paths]),
@@ -114,3 +118,11 @@ def _to_manifest(
         }
     )
     return Manifest.from_frame(frame, "folders", notes)
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

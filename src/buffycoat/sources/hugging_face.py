@@ -89,7 +89,7 @@ def _read_table(file: Path, root: Path, faults: list[str]) -> list[dict[str, obj
     import pyarrow.parquet
 
     name = file.name if file == root else file.relative_to(root).as_posix()
-    config = _config_of(name)
+    config = _config_of(name) or _config_of(file.resolve().parent.name)
     if config is None:
         faults.append(f"{name}: neither its folder nor its name begins with {' or '.join(CONFIGS)}")
         return []

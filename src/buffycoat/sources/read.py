@@ -24,6 +24,9 @@ LAYOUTS: dict[str, Callable[[Path], Manifest]] = {
 }
 """Name of a layout -> its reader."""
 
+RESULTS = (".bad.csv", ".png.csv", "restoration.csv", "bad-cells.csv")
+"""How the names of lists end that commands leave, perhaps among cells: no data set is meant."""
+
 SUPPORTED = (
     "supported: WBCBench's Kaggle layout (phase1_label.csv and phase1/, phase2_*.csv and phase2/), "
     "WBCBench's Parquet tables (pristine/, degraded/), a folder a class or names like SNE_1.jpg, "
@@ -51,6 +54,8 @@ def read(path: str | Path, layout: str = "auto") -> Manifest:
     reader = None if layout == "auto" else choose(LAYOUTS, layout, "layout")
     if not path.exists():
         raise ManifestError(f"{path}: no such file or folder. Check the path")
+    if layout == "table" and path.is_dir():
+        path = _only_table(path)
     if reader is None:
         name = _detect_file(path) if path.is_file() else _detect_folder(path)
         if name == "table" and path.is_dir():
@@ -92,10 +97,20 @@ def _is_kaggle(folder: Path) -> bool:
     return any((folder / name).exists() for name in names)
 
 
+def _only_table(folder: Path) -> Path:
+    found = _tables(folder)
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(path.name for path in found) or "none"
+    raise ManifestError(f"{folder}: expected one table with a column 'path', found {names}")
+
+
 def _tables(folder: Path) -> list[Path]:
-    """Tables of cells directly in a folder: those with a column `path`."""
+    """Tables of cells directly in a folder: those with a column `path`, but for our own lists."""
     found = []
     for path in sorted(folder.iterdir()):
+        if path.name.endswith(RESULTS):
+            continue
         if path.suffix.lower() == ".parquet" and "path" in _parquet_columns(path):
             found.append(path)
         elif path.suffix.lower() == ".csv":
