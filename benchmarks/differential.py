@@ -133,18 +133,27 @@ def simulate(
 
 
 def coverage(patients: Patients, names: Sequence[str]) -> list[dict[str, Any]]:
-    """How often the limits hold the truth, for each part: raw and adjusted."""
+    """How often the limits hold the truth, for each part: raw and adjusted.
+
+    "where_present" counts only the patients who have any: of the others every lower limit of 0
+    holds the truth.
+    """
     rows = []
     for part, name in enumerate(names):
         row: dict[str, Any] = {"part": name, "data": SIMULATED, "n": len(patients.kind)}
         truth = patients.truth[:, part]
+        row["n_present"] = int((truth > 0).sum())
         for label, of in (("raw", patients.raw), ("adjusted", patients.adjusted)):
             value, low, high = of[:, part].T
             is_known = np.isfinite(value) & np.isfinite(high)
             if not is_known.any():
                 continue
             inside = (low - 1e-9 <= truth) & (truth <= high + 1e-9)
+            row[f"{label}_n"] = int(is_known.sum())
             row[f"{label}_holds"] = float(inside[is_known].mean())
+            present = is_known & (truth > 0)
+            if present.any():
+                row[f"{label}_holds_where_present"] = float(inside[present].mean())
             row[f"{label}_bias"] = float((value - truth)[is_known].mean())
             row[f"{label}_width"] = float((high - low)[is_known].mean())
         rows.append(row)

@@ -107,7 +107,8 @@ def ours(
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """Labels after fitted rules, and the rules as they are fitted on all out-of-fold cells."""
     assert learned.folds is not None
-    known = OutOfFold(learned.scores, learned.targets, learned.folds, learned.groups)
+    groups = learned.groups
+    known = OutOfFold(learned.scores, learned.targets, learned.folds, groups, cells=groups)
     rules = fit_rules(known, taxonomy, tail, config)
     if judged.folds is None:
         return asked(rules, judged.scores), rules.table()

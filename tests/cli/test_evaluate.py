@@ -119,6 +119,10 @@ def test_patients_and_a_stated_mix_change_what_figures_rest_on(scored, tmp_path:
     rows = metrics["per_class"]
     assert rows[0]["prevalence"] == 0.5
     assert rows[0]["ppv_at_prevalence"] > rows[0]["precision"]
+    pd.DataFrame({"ID": frame["ID"], "patient_id": "one"}).to_csv(patients, index=False)
+    result = _evaluate(predictions, labels, "--patients", patients)
+    assert result.exit_code == 2
+    assert "cells of 1 patient," in " ".join(result.stderr.split())
     result = _evaluate(predictions, labels, "--prevalence", "SNE=1")
     assert result.exit_code == 2
     assert "LY is missing" in " ".join(result.stderr.split())

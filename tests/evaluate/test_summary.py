@@ -168,3 +168,19 @@ def test_training_counts_of_an_unknown_class_are_refused():
     assert evaluate(targets, targets, PBC, counts | {"BL": 0}) == evaluate(
         targets, targets, PBC, counts
     )
+
+
+def test_draws_without_a_class_do_not_count_it_as_missed() -> None:
+    """Nobody errs, and every third draw of patients lacks the class that one patient has."""
+    targets = np.concatenate([np.tile(np.arange(9), 40), np.full(5, 9)])
+    patients = np.concatenate([np.repeat(np.arange(40), 9), np.zeros(5, int)])
+    record = evaluate(targets, targets, PBC, COUNTS, patients=patients)
+    assert record["level"] == "patient-level"
+    found = [record["macro_f1_estimable"], *(row["macro_f1"] for row in record["by_band"])]
+    assert [(of["estimate"], of["low"]) for of in found] == [(1, 1)] * 4
+
+
+def test_too_few_patients_give_image_level_intervals(split) -> None:
+    probs, targets = split
+    record = evaluate(probs, targets, PBC, patients=np.arange(200) % 4)
+    assert record == evaluate(probs, targets, PBC)

@@ -73,6 +73,22 @@ def test_weights_of_several_members_are_the_mix_that_was_judged(
     np.testing.assert_allclose(stack.apply(members), expected, rtol=1e-6)
 
 
+def test_with_a_member_is_the_mix_of_those_offered_no_later(
+    targets: np.ndarray, folds: np.ndarray
+) -> None:
+    members = {
+        "ensemble": _member(targets, 1.0, 0),
+        "head": _member(targets, 1.3, 1),
+        "third": _member(targets, 1.6, 2),
+    }
+    stack = fit_stack(members, targets, folds)
+    assert stack.weights["head"] > 0
+    assert np.array_equal(stack.with_member("third", members), stack.apply(members))
+    without = {name: members[name] for name in ("ensemble", "head")}
+    one = fit_stack(without, targets, folds)
+    np.testing.assert_allclose(stack.with_member("head", without), one.apply(without), rtol=1e-9)
+
+
 def test_it_survives_a_round_trip_through_json(targets: np.ndarray, folds: np.ndarray) -> None:
     members = {"ensemble": _member(targets, 1.2, 0), "head": _member(targets, 1.6, 1)}
     stack = fit_stack(members, targets, folds)

@@ -112,6 +112,22 @@ def test_too_few_cells_is_not_estimable(n_tail: int) -> None:
     assert not applied(rules, population()).is_rescued.any()
 
 
+def test_a_cell_and_its_degraded_twin_count_once() -> None:
+    data = population()
+    twice = data.take(np.tile(np.arange(len(data.targets)), 2))
+    cells = np.tile(np.arange(len(data.targets)), 2)
+    paired = OutOfFold(twice.scores, twice.targets, twice.folds, cells, cells)
+    (one,), (two,) = (fit_rules(d, PBC, [TAIL], CONFIG).table() for d in (data, paired))
+    counts = ("cells", "missed", "corrected", "spoiled")
+    assert [two[name] for name in counts] == [one[name] for name in counts]
+    few = paired.take(np.flatnonzero((cells % 10 == 0) | (data.targets[cells] != cells_of(TAIL))))
+    assert fit_rules(few, PBC, [TAIL], CONFIG).table()[0]["reason"].startswith("not estimable: 3")
+
+
+def cells_of(code: str) -> int:
+    return PBC.codes.index(code)
+
+
 def test_class_that_is_never_missed_is_not_estimable() -> None:
     (row,) = fit_rules(population(), PBC, ["ERB"], CONFIG).table()
     assert row["reason"].startswith("not estimable: 0 of 60")

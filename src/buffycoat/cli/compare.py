@@ -51,13 +51,13 @@ def compare(
     import numpy as np
 
     from buffycoat.cli.compared import changed_cells, print_comparison, read_compared
-    from buffycoat.cli.scored import read_groups
+    from buffycoat.cli.scored import read_patients
     from buffycoat.evaluate.compare import compare as compare_methods
 
     compared = read_compared(a, b, labels, taxonomy, common)
     groups = None
     if patients is not None:
-        groups = np.array(read_groups(patients, "patient_id", compared.frame["ID"].tolist()))
+        groups = np.array(read_patients(patients, compared.frame["ID"].tolist()))
     truth, by_a, by_b = (compared.indices(column) for column in ("truth", "a", "b"))
     record = compare_methods(truth, by_a, by_b, compared.taxonomy, groups)
     if compared.left_out:

@@ -46,12 +46,12 @@ def evaluate(
     Example: `buffycoat evaluate cells.parquet phase2_eval.csv --severity phase2_eval_severity.csv`
     """
     if out is not None:
-        check_file(out, (".json",))
+        check_file(out, (".json",), train_counts)
 
     import json
 
     from buffycoat.cli.scored import (
-        read_groups,
+        read_patients,
         read_scored,
         read_severity,
         read_train_counts,
@@ -70,7 +70,7 @@ def evaluate(
         scored.taxonomy,
         train_counts=None if train_counts is None else read_train_counts(train_counts),
         severity=None if severity is None else read_severity(severity, scored.cell_ids),
-        patients=None if patients is None else read_groups(patients, "patient_id", scored.cell_ids),
+        patients=None if patients is None else read_patients(patients, scored.cell_ids),
         labels=scored.predicted,
         prevalence=None if mix is None else dict(zip(codes, mix.tolist(), strict=True)),
     )

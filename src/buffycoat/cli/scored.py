@@ -14,6 +14,7 @@ import pandas as pd
 
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
+from buffycoat.evaluate.class_table import MIN_PATIENTS
 from buffycoat.sources.csv_rows import read_csv
 from buffycoat.taxonomy import Taxonomy, resolve
 
@@ -184,18 +185,37 @@ def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
     return [known[cell_id] for cell_id in cell_ids]
 
 
+def read_patients(path: Path, cell_ids: list[str]) -> list[str]:
+    """Patient of each cell, to resample patients whole; arguments as in `read_groups`.
+
+    Raises:
+        ManifestError: As `read_groups`, or there are too few patients for an interval.
+    """
+    patients = read_groups(path, "patient_id", cell_ids)
+    n = len(set(patients))
+    if n < MIN_PATIENTS:
+        raise ManifestError(
+            f"{path}: cells of {n} patient{'s' if n != 1 else ''}, and an interval over patients "
+            f"needs {MIN_PATIENTS}. Leave --patients out: intervals are image-level then"
+        )
+    return patients
+
+
 def read_train_counts(path: Path) -> Mapping[str, int]:
     """Training cells of each class.
 
     Args:
-        path: A bundle, a JSON file `{"SNE": 946, ...}`, or the CSV of the training labels, whose
-            rows are counted.
+        path: A bundle or `starter`, a JSON file `{"SNE": 946, ...}`, or the CSV of the training
+            labels, whose rows are counted.
 
     Raises:
         ManifestError: It is none of these.
     """
     if path.suffix.lower() == ".csv":
         return Counter(read_labels(path).values())
+    from buffycoat.pipeline.bundle import locate
+
+    path = locate(path) if str(path) == "starter" and not path.exists() else path
     file = path / "bundle.json" if path.is_dir() else path
     try:
         table = json.loads(file.read_text(encoding="utf-8"))

@@ -92,4 +92,4 @@ def _row(of: Resamples, taxonomy: Taxonomy, codes: Sequence[str]) -> dict[str, A
 
 def _mean(confusion: Array, name: str, columns: Sequence[int]) -> Array:
     balanced = metrics.reweighted(confusion, np.ones(confusion.shape[-1]))
-    return getattr(metrics.per_class(balanced), name)[..., columns].mean(axis=-1)
+    return metrics.mean_of_classes(balanced, name, columns)

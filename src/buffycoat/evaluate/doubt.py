@@ -29,13 +29,13 @@ def coverage_rows(
         sets: Labels that were not ruled out, shape (n, k), bool.
         targets: Shape (n,), true column index.
         codes: Classes in column order.
-        groups: Shape (n,): rows of one cell share one, and count as one cell whose coverage is
-            their mean; None if all differ.
+        groups: Shape (n,): rows of one cell, or of one patient, share one, and count as one whose
+            coverage is their mean; None if all differ.
         level: Of the exact intervals.
 
     Returns:
         One row a class and last one for "all", in which each class weighs the same: `class`, `n`
-        (cells), `coverage`, `low`, `high` and `mean_size` of the sets. A class without cells has
+        (groups), `coverage`, `low`, `high` and `mean_size` of the sets. A class without cells has
         None for figures, and "all" no interval.
 
     Raises:

@@ -16,6 +16,7 @@ The three agree when every class is in the truth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -122,6 +123,22 @@ def per_class(confusion: Array, undefined: float = 0.0) -> PerClass:
         support=support,
         called=called,
     )
+
+
+def mean_of_classes(confusion: Array, name: str, columns: Sequence[int]) -> Array:
+    """Mean of one score over some classes, shape (...); those without cells are left out.
+
+    Args:
+        confusion: Shape (..., k, k), rows the truth.
+        name: A field of `PerClass`.
+        columns: Of the classes.
+
+    Returns:
+        NaN where none of them has cells: a resample of patients may lack a class.
+    """
+    scores = per_class(confusion)
+    values, has_cells = getattr(scores, name)[..., columns], scores.support[..., columns] > 0
+    return _ratio((values * has_cells).sum(axis=-1), has_cells.sum(axis=-1), np.nan)
 
 
 def predictive_values(

@@ -13,6 +13,7 @@ from buffycoat.errors import ShapeError, TaxonomyError
 from buffycoat.evaluate import calibration, metrics
 from buffycoat.evaluate.bootstrap import Resamples, resample
 from buffycoat.evaluate.class_table import (
+    MIN_PATIENTS,
     MIN_SUPPORT,
     NOT_ESTIMABLE,
     Prevalence,
@@ -70,7 +71,8 @@ def evaluate(
         taxonomy: The classes.
         train_counts: Training cells of each code; gives the bands and the prior-weighted score.
         severity: Shape (n,), 0 to 4, NA where unknown.
-        patients: Shape (n,). If one is missing, all intervals are image-level.
+        patients: Shape (n,). If one is missing, or they are fewer than 5, all intervals are
+            image-level: resamples of one patient are all alike.
         seed: Seed of the resampling.
         labels: Shape (n,), final classes where a rule may have changed the top class of `scores`.
         prevalence: Share of each code in the stream for which predictive values are stated; the
@@ -93,7 +95,7 @@ def evaluate(
         predicted = _indices(labels, taxonomy)
     else:
         predicted = _indices(table, taxonomy) if probs is None else probs.argmax(axis=1)
-    groups = _known_patients(patients)
+    groups = known_patients(patients)
     resamples = resample(truth, predicted, len(taxonomy), groups, seed=seed)
     split = _Split(truth, predicted, taxonomy, groups, seed, resamples)
     counts = None if train_counts is None else _count_array(train_counts, taxonomy)
@@ -246,7 +248,7 @@ def _macro_specificity(c: Array) -> Array:
 
 
 def _mean_of(name: str, columns: list[int]) -> Any:
-    return lambda c: getattr(metrics.per_class(c), name)[..., columns].mean(axis=-1)
+    return lambda c: metrics.mean_of_classes(c, name, columns)
 
 
 def _indices(values: Any, taxonomy: Taxonomy) -> Array:
@@ -256,10 +258,16 @@ def _indices(values: Any, taxonomy: Taxonomy) -> Array:
     return array
 
 
-def _known_patients(patients: Any) -> Array | None:
+def known_patients(patients: Any) -> Array | None:
+    """Patient of each cell as a string; None where intervals cannot be by patient.
+
+    Args:
+        patients: Shape (n,); one that is missing, or fewer than `MIN_PATIENTS`, make it None.
+    """
     if patients is None or pd.isna(pd.Series(np.asarray(patients, dtype=object))).any():
         return None
-    return np.asarray(patients).astype(str)
+    names = np.asarray(patients).astype(str)
+    return names if len(np.unique(names)) >= MIN_PATIENTS else None
 
 
 def _count_array(train_counts: Mapping[str, int], taxonomy: Taxonomy) -> Array:

@@ -81,21 +81,35 @@ class Stack:
         return np.exp(log_softmax(np.asarray(total) / self.temperature))
 
     def with_member(self, name: str, members: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What the stack would say with a member in it that may have been left out.
+        """What the members up to one would say, with it in the stack even if it was left out.
 
         Args:
             name: The member.
             members: As for `apply`.
 
         Returns:
-            Probabilities, shape (n, k): `apply` if the member is in, else a mix with the share
-            that the fit gave it.
+            Probabilities, shape (n, k): of the members that were offered no later, in their
+            shares; one that was left out is mixed in with the share that the fit gave it.
         """
+        stack = self._up_to(name)
         if self.weights.get(name, 0.0) > 0:
-            return self.apply(members)
+            return stack.apply(members)
         share = next((row.share for row in self.rows if row.member == name), 0.0)
-        current = log_softmax(np.log(np.maximum(self.apply(members), FLOOR)))
+        current = log_softmax(np.log(np.maximum(stack.apply(members), FLOOR)))
         return np.exp(log_softmax((1 - share) * current + share * np.asarray(members[name])))
+
+    def _up_to(self, name: str) -> Stack:
+        """The stack as it was before any member that was offered after this one."""
+        offered = [row.member for row in self.rows]
+        later = self.rows[offered.index(name) + 1 :] if name in offered else ()
+        shares = [row.share for row in later if row.is_kept]
+        if not shares:
+            return self
+        # `fit_stack` took the temperature into the weights when it mixed the next member in.
+        left = float(np.prod([1 - share for share in shares]))
+        names = {row.member for row in later}
+        weights = {of: w / left for of, w in self.weights.items() if of not in names}
+        return Stack(weights, 1.0, self.rows[: -len(later)])
 
     def table(self) -> list[dict[str, Any]]:
         """One row a member, as plain values."""

@@ -95,6 +95,10 @@ def _rules(
         if band == "tail" and counts[code] > 0
     ]
     held_out = rescue.OutOfFold(
-        rescue.Scores(probs, head, features), scores.targets, scores.folds, data.groups
+        rescue.Scores(probs, head, features),
+        scores.targets,
+        scores.folds,
+        data.groups,
+        np.tile(data.cells.manifest.column("cell_id"), 2),
     )
     return rescue.fit_rules(held_out, data.taxonomy, tail, config.refine)

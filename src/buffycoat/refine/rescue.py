@@ -66,12 +66,15 @@ class OutOfFold:
         targets: Shape (n,), true column index.
         folds: Shape (n,), the fold that held the cell out.
         groups: Shape (n,), patient of each cell; None where patients are not known.
+        cells: Shape (n,): rows of one cell, such as its degraded twin, share one; None if all
+            differ.
     """
 
     scores: Scores
     targets: np.ndarray
     folds: np.ndarray
     groups: np.ndarray | None = None
+    cells: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.scores.probs)
@@ -81,8 +84,15 @@ class OutOfFold:
             )
 
     def take(self, rows: np.ndarray) -> OutOfFold:
-        """The same for some rows, without their patients."""
-        return OutOfFold(self.scores.take(rows), self.targets[rows], self.folds[rows])
+        """The same for some rows."""
+        groups, cells = (None if of is None else of[rows] for of in (self.groups, self.cells))
+        return OutOfFold(
+            self.scores.take(rows), self.targets[rows], self.folds[rows], groups, cells
+        )
+
+    def count(self, chosen: np.ndarray) -> int:
+        """Cells among the rows that a mask, shape (n,), chooses; a cell and its twin are one."""
+        return int(chosen.sum()) if self.cells is None else len(np.unique(self.cells[chosen]))
 
 
 def fit_rules(
@@ -126,14 +136,14 @@ def _judged(
     column = codes.index(code)
     tops = data.scores.probs.argmax(axis=1)
     own = data.targets == column
-    missed = int((own & (tops != column)).sum())
+    n_own, missed = data.count(own), data.count(own & (tops != column))
     n_folds = len(np.unique(data.folds[own]))
-    if own.sum() < config.min_corrected or n_folds < 2:
-        return Rule(code, reason=f"not estimable: {own.sum()} cells in {n_folds} folds")
+    if n_own < config.min_corrected or n_folds < 2:
+        return Rule(code, reason=f"not estimable: {n_own} cells in {n_folds} folds")
     if missed < config.min_corrected:
         return Rule(
             code,
-            reason=f"not estimable: {missed} of {own.sum()} cells are missed, a rule must correct "
+            reason=f"not estimable: {missed} of {n_own} cells are missed, a rule must correct "
             f"{config.min_corrected}",
         )
     fires = np.zeros(len(tops), dtype=bool)
@@ -166,10 +176,10 @@ def _trial(data: OutOfFold, column: int, tops: np.ndarray, fires: np.ndarray) ->
         k=data.scores.probs.shape[1],
     )
     return Trial(
-        cells=int(own.sum()),
-        missed=int((own & (tops != column)).sum()),
-        corrected=int((fires & own).sum()),
-        spoiled=int((fires & (tops == data.targets)).sum()),
+        cells=data.count(own),
+        missed=data.count(own & (tops != column)),
+        corrected=data.count(fires & own),
+        spoiled=data.count(fires & (tops == data.targets)),
         gain=gain.estimate,
         low=gain.low,
         high=gain.high,
