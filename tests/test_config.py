@@ -45,8 +45,23 @@ def test_the_paper_preset_holds_the_published_settings() -> None:
     ],
 )
 def test_settings_can_be_set(override: str, section: str, name: str, value: object) -> None:
-    config = load("cpu", ["embed.oversample={}", override])
+    config = load("paper", ["embed.oversample={}", override])
     assert getattr(getattr(config, section), name) == value
+
+
+def test_a_path_of_weights_stays_true_in_another_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.safetensors").touch()
+    Path("wheel").touch()
+    settings = ["embed.weights=mine.safetensors", "classify.weights=wheel", "segment.weights=none"]
+    found = load("cpu", settings)
+    assert found.embed.weights == str(tmp_path / "mine.safetensors")
+    assert (found.classify.weights, found.segment.weights) == ("wheel", "none")
+
+
+def test_oversampling_that_no_head_hears_is_refused() -> None:
+    with pytest.raises(ConfigError, match="head 'paper'"):
+        load("cpu", ["embed.oversample={ SNE = 2 }"])
 
 
 def test_all_faults_are_listed_with_their_place() -> None:

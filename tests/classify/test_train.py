@@ -190,6 +190,18 @@ def test_an_inner_split_keeps_patients_whole(cells: TrainingCells) -> None:
     assert not set(learned.patients) & set(aside.patients)  # type: ignore[arg-type]
 
 
+def test_an_inner_split_leaves_some_of_every_class_to_learn(cells: TrainingCells) -> None:
+    """Class 1 is of one patient: all of it would be set aside, or nothing."""
+    patients = np.array([f"p{i // 4}" if i < 36 else "only" for i in range(48)])
+    for seed in range(5):
+        learned, aside = replace(cells, patients=patients).split_inside(seed)
+        assert (learned.counts > 0).all()
+        assert aside.counts[0] > 0
+    few = replace(cells, patients=np.array([f"p{i % 4}" for i in range(48)]))
+    with pytest.raises(ConfigError, match="keep_epoch=last"):
+        few.split_inside(0)
+
+
 def test_the_published_choice_looks_at_the_reported_cells(cells: TrainingCells) -> None:
     recipe = TINY.model_copy(update={"keep_epoch": "reported"})
     with pytest.raises(ConfigError, match="no cells to pick an epoch on"):
@@ -211,6 +223,14 @@ def test_the_second_phase_trains_the_last_layer_alone(cells: TrainingCells, tmp_
     }
     assert changed == {"fc.weight", "fc.bias"}
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_the_second_phase_keeps_the_average_of_the_first(cells: TrainingCells) -> None:
+    recipe = TINY.model_copy(update={"ema_decay": 0.9})
+    one, _ = fit_fold(cells, recipe, 0, None)
+    two, _ = fit_fold(cells, recipe.model_copy(update={"retrain_head_epochs": 2}), 0, None)
+    for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+        assert torch.equal(a, b) == (not name.startswith("fc.")), name
 
 
 def test_a_normalised_head_forgets_how_many_cells_a_class_had(cells: TrainingCells) -> None:

@@ -89,12 +89,11 @@ def test_ldam_is_the_formula_of_its_paper() -> None:
     assert _loss("ldam", class_weights=WEIGHTS) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_loss_says_whether_logits_carry_the_prior() -> None:
-    carries = {name: build_loss(name, COUNTS).carries_prior for name in LOSSES}
-    assert {name for name, carried in carries.items() if not carried} == {
-        "logit_adjustment",
-        "balanced_softmax",
-    }
+def test_a_loss_says_how_much_of_the_prior_logits_carry() -> None:
+    left = {name: build_loss(name, COUNTS, tau=0.25).prior_left for name in LOSSES}
+    assert left.pop("logit_adjustment") == 0.75
+    assert left.pop("balanced_softmax") == 0
+    assert set(left.values()) == {1}
 
 
 def test_an_unknown_loss_says_the_nearest() -> None:

@@ -17,7 +17,7 @@ from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import SCORES, OutlierModel
 from buffycoat.embed.panel import Panel
 from buffycoat.embed.prototypes import Prototypes
-from buffycoat.errors import BundleError, ConfigError
+from buffycoat.errors import BundleError, ConfigError, MissingExtraError, WeightsNotFoundError
 from buffycoat.fuse.stack import Stack, base_only
 from buffycoat.pipeline import bundle, predictor, run
 from buffycoat.pipeline.outcome import RunResult
@@ -226,6 +226,39 @@ def test_restoration_can_be_taken_from_another_bundle(tiny_bundle, rendered_cell
     assert second.restoration.gate == first.restoration.gate
     assert second.restoration.severity.to_dict() == first.restoration.severity.to_dict()
 
+    changed["restore"]["take_from"] = str(_without_gate(tiny_bundle, tmp_path / "gateless"))
+    with pytest.raises(ConfigError, match="has no gate"):
+        run.train(rendered_cells, tmp_path / "other", config.Config.model_validate(changed))
+
+    changed["restore"]["take_from"] = str(tiny_bundle)
     changed["images"]["work_px"] = 72
     with pytest.raises(ConfigError, match="fitted for"):
         run.train(rendered_cells, tmp_path / "other", config.Config.model_validate(changed))
+
+
+def _without_gate(source: Path, folder: Path) -> Path:
+    fitted = bundle.read(source)
+    restoration = replace(fitted.restoration, gate=None)
+    return bundle.write(folder, replace(fitted, restoration=restoration), {}, "")
+
+
+def test_scores_left_as_trained_cannot_be_moved_to_another_class_mix(tiny_bundle):
+    fitted = bundle.read(tiny_bundle)
+    fuse = fitted.config.fuse.model_copy(update={"prior": "as_trained"})
+    as_trained = replace(fitted, config=fitted.config.model_copy(update={"fuse": fuse}))
+    assert np.array_equal(as_trained.prior(), fitted.prior("uniform"))
+    for name in ("uniform", "train"):
+        with pytest.raises(ConfigError, match="as trained"):
+            as_trained.prior(name)
+
+
+def test_settings_that_cannot_be_met_fail_before_anything_is_trained(rendered_cells, tmp_path):
+    for override, said in (
+        ("embed.oversample={ XX = 2 }", "XX"),
+        ("classify.frozen_parts=99", "frozen_parts"),
+        ("segment.method=cellpose", "(?i)cellpose"),
+    ):
+        wrong = config.load("demo", ["embed.head=paper", "segment.weights=none.pth", override])
+        with pytest.raises((ConfigError, WeightsNotFoundError, MissingExtraError), match=said):
+            run.train(rendered_cells, tmp_path, wrong)
+        assert not (tmp_path / "stages").exists()

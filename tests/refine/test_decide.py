@@ -111,6 +111,7 @@ def findings(probs: np.ndarray, **changed) -> Findings:
     values = {
         "cell_ids": [f"c{i}" for i in range(n)],
         "probs": probs,
+        "set_probs": probs,
         "rescue": RescueResult(probs.argmax(axis=1), np.zeros(n, bool), [()] * n),
         "severity": np.zeros(n),
         "degradation": [()] * n,
@@ -149,6 +150,16 @@ def test_fields_and_evidence(probs: np.ndarray, conformal: Conformal) -> None:
     assert "top probability 0.42 < 0.50" in [e.text for e in torn.evidence]
     assert sum(sure.probs) == pytest.approx(1)
     assert len(predictions_frame([sure, torn], PBC)) == 2
+
+
+def test_another_class_mix_moves_the_label_and_not_what_a_set_covers(probs, conformal) -> None:
+    rare = probs[1:].copy()
+    rare[:, 1] *= 0.01
+    rare /= rare.sum(axis=1, keepdims=True)
+    cell = decide(findings(rare, set_probs=probs[1:]), PBC, conformal, RefineConfig())[0]
+    assert cell.label == "SNE"
+    assert cell.probability > 0.6
+    assert cell.conformal_set == ("SNE", "LY"), "LY has 0.01 here, but its limit knows 0.38"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def _train(
         model, epochs = _fit_phase(
             fabric, cells, judged, phase, seed + number, backbone, path, report
         )
+        backbone = replace(backbone, model=model)  # with ema_decay the average is what is kept
         judged = None
         history += epochs
         if number and path is not None and fabric.is_global_zero:

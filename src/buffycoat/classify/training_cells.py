@@ -11,7 +11,7 @@ from buffycoat.classify.augment import augment, severity_weights
 from buffycoat.classify.mix import Mixed, mix
 from buffycoat.classify.paste import donor_shares, paste
 from buffycoat.config import ClassifyConfig
-from buffycoat.errors import ShapeError
+from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.splits import assign_folds
 from buffycoat.training.samplers import class_share, draw_epoch
 
@@ -80,10 +80,22 @@ class TrainingCells:
     def split_inside(self, seed: int) -> tuple[TrainingCells, TrainingCells]:
         """Cells to learn from and cells to pick an epoch on: four fifths and one.
 
-        Patients stay whole. A class of fewer cells than `INNER_FOLDS` is only learned from.
+        A class of fewer cells than `INNER_FOLDS`, or all of whose cells would be set aside, is
+        only learned from. But for such cells, patients stay whole.
+
+        Raises:
+            ConfigError: There are too few patients to set some aside.
         """
-        folds = assign_folds(self.targets, self.patients, INNER_FOLDS, seed)
-        is_inner = (folds.fold == 0) & (self.counts[self.targets] >= INNER_FOLDS)
+        try:
+            fold = assign_folds(self.targets, self.patients, INNER_FOLDS, seed).fold
+        except ConfigError as error:
+            raise ConfigError(
+                f"keep_epoch='inner' sets a part in {INNER_FOLDS} of a model's cells aside, "
+                "patients whole, and there are too few. Set classify.keep_epoch=last"
+            ) from error
+        left = np.bincount(self.targets[fold != 0], minlength=self.n_classes)
+        is_shared = (self.counts >= INNER_FOLDS) & (left > 0)
+        is_inner = (fold == 0) & is_shared[self.targets]
         return self.subset(np.flatnonzero(~is_inner)), self.subset(np.flatnonzero(is_inner))
 
 

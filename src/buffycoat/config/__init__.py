@@ -8,12 +8,13 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from annotated_types import Len
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from buffycoat.config.classify import ClassifyConfig, RefitConfig
-from buffycoat.config.section import Section
+from buffycoat.config.section import Section, Weights
 from buffycoat.errors import ConfigError
 from buffycoat.optional import choose
 
@@ -48,7 +49,7 @@ class SegmentConfig(Section):
     method: Literal["stain", "cellpose"] = Field(
         default="stain", description="cellpose is an extra: outlines by a network, slow without GPU"
     )
-    weights: str = Field(
+    weights: Weights = Field(
         default="cpsam_v2", description="cellpose only: one of its models, or a file"
     )
     paint_background: bool = Field(
@@ -110,7 +111,7 @@ class EmbedConfig(Section):
     """A frozen encoder, a head on its embeddings, and how strange a cell is."""
 
     encoder: str = Field(default="tf_efficientnet_lite0", description="a timm model, or 'siglip'")
-    weights: str = Field(
+    weights: Weights = Field(
         default="wheel", description="'wheel', 'hub', 'random', a path, or a hub name"
     )
     input_px: int = Field(default=224, ge=16)
@@ -137,13 +138,21 @@ class EmbedConfig(Section):
     batch_size: int = Field(default=256, ge=4)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
-    oversample: dict[str, float] = Field(default_factory=dict, description="class -> factor")
+    oversample: dict[str, float] = Field(
+        default_factory=dict, description="class -> factor; head 'paper' only"
+    )
     outliers: Literal[
         "relative_mahalanobis", "mahalanobis", "knn", "energy", "classifier_energy"
     ] = Field(
         default="classifier_energy",
         description="what says how strange a cell is; only the last asks no encoder",
     )
+
+    @model_validator(mode="after")
+    def _is_heard(self) -> EmbedConfig:
+        if self.oversample and self.head != "paper":
+            raise ValueError(f"oversample is of head 'paper'; head {self.head!r} draws by itself")
+        return self
 
 
 class FuseConfig(Section):
@@ -165,7 +174,7 @@ class RefineConfig(Section):
     """Rescue of tail classes, and the final decision."""
 
     rescue: Literal["off", "published", "fitted"] = "fitted"
-    transfer: dict[str, tuple[str, ...]] = Field(
+    transfer: dict[Literal["PLY", "PC"], Annotated[tuple[str, ...], Len(2)]] = Field(
         default_factory=dict,
         description="'published' only, where PLY or PC is lacking: the class that stands in for "
         "it, then its rivals, as in { PLY = ['PMY', 'MY'] }",

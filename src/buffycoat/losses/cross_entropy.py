@@ -13,10 +13,10 @@ class CrossEntropy(nn.Module):
     Label smoothing after Szegedy et al., arXiv 1512.00567.
 
     Attributes:
-        carries_prior: True: logits contain the class shares of the cells trained on.
+        prior_left: 1: logits contain the log shares of the classes trained on.
     """
 
-    carries_prior = True
+    prior_left = 1.0
 
     def __init__(
         self, class_weights: torch.Tensor | None = None, label_smoothing: float = 0.0

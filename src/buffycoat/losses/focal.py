@@ -14,10 +14,10 @@ class Focal(nn.Module):
     the rows and do not divide the sum, as alpha does in the paper.
 
     Attributes:
-        carries_prior: True: logits contain the class shares of the cells trained on.
+        prior_left: 1: logits contain the log shares of the classes trained on.
     """
 
-    carries_prior = True
+    prior_left = 1.0
 
     def __init__(
         self,

@@ -22,11 +22,11 @@ class LDAM(nn.Module):
     end in a `backbones.cosine.CosineClassifier`.
 
     Attributes:
-        carries_prior: True: logits contain the class shares of the cells trained on.
+        prior_left: 1: logits contain the log shares of the classes trained on.
         margin: Of each class on the scale of the logits, shape (k,).
     """
 
-    carries_prior = True
+    prior_left = 1.0
 
     def __init__(
         self,

@@ -18,11 +18,10 @@ class LogitAdjustment(nn.Module):
     with tau 1 they score as if all classes were equally common.
 
     Attributes:
-        carries_prior: False: logits are those of a uniform prior (with tau 1).
+        prior_left: 1 - tau: how much of the log shares logits still contain; with tau 1 they are
+            those of a uniform prior.
         offset: tau * log share of each class, shape (k,).
     """
-
-    carries_prior = False
 
     def __init__(
         self,
@@ -39,6 +38,7 @@ class LogitAdjustment(nn.Module):
         offset = tau * torch.log(counts / counts.sum())
         self.register_buffer("offset", offset.float(), persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
+        self.prior_left = 1.0 - tau
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -73,8 +73,8 @@ def build_loss(
             logit adjustment takes out. None where it draws them as they are.
 
     Returns:
-        The loss; its `carries_prior` says whether logits trained with it contain the class
-        shares of the training cells.
+        The loss; its `prior_left` says how much of the log class shares of the cells that were
+        drawn is in logits trained with it: 1 all, 0 nothing.
 
     Raises:
         ConfigError: No such loss.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.backbones.weights import sha256
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic, writing
 
@@ -100,6 +101,15 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 def _sha256(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def of_weights(weights: str) -> str | None:
+    """SHA-256 of a file of weights that the settings name by its path; None if they name no file.
+
+    A path says nothing of what lies there today.
+    """
+    path = Path(weights)
+    return sha256(path) if weights and path.is_file() else None
 
 
 def digest(*parts: object) -> str:

@@ -9,21 +9,22 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from buffycoat.backbones.build import build
+from buffycoat.backbones.frozen import freeze
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import fit_fold
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, Config, to_hash
+from buffycoat.fuse.prior import shares
 from buffycoat.images import writing
 from buffycoat.losses.registry import build_loss
-from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest
+from buffycoat.pipeline import prepare
+from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest, of_weights
 from buffycoat.pipeline.fit_restoration import CleanedSet
-from buffycoat.pipeline.prepare import TrainingSet, cell_masks
+from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.training.samplers import class_weights
 
 MODEL_FILE = "model.safetensors"
-MIN_SHARE = 1e-8
-"""A class without a single cell has no finite log share."""
 
 
 def fit_folds(
@@ -49,7 +50,7 @@ def fit_folds(
         The models, in order of fold, and their fingerprint.
     """
     images, images_key = _learned_images(data, cleaned, config)
-    masks = cell_masks(images, images_key, config, store)
+    masks = prepare.cell_masks(images, images_key, config, store)
     models, keys = [], []
     n_folds = data.folds.n_folds
     for fold in range(n_folds):
@@ -57,9 +58,9 @@ def fit_folds(
         inputs = {
             "data": data.key,
             "images": images_key,
-            "classify": to_hash(config.classify),
             "seed": config.seed,
             "fold": fold,
+            **recipe_key(config),
         }
         rows = np.flatnonzero(data.folds.fold != fold)
         cells = data.seen_by(images, rows, masks, np.flatnonzero(data.folds.fold == fold))
@@ -99,7 +100,7 @@ def refit(
     if not wanted.epochs:
         return []
     images, images_key = _learned_images(data, cleaned, config)
-    masks = cell_masks(images, images_key, config, store)
+    masks = prepare.cell_masks(images, images_key, config, store)
     cells = data.seen_by(images, np.arange(len(data.targets)), masks)
     # No cell is left over to pick an epoch on.
     recipe = config.classify.model_copy(
@@ -131,6 +132,15 @@ def refit(
     return models
 
 
+def recipe_key(config: Config) -> dict[str, str | None]:
+    """What a model's training depends on besides its cells, for its stage's fingerprint."""
+    return {
+        "classify": to_hash(config.classify),
+        "weights": of_weights(config.classify.weights),
+        "masks": prepare.segment_key(config) if config.classify.paste_probability else None,
+    }
+
+
 def _learned_images(
     data: TrainingSet, cleaned: CleanedSet, config: Config
 ) -> tuple[np.ndarray, str]:
@@ -143,11 +153,16 @@ def _learned_images(
 def check(config: Config, n_classes: int) -> dict[str, str]:
     """Build the network once, so that a wrong name, size or weight file fails in a second.
 
+    Args:
+        config: The settings.
+        n_classes: k.
+
     Returns:
         `source` and `licence` of its initial weights.
 
     Raises:
-        ConfigError: No such model, or an input size that it cannot take.
+        ConfigError: No such model, an input size that it cannot take, or more parts to freeze
+            than it has.
         WeightsNotFoundError: Its weights are not where the settings say.
     """
     recipe = config.classify
@@ -159,6 +174,7 @@ def check(config: Config, n_classes: int) -> dict[str, str]:
         recipe.dropout,
         recipe.head,
     )
+    freeze(built.model, recipe.frozen_parts)
     return {"source": built.source, "licence": built.licence}
 
 
@@ -182,20 +198,20 @@ def _fit(
 
 
 def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
-    """Log of the class shares that a model's logits carry, shape (k,); 0 if the loss removes it.
+    """What training left of the class mix in a model's logits, shape (k,); 0 if nothing.
 
-    Class weights in the loss move the optimum just as resampling does, so they count too. A
-    normalised head (tau-normalisation) counts as free of the prior, as its authors take it.
+    Class weights in the loss move the optimum just as resampling does, so they count too. A class
+    without cells counts for half a one (`fuse.prior.shares`). A normalised head
+    (tau-normalisation) counts as free of the prior, as its authors take it.
     """
     config = config.last_phase
-    is_free = not build_loss(config.loss, class_counts=cells.counts).carries_prior
-    if is_free or config.head_norm:
+    if config.head_norm:
         return np.zeros(cells.n_classes)
-    share = cells.drawn_counts(config, config.sampler)
+    loss = build_loss(config.loss, class_counts=cells.counts, tau=config.logit_tau)
+    left = loss.prior_left * np.log(shares(cells.drawn_counts(config, config.sampler)))
     weights = class_weights(cells.counts, config.class_weights)
-    if weights is not None:
-        share = share * weights
-    return np.log(np.maximum(share / share.sum(), MIN_SHARE))
+    # + 0.0 makes of the -0.0 of nothing left a plain 0.
+    return left + (0.0 if weights is None else np.log(np.where(weights > 0, weights, 1.0)))
 
 
 def _assemble(result: StageResult, config: Config, cells: TrainingCells) -> FoldModel:

@@ -20,10 +20,12 @@ from buffycoat.embed.panel import HEAD, LABELS, Judge, Panel
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.images import writing
+from buffycoat.optional import choose
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
+from buffycoat.taxonomy import Taxonomy
 
 HEAD_FILE = "head.safetensors"
 OUTLIER_FILE = "outliers.safetensors"
@@ -66,6 +68,16 @@ class Embedded:
     groups: np.ndarray
     codes: Sequence[str]
     key: str
+
+
+def check(config: Config, taxonomy: Taxonomy) -> None:
+    """Refuse settings of the head that no training could follow.
+
+    Raises:
+        ConfigError: A class that is to be oversampled is not in the taxonomy.
+    """
+    for code in config.embed.oversample:
+        choose(dict.fromkeys(taxonomy.codes), code, "class in embed.oversample")
 
 
 def fit(

@@ -16,8 +16,8 @@ from buffycoat.errors import ConfigError
 from buffycoat.images import writing
 from buffycoat.pipeline import bundle, cleaning, stages
 from buffycoat.pipeline.cleaning import Cleaned, Restoration
-from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest
-from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest, of_weights
+from buffycoat.pipeline.prepare import TrainingSet, segment_key
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
@@ -81,7 +81,7 @@ def fit(
     reporter.start("restore", config.restore.method)
     trained = store.run(
         "restorer",
-        inputs | {"clean": severity.key},
+        inputs | {"clean": severity.key, "features": _looked_at_key(config)},
         lambda folder: _fit_restorer(data.cells.images[clean], config, folder, reporter),
     )
     tensors = load_file(trained.folder / MODEL_FILE)
@@ -91,7 +91,7 @@ def fit(
         config.restore, estimator, restorer, None, encoder.encode, build_segmenter(config.segment)
     )
     if not config.restore.gate or config.restore.method == "identity":
-        return ungated, digest(trained.key, to_hash(config.segment))
+        return ungated, digest(trained.key, segment_key(config))
 
     reporter.start("gate")
     gate = store.run(
@@ -99,7 +99,7 @@ def fit(
         {
             "restorer": trained.key,
             "encoder": encoder.fingerprint,
-            "segment": to_hash(config.segment),
+            "segment": segment_key(config),
         },
         lambda _: (
             {},
@@ -134,9 +134,21 @@ def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[R
             "run fit its own"
         )
     gate = found.restoration.gate if config.restore.gate else None
-    key = digest(bundle.checksum(source), to_hash(config.restore), to_hash(config.segment))
+    if config.restore.gate and gate is None and found.config.restore.method != "identity":
+        raise ConfigError(
+            f"restore.take_from={source!r}: that bundle has no gate, so every restored image would "
+            "be accepted. Set restore.gate=false if that is meant, or let the run fit its own"
+        )
+    key = digest(bundle.checksum(source), to_hash(config.restore), segment_key(config))
     reporter.finish(f"{found.restoration.restorer.name}, fitted by another run")
-    return replace(found.restoration, config=config.restore, gate=gate, embed=encoder.encode), key
+    taken = replace(
+        found.restoration,
+        config=config.restore,
+        gate=gate,
+        embed=encoder.encode,
+        segment=build_segmenter(config.segment),
+    )
+    return taken, key
 
 
 def clean_all(
@@ -214,6 +226,14 @@ def _fit_restorer(clean: np.ndarray, config: Config, folder: Path, reporter: Rep
         save_file(restorer.to_tensors(), part)
     checkpoint.unlink(missing_ok=True)
     return {}, {"restorer": restorer.to_dict()}
+
+
+def _looked_at_key(config: Config) -> list[object]:
+    """Fingerprint of the network whose features a restorer is held to; empty where it is not."""
+    network = config.classify
+    if not config.restore.feature_weight:
+        return []
+    return [network.backbone, network.weights, of_weights(network.weights), network.input_px]
 
 
 def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLimits:

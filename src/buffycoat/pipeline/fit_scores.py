@@ -108,7 +108,13 @@ def _of_fold(
         )
         return view_logits(model, originals, stands, restored, report), {}
 
-    inputs = {"models": models_key, "cleaned": cleaned.key, "data": data.key, "fold": fold}
+    inputs = {
+        "models": models_key,
+        "log_prior": model.log_prior.tolist(),
+        "cleaned": cleaned.key,
+        "data": data.key,
+        "fold": fold,
+    }
     return dict(store.run(f"views{fold}", inputs, lambda _: compute()).arrays)
 
 

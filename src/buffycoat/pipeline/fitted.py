@@ -14,6 +14,7 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import HEAD, Panel
+from buffycoat.errors import ConfigError
 from buffycoat.fuse.prior import given
 from buffycoat.fuse.stack import Stack
 from buffycoat.pipeline.cleaning import Restoration
@@ -81,7 +82,17 @@ class Fitted:
 
         Args:
             name: "uniform", "train", or a mix as `fuse.prior.given` reads it.
+
+        Raises:
+            ConfigError: The mix is wrong, or the scores are of unknown mix (`as_trained`), so
+                that they cannot be moved to one that is asked for.
         """
+        if name is not None and not self.is_uniform:
+            raise ConfigError(
+                f"prior {name!r}: this bundle leaves its scores as trained, at a mix of classes "
+                "that nobody stated, so they cannot be moved to another. Leave the prior out, or "
+                "train with fuse.prior=uniform"
+            )
         if name is not None and "=" in name:
             return given(name, self.taxonomy.codes)
         return prior_of(name or self.config.fuse.prior, self.counts)

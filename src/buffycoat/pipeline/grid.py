@@ -19,12 +19,12 @@ import numpy as np
 
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import fit_fold
-from buffycoat.config import Config, load, to_hash
+from buffycoat.config import Config, load
 from buffycoat.errors import ConfigError
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
-from buffycoat.pipeline.fit_classifier import log_prior
+from buffycoat.pipeline.fit_classifier import check, log_prior, recipe_key
 from buffycoat.pipeline.grid_table import Scored, to_row, write
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
@@ -119,6 +119,8 @@ def run(
     store = StageStore(out / "stages")
     training = prepare.training_set(cells, taxonomy, base, store)
     reporter.finish()
+    for config in grid.recipes.values():
+        check(config, len(taxonomy))
     folds = grid.folds or tuple(range(training.folds.n_folds))
     scored: dict[str, list[Scored]] = {}
     table: list[dict[str, Any]] = []
@@ -158,9 +160,9 @@ def _score(
         inputs = {
             "data": data.key,
             "images": data.cells.key,
-            "classify": to_hash(config.classify),
             "seed": seed,
             "fold": fold,
+            **recipe_key(config),
         }
         result = store.run(f"recipe-fold{fold}", inputs, compute)
         logits, targets = np.array(result.arrays["logits"]), np.tile(data.targets[inside], 2)

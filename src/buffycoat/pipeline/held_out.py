@@ -17,16 +17,19 @@ from buffycoat.evaluate.bootstrap import resample
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.evaluate.posterior import prior_weighted_interval
+from buffycoat.evaluate.summary import known_patients
 from buffycoat.pipeline import bundle, fit_restoration, stages
 from buffycoat.pipeline.cleaning import Cleaned
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_decision import ENSEMBLE
 from buffycoat.pipeline.fit_scores import seen, view_logits
 from buffycoat.pipeline.fitted import Fitted
-from buffycoat.pipeline.prepare import Cells, load_cells
+from buffycoat.pipeline.prepare import Cells, load_cells, segment_key
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.refine.decide import Findings
 from buffycoat.report.records import AblationRow
+
+REFINEMENT = "+ refinement"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class HeldOut:
         return self.findings.probs
 
     @property
+    def patients(self) -> np.ndarray | None:
+        """Patient of each cell, shape (n,); None where intervals are image-level."""
+        return known_patients(self.cells.manifest.column("patient_id"))
+
+    @property
     def labels(self) -> np.ndarray:
         """Final classes, shape (n,)."""
         return self.findings.rescue.labels
@@ -77,6 +85,7 @@ def judge_held_out(
         {
             "cells": cells.key,
             "restoration": _restoration_key(fitted),
+            "segment": segment_key(fitted.config),
             "features": fit_restoration.features_key(),
         },
         lambda _: fit_restoration.clean_batches(cells.images, fitted.restoration, reporter.advance),
@@ -156,11 +165,11 @@ def _score(
         steps[_step(kind)] = fitted.stack.with_member(kind, members).argmax(axis=1)
     prior = fitted.prior()
     fused = fitted.stack.apply(members)
-    probs, rescued = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
-    steps["+ refinement"] = rescued.labels
+    refined = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
+    steps[REFINEMENT] = refined.rescue.labels
     strange = _strangeness(fitted, views, embeddings)
     percentile = fitted.outliers.percentile(strange)
-    return steps, stages.findings(ids, probs, rescued, cleaned, strange, percentile)
+    return steps, stages.findings(ids, refined, cleaned, strange, percentile)
 
 
 def _strangeness(fitted: Fitted, views: Sequence[Any], embeddings: np.ndarray) -> np.ndarray:
@@ -179,24 +188,28 @@ def _step(kind: str) -> str:
 def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
     """One row a stage: the score with it, and the paired gain over the stages used before it.
 
-    A stage that is off is scored as if it were on, and its row says that it is off.
+    A stage that is off is scored as if it were on, and its row says that it is off; of
+    refinement, only rules that are on are asked.
     """
-    k = len(fitted.taxonomy)
+    k, patients = len(fitted.taxonomy), judged.patients
     is_used = {
         "classifier alone": True,
         "+ restoration": fitted.use != "original",
         **{_step(kind): fitted.stack.weights.get(kind, 0.0) > 0 for kind in fitted.panels},
-        "+ refinement": any(row["is_on"] for row in fitted.rules.table()),
+        REFINEMENT: any(row["is_on"] for row in fitted.rules.table()),
     }
     rows = []
     before = None
     for stage, predicted in judged.steps.items():
-        interval = resample(judged.targets, predicted, k).interval(class_weighted_macro_f1)
+        interval = resample(judged.targets, predicted, k, patients).interval(
+            class_weighted_macro_f1
+        )
         table = confusion(judged.targets, predicted, k)
         gain = None
+        how = "no rule is asked" if stage == REFINEMENT else "shown as if it were on"
         if before is not None:
             gain = paired_interval(
-                judged.targets, before, predicted, class_weighted_macro_f1, k=k
+                judged.targets, before, predicted, class_weighted_macro_f1, patients, k=k
             ).to_dict()
         rows.append(
             AblationRow(
@@ -205,7 +218,7 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
                 prior_weighted_interval(table, fitted.counts).to_dict(),
                 gain,
                 is_used[stage],
-                "" if is_used[stage] else "off: it did not win out of fold; shown as if it were on",
+                "" if is_used[stage] else f"off: it did not win out of fold; {how}",
             )
         )
         if is_used[stage]:

@@ -14,7 +14,7 @@ from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, load_work
-from buffycoat.pipeline.fingerprint import StageStore, digest
+from buffycoat.pipeline.fingerprint import StageStore, digest, of_weights
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.segment.masks import Segmenter
 from buffycoat.segment.paint import paint_background
@@ -149,10 +149,16 @@ def load_cells(
         )
     content = hashlib.sha256("".join(loaded.digests).encode()).hexdigest()
     is_painted = config.segment.paint_background
-    key = digest(content, to_hash(config.images), is_painted and to_hash(config.segment))
+    key = digest(content, to_hash(config.images), is_painted and segment_key(config))
     images = scene(loaded.images, config)
     digests = tuple(np.array(loaded.digests)[loaded.is_good].tolist())
     return Cells(manifest.subset(loaded.is_good), images, loaded.bad, key, digests)
+
+
+def segment_key(config: Config) -> str:
+    """Fingerprint of how cells are segmented."""
+    weights = of_weights(config.segment.weights)
+    return to_hash(config.segment) if weights is None else digest(to_hash(config.segment), weights)
 
 
 def scene(images: np.ndarray, config: Config) -> np.ndarray:
@@ -200,7 +206,7 @@ def cell_masks(
     segment = build_segmenter(config.segment)
     found = store.run(
         "masks",
-        {"images": key, "segment": to_hash(config.segment)},
+        {"images": key, "segment": segment_key(config)},
         lambda _: ({"cell": np.stack([masks.cell for masks in segment(images)])}, {}),
     )
     return found.arrays["cell"]

@@ -41,6 +41,7 @@ from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
 from buffycoat.pipeline.stages import Classified
 from buffycoat.refine.decide import Findings, decide
+from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
 
@@ -93,7 +94,7 @@ def run_stages(
     )
     members, strangeness = _opinions(cleaned, classified, fitted)
     fused = fitted.stack.apply(members)
-    probs, rescued = stages.refine(
+    refined = stages.refine(
         fused,
         members.get(HEAD),
         cleaned,
@@ -102,7 +103,7 @@ def run_stages(
         fitted.prior(prior),
     )
     percentile = fitted.outliers.percentile(strangeness)
-    findings = stages.findings(cell_ids, probs, rescued, cleaned, strangeness, percentile)
+    findings = stages.findings(cell_ids, refined, cleaned, strangeness, percentile)
     return Judged(cleaned, members, fused, findings)
 
 
@@ -197,7 +198,10 @@ def learn(
     if not len(learned):
         raise ManifestError(f"{data}: no labelled cells in split 'train'")
     taxonomy = resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
+    # What can be wrong in the settings fails here, and not after hours.
     weights = fit_classifier.check(config, len(taxonomy))
+    fit_opinion.check(config, taxonomy)
+    build_segmenter(config.segment)
     encoder = build_encoder(config.embed)
 
     watch.start("images", f"{len(learned)} training cells")

@@ -17,6 +17,7 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import Panel
 from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.optional import choose
 from buffycoat.pipeline.cleaning import Cleaned
 from buffycoat.refine.apply import RescueResult, apply
 from buffycoat.refine.decide import Findings
@@ -143,6 +144,21 @@ MEANS = {"geometric": mean_of_logs, "arithmetic": mean_of_probs}
 calibrated is right more often than it says (docs/adr/0011)."""
 
 
+@dataclass(frozen=True)
+class Refined:
+    """What the last stage makes of n cells.
+
+    Attributes:
+        probs: Under the wanted class mix, shape (n, k).
+        own_probs: Under the mix that rules and label sets were fitted for, shape (n, k).
+        rescue: Labels under the wanted mix, with the reasons of those that a rule made.
+    """
+
+    probs: np.ndarray
+    own_probs: np.ndarray
+    rescue: RescueResult
+
+
 def refine(
     fused: np.ndarray,
     head: np.ndarray | None,
@@ -150,7 +166,7 @@ def refine(
     rules: RescueRules,
     own_prior: np.ndarray,
     wanted_prior: np.ndarray,
-) -> tuple[np.ndarray, RescueResult]:
+) -> Refined:
     """Apply the class mix, then the rules that may overrule.
 
     Args:
@@ -160,18 +176,16 @@ def refine(
         rules: Fitted on probabilities under `own_prior`.
         own_prior: The class mix that the rules were fitted for, shape (k,).
         wanted_prior: The class mix that the labels shall assume, shape (k,).
-
-    Returns:
-        Probabilities under the wanted prior, and labels with the reasons of those rescued.
     """
     even = uniform(fused.shape[1])
     opinion = None if head is None else np.exp(head)
-    rescued = apply(rules, apply_prior(fused, even, own_prior), opinion, cleaned.features)
+    own_probs = apply_prior(fused, even, own_prior)
+    rescue = apply(rules, own_probs, opinion, cleaned.features)
+    if np.array_equal(own_prior, wanted_prior):
+        return Refined(own_probs, own_probs, rescue)
     probs = apply_prior(fused, even, wanted_prior)
-    if not np.array_equal(own_prior, wanted_prior):
-        labels = np.where(rescued.is_rescued, rescued.labels, probs.argmax(axis=1))
-        rescued = replace(rescued, labels=labels)
-    return probs, rescued
+    labels = np.where(rescue.is_rescued, rescue.labels, rules.tops(probs))
+    return Refined(probs, own_probs, replace(rescue, labels=labels))
 
 
 def prior_of(name: str, counts: np.ndarray) -> np.ndarray:
@@ -181,14 +195,23 @@ def prior_of(name: str, counts: np.ndarray) -> np.ndarray:
         name: "uniform", "train" or "as_trained". The last leaves scores as they are, which is
             what a uniform target does to scores that were never corrected.
         counts: Training cells of each class.
+
+    Raises:
+        ConfigError: Another name.
     """
-    return shares(counts) if name == "train" else uniform(len(counts))
+    return choose(PRIORS, name, "prior")(counts)
+
+
+PRIORS = {
+    "uniform": lambda counts: uniform(len(counts)),
+    "train": shares,
+    "as_trained": lambda counts: uniform(len(counts)),
+}
 
 
 def findings(
     cell_ids: Sequence[str],
-    probs: np.ndarray,
-    rescued: RescueResult,
+    refined: Refined,
     cleaned: Cleaned,
     strangeness: np.ndarray,
     percentile: np.ndarray,
@@ -197,16 +220,16 @@ def findings(
 
     Args:
         cell_ids: n of them.
-        probs: From `refine`, and `rescued` too.
-        rescued: Labels with the reasons of those rescued.
+        refined: From `refine`.
         cleaned: What was measured.
         strangeness: Outlier score, shape (n,).
         percentile: Of that score among the training cells, shape (n,).
     """
     return Findings(
         cell_ids=list(cell_ids),
-        probs=probs,
-        rescue=rescued,
+        probs=refined.probs,
+        set_probs=refined.own_probs,
+        rescue=refined.rescue,
         severity=cleaned.severity,
         degradation=cleaned.degradation,
         is_restored=cleaned.is_restored,

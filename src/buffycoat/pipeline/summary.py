@@ -144,8 +144,8 @@ def doubt(
     codes = fitted.taxonomy.codes
     coverage, abstention = {}, {}
     if judged is not None:
-        sets = fitted.conformal.sets(judged.probs)
-        coverage["eval"] = coverage_rows(sets, judged.targets, codes)
+        sets = fitted.conformal.sets(judged.findings.set_probs)
+        coverage["eval"] = coverage_rows(sets, judged.targets, codes, judged.patients)
         abstention["eval"] = _abstention(judged.probs, judged.labels, judged.targets)
     coverage["out of fold"] = coverage_rows(decision.sets, scores.targets, codes, data.groups)
     labels = decision.probs.argmax(axis=1)

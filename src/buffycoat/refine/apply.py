@@ -156,10 +156,7 @@ def apply(
         raise ShapeError(f"expected {len(rules.codes)} classes, got {probs.shape[1]}")
     in_use = [rule for rule in rules.rules if rule.is_on]
     direct = probs.argmax(axis=1)
-    replaced = [rules.codes.index(rule.code) for rule in in_use if rule.is_direct_replaced]
-    open_probs = probs.copy()
-    open_probs[:, replaced] = -1.0
-    tops = open_probs.argmax(axis=1)
+    tops = rules.tops(probs)
     labels = tops.copy()
     evidence: list[tuple[Evidence, ...]] = [
         _replacement(rules.codes, int(was), int(now)) for was, now in zip(direct, tops, strict=True)

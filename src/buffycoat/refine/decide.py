@@ -30,7 +30,9 @@ class Findings:
 
     Attributes:
         cell_ids: n ids.
-        probs: Shape (n, k), calibrated.
+        probs: Shape (n, k), calibrated, under the class mix that was asked for.
+        set_probs: Shape (n, k), the same under the mix that the limits of label sets were fitted
+            for: another mix must not move what they cover of each class.
         rescue: Labels after the rescue rules.
         severity: Shape (n,), estimated degradation, 0 to 4.
         degradation: n tuples of what a cell suffers.
@@ -45,6 +47,7 @@ class Findings:
 
     cell_ids: Sequence[str]
     probs: np.ndarray
+    set_probs: np.ndarray
     rescue: RescueResult
     severity: np.ndarray
     degradation: Sequence[tuple[str, ...]]
@@ -82,7 +85,8 @@ def decide(
         distributions: Of the features of each class, if known.
 
     Returns:
-        One prediction a cell, in order. The label is always in its conformal set.
+        One prediction a cell, in order. The label is always in its conformal set; a class that
+        cannot occur in the mix that was asked for is not.
 
     Raises:
         ShapeError: `probs` does not have a column a class.
@@ -92,7 +96,7 @@ def decide(
         raise ShapeError(
             f"expected probs ({len(findings.cell_ids)}, {len(taxonomy)}), got {probs.shape}"
         )
-    sets = conformal.sets(probs)
+    sets = conformal.sets(findings.set_probs) & (probs > 0)
     labels = findings.rescue.labels
     sets[np.arange(len(probs)), labels] = True
     entropy = -(probs * np.log(np.maximum(probs, 1e-300))).sum(axis=1)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from buffycoat.errors import BundleError
 from buffycoat.statistics import ClassStatistics
 
@@ -110,6 +112,20 @@ class RescueRules:
     def is_head_needed(self) -> bool:
         """Whether a rule in use asks the embedding head."""
         return any(rule.is_on and rule.head_above is not None for rule in self.rules)
+
+    def tops(self, probs: np.ndarray) -> np.ndarray:
+        """The likeliest class of each cell that no rule in use keeps to itself.
+
+        Args:
+            probs: Shape (n, k).
+
+        Returns:
+            Shape (n,), column index.
+        """
+        kept = [self.codes.index(r.code) for r in self.rules if r.is_on and r.is_direct_replaced]
+        open_probs = probs.copy()
+        open_probs[:, kept] = -1.0
+        return open_probs.argmax(axis=1)
 
     def table(self) -> list[dict[str, Any]]:
         """One row a rule for the report: its class, state, reason, limits and trial."""
