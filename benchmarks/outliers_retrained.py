@@ -5,7 +5,7 @@
 As `benchmarks.outliers`, but the encoder is a classifier trained anew without the class, from
 ImageNet weights at 112 px: each score is fitted on its pooled features, and its own logits give two
 scores more. Ten short trainings, a few minutes each on two cores; killed, it goes on where it was.
-Nothing is chosen by the evaluation cells' labels.
+The default score was chosen by these figures (docs/adr/0012), and so on evaluation cells.
 """
 
 from __future__ import annotations
