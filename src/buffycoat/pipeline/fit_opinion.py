@@ -18,9 +18,9 @@ from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import SCORES, OutlierModel
 from buffycoat.embed.panel import HEAD, LABELS, Judge, Panel
 from buffycoat.embed.prototypes import Prototypes
+from buffycoat.errors import ConfigError
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.images import writing
-from buffycoat.optional import choose
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.prepare import TrainingSet
@@ -76,8 +76,13 @@ def check(config: Config, taxonomy: Taxonomy) -> None:
     Raises:
         ConfigError: A class that is to be oversampled is not in the taxonomy.
     """
-    for code in config.embed.oversample:
-        choose(dict.fromkeys(taxonomy.codes), code, "class in embed.oversample")
+    unknown = taxonomy.lacks(config.embed.oversample)
+    if unknown:
+        raise ConfigError(
+            f"embed.oversample names {', '.join(unknown)}, and the classes are "
+            f"{', '.join(taxonomy.codes)}. Name some of these, or none: "
+            "--set 'embed.oversample={}'"
+        )
 
 
 def fit(
