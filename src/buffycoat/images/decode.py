@@ -182,7 +182,7 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
 
 def _check_range(image: Image.Image, name: str) -> None:
     """Refuse 16-bit colours of a 12-bit camera: scaled to 8 bits they are black."""
-    peak = max(high for _, high in image.getextrema()[:3])
+    peak = int(np.asarray(image)[..., :3].max())
     if peak < 16:
         raise ImageError(
             f"{name}: 16-bit colours of at most {peak * 256 + 255} do not fill their range. "

@@ -84,7 +84,7 @@ def _rules(
         return RescueRules(data.taxonomy.codes, ())
     if config.refine.rescue == "published":
         return published_rules(
-            data.taxonomy, cleaned.cells.features, data.targets, config.refine.transfer
+            data.taxonomy, cleaned.cells.features, data.targets, {**config.refine.transfer}
         )
     features = np.concatenate([cleaned.cells.features, cleaned.twins.features])
     head = np.exp(opinion.log_probs[HEAD]) if HEAD in opinion.log_probs else None
