@@ -28,6 +28,14 @@ def _member(targets: np.ndarray, signal: float, seed: int) -> np.ndarray:
     return log_softmax(signal * (signal * np.eye(3)[targets] + noise))
 
 
+def _three(targets: np.ndarray) -> dict[str, np.ndarray]:
+    """Members that each know more than the one before."""
+    return {
+        name: _member(targets, signal, seed)
+        for seed, (name, signal) in enumerate((("ensemble", 1.0), ("head", 1.3), ("third", 1.6)))
+    }
+
+
 def test_a_member_that_knows_more_is_kept(targets: np.ndarray, folds: np.ndarray) -> None:
     members = {"ensemble": _member(targets, 1.2, 0), "head": _member(targets, 1.6, 1)}
     stack = fit_stack(members, targets, folds)
@@ -57,11 +65,7 @@ def test_noise_is_left_out_and_the_table_says_why(targets: np.ndarray, folds: np
 def test_weights_of_several_members_are_the_mix_that_was_judged(
     targets: np.ndarray, folds: np.ndarray
 ) -> None:
-    members = {
-        "ensemble": _member(targets, 1.0, 0),
-        "head": _member(targets, 1.3, 1),
-        "third": _member(targets, 1.6, 2),
-    }
+    members = _three(targets)
     stack = fit_stack(members, targets, folds)
     assert all(row["is_kept"] for row in stack.table())
     one = fit_stack({name: members[name] for name in ("ensemble", "head")}, targets, folds)
@@ -76,11 +80,7 @@ def test_weights_of_several_members_are_the_mix_that_was_judged(
 def test_with_a_member_is_the_mix_of_those_offered_no_later(
     targets: np.ndarray, folds: np.ndarray
 ) -> None:
-    members = {
-        "ensemble": _member(targets, 1.0, 0),
-        "head": _member(targets, 1.3, 1),
-        "third": _member(targets, 1.6, 2),
-    }
+    members = _three(targets)
     stack = fit_stack(members, targets, folds)
     assert stack.weights["head"] > 0
     assert np.array_equal(stack.with_member("third", members), stack.apply(members))
