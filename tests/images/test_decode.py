@@ -150,6 +150,9 @@ def test_12_bit_colours_in_16_are_refused_too(form: str, channels: int) -> None:
         images.decode(cv2.imencode(form, dim)[1].tobytes(), "dim")
     full = images.decode(cv2.imencode(form, np.repeat(ramp * 16, 3, axis=2))[1].tobytes(), "full")
     assert full.max() > 250
+    black = np.zeros((116, 160, channels), np.uint8)
+    black[..., 3:] = 255
+    assert not images.decode(cv2.imencode(form, black)[1].tobytes(), "8 bits").any()
 
 
 def test_exif_rotation_is_applied() -> None:

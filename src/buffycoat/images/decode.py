@@ -165,7 +165,7 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
     if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
         raise ImageError(f"{name}: a TIFF with several pages. Save each cell as a file of its own")
     # Of 16-bit colours Pillow keeps the high byte, and then forgets that there was another.
-    is_deep = any("16" in str(tile) for tile in getattr(image, "tile", ()))
+    is_deep = any("16" in _raw_mode(tile[3]) for tile in getattr(image, "tile", ()))
     image.load()
     if is_deep and image.mode.startswith("RGB"):
         _check_range(image, name)
@@ -178,6 +178,11 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _raw_mode(arguments: object) -> str:
+    """How a decoder reads pixels, such as "RGB;16B": its only argument, or the first."""
+    return str(arguments[0] if isinstance(arguments, tuple | list) and arguments else arguments)
 
 
 def _check_range(image: Image.Image, name: str) -> None:
