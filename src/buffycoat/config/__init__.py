@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Len
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from buffycoat.config.classify import ClassifyConfig, RefitConfig
@@ -174,7 +173,7 @@ class RefineConfig(Section):
     """Rescue of tail classes, and the final decision."""
 
     rescue: Literal["off", "published", "fitted"] = "fitted"
-    transfer: dict[Literal["PLY", "PC"], Annotated[tuple[str, ...], Len(2)]] = Field(
+    transfer: dict[Literal["PLY", "PC"], Annotated[tuple[str, ...], Field(min_length=2)]] = Field(
         default_factory=dict,
         description="'published' only, where PLY or PC is lacking: the class that stands in for "
         "it, then its rivals, as in { PLY = ['PMY', 'MY'] }",
