@@ -7,7 +7,7 @@ from pathlib import Path
 
 from buffycoat.cells import Manifest
 from buffycoat.errors import ManifestError
-from buffycoat.images import SUFFIXES, list_images
+from buffycoat.images import READABLE, is_image, list_images
 from buffycoat.optional import choose
 from buffycoat.sources.csv_rows import read_csv
 from buffycoat.sources.folders import read_folders, read_images
@@ -31,7 +31,7 @@ SUPPORTED = (
     "supported: WBCBench's Kaggle layout (phase1_label.csv and phase1/, phase2_*.csv and phase2/), "
     "WBCBench's Parquet tables (pristine/, degraded/), a folder a class or names like SNE_1.jpg, "
     "a CSV or Parquet table with a column 'path', or unlabelled images "
-    f"({', '.join(suffix[1:] for suffix in SUFFIXES)})"
+    f"({READABLE})"
 )
 
 
@@ -70,7 +70,7 @@ def _detect_file(path: Path) -> str:
         return "hugging_face" if "image_id" in _parquet_columns(path) else "table"
     if suffix == ".csv":
         return "table"
-    if suffix in SUFFIXES:
+    if is_image(path):
         return "images"
     raise ManifestError(f"{path}: a file of a kind that cannot be read. {SUPPORTED}")
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import ManifestError
-from buffycoat.images import SUFFIXES
+from buffycoat.images import list_images
 from buffycoat.sources.csv_rows import read_csv
 
 
@@ -95,8 +95,8 @@ def _read_part(
         faults.append(str(error))
         return []
     severities = _read_severities(folder, part, faults)
-    entries = (folder / part.folder).iterdir()
-    files = {e.name for e in entries if e.suffix.lower() in SUFFIXES and e.name[0] != "."}
+    home = folder / part.folder
+    files = {path.name for path in list_images(home) if path.parent == home}
     unused = set(files)
     rows = []
     for number, row in table:
