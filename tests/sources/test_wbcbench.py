@@ -121,13 +121,13 @@ def test_all_faults_are_listed_at_once(kaggle: Path) -> None:
     (kaggle / "phase1/2.jpg").unlink()
     (kaggle / "phase2/eval/9.jpg").touch()
     (kaggle / "phase2_test.csv").unlink()
-    (kaggle / "phase2_train.csv").write_bytes(b"ID,labels\n3.jpg,\xff\n")
+    (kaggle / "phase2_train.csv").write_bytes(b"ID,labels\n3.jpg,\0\n")
     text = _fault(kaggle)
     assert "4 fault(s)" in text
     assert "phase1_label.csv line 3: ID '2.jpg' has no file in phase1/" in text
     assert "phase2/eval/9.jpg: has no row in phase2_eval.csv" in text
     assert "phase2/test/ is there, but phase2_test.csv is missing" in text
-    assert "not a readable CSV file in UTF-8" in text
+    assert "holds a NUL character" in text
 
 
 def test_a_byte_order_mark_and_spaces_do_no_harm(kaggle: Path) -> None:
