@@ -66,7 +66,7 @@ def test_other_columns_are_ignored_and_said(tmp_path: Path) -> None:
     [
         (
             "x,label\na/1.png,LY\n",
-            "column 'path' is missing (or filename, image, ID): none names the pictures; it has x, label",
+            "none names the pictures; it has x, label",
         ),
         ("path,lable\na/1.png,LY\n", "unknown column 'lable'; rename it to 'label'"),
         ("path,label\nc/9.png,LY\n", "cells.csv line 2: path 'c/9.png' has no file"),

@@ -33,7 +33,7 @@ def kaggle(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _fault(folder: Path, codes: tuple[str, ...] | None = None) -> str:
+def _fault(folder: Path) -> str:
     with pytest.raises(ManifestError) as caught:
         read_kaggle(folder)
     return str(caught.value)
@@ -72,11 +72,6 @@ def test_a_part_that_is_wholly_absent_is_left_out(kaggle: Path) -> None:
     [
         ("phase2_train.csv", "ID,split\n3.jpg,x\n", "phase2_train.csv: column 'labels' is missing"),
         ("phase2_train.csv", "", "column 'ID', 'labels' is missing; it has none"),
-        (
-            "phase2_train.csv",
-            "ID,labels\n3.jpg,XX\n",
-            "phase2_train.csv line 2: unknown label 'XX'",
-        ),
         ("phase2_train.csv", "ID,labels\n3.jpg,\n", "phase2_train.csv line 2: labels is empty"),
         ("phase2_train.csv", "ID,labels\n,LY\n", "phase2_train.csv line 2: ID is empty"),
         (
@@ -120,13 +115,13 @@ def test_all_faults_are_listed_at_once(kaggle: Path) -> None:
     (kaggle / "phase1/2.jpg").unlink()
     (kaggle / "phase2/eval/9.jpg").touch()
     (kaggle / "phase2_test.csv").unlink()
-    (kaggle / "phase2_train.csv").write_bytes(b"ID,labels\n3.jpg,\xff\n")
+    (kaggle / "phase2_train.csv").write_bytes(b"ID,labels\n3.jpg,\0\n")
     text = _fault(kaggle)
     assert "4 fault(s)" in text
     assert "phase1_label.csv line 3: ID '2.jpg' has no file in phase1/" in text
     assert "phase2/eval/9.jpg: has no row in phase2_eval.csv" in text
     assert "phase2/test/ is there, but phase2_test.csv is missing" in text
-    assert "not a readable CSV file in UTF-8" in text
+    assert "holds a NUL character" in text
 
 
 def test_a_byte_order_mark_and_spaces_do_no_harm(kaggle: Path) -> None:

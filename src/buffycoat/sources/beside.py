@@ -12,12 +12,12 @@ from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import LabelTable, look_at
 from buffycoat.sources.options import Reading
 from buffycoat.sources.places import Place, read_place
-from buffycoat.sources.rows import TABLE_SUFFIXES
 from buffycoat.sources.table import label_words, read_row
 from buffycoat.taxonomy import Taxonomy, read_labels
 from buffycoat.taxonomy.built_in import for_reading
 
 SHOWN = 3
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".parquet", ".xlsx", ".xls", ".ods")
 MAX_TABLES = 30
 """More tables than that are one a picture, such as lists of boxes: they are not looked into."""
 _DECIDE = "decide by --labels-from tables, or --labels-from folders, or --leave-out {name}"

@@ -10,7 +10,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.sources.columns import FILES, Columns, Row, find_columns, key
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.parts import part_of
-from buffycoat.sources.rows import read_rows
+from buffycoat.tables import read_rows
 from buffycoat.taxonomy.spelling import Spelling
 
 NAMES_AT_LEAST = 0.5
@@ -72,7 +72,7 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
         table = read_rows(path)
     except ManifestError as error:
         return LabelTable(path, why_not=str(error).removeprefix(f"{path}: "))
-    names = list(table.columns)
+    names = list(table.header)
     rows = [row for _, row in table.rows]
     columns = find_columns(names, rows, spelling)
     found = _file_column(names, table.rows, index, path)

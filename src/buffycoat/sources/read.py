@@ -9,12 +9,11 @@ from buffycoat.cells import Manifest
 from buffycoat.errors import ManifestError
 from buffycoat.images import READABLE, is_image
 from buffycoat.optional import choose
-from buffycoat.sources.beside import read_beside
+from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside
 from buffycoat.sources.draft import Draft, finish
 from buffycoat.sources.folders import find_pictures, read_folders, read_images
 from buffycoat.sources.hugging_face import read_hugging_face
 from buffycoat.sources.options import LABELS_FROM, Reading
-from buffycoat.sources.rows import TABLE_SUFFIXES
 from buffycoat.sources.table import read_table
 from buffycoat.sources.wbcbench import PARTS, read_kaggle
 

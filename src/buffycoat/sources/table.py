@@ -17,7 +17,7 @@ from buffycoat.sources.folders import unique_ids
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
-from buffycoat.sources.rows import read_rows
+from buffycoat.tables import read_rows
 from buffycoat.taxonomy.built_in import for_reading
 
 SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
@@ -43,12 +43,12 @@ def read_table(path: Path, reading: Reading) -> Draft:
             empty path, no such file, a double `cell_id`, an unknown split or severity.
     """
     table = read_rows(path)
-    file_column = _file_column(table.columns, path)
+    file_column = _file_column(table.header, path)
     spelling = for_reading(reading.taxonomy).spelling
-    columns = find_columns(table.columns, [row for _, row in table.rows], spelling)
+    columns = find_columns(table.header, [row for _, row in table.rows], spelling)
     faults = [
         f"unknown column {name!r}; rename it to {near!r}, or remove it"
-        for name, near in misspelt(table.columns).items()
+        for name, near in misspelt(table.header).items()
     ]
     if columns.several:
         faults.append(f"labels may be in {' or '.join(columns.several)}: rename one to 'label'")
@@ -61,12 +61,12 @@ def read_table(path: Path, reading: Reading) -> Draft:
         value = row.get(file_column, "")
         found = files.find(value, file_column, places[-1], faults)
         rows.append({**read_row(row, columns, places[-1], faults), "path": found})
-    cell_ids = _cell_ids(table.columns, [row for _, row in table.rows], file_column)
+    cell_ids = _cell_ids(table.header, [row for _, row in table.rows], file_column)
     faults += _doubles(cell_ids, places)
     if faults:
         raise manifest_error(str(path), faults)
     used = {file_column, *columns.one_hot, *vars(columns).values()}
-    ignored = [c for c in table.columns if c not in used and key(c) not in OTHERS]
+    ignored = [c for c in table.header if c not in used and key(c) not in OTHERS]
     return Draft(
         pd.DataFrame(rows).assign(cell_id=cell_ids),
         path.stem,

@@ -12,9 +12,9 @@ import pandas as pd
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import list_images, survey
-from buffycoat.sources.csv_rows import read_csv
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.options import Reading
+from buffycoat.tables import read_rows
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _read_part(
     faults: list[str],
 ) -> list[dict[str, object]]:
     try:
-        table = read_csv(folder / part.csv, ("ID", "labels"))
+        table = read_rows(folder / part.csv, ("ID", "labels"))
     except ManifestError as error:
         faults.append(str(error))
         return []
@@ -191,7 +191,7 @@ def _read_severities(folder: Path, part: _Part, faults: list[str]) -> dict[str, 
     if not path.is_file():
         return {}
     try:
-        table = read_csv(path, ("ID", "severity"))
+        table = read_rows(path, ("ID", "severity"))
     except ManifestError as error:
         faults.append(str(error))
         return {}
