@@ -8,6 +8,8 @@ from typing import Any
 
 MAX_NAMES = 3
 """Names of files, tables or labels that a line spells out; the rest is counted."""
+MAX_KEPT = 20
+"""Names of files not looked at that a JSON file keeps."""
 UNLABELLED = "without label"
 
 
@@ -25,6 +27,7 @@ class Statement:
         label_from: Where labels come from; empty where no cell has one.
         split_from: Where splits come from.
         spelled: Label as it stands in the data -> the code that it was read as, where they differ.
+        groups: Code of a group among the labels -> the classes that it stands for.
         unknown: Labels that mean no known class.
         left_out: What was left out on request -> number of cells.
         cells: Split -> label -> number of cells; `UNLABELLED` where they have none.
@@ -42,6 +45,7 @@ class Statement:
     label_from: str = ""
     split_from: str = ""
     spelled: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     cells: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -50,8 +54,12 @@ class Statement:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file."""
-        return asdict(self)
+        """Plain values, for a JSON file; of files not looked at the first and their number."""
+        files = {
+            why: {"n": len(names), "first": list(names[:MAX_KEPT])}
+            for why, names in self.not_looked_at.items()
+        }
+        return {"said": dict(self.lines()), **asdict(self), "not_looked_at": files}
 
     def lines(self) -> list[tuple[str, str]]:
         """What a person wants to know, as (heading, sentence); at most nine, as a rule six."""
@@ -59,7 +67,8 @@ class Statement:
         if self.tables_used or self.tables_not_used:
             found.append(("Tables", self._tables()))
         for split, counts in self.cells.items():
-            found.append((split.capitalize(), _counts(counts)))
+            is_all = not self.label_from and len(self.cells) == 1
+            found.append(("Cells" if is_all else split.capitalize(), _counts(counts)))
         if self.label_from or self.patients:
             found.append(("Source", self._sources()))
         spelling = self._spelling()
@@ -71,15 +80,12 @@ class Statement:
         return found
 
     def _files(self) -> str:
-        n_others = sum(len(files) for files in self.not_looked_at.values())
-        said = f"{self.n_files:,} picture{'s' if self.n_files != 1 else ''}"
-        if not n_others:
-            return said
-        why = "; ".join(
-            f"{len(files):,} {reason}" + (f" ({_some(files)})" if len(files) <= MAX_NAMES else "")
-            for reason, files in self.not_looked_at.items()
-        )
-        return f"{said}; {n_others:,} other files not looked at: {why}"
+        said = f"{self.n_files:,} picture{'' if self.n_files == 1 else 's'}"
+        why = []
+        for reason, files in self.not_looked_at.items():
+            names = f" ({_some(files)})" if len(files) <= MAX_NAMES else ""
+            why.append(f"{len(files):,} {reason}{names}")
+        return f"{said}; not looked at: {'; '.join(why)}" if why else said
 
     def _tables(self) -> str:
         used = [f"{_some(self.tables_used, 6)} used"] if self.tables_used else []
@@ -104,6 +110,7 @@ class Statement:
     def _spelling(self) -> str:
         read = [f"{label} as {code}" for label, code in self.spelled.items()]
         said = ["read " + _some(read, 12)] if read else []
+        said += [f"{code} is {' or '.join(codes)}" for code, codes in self.groups.items()]
         if self.unknown:
             said.append(f"no known class: {_some(self.unknown, 12)}")
         return "; ".join(said)

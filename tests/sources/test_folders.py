@@ -105,7 +105,7 @@ def test_read_images_takes_no_label_from_anything(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reader", [read_folders, read_images])
 def test_no_images_is_an_error(tmp_path: Path, reader) -> None:
-    with pytest.raises(ManifestError, match="no image in it|the folder is empty"):
+    with pytest.raises(ManifestError, match=r"no image in it|the folder is empty"):
         reader(tmp_path)
 
 

@@ -77,19 +77,20 @@ def finish(draft: Draft, data: Path, reading: Reading) -> Manifest:
     kept = sorted({label for label, is_kept in zip(labels, keep, strict=True) if is_kept and label})
     frame = frame.assign(label=[codes.get(label or "") for label in labels]).iloc[keep.nonzero()[0]]
     manifest = Manifest.from_frame(frame, draft.source, draft.notes)
-    known = for_reading(reading.taxonomy).members
+    taxonomy, present = for_reading(reading.taxonomy), {codes[label] for label in kept}
     patients = {one for one in manifest.column("patient_id") if not pd.isna(one)}
     statement = Statement(
         data=str(data),
         layout=draft.layout,
         n_files=draft.n_files,
-        not_looked_at=draft.not_looked_at,
+        not_looked_at=_without_tables(draft),
         tables_used=draft.used,
         tables_not_used=draft.not_used,
         label_from=draft.label_from if manifest.is_labelled.any() else "",
         split_from=draft.split_from,
         spelled={label: codes[label] for label in kept if codes[label] != label},
-        unknown=tuple(sorted({codes[label] for label in kept} - set(known))),
+        groups={g.code: g.members for g in taxonomy.groups if g.code in present},
+        unknown=tuple(sorted(present - set(taxonomy.members))),
         left_out={name: count for name, count in left_out.items() if count},
         cells=_count(manifest.frame),
         patients=len(patients),
@@ -97,6 +98,16 @@ def finish(draft: Draft, data: Path, reading: Reading) -> Manifest:
         notes=(*draft.notes, *_unlabelled(manifest)),
     )
     return Manifest(manifest.frame, manifest.notes, statement)
+
+
+def _without_tables(draft: Draft) -> dict[str, tuple[str, ...]]:
+    """Files that are spoken of nowhere else."""
+    named = {*draft.used, *draft.not_used}
+    rest = {
+        why: tuple(name for name in files if name not in named)
+        for why, files in draft.not_looked_at.items()
+    }
+    return {why: files for why, files in rest.items() if files}
 
 
 def is_left_out(name: str, patterns: Sequence[str]) -> str | None:

@@ -188,7 +188,7 @@ def _ambiguous_names(places: Sequence[Place], n_coded: int, wanted: Sequence[int
         what = f"all names begin with {codes[0]}: is that the class of every cell?"
     else:
         first = ", ".join(places[i].name for i in wanted[:SHOWN])
-        what = f"{n_coded} of {len(places)} names begin with a class code, but not {first}"
+        what = f"{n_coded} of {len(places)} names begin with a class code, but not {first}."
     return (
         f"{what} Say what is meant: --labels-from names takes the codes for labels (leave the "
         "others out with --leave-out NAME), --layout images takes all cells as unlabelled"

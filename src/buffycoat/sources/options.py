@@ -12,14 +12,12 @@ class Reading:
     """Choices that a user may make.
 
     Attributes:
-        layout: A key of `read.LAYOUTS`, or "auto".
         taxonomy: A built-in name, a TOML file or "auto"; its names are looked for in the data.
         labels_from: One of `LABELS_FROM`: which of several places with labels counts.
         leave_out: Labels in any spelling, or patterns of files, folders and tables, whose cells
             are not wanted; `*` stands for any characters.
     """
 
-    layout: str = "auto"
     taxonomy: str = "auto"
     labels_from: str = "auto"
     leave_out: tuple[str, ...] = ()

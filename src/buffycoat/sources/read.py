@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from buffycoat.cells import Manifest
@@ -94,7 +95,7 @@ def _read_tables(path: Path, reading: Reading) -> Draft:
     """A table given by itself, or the tables of a folder."""
     if path.is_file():
         return read_table(path, reading)
-    wanted = Reading(reading.layout, reading.taxonomy, "tables", reading.leave_out)
+    wanted = replace(reading, labels_from="tables")
     return read_beside(find_pictures(path, wanted), wanted)
 
 
