@@ -5,6 +5,7 @@ The room's names are gathered here, as every other room uses some of them.
 
 from buffycoat.images.decode import decode, read, read_bytes
 from buffycoat.images.formats import READABLE, SUFFIXES
+from buffycoat.images.parquet_cells import check_pictures
 from buffycoat.images.size import MAX_PIXELS, MIN_SIDE_PX
 from buffycoat.images.survey import (
     CONTACT_SHEET,
@@ -30,6 +31,7 @@ __all__ = [
     "OtherFile",
     "Survey",
     "WorkImages",
+    "check_pictures",
     "decode",
     "describe_unopened_tiff",
     "is_image",
