@@ -71,11 +71,11 @@ def compare(
 
 
 def _write(record: dict[str, Any], changed: pd.DataFrame, out: Path, images: Path | None) -> None:
-    from buffycoat.images import write_atomic, writing
+    from buffycoat.images import write_atomic
+    from buffycoat.tables import write_csv
 
     write_atomic(out / "comparison.json", (json.dumps(record, indent=1) + "\n").encode())
-    with writing(out / "changed.csv") as part:
-        changed.to_csv(part, index=False)
+    write_csv(out / "changed.csv", changed)
     if images is not None:
         _draw(record, changed, out, images)
     typer.echo(f"Figures, changed cells{' and contact sheet' if images else ''}: {out}")

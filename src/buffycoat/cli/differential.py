@@ -78,7 +78,7 @@ def differential(
     from buffycoat.cli.scored import PROBABILITY, read_groups, read_predictions
     from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.differential import differential as count
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
     from buffycoat.taxonomy import resolve
 
     stated, frame = read_predictions(predictions)
@@ -100,8 +100,7 @@ def differential(
     rows = count(classes.encode([stated[cell_id] for cell_id in cell_ids]), slides, classes, table)
     _print(rows, by, {IMMATURE: threshold, BLAST: blast_threshold})
     if out is not None:
-        with writing(out) as part:
-            pd.DataFrame([row.to_dict() for row in rows]).to_csv(part, index=False)
+        write_csv(out, pd.DataFrame([row.to_dict() for row in rows]))
         typer.echo(f"Figures: {out}")
 
 
