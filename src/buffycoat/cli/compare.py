@@ -51,7 +51,7 @@ def compare(
     import numpy as np
 
     from buffycoat.cli.compared import changed_cells, print_comparison, read_compared
-    from buffycoat.cli.scored import read_patients
+    from buffycoat.cli.side_tables import read_patients
     from buffycoat.evaluate.compare import compare as compare_methods
 
     compared = read_compared(a, b, labels, taxonomy, common)

@@ -161,15 +161,11 @@ def _labels(manifest: Manifest, labels: Path | None) -> list[str]:
     """Label of each row of the manifest, "" where none is known."""
     if labels is None:
         return manifest.frame["label"].fillna("").astype(str).tolist()
-    from buffycoat.cli.scored import read_labels
+    from buffycoat.cli.label_tables import join, read_labels
 
-    stated = read_labels(labels)
     cell_ids = manifest.frame["cell_id"].astype(str).tolist()
-    if not set(stated) & set(cell_ids):
-        raise ManifestError(
-            f"{labels}: no ID in it is the name of a cell that is searched; the first of these is "
-            f"{cell_ids[0]!r}, the first ID {next(iter(stated), '')!r}"
-        )
+    given = read_labels(labels, known=cell_ids)
+    stated, _ = join(labels, given, cell_ids, "the cells that are searched", "is not searched")
     return [stated.get(cell_id, "") for cell_id in cell_ids]
 
 

@@ -4,6 +4,7 @@ from buffycoat.tables.columns import find_ids, find_labels
 from buffycoat.tables.names import Joined, join_names
 from buffycoat.tables.read import read_rows
 from buffycoat.tables.rows import Rows
+from buffycoat.tables.unknown import is_unknown
 from buffycoat.tables.write import csv_text, write_csv
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "csv_text",
     "find_ids",
     "find_labels",
+    "is_unknown",
     "join_names",
     "read_rows",
     "write_csv",

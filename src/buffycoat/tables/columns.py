@@ -14,6 +14,8 @@ from buffycoat.taxonomy import BLOOD, read_labels
 OWN_IDS = ("ID", "cell_id")
 """As our own tables name the column, and WBCBench's."""
 OWN_LABELS = ("labels", "label")
+_TRUE_LABELS = frozenset("truelabel truth groundtruth target".split())
+"""Beside one of these, a column `label` may be a prediction."""
 _IDS = frozenset(
     "id cellid cell cellname image images imageid imagename imagefile imagefilename imagepath img "
     "imgid imgname imgfile imgpath file filename filepath path name".split()
@@ -21,15 +23,14 @@ _IDS = frozenset(
 """Other names of the column of IDs, without case, spaces and signs."""
 _LABELS = frozenset(
     "label labels labelname classlabel class classes classname cellclass celltype celltypes "
-    "cellname category categories type y target truth groundtruth annotation annotations "
-    "truelabel".split()
+    "cellname category categories type y annotation annotations".split()
 )
 _ON, _OFF = {"1", "1.0", "true", "yes", "x"}, {"", "0", "0.0", "false", "no"}
 
 
 def is_known_column(name: str) -> bool:
     """Whether a text is a usual name of a column of IDs or labels."""
-    return _key(name) in _IDS | _LABELS
+    return _key(name) in _IDS | _LABELS | _TRUE_LABELS
 
 
 def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ()) -> str:
@@ -48,9 +49,7 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
         return chosen
     found = [name for name in rows.header if _key(name) in _IDS]
     if len(found) > 1 and known:
-        hits = {name: len(join_names(rows.column(name), known).known) for name in found}
-        most = max(hits.values())
-        found = [name for name in found if hits[name] == most and most] or found
+        found = _that_join(rows, found, known)
     own = [name for name in OWN_IDS if name in found]
     if not found:
         raise ManifestError(
@@ -62,8 +61,21 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
     return (own or found)[0]
 
 
-def find_labels(rows: Rows, chosen: str | None = None) -> list[str]:
-    """The label of each row as it is spelt, "" where there is none; shape (n,).
+def _that_join(rows: Rows, names: list[str], known: Collection[str]) -> list[str]:
+    """Of several columns those that hold most known names; one if they say the same of each row."""
+    cells = {}
+    for name in names:
+        column = rows.column(name)
+        joined = join_names(column, known).known
+        cells[name] = tuple(joined.get(text) for text in column)
+    n_found = {name: len(row) - row.count(None) for name, row in cells.items()}
+    most = max(n_found.values())
+    best = [name for name in names if n_found[name] == most]
+    return best[:1] if most and len({cells[name] for name in best}) == 1 else best
+
+
+def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
+    """The true label of each row as it is spelt.
 
     Labels stand in one column, or in one column a class that holds 1 where the cell is of it.
 
@@ -71,22 +83,27 @@ def find_labels(rows: Rows, chosen: str | None = None) -> list[str]:
         rows: The table.
         chosen: The column, if a person has named it.
 
+    Returns:
+        Name of the column, "" for columns of classes; and the labels, "" where there is none,
+        shape (n,).
+
     Raises:
         ManifestError: No column, or several that say different things, may be meant; or a row has
             several classes.
     """
     if chosen is not None:
         rows.require((chosen,))
-        return rows.column(chosen)
-    found = [name for name in rows.header if _key(name) in _LABELS]
-    own = [name for name in OWN_LABELS if name in found]
-    if own or len(found) == 1:
-        return rows.column((own or found)[0])
+        return chosen, rows.column(chosen)
+    keys = {name: _key(name) for name in rows.header}
+    true = [name for name in rows.header if keys[name] in _TRUE_LABELS]
+    own = [name for name in OWN_LABELS if name in rows.header]
+    found = true or own[:1] or [name for name in rows.header if keys[name] in _LABELS]
     if found:
-        return _agreed(rows, found)
+        name = found[0] if len(found) == 1 else _agreed(rows, found)
+        return name, rows.column(name)
     classes = [name for name in rows.header if read_labels([name])[name] in BLOOD.members]
     if len(classes) > 1:
-        return _one_hot(rows, classes)
+        return "", _one_hot(rows, classes)
     raise ManifestError(
         f"{rows.path}: no column with the labels of the cells; it has "
         f"{', '.join(rows.header) or 'none'}. Rename the one that is meant to 'labels'"
@@ -97,8 +114,8 @@ def _key(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-def _agreed(rows: Rows, names: Sequence[str]) -> list[str]:
-    """Labels of columns that name classes and mean the same; numbers beside them are not read."""
+def _agreed(rows: Rows, names: Sequence[str]) -> str:
+    """The first of the columns that name classes, if all of these mean the same ones."""
     meaning = {}
     for name in names:
         column = rows.column(name)
@@ -106,7 +123,7 @@ def _agreed(rows: Rows, names: Sequence[str]) -> list[str]:
         if all(codes[text] in BLOOD.members for text in column if text):
             meaning[name] = [codes[text] for text in column]
     if len({tuple(codes) for codes in meaning.values()}) == 1:
-        return rows.column(next(iter(meaning)))
+        return next(iter(meaning))
     raise _ambiguous(rows, "labels", [*meaning] or names, "labels", "--label-column")
 
 

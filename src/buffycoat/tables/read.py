@@ -54,7 +54,9 @@ def _read_csv(path: Path, columns: Collection[str]) -> Rows:
         for number, fields in lines
         if any(field.strip() or field in exact for field in fields)
     ]
-    header = [field.strip() for field in table[0][1]] if table else []
+    if not table:
+        raise ManifestError(f"{path}: the file is empty: no header and no rows")
+    header = [field.strip() for field in table[0][1]]
     notes = _encoding_notes(path, encoding, text)
     table, repeated = _without_repeats(table, header)
     notes += [f"{path.name} line {n}: repeats the names of the columns; skipped" for n in repeated]
