@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from buffycoat.cli.cache import user_cache
+from buffycoat.cli.cache import embeddings_cache
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
@@ -100,7 +100,7 @@ def similar(
             manifest,
             pipeline.fitted,
             count,
-            cache or user_cache(),
+            embeddings_cache(cache),
             reporter,
         )
     if not len(found.rows):
