@@ -15,7 +15,7 @@ from buffycoat.cells import manifest_error
 from buffycoat.cli.label_tables import read_labels, say
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
-from buffycoat.tables import Rows, find_ids, is_unknown, join_names, read_rows
+from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows
 from buffycoat.taxonomy import Taxonomy
 
 
@@ -79,14 +79,15 @@ def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
         ManifestError: A column is missing, an ID is there twice, or a cell has none: with some of
             the patients unknown, nothing can be said about patients.
     """
-    known = _by_cell(read_rows(path, (column,)), column, cell_ids, [])
-    missing = [cell_id for cell_id in cell_ids if is_unknown(known.get(cell_id, ""))]
+    texts = _by_cell(read_rows(path, (column,)), column, cell_ids, [])
+    known = {cell_id: known_name(texts.get(cell_id, "")) for cell_id in cell_ids}
+    missing = [cell_id for cell_id, name in known.items() if name is None]
     if missing:
         raise manifest_error(
             str(path),
             [f"{len(missing)} of {len(cell_ids)} cells have no {column}, first {missing[0]!r}"],
         )
-    return [known[cell_id] for cell_id in cell_ids]
+    return [name for cell_id in cell_ids if (name := known[cell_id]) is not None]
 
 
 def read_patients(path: Path, cell_ids: list[str]) -> list[str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
-from buffycoat.errors import ManifestError
-from buffycoat.sources.csv_rows import read_csv
 from buffycoat.sources.folders import SPLIT_FOLDERS, unique_ids
+from buffycoat.tables import Rows, is_unknown, known_name, read_rows
 
 COLUMNS = (
     "path",
@@ -24,6 +24,9 @@ COLUMNS = (
     "cell_id",
 )
 """Columns that are read; only `path` must be there."""
+
+UNKNOWN_COLUMNS = ("patient_id", "slide_id", "original_id")
+"""An unknown patient is nobody: a word such as "nan" is no name that cells may share."""
 
 _NEAR = 0.75
 """Likeness (difflib's ratio) from which an unknown column is taken for a misspelt one."""
@@ -45,27 +48,39 @@ def read_table(path: Path) -> Manifest:
         ManifestError: Lists every fault with its line (or row): a missing or misspelt column, an
             empty path, no such file, a double `cell_id`, an unknown split or severity.
     """
-    is_csv = path.suffix.lower() != ".parquet"
-    lines = read_csv(path, ("path",)) if is_csv else _read_parquet(path)
-    columns = list(dict.fromkeys(key for _, row in lines for key in row))
-    unit = "line" if is_csv else "row"
+    table = read_rows(path, ("path",))
+    columns = list(table.header)
+    places = [f"{path.name} {place}" for place in table.places]
     faults = _misspelt(columns)
     rows = [
-        _read_row(row, path.parent, f"{path.name} {unit} {number}", faults) for number, row in lines
+        _read_row(row, path.parent, place, faults)
+        for place, (_, row) in zip(places, table, strict=True)
     ]
-    if not lines:
+    if not rows:
         faults.append("the table has no rows")
-    cell_ids: list[str | None] = [row.get("cell_id") or None for _, row in lines]
+    cell_ids: list[str | None] = [row.get("cell_id") or None for _, row in table]
     if not any(cell_ids):
-        cell_ids = [*unique_ids([row.get("path", "") for _, row in lines])]
-    places = [f"{path.name} {unit} {number}" for number, _ in lines]
+        cell_ids = [*unique_ids(table.column("path"))]
     faults += _doubles(cell_ids, places)
     if faults:
         raise manifest_error(str(path), faults)
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(cell_id=cell_ids)
     ignored = [column for column in columns if column not in COLUMNS]
-    notes = [f"columns ignored: {', '.join(ignored)}"] if ignored else []
+    notes = [*table.notes, *_unknown_notes(table)]
+    notes += [f"columns ignored: {', '.join(ignored)}"] if ignored else []
     return Manifest.from_frame(frame, path.stem, notes)
+
+
+def _unknown_notes(table: Rows) -> list[str]:
+    """A sentence a column in which words, and not empty fields, stand for what is not known."""
+    notes = []
+    for column in UNKNOWN_COLUMNS:
+        words = [row[column] for _, row in table if column in row]
+        meant = Counter(word for word in words if word and is_unknown(word))
+        if meant:
+            shown = ", ".join(map(repr, meant))
+            notes.append(f"{column} {shown} of {meant.total()} cells was taken as not known")
+    return notes
 
 
 def _misspelt(columns: list[str]) -> list[str]:
@@ -82,7 +97,11 @@ def _read_row(
     row: dict[str, str], folder: Path, where: str, faults: list[str]
 ) -> dict[str, str | int | None]:
     values: dict[str, str | int | None] = {key: row.get(key) or None for key in COLUMNS}
-    name = row.get("path", "")
+    for column in UNKNOWN_COLUMNS:
+        values[column] = known_name(row.get(column, ""))
+    name = row["path"]
+    if not (folder / name).is_file() and "\\" in name:  # a table that was made on Windows
+        name = name.replace("\\", "/")
     file = folder / (name.rpartition("#")[0] if ".parquet#" in name else name)
     if not name:
         faults.append(f"{where}: path is empty")
@@ -109,20 +128,3 @@ def _doubles(cell_ids: Sequence[str | None], places: list[str]) -> list[str]:
         elif first.setdefault(cell_id, place) != place:
             faults.append(f"{place}: cell_id {cell_id!r} is used twice, first in {first[cell_id]}")
     return faults
-
-
-def _read_parquet(path: Path) -> list[tuple[int, dict[str, str]]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.ParquetFile(path).read()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ManifestError(f"{path}: not a readable Parquet table ({error})") from error
-    if "path" not in table.column_names:
-        have = ", ".join(table.column_names)
-        raise ManifestError(f"{path.name}: column 'path' is missing; it has {have}")
-    return [
-        (number, {key: "" if value is None else str(value).strip() for key, value in row.items()})
-        for number, row in enumerate(table.to_pylist())
-    ]

@@ -4,7 +4,7 @@ from buffycoat.tables.columns import find_ids, find_labels
 from buffycoat.tables.names import Joined, join_names
 from buffycoat.tables.read import read_rows
 from buffycoat.tables.rows import Rows
-from buffycoat.tables.unknown import is_unknown
+from buffycoat.tables.unknown import is_unknown, known_name
 from buffycoat.tables.write import csv_text, write_csv
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "find_labels",
     "is_unknown",
     "join_names",
+    "known_name",
     "read_rows",
     "write_csv",
 ]
