@@ -55,7 +55,7 @@ PLAIN = _table("ID,labels", TRUTH)
         (PLAIN.replace("ID", "image"), "IDs from column 'image'"),
         (_table("Filename,Class", TRUTH), "IDs from column 'Filename', labels from column 'Class'"),
         (_table("cell ID,cell type", TRUTH), "IDs from column 'cell ID', labels from column"),
-        (PLAIN.replace(".png", ""), "IDs matched without folders and suffix: 7 of 7"),
+        (PLAIN.replace(".png", ""), "IDs matched without their suffix: 7 of 7"),
         (_table("path,label", TRUTH, "data\\img/{}.png"), "IDs matched without their folders"),
         (_table("ID,labels", TRUTH, "00{}.PNG"), "IDs matched as numbers"),
         (_table("ID,labels", [t.lower() for t in TRUTH]), "labels read as: sne -> SNE (2), ly ->"),

@@ -31,6 +31,10 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())  # macOS takes letters and accents apart
 
 
+def _bare(name: str) -> str:
+    return IMAGE_SUFFIX.sub("", _plain(name))
+
+
 def _base(name: str) -> str:
     return re.split(r"[/\\]", _plain(name))[-1]
 
@@ -51,6 +55,7 @@ def _number(name: str) -> str:
 _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("", str),
     ("without outer spaces", _plain),
+    ("without their suffix", _bare),
     ("without their folders", _base),
     ("without folders and suffix", _stem),
     ("without folders, suffix and case", _folded),
