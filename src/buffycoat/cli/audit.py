@@ -111,11 +111,11 @@ def audit(
 
 
 def _embedder(bundle: str, cache: Path | None) -> Embed:
-    from buffycoat.cli.cache import user_cache
+    from buffycoat.cli.cache import embeddings_cache
     from buffycoat.pipeline.audit import make_embedder
     from buffycoat.pipeline.predictor import Pipeline
 
-    return make_embedder(Pipeline.load(bundle).fitted, cache or user_cache())
+    return make_embedder(Pipeline.load(bundle).fitted, embeddings_cache(cache))
 
 
 def _write(result: Audit, out: Path) -> None:

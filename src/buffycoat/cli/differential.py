@@ -75,13 +75,14 @@ def differential(
     import numpy as np
     import pandas as pd
 
-    from buffycoat.cli.scored import PROBABILITY, read_groups, read_predictions
+    from buffycoat.cli.scored import PROBABILITY, read_predictions
+    from buffycoat.cli.side_tables import read_groups
     from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.differential import differential as count
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
     from buffycoat.taxonomy import resolve
 
-    stated, frame = read_predictions(predictions)
+    stated, frame = read_predictions(predictions, taxonomy)
     columns = [] if frame is None else [c for c in frame if str(c).startswith(PROBABILITY)]
     labels = {*stated.values(), *(str(c).removeprefix(PROBABILITY) for c in columns)}
     known = _known(calibration, calibration_labels, taxonomy)
@@ -100,19 +101,21 @@ def differential(
     rows = count(classes.encode([stated[cell_id] for cell_id in cell_ids]), slides, classes, table)
     _print(rows, by, {IMMATURE: threshold, BLAST: blast_threshold})
     if out is not None:
-        with writing(out) as part:
-            pd.DataFrame([row.to_dict() for row in rows]).to_csv(part, index=False)
+        write_csv(out, pd.DataFrame([row.to_dict() for row in rows]))
         typer.echo(f"Figures: {out}")
 
 
 def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scored | None:
     """Labelled cells with the model's calls, if there are any."""
+    from buffycoat.cli.label_tables import only_classes
     from buffycoat.cli.scored import read_out_of_fold, read_scored
 
     if calibration is None:
         return None
     if labels is not None:
-        return read_scored(calibration, labels, taxonomy)
+        scored = read_scored(calibration, labels, taxonomy)
+        only_classes(labels, scored.targets, scored.taxonomy)
+        return scored
     errors_console().print(
         "[yellow]Calibrated by out-of-fold calls: each is one fold's model's, which does not err "
         "quite as the bundle does. Adjusted figures are off by the difference, and their limits do "

@@ -81,14 +81,17 @@ def write_predictions(result: PredictionSet, out: Path) -> None:
         out: A .csv file (ID,labels) or a .parquet file (all columns). `OUT.bad.csv` is written if
             there are unreadable cells, and an older one is removed if there are none.
     """
-    from buffycoat.images import writing
+    import pandas as pd
 
-    with writing(out) as part:
-        if out.suffix.lower() == ".parquet":
+    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
+
+    if out.suffix.lower() == ".parquet":
+        with writing(out) as part:
             result.frame.to_parquet(part, index=False)
-        else:
-            submission = result.frame[["cell_id", "label"]].set_axis(["ID", "labels"], axis=1)
-            submission.to_csv(part, index=False)
+    else:
+        cells = result.frame
+        write_csv(out, pd.DataFrame({"ID": cells["cell_id"], "labels": cells["label"]}))
     write_bad(result.bad, out)
 
 
@@ -96,14 +99,13 @@ def write_bad(bad: Sequence[BadCell], out: Path) -> None:
     """List unreadable cells beside a result file; without any, an older list is removed."""
     import pandas as pd
 
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
     if not bad:
         bad_file(out).unlink(missing_ok=True)
         return
     rows = [(cell.cell_id, cell.path, cell.reason) for cell in bad]
-    with writing(bad_file(out)) as part:
-        pd.DataFrame(rows, columns=["ID", "path", "reason"]).to_csv(part, index=False)
+    write_csv(bad_file(out), pd.DataFrame(rows, columns=["ID", "path", "reason"]))
 
 
 def bad_file(out: Path) -> Path:
