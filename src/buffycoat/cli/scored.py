@@ -21,6 +21,8 @@ from buffycoat.taxonomy import Taxonomy, resolve
 ID_COLUMNS = ("ID", "cell_id")
 LABEL_COLUMNS = ("labels", "label")
 PROBABILITY = "prob_"
+DOUBT = "is_abstained"
+TRUTH_VALUES = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,42 @@ def read_predictions(path: Path) -> tuple[dict[str, str], pd.DataFrame | None]:
     stated = _unique([(f"row {row}", *pair) for row, pair in enumerate(rows)], path)
     has_probs = any(column.startswith(PROBABILITY) for column in frame)
     return stated, frame.set_index(frame[id_column].astype(str)) if has_probs else None
+
+
+def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:
+    """Whether a person should look at each cell, shape (n,), bool.
+
+    Args:
+        path: Predictions: CSV or Parquet, as `buffycoat predict` writes them.
+        cell_ids: Cells that are in it.
+
+    Returns:
+        None where the predictions do not say: a plain `ID,labels`.
+
+    Raises:
+        ManifestError: A value is neither True nor False.
+    """
+    if path.suffix.lower() == ".parquet":
+        frame = _read_parquet(path)
+        if DOUBT not in frame:
+            return None
+        columns = frame[[_one_of(ID_COLUMNS, frame, path), DOUBT]].astype("string").fillna("")
+        rows = [(f"row {n}", *pair) for n, pair in enumerate(columns.itertuples(index=False))]
+    else:
+        lines = read_csv(path, ())
+        if not lines or DOUBT not in lines[0][1]:
+            return None
+        id_column = _one_of(ID_COLUMNS, lines[0][1], path)
+        rows = [(f"line {n}", row.get(id_column, ""), row.get(DOUBT, "")) for n, row in lines]
+    faults = [
+        f"{where}: {DOUBT} {text!r}, expected True or False"
+        for where, _, text in rows
+        if text.lower() not in TRUTH_VALUES
+    ]
+    if faults:
+        raise manifest_error(str(path), faults)
+    known = {cell_id: TRUTH_VALUES[text.lower()] for _, cell_id, text in rows}
+    return np.array([known[cell_id] for cell_id in cell_ids], dtype=bool)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
