@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,39 @@ def summary(frame: pd.DataFrame, n_unreadable: int) -> list[str]:
     return found
 
 
+def print_without_doubtful(metrics: Mapping[str, Any]) -> None:
+    """Scores of all cells beside those of the cells that need no look.
+
+    Args:
+        metrics: From `summary.evaluate`, with `without_doubtful` from `evaluate.doubt`.
+    """
+    from buffycoat.cli.console import results_console
+    from buffycoat.cli.tables import interval_cells, new_table
+    from buffycoat.evaluate.doubt import SELECTIVE
+
+    kept = metrics["without_doubtful"]
+    n_doubtful, n = kept["n_doubtful"], kept["n"] + kept["n_doubtful"]
+    console = results_console()
+    if not n_doubtful:
+        console.print(f"None of {n} cells needs a look (column is_abstained).", highlight=False)
+        return
+    if kept["n"]:
+        title = f"Without the {n_doubtful} of {n} cells that need a look ({n_doubtful / n:.0%})"
+        table = new_table(title, "score", "all cells", "without doubtful", "95% interval")
+        for name in SELECTIVE:
+            words = name.replace("_", " ").replace("f1", "F1")
+            table.add_row(words, interval_cells(metrics[name])[0], *interval_cells(kept[name]))
+        console.print(table)
+    lines = [f"Predicted right among the cells that need a look: {kept['n_doubtful_right']}."]
+    if kept["lost"]:
+        lost = ", ".join(kept["lost"])
+        lines.append(
+            f"Every cell of {lost} needs a look: not in the scores without doubtful cells."
+        )
+    for line in lines:
+        console.print(line, highlight=False)
+
+
 def _needs_look(frame: pd.DataFrame) -> list[str]:
     from buffycoat.cells import DOUBTS
 
@@ -56,7 +90,7 @@ def _needs_look(frame: pd.DataFrame) -> list[str]:
     text = f"{n} of {len(frame)} cells ({n / len(frame):.0%}) {verb} a look: {reasons}{several}."
     n_restored = int(doubtful["is_restored"].sum())
     if n_restored:
-        text += f" {n_restored} of them {'was' if n_restored == 1 else 'were'} restored first."
+        text += f" {n_restored} of them {'was' if n_restored == 1 else 'were'} restored."
     return [text]
 
 
