@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.errors import ManifestError
+from buffycoat.statement import Statement
 from buffycoat.taxonomy import Taxonomy
 
 COLUMNS = {
@@ -43,10 +44,12 @@ class Manifest:
     Attributes:
         frame: The table.
         notes: What the reader left out or took for granted, in sentences, for the report.
+        statement: What the reader found in the whole data set, also of cells not in this manifest.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
+    statement: Statement = field(default_factory=Statement)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, source: str, notes: Sequence[str] = ()) -> Manifest:
@@ -96,7 +99,8 @@ class Manifest:
         """The rows where a boolean mask holds, or at the given positions, in that order."""
         keep = np.asarray(rows)
         positions = np.flatnonzero(keep) if keep.dtype == bool else keep.astype(np.int64)
-        return Manifest(self.frame.iloc[positions].reset_index(drop=True), self.notes)
+        frame = self.frame.iloc[positions].reset_index(drop=True)
+        return Manifest(frame, self.notes, self.statement)
 
     def of_split(self, *names: str) -> Manifest:
         """The cells whose split is one of the names."""

@@ -21,7 +21,12 @@ CORE = (
     "scikit-image opencv-python-headless pillow pandas pyarrow pydantic typer rich safetensors "
     "jinja2"
 ).split()
-OPTIONAL = {"transformers": "embed", "openvino": "fast", "cellpose": "cellpose"}
+OPTIONAL = {
+    "transformers": "embed",
+    "openvino": "fast",
+    "cellpose": "cellpose",
+    "pillow-heif": "formats",
+}
 REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
 GIB = 1 << 30
 SCARCE_DISK_GIB = 5.0

@@ -14,6 +14,7 @@ from buffycoat.cli.console import errors_console, print_bad_cells
 from buffycoat.cli.output import check_file
 from buffycoat.cli.prior import Prior, check_prior
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import print_statement
 from buffycoat.errors import BadCellsError, ConfigError, ManifestError
 
 if TYPE_CHECKING:
@@ -153,9 +154,10 @@ def cells_of(images: Path, split: str | None) -> Manifest:
     """
     from buffycoat.sources.read import read
 
+    cells = read(images, "images" if split is None and images.is_dir() else "auto")
+    print_statement(cells)
     if split is None:
-        return read(images, "images" if images.is_dir() else "auto")
-    cells = read(images)
+        return cells
     chosen = cells.of_split(split)
     if not len(chosen):
         has = cells.frame["split"].value_counts().to_dict()
