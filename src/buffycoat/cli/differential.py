@@ -90,13 +90,14 @@ def differential(
     import pandas as pd
 
     from buffycoat.cli.counted import print_differential
-    from buffycoat.cli.scored import PROBABILITY, read_doubt, read_groups, read_predictions
+    from buffycoat.cli.scored import PROBABILITY, read_predictions
+    from buffycoat.cli.side_tables import read_doubt, read_groups
     from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.doubtful_cells import REFUSED, check_doubt, flag
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
     from buffycoat.taxonomy import resolve
 
-    stated, frame = read_predictions(predictions)
+    stated, frame = read_predictions(predictions, taxonomy)
     columns = [] if frame is None else [c for c in frame if str(c).startswith(PROBABILITY)]
     labels = {*stated.values(), *(str(c).removeprefix(PROBABILITY) for c in columns)}
     known = _known(calibration, calibration_labels, taxonomy)
@@ -133,8 +134,7 @@ def differential(
         table["flag"] = [
             None if at is None else flag(row, at) for row, at in zip(rows, asked, strict=True)
         ]
-        with writing(out) as part:
-            table.to_csv(part, index=False)
+        write_csv(out, table)
         typer.echo(f"Figures: {out}")
     if all(row.status == REFUSED for row in rows):
         errors_console().print(
@@ -153,12 +153,15 @@ def _caution(text: str) -> None:
 
 def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scored | None:
     """Labelled cells with the model's calls, if there are any."""
+    from buffycoat.cli.label_tables import only_classes
     from buffycoat.cli.scored import read_out_of_fold, read_scored
 
     if calibration is None:
         return None
     if labels is not None:
-        return read_scored(calibration, labels, taxonomy)
+        scored = read_scored(calibration, labels, taxonomy)
+        only_classes(labels, scored.targets, scored.taxonomy)
+        return scored
     _caution(
         "Calibrated by out-of-fold calls: each is one fold's model's, which does not err quite as "
         "the bundle does. Adjusted figures are off by the difference, and their limits do not "
@@ -175,7 +178,7 @@ def _confusions(
     The second is None where the doubt about labelled or counted cells is not known: calls on all
     labelled cells do not say how the model errs on those that it does not doubt.
     """
-    from buffycoat.cli.scored import read_doubt
+    from buffycoat.cli.side_tables import read_doubt
     from buffycoat.evaluate.metrics import confusion
 
     if known is None or calibration is None:

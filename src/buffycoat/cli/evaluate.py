@@ -14,7 +14,13 @@ def evaluate(
     predictions: Annotated[
         Path, typer.Argument(help="CSV (ID,labels) or Parquet that predict wrote.")
     ],
-    labels: Annotated[Path, typer.Argument(help="CSV of the true labels (ID,labels).")],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="Table of the true labels (ID,labels, or as it comes: CSV with any delimiter or "
+            "Parquet, other names of columns and classes, one column a class)."
+        ),
+    ],
     severity: Annotated[
         Path | None, typer.Option(help="CSV (ID,severity): scores by degradation too.")
     ] = None,
@@ -37,6 +43,12 @@ def evaluate(
         ),
     ] = None,
     taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of LABELS with the cells' names.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column of LABELS with the classes.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for all figures.")] = None,
 ) -> None:
     """Score predictions: macro-F1 with its interval, per class and by severity.
@@ -54,10 +66,11 @@ def evaluate(
     import numpy as np
 
     from buffycoat.cli.doubtful import print_without_doubtful
-    from buffycoat.cli.scored import (
+    from buffycoat.cli.label_tables import only_classes
+    from buffycoat.cli.scored import read_scored
+    from buffycoat.cli.side_tables import (
         read_doubt,
         read_patients,
-        read_scored,
         read_severity,
         read_train_counts,
     )
@@ -67,7 +80,8 @@ def evaluate(
     from buffycoat.fuse.prior import given
     from buffycoat.images import write_atomic
 
-    scored = read_scored(predictions, labels, taxonomy)
+    scored = read_scored(predictions, labels, taxonomy, id_column, label_column)
+    only_classes(labels, scored.targets, scored.taxonomy)
     codes = scored.taxonomy.codes
     mix = None if prevalence is None else given(prevalence, codes)
     of_patients = None if patients is None else read_patients(patients, scored.cell_ids)
@@ -75,7 +89,7 @@ def evaluate(
         scored.predicted if scored.probs is None else scored.probs,
         scored.targets,
         scored.taxonomy,
-        train_counts=None if train_counts is None else read_train_counts(train_counts),
+        train_counts=None if train_counts is None else read_train_counts(train_counts, taxonomy),
         severity=None if severity is None else read_severity(severity, scored.cell_ids),
         patients=of_patients,
         labels=scored.predicted,

@@ -117,13 +117,13 @@ def write_predictions(result: PredictionSet, out: Path, columns: Sequence[str]) 
         columns: Of the .csv file, from `choose_columns`.
     """
     from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
-    with writing(out) as part:
-        if out.suffix.lower() == ".parquet":
+    if out.suffix.lower() == ".parquet":
+        with writing(out) as part:
             result.frame.to_parquet(part, index=False)
-        else:
-            table = result.frame.loc[:, list(columns)].rename(columns=AS_SUBMITTED)
-            table.to_csv(part, index=False)
+    else:
+        write_csv(out, result.frame.loc[:, list(columns)].rename(columns=AS_SUBMITTED))
     write_bad(result.bad, out)
 
 
@@ -131,14 +131,13 @@ def write_bad(bad: Sequence[BadCell], out: Path) -> None:
     """List unreadable cells beside a result file; without any, an older list is removed."""
     import pandas as pd
 
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
     if not bad:
         bad_file(out).unlink(missing_ok=True)
         return
     rows = [(cell.cell_id, cell.path, cell.reason) for cell in bad]
-    with writing(bad_file(out)) as part:
-        pd.DataFrame(rows, columns=["ID", "path", "reason"]).to_csv(part, index=False)
+    write_csv(bad_file(out), pd.DataFrame(rows, columns=["ID", "path", "reason"]))
 
 
 def bad_file(out: Path) -> Path:

@@ -26,6 +26,7 @@ from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.images import write_atomic
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.stages import MEANS
+from buffycoat.tables import write_csv
 
 BANDS = ("head", "medium", "tail")
 
@@ -180,7 +181,7 @@ def _bands(table: np.ndarray, data: TrainingSet) -> dict[str, float]:
 def write(out: Path, table: Sequence[Mapping[str, Any]]) -> None:
     """Write the table as CSV, Markdown and JSON."""
     frame = pd.DataFrame(table)
-    write_atomic(out / "table.csv", frame.to_csv(index=False, float_format="%.5f").encode())
+    write_csv(out / "table.csv", frame.round(5))
     write_atomic(out / "table.md", markdown(table).encode())
     write_atomic(out / "table.json", (json.dumps(list(table), indent=1) + "\n").encode())
 
