@@ -63,8 +63,6 @@ def evaluate(
 
     import json
 
-    import numpy as np
-
     from buffycoat.cli.doubtful import print_without_doubtful
     from buffycoat.cli.label_tables import only_classes
     from buffycoat.cli.scored import read_scored
@@ -99,11 +97,7 @@ def evaluate(
     doubtful = read_doubt(predictions, scored.cell_ids)
     if doubtful is not None:
         metrics["without_doubtful"] = without_doubtful(
-            scored.taxonomy.encode(scored.predicted),
-            scored.taxonomy.encode(scored.targets),
-            scored.taxonomy,
-            doubtful,
-            None if of_patients is None else np.array(of_patients),
+            scored.predicted, scored.targets, scored.taxonomy, doubtful, of_patients
         )
         print_without_doubtful(metrics)
     if out is not None:

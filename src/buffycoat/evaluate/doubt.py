@@ -126,17 +126,17 @@ def abstention_curve(
 
 
 def without_doubtful(
-    predicted: Array,
-    targets: Array,
+    predicted: Sequence[str],
+    targets: Sequence[str],
     taxonomy: Taxonomy,
     doubtful: Array,
-    patients: Array | None = None,
+    patients: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Scores of the cells that are left when the doubtful ones are given to a person.
 
     Args:
-        predicted: Shape (n,), n >= 1, predicted column index.
-        targets: Shape (n,), true column index.
+        predicted: Shape (n,), n >= 1, predicted codes.
+        targets: Shape (n,), true codes.
         taxonomy: The classes.
         doubtful: Shape (n,), bool.
         patients: Shape (n,); as in `summary.evaluate`.
@@ -147,17 +147,18 @@ def without_doubtful(
         `summary.evaluate`; None for scores where no cell is left.
     """
     left = ~doubtful
-    lost = np.setdiff1d(targets, targets[left])
+    called, truth = np.asarray(predicted), np.asarray(targets)
+    lost = {*truth.tolist()} - {*truth[left].tolist()}
     record: dict[str, Any] = {
         "n": int(left.sum()),
         "n_doubtful": int(doubtful.sum()),
-        "n_doubtful_right": int((predicted == targets)[doubtful].sum()),
+        "n_doubtful_right": int((called == truth)[doubtful].sum()),
         "coverage": float(left.mean()),
-        "lost": [taxonomy.codes[column] for column in lost],
+        "lost": [code for code in taxonomy.codes if code in lost],
         **dict.fromkeys(SELECTIVE),
     }
     if left.any():
-        groups = None if patients is None else patients[left]
-        scores = evaluate(predicted[left], targets[left], taxonomy, patients=groups)
+        groups = None if patients is None else np.asarray(patients)[left]
+        scores = evaluate(called[left], truth[left], taxonomy, patients=groups)
         record |= {name: scores[name] for name in SELECTIVE}
     return record
