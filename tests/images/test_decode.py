@@ -166,7 +166,7 @@ def test_exif_rotation_is_applied() -> None:
 def test_a_tiff_of_several_pages_is_refused() -> None:
     pages = [Image.fromarray(_photo()), Image.fromarray(_photo())]
     data = _encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
-    with pytest.raises(ImageError, match="TIFF of several pages"):
+    with pytest.raises(ImageError, match="TIFF of several pages or planes"):
         images.decode(data, "stack.tif")
 
 

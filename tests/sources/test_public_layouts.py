@@ -259,3 +259,13 @@ def test_every_line_on_pbc_lt_is_worth_reading(pbc_lt: Path) -> None:
     assert said["Train"].startswith("2,138 cells: SNE 946, LY 600")
     assert "800 in phase2/eval_pristine/" in said["Files"]
     assert "attributes.csv not used" in said["Tables"]
+
+
+def test_a_split_column_counts_more_than_a_folder_and_it_is_said(tmp_path: Path) -> None:
+    _files(tmp_path, *(f"train/{n}.png" for n in range(3)))
+    _text(
+        tmp_path, "cells.csv", "file,label,split\n0.png,SNE,train\n1.png,LY,train\n2.png,LY,val\n"
+    )
+    cells = read(tmp_path)
+    assert _splits(cells) == {"train": 2, "eval": 1}
+    assert "1 cells lie in a folder of another split" in cells.statement.notes[0]

@@ -3,8 +3,10 @@
 The room's names are gathered here, as every other room uses some of them.
 """
 
-from buffycoat.images.decode import MAX_PIXELS, MIN_SIDE_PX, decode, read, read_bytes
+from buffycoat.images.decode import decode, read, read_bytes
 from buffycoat.images.formats import READABLE, SUFFIXES
+from buffycoat.images.parquet_cells import check_pictures
+from buffycoat.images.size import MAX_PIXELS, MIN_SIDE_PX
 from buffycoat.images.survey import (
     CONTACT_SHEET,
     FIGURE_SUFFIX,
@@ -14,6 +16,7 @@ from buffycoat.images.survey import (
     list_images,
     survey,
 )
+from buffycoat.images.tiff import describe_unopened_tiff
 from buffycoat.images.work import BadCell, WorkImages, load_work, to_work
 from buffycoat.images.write import write_atomic, write_png, writing
 
@@ -28,7 +31,9 @@ __all__ = [
     "OtherFile",
     "Survey",
     "WorkImages",
+    "check_pictures",
     "decode",
+    "describe_unopened_tiff",
     "is_image",
     "list_images",
     "load_work",

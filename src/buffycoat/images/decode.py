@@ -15,12 +15,9 @@ from buffycoat.errors import BuffycoatError, ImageError, MissingExtraError
 from buffycoat.images.formats import HEAD_BYTES, READABLE, Format, format_of_suffix, identify
 from buffycoat.images.jpeg2000 import check_depth
 from buffycoat.images.parquet_cells import read_parquet_cell
+from buffycoat.images.size import check_size, too_large
+from buffycoat.images.tiff import read_odd_tiff
 from buffycoat.optional import require
-
-MAX_PIXELS = 50_000_000
-"""One cell is under 1 Mpx, a whole field under 30 Mpx; more is a bomb or a slide."""
-MIN_SIDE_PX = 16
-"""Under this nothing of a nucleus can be seen, at any magnification in use."""
 
 _EXIF_ORIENTATION = 0x0112
 _DECODE_ERRORS = (
@@ -80,23 +77,32 @@ def decode(data: bytes, name: str) -> np.ndarray:
         name: What to call it in messages.
     """
     found = _identify(data, name)
-    if found.plugin == "JPEG2000":
-        check_depth(data, name)
     try:
-        image = Image.open(io.BytesIO(data), formats=(found.plugin,))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: {found.name}, {_too_large('far')}") from error
-    except _DECODE_ERRORS as error:
-        raise _damaged(name, found, error) from error
-    _check_size(image, name)
-    try:
-        _check_single(image, name)
-        pixels = _to_rgb(image, name)
+        return np.ascontiguousarray(_pixels(data, found, name))
     except BuffycoatError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise too_large(name, f"{found.name}, far") from error
     except _DECODE_ERRORS as error:
-        raise _damaged(name, found, error) from error
-    return np.ascontiguousarray(pixels)
+        is_told = not isinstance(error, Image.UnidentifiedImageError)  # that names a buffer
+        reason = f" ({' '.join(str(error).split())})" if is_told else ""
+        raise ImageError(
+            f"{name}: {found.name}, truncated or damaged{reason}. Copy it again from its source, "
+            "or remove it"
+        ) from error
+
+
+def _pixels(data: bytes, found: Format, name: str) -> np.ndarray:
+    if found.plugin == "JPEG2000":
+        check_depth(data, name)
+    if found.plugin == "TIFF":
+        odd = read_odd_tiff(data, name)
+        if odd is not None:
+            return odd
+    image = Image.open(io.BytesIO(data), formats=(found.plugin,))
+    check_size(*image.size, name)
+    _check_single(image, name)
+    return _to_rgb(image, name)
 
 
 def _identify(data: bytes, name: str) -> Format:
@@ -136,36 +142,9 @@ def _check_single(image: Image.Image, name: str) -> None:
     """Refuse a file that holds several pictures, but for MPO: there the first is the photograph."""
     n = getattr(image, "n_frames", 1)
     if n > 1 and image.format != "MPO":
-        kind = "pages" if image.format == "TIFF" else "pictures"
         raise ImageError(
-            f"{name}: {image.format} of several {kind} ({n}). Save each cell as a file of its own"
+            f"{name}: {image.format} of several pictures ({n}). Save each cell as a file of its own"
         )
-
-
-def _check_size(image: Image.Image, name: str) -> None:
-    """Refuse by the header, before any pixel is decoded."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{name}: {_too_large(f'{width} x {height} px,')}")
-    if min(width, height) < MIN_SIDE_PX:
-        raise ImageError(
-            f"{name}: {width} x {height} px, expected at least {MIN_SIDE_PX} px a side. "
-            "Export the cell at its full resolution"
-        )
-
-
-def _too_large(size: str) -> str:
-    limit = MAX_PIXELS // 1_000_000
-    return f"{size} over the limit of {limit} megapixels. Crop it to single cells first"
-
-
-def _damaged(name: str, found: Format, error: BaseException) -> ImageError:
-    is_told = not isinstance(error, Image.UnidentifiedImageError)  # that names a buffer in memory
-    reason = f" ({' '.join(str(error).split())})" if is_told else ""
-    return ImageError(
-        f"{name}: {found.name}, truncated or damaged{reason}. Copy it again from its source, or "
-        "remove it"
-    )
 
 
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:

@@ -20,6 +20,7 @@ SHOWN = 3
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".parquet", ".xlsx", ".xls", ".ods")
 MAX_TABLES = 30
 """More tables than that are one a picture, such as lists of boxes: they are not looked into."""
+_MOVED = "{n:,} cells lie in a folder of another split than the table says: the table counts"
 _DECIDE = "decide by --labels-from tables, or --labels-from folders, or --leave-out {name}"
 
 
@@ -75,6 +76,7 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
     faults: list[str] = []
     said: dict[str, dict[str, str | int | None]] = {}
     first: dict[str, str] = {}
+    moved = 0
     of_place = {found.name(path): place for path, place in zip(found.paths, places, strict=True)}
     for table in tables:
         for number, row in table.rows:
@@ -85,6 +87,8 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
                 continue
             if not (table.columns.split and row.get(table.columns.split)):
                 values["split"] = table.part or of_place[name].part or values["split"]
+            elif of_place[name].part not in ("", values["split"]):
+                moved += 1
             if first.setdefault(name, where) != where and said[name] != values:
                 faults.append(f"{where}: {name} is in {first[name]} too, and otherwise there")
             said.setdefault(name, values)
@@ -118,7 +122,7 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
         not_looked_at=found.not_looked_at,
         used=tuple(found.name(table.path) for table in tables),
         left_out=found.left_out,
-        notes=tuple(patients_note(places)),
+        notes=(*patients_note(places), *([_MOVED.format(n=moved)] if moved else [])),
     )
 
 
