@@ -102,8 +102,7 @@ def run_stages(
         fitted.prior(),
         fitted.prior(prior),
     )
-    percentile = fitted.outliers.percentile(strangeness)
-    findings = stages.findings(cell_ids, refined, cleaned, strangeness, percentile)
+    findings = stages.findings(cell_ids, refined, cleaned, strangeness, fitted.outliers)
     return Judged(cleaned, members, fused, findings)
 
 
