@@ -40,6 +40,8 @@ from buffycoat.evaluate.proportion import clopper_pearson
 UNSEEN = 0.5
 """Cells more in each class, wrong for the lower end and right for the upper. Of 0, 1/2 and 1 the
 least that holds the truth of macro scores 95 % of the time, see ADR 0016."""
+UNSEEN_IN_CALLS = 1.0
+"""The same for the predictive values of one class, which hang on single cells of frequent ones."""
 EXACT = "exact binomial limits (Clopper-Pearson)"
 
 
@@ -49,7 +51,8 @@ class Resamples:
 
     Attributes:
         observed: Shape (k, k), the data as they are.
-        images: Drawn for each end as if every image were independent.
+        images: Drawn for each end as if every image were independent, with `UNSEEN` cells more.
+        calls: The same with `UNSEEN_IN_CALLS`.
         patients: Shape (n_draws, k, k), drawn patients; None at image level.
         basis: What the intervals rest on.
         method: How they were drawn, in words.
@@ -57,6 +60,7 @@ class Resamples:
 
     observed: Array
     images: Draws
+    calls: Draws
     patients: Array | None
     basis: Basis
     method: str
@@ -66,12 +70,17 @@ class Resamples:
         (found,) = self.intervals(lambda c: np.asarray(metric(c))[..., None])
         return found
 
-    def intervals(self, metric: Metric) -> list[Interval]:
+    def intervals(self, metric: Metric, are_calls: bool = False) -> list[Interval]:
         """The same for a metric that gives m numbers a confusion, shape (..., m).
 
         Draws in which a number is not defined (NaN) are left out of its interval.
+
+        Args:
+            metric: Confusions (..., k, k) -> scores (..., m).
+            are_calls: Whether they say what calls of one class are worth.
         """
-        lower, upper = metric(self.images.lower), metric(self.images.upper)
+        drawn = self.calls if are_calls else self.images
+        lower, upper = metric(drawn.lower), metric(drawn.upper)
         by_patient = None if self.patients is None else metric(self.patients)
         return [
             self.basis.around(
@@ -135,7 +144,7 @@ def resample(
     rng = np.random.default_rng(seed)
     table = metrics.confusion(targets, predicted, k)
     (drawn,) = draw_images(fields, k, n_resamples, rng)
-    images = with_unseen(drawn, table.sum(axis=1), rng.standard_gamma(UNSEEN, drawn.shape[:2]))
+    images, calls = with_each_unseen(drawn, table.sum(axis=1), rng)
     patients, n_groups = None, None
     if groups is not None:
         n_groups, number = group_numbers(groups, len(fields))
@@ -143,7 +152,20 @@ def resample(
     method = in_words(n_groups, n_resamples, f"{UNSEEN:g} cells more in each class")
     unit = IMAGE_LEVEL if n_groups is None else PATIENT_LEVEL
     basis = Basis(level, unit, len(fields), n_groups)
-    return Resamples(table, images, patients, basis, method)
+    return Resamples(table, images, calls, patients, basis, method)
+
+
+def with_each_unseen(drawn: Array, support: Array, rng: np.random.Generator) -> tuple[Draws, Draws]:
+    """Draws with `UNSEEN` and with `UNSEEN_IN_CALLS` cells more in each class.
+
+    Args:
+        drawn: Shape (n_draws, k, k), from `draw_images`.
+        support: Shape (k,), cells of each class.
+        rng: Generator.
+    """
+    few = rng.standard_gamma(UNSEEN, drawn.shape[:2])
+    more = few + rng.standard_gamma(UNSEEN_IN_CALLS - UNSEEN, drawn.shape[:2])
+    return with_unseen(drawn, support, few), with_unseen(drawn, support, more)
 
 
 def bootstrap_interval(

@@ -119,7 +119,8 @@ def _intervals(resamples: Resamples, mix: Array | None) -> dict[str, list[Interv
         of_class = resamples.intervals(
             lambda c, part=part: metrics.predictive_values(metrics.reweighted(c, mix), mix, np.nan)[
                 part
-            ]
+            ],
+            are_calls=True,
         )
         found[name] = [None if np.isnan(of.estimate) else of for of in of_class]
     return found

@@ -20,6 +20,7 @@ PATIENT_LEVEL = "patient-level"
 NOT_ESTIMABLE = "not estimable"
 """Stands where cells or patients are too few for a figure."""
 NO_SPREAD = "not estimable: every resample gives the same score"
+IDENTICAL = "identical predictions"
 ROUNDING = 1e-9
 """Two ends closer than this differ by rounding only."""
 
@@ -68,9 +69,15 @@ class Interval:
         """The fields as plain values for JSON."""
         return asdict(self)
 
-    def is_above(self, bound: float) -> bool:
+    def is_from(self, bound: float) -> bool:
         """Whether all of the interval lies at or above a bound; never without an interval."""
         return self.low is not None and self.low >= bound
+
+    def in_words(self, form: str = ".3f") -> str:
+        """The estimate and its ends, or why there are none."""
+        if self.low is None or self.high is None:
+            return f"{self.estimate:{form}} ({self.method})"
+        return f"{self.estimate:{form}} ({self.low:{form}} to {self.high:{form}})"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from buffycoat.evaluate.bootstrap import UNSEEN, Resamples, in_words
+from buffycoat.evaluate.bootstrap import UNSEEN, Resamples, in_words, with_each_unseen
 from buffycoat.evaluate.draws import (
     Draws,
     Seed,
@@ -113,7 +113,6 @@ def paired_resample(
     drawn = draw_images(fields, k, n_resamples, rng)
     tables = [confusion(targets, calls, k) for calls in (a, b)]
     support = tables[0].sum(axis=1)
-    own = rng.standard_gamma(UNSEEN, (n_resamples, k))
     shared = rng.standard_gamma(UNSEEN_IN_ALL / (support > 0).sum(), (n_resamples, k))
     patients: list[Array | None] = [None, None]
     n_groups = None
@@ -124,7 +123,7 @@ def paired_resample(
     unit = IMAGE_LEVEL if n_groups is None else PATIENT_LEVEL
     basis = Basis(level, unit, len(fields), n_groups)
     of_a, of_b = (
-        Resamples(table, with_unseen(part, support, own), by_patient, basis, method)
+        Resamples(table, *with_each_unseen(part, support, rng), by_patient, basis, method)
         for table, part, by_patient in zip(tables, drawn, patients, strict=True)
     )
     moved_a, moved_b = (with_unseen(part, support, shared) for part in drawn)
