@@ -184,7 +184,7 @@ def test_paired_draws_are_shared_by_all_metrics(rng):
 def test_a_single_wrong_cell_and_a_class_that_is_absent():
     interval = bootstrap_interval(np.array([1]), np.array([0]), metrics.macro_f1, k=3)
     assert (interval.estimate, interval.low, interval.n) == (0, 0, 1)
-    assert interval.high > 0.5
+    assert interval.high > 0.25  # one class of three, perhaps right
 
 
 def test_patients_who_are_all_alike_say_nothing_of_how_patients_differ():

@@ -68,7 +68,8 @@ def evaluate(
             as column indices or codes.
         targets: Shape (n,), true classes as column indices or codes.
         taxonomy: The classes.
-        train_counts: Training cells of each code; gives the bands and the prior-weighted score.
+        train_counts: Training cells of each code; gives the bands and the prior-weighted score,
+            which is None where no class of the split has any.
         severity: Shape (n,), 0 to 4, NA where unknown.
         patients: Shape (n,). If one is missing, or they are fewer than 5, all intervals are
             image-level: resamples of one patient are all alike.
@@ -135,7 +136,7 @@ def _overall(split: _Split, train_counts: Array | None) -> dict[str, Any]:
         "macro_specificity": of.interval(_macro_specificity).to_dict(),
         "accuracy": of.accuracy().to_dict(),
     }
-    if train_counts is not None:
+    if train_counts is not None and (c.sum(axis=1) * train_counts).any():
         row["prior_weighted_macro_f1"] = of.interval(
             lambda c: metrics.prior_weighted_macro_f1(c, train_counts)
         ).to_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil, floor
 from typing import Any
 
 Record = Mapping[str, Any]
@@ -55,7 +56,7 @@ def ends(interval: Record | str | None, digits: int = 3, form: Form | None = Non
 
     Args:
         interval: The record, or words such as "not estimable".
-        digits: Decimals; more where both ends would read the same.
+        digits: Decimals.
         form: How a figure is written; `number` if not given.
     """
     found = interval_ends(interval)
@@ -65,10 +66,10 @@ def ends(interval: Record | str | None, digits: int = 3, form: Form | None = Non
 
 
 def between(low: float, high: float, digits: int = 3, form: Form | None = None) -> str:
-    """Two ends, with more decimals than asked for where both would read the same."""
+    """Two ends, rounded apart where they would read the same."""
     form = form or number
-    while form(low, digits) == form(high, digits) and low < high:
-        digits += 1
+    if round(low, digits) == round(high, digits):
+        low, high = floor(low * 10**digits) / 10**digits, ceil(high * 10**digits) / 10**digits
     return f"{form(low, digits)} to {form(high, digits)}"
 
 
