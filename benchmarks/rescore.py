@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from buffycoat.evaluate.interval import IMAGE_LEVEL, NOT_ESTIMABLE
+from buffycoat.evaluate.interval import IDENTICAL, IMAGE_LEVEL, NOT_ESTIMABLE
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.pipeline import bundle, summary
 from buffycoat.report.model_card import model_card
@@ -86,6 +86,10 @@ def main() -> None:
     metrics = json.loads(file.read_text(encoding="utf-8"))
     metrics["evaluations"] = {s: rescore(of) for s, of in metrics["evaluations"].items()}
     metrics = without_lies(metrics)
+    for stage in metrics.get("ablation", ()):
+        gain = stage["gain"] or {}
+        if gain.get("estimate") == 0 and gain["low"] is None:  # the same in every resample
+            gain["method"] = IDENTICAL
     for split, record in metrics["evaluations"].items():
         for row in metric_rows(split, record):
             print(f"{split}, n = {row['n']}: {row['metric']} {row['value']} ({row['interval']})")

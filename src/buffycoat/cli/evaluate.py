@@ -41,7 +41,8 @@ def evaluate(
 ) -> None:
     """Score predictions: macro-F1 with its interval, per class and by severity.
 
-    Every ID must be in both files; those that are not are listed.
+    Every ID must be in both files; those that are not are listed. How intervals are made, and how
+    often they hold the truth: docs/honest-reporting.md.
 
     Example: `buffycoat evaluate cells.parquet phase2_eval.csv --severity phase2_eval_severity.csv`
     """
