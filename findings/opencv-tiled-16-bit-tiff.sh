@@ -3,8 +3,7 @@
 #
 # Guess before running: the picture, scaled to 8 bits, however the file is laid out.
 # What it does: where the width is no multiple of the tile's, the last tile of each row comes out sheared; of a
-# picture smaller than its tile, nearly every pixel is wrong. Strips, and IMREAD_UNCHANGED, are right. (Widths that are
-# no multiple of the tile were mended for other depths in 2013.)
+# picture smaller than its tile, nearly every pixel is wrong. Strips, and IMREAD_UNCHANGED, are right.
 set -euo pipefail
 box=$(mktemp -d) && trap 'rm -rf "$box"' EXIT
 python3 -m venv "$box/venv"
