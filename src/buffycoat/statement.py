@@ -84,7 +84,7 @@ class Statement:
         why = []
         for reason, files in self.not_looked_at.items():
             names = f" ({_some(files)})" if len(files) <= MAX_NAMES else ""
-            why.append(f"{len(files):,} {reason}{names}")
+            why.append(f"{len(files):,} {_plural(reason, len(files))}{names}")
         return f"{said}; not looked at: {'; '.join(why)}" if why else said
 
     def _tables(self) -> str:
@@ -114,6 +114,13 @@ class Statement:
         if self.unknown:
             said.append(f"no known class: {_some(self.unknown, 12)}")
         return "; ".join(said)
+
+
+def _plural(reason: str, count: int) -> str:
+    """A kind of file for several: "table (.csv)" becomes "tables (.csv)"."""
+    kind, space, rest = reason.partition(" (")
+    is_one = count == 1 or kind.startswith(("in ", "at ")) or kind.endswith("s")
+    return reason if is_one else f"{kind}s{space}{rest}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from buffycoat.cells import manifest_error
 from buffycoat.sources.draft import Draft
-from buffycoat.sources.folders import Pictures, frame_of, read_folders
+from buffycoat.sources.folders import Pictures, frame_of, read_folders, split_words
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import LabelTable, look_at
 from buffycoat.sources.options import Reading
-from buffycoat.sources.places import Place, read_place
+from buffycoat.sources.places import Place, patients_note, read_place
 from buffycoat.sources.table import label_words, read_row
 from buffycoat.taxonomy import Taxonomy, read_labels
 from buffycoat.taxonomy.built_in import for_reading
@@ -20,6 +20,7 @@ SHOWN = 3
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".parquet", ".xlsx", ".xls", ".ods")
 MAX_TABLES = 30
 """More tables than that are one a picture, such as lists of boxes: they are not looked into."""
+_MOVED = "{n:,} cells lie in a folder of another split than the table says: the table counts"
 _DECIDE = "decide by --labels-from tables, or --labels-from folders, or --leave-out {name}"
 
 
@@ -75,6 +76,7 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
     faults: list[str] = []
     said: dict[str, dict[str, str | int | None]] = {}
     first: dict[str, str] = {}
+    moved = 0
     of_place = {found.name(path): place for path, place in zip(found.paths, places, strict=True)}
     for table in tables:
         for number, row in table.rows:
@@ -85,13 +87,19 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
                 continue
             if not (table.columns.split and row.get(table.columns.split)):
                 values["split"] = table.part or of_place[name].part or values["split"]
+            elif of_place[name].part not in ("", values["split"]):
+                moved += 1
             if first.setdefault(name, where) != where and said[name] != values:
                 faults.append(f"{where}: {name} is in {first[name]} too, and otherwise there")
             said.setdefault(name, values)
-    for name, place in of_place.items():
-        if name not in said and place.part != "test":
-            names = " or ".join(table.path.name for table in tables)
-            faults.append(f"{name}: has no row in {names}; leave it out with --leave-out {name!r}")
+    missing = [n for n, place in of_place.items() if n not in said and place.part != "test"]
+    if missing:
+        names = " or ".join(table.path.name for table in tables)
+        faults.append(
+            f"{len(missing)} of {len(of_place)} pictures have no row in "
+            f"{names}, such as {missing[0]}: add the rows, "
+            "or leave these pictures out with --leave-out and their names or folder"
+        )
     if faults:
         raise manifest_error(str(found.folder), faults)
     rows = [said.get(name, {"split": place.part or None}) for name, place in of_place.items()]
@@ -100,18 +108,30 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
     for column in columns:
         frame[column] = [row.get(column) for row in rows]
     splits = [f"column {t.columns.split} of {t.path.name}" for t in tables if t.columns.split]
-    splits += [f"the name of {t.path.name}" for t in tables if not t.columns.split and t.part]
+    without = [table for table in tables if not table.columns.split]
+    splits += [f"the name of {table.path.name}" for table in without if table.part]
+    if without and any(place.part for place in places):
+        splits.append(split_words(places))
     return Draft(
         frame,
         "folders",
         "pictures with a table" if len(tables) == 1 else f"pictures with {len(tables)} tables",
         found.n_files,
-        label_from=" and ".join(label_words(table.columns, table.path.name) for table in tables),
+        label_from=_label_words(tables, found),
         split_from=" and ".join(splits),
         not_looked_at=found.not_looked_at,
         used=tuple(found.name(table.path) for table in tables),
         left_out=found.left_out,
+        notes=(*patients_note(places), *([_MOVED.format(n=moved)] if moved else [])),
     )
+
+
+def _label_words(tables: Sequence[LabelTable], found: Pictures) -> str:
+    """Where the labels come from; tables whose columns have one name are named together."""
+    if len({table.columns.label for table in tables}) == 1 and tables[0].columns.label:
+        names = " and ".join(found.name(table.path) for table in tables)
+        return f"column {tables[0].columns.label} of {names}"
+    return " and ".join(label_words(table.columns, found.name(table.path)) for table in tables)
 
 
 def _picture(

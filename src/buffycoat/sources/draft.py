@@ -17,6 +17,7 @@ from buffycoat.sources.options import Reading
 from buffycoat.statement import UNLABELLED, Statement
 from buffycoat.taxonomy import read_labels
 from buffycoat.taxonomy.built_in import for_reading
+from buffycoat.taxonomy.spelling import words_of
 
 
 @dataclass
@@ -129,6 +130,7 @@ def _labels_like(pattern: str, codes: Mapping[str, str], reading: Reading) -> se
     """Labels of the data that a pattern means, as they stand there."""
     code = read_labels([pattern], reading.taxonomy)[pattern]
     same = {label for label, meant in codes.items() if code in (label, meant)}
+    same |= {label for label in codes if words_of(label) == words_of(pattern) != ()}
     folded = pattern.casefold()
     return same | {label for label in codes if fnmatch.fnmatchcase(label.casefold(), folded)}
 

@@ -14,13 +14,20 @@ from buffycoat.images import is_image, survey
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
-from buffycoat.sources.places import Place, is_line, masks_among, read_place, stray_prefixes
+from buffycoat.sources.places import (
+    Place,
+    is_line,
+    masks_among,
+    patients_note,
+    read_place,
+    stray_prefixes,
+)
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.built_in import for_reading
 
 RESULTS = (".bad.csv", ".png.csv", "restoration.csv", "bad-cells.csv")
 """How the names of lists end that commands leave, perhaps among cells: no data set is meant."""
-MASKS = "masks of other pictures"
+MASKS = "drawn mask"
 SHOWN = 3
 
 
@@ -152,10 +159,10 @@ def read_folders(found: Pictures, reading: Reading) -> Draft:
         "class folders" if label_from.startswith("folders") else "a folder of pictures",
         found.n_files,
         label_from=label_from,
-        split_from=_split_words(places),
+        split_from=split_words(places),
         not_looked_at=found.not_looked_at,
         left_out=found.left_out,
-        notes=tuple(notes),
+        notes=(*notes, *patients_note(places)),
     )
 
 
@@ -228,7 +235,7 @@ def _from_folders(
     return labels, f"folders{more}", notes
 
 
-def _split_words(places: Sequence[Place]) -> str:
+def split_words(places: Sequence[Place]) -> str:
     """Which folders the splits come from."""
     by_part = defaultdict(set)
     for place in places:

@@ -77,7 +77,9 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
     columns = find_columns(names, rows, spelling)
     found = _file_column(names, table.rows, index, path)
     if found is None:
-        why = "no column names pictures of this folder" if rows else "it has no rows"
+        first = next(iter(rows[0].values()), "") if rows else ""
+        why = f"no column names pictures of this folder (its first row begins with {first!r})"
+        why = why if rows else "it has no rows"
         return LabelTable(path, table.unit, tuple(table.rows), None, columns, why_not=why)
     file_column, pictures = found
     why = "" if columns.says_something else "no label, split or patient in it"

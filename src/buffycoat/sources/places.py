@@ -14,6 +14,7 @@ from buffycoat.taxonomy.spelling import is_no_class, words_of
 
 _PREFIX = re.compile(r"([A-Za-z]+)[_ -]")
 """A class code at the beginning of a file's name, as PBC has it: `SNE_123456.jpg`."""
+_PATIENT = re.compile(r"(patient|pat|p|subject|donor|case|slide|smear)[ _-]?\d+", re.IGNORECASE)
 _MASKS = re.compile(r"masks?|gts?|ground ?truths?|segmentations?|annotations?|outlines?")
 _MASK_FILE = re.compile(r"(.+?)[_ -](mask|seg|gt|label|segmentation)s?", re.IGNORECASE)
 
@@ -70,6 +71,8 @@ def read_place(parts: Sequence[str], taxonomy: Taxonomy) -> Place:
         contradiction = f"folders {' and '.join(f for f, _ in labels)} name different classes"
     label, code = labels[-1] if labels else (rest, "")
     match = _PREFIX.match(name)
+    if match and any(name.casefold().startswith(folder.casefold()) for folder in folders):
+        match = None  # the folder's own name, as in `lymphocyte_reactive/lymphocyte_reactive_1.png`
     of_name = spelling.find(match[1]) if match and _is_code(match[1], taxonomy) else None
     return Place("/".join(parts), label, code, next(iter(splits), ""), contradiction, of_name or "")
 
@@ -91,6 +94,18 @@ def stray_prefixes(places: Sequence[Place], taxonomy: Taxonomy) -> set[str]:
         for name, codes in folders.items()
         if len(codes) > 1 and not all(is_line({name, code}, taxonomy) for code in codes)
     }
+
+
+def patients_note(places: Sequence[Place]) -> list[str]:
+    """What to do about folders that look like patients or slides, since none is read from them."""
+    folders = {folder for place in places for folder in place.name.split("/")[:-1]}
+    found = sorted(folder for folder in folders if _PATIENT.fullmatch(folder))
+    if not found:
+        return []
+    return [
+        f"folders such as {found[0]} are not read: if they are patients, give a table with "
+        "patient_id, or cells of one patient may be in several folds"
+    ]
 
 
 def masks_among(names: Sequence[str], taxonomy: Taxonomy) -> set[str]:

@@ -61,7 +61,8 @@ def read_table(path: Path, reading: Reading) -> Draft:
         value = row.get(file_column, "")
         found = files.find(value, file_column, places[-1], faults)
         rows.append({**read_row(row, columns, places[-1], faults), "path": found})
-    cell_ids = _cell_ids(table.header, [row for _, row in table.rows], file_column)
+    names = [_name(str(row["path"]), path.parent) for row in rows]
+    cell_ids = _cell_ids(table.header, [row for _, row in table.rows], file_column, names)
     faults += _doubles(cell_ids, places)
     if faults:
         raise manifest_error(str(path), faults)
@@ -163,10 +164,19 @@ def _file_column(names: Sequence[str], path: Path) -> str:
     return known
 
 
-def _cell_ids(names: Sequence[str], rows: Sequence[Row], file_column: str) -> list[str | None]:
-    column = next((name for name in names if key(name) == "cellid" and name != file_column), None)
+def _name(path: str, folder: Path) -> str:
+    """Path of a picture from the table's folder, or as it is where it lies elsewhere."""
+    inside = Path(path).is_relative_to(folder)
+    return Path(path).relative_to(folder).as_posix() if inside else path
+
+
+def _cell_ids(
+    columns: Sequence[str], rows: Sequence[Row], file_column: str, names: list[str]
+) -> list[str | None]:
+    """Of a column `cell_id`, or else the pictures' names."""
+    column = next((name for name in columns if key(name) == "cellid" and name != file_column), None)
     cell_ids: list[str | None] = [row.get(column or "") or None for row in rows]
-    return cell_ids if any(cell_ids) else [*unique_ids([r.get(file_column, "") for r in rows])]
+    return cell_ids if any(cell_ids) else [*unique_ids(names)]
 
 
 def _doubles(cell_ids: Sequence[str | None], places: Sequence[str]) -> list[str]:

@@ -78,7 +78,8 @@ def read_labels(labels: Iterable[str], name: str = "auto") -> dict[str, str]:
     present = list(dict.fromkeys(labels))
     own = code_list_of(present)
     spelling = for_reading(name).spelling
-    return {label: spelling.find(own.get(label, label)) or label for label in present}
+    meant = {label: own.get(label, label) for label in present}
+    return {label: spelling.find(name) or name for label, name in meant.items()}
 
 
 def for_reading(name: str) -> Taxonomy:
