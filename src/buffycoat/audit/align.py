@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from buffycoat.audit import perceptual, warp
+from buffycoat.audit import overlay, perceptual, warp
 from buffycoat.audit.perceptual import Picture
 from buffycoat.audit.search import search
 
@@ -37,10 +37,8 @@ MAX_TILT = 0.1
 are not searched for, and of rendered strangers one pair in 5,000 reached 0.83 by a turn of 18
 degrees. Without, the highest is 0.78."""
 COARSE_PX = 48
-BAND = (0.9, 4.5)
-"""Deviations in pixels of 96: finer is noise, coarser is light and the cell's own roundness."""
 _ECC_STEPS = 40
-_SAME_FRAME = 0.015
+STILL = 0.015
 """Corners that moved by less, in frames, did not move: a pixel and a half of 96."""
 _Guess = tuple[int, np.ndarray]
 """An orientation and a warp."""
@@ -56,6 +54,7 @@ class Alignment:
         orientation: The second's, as `perceptual.orient` counts; 0 is the first's own.
         scale: Side of the first frame in the second picture; under 1 the first is a crop of it.
         is_same_frame: Whether both show the same field.
+        at_least: Correlation that is asked for: more, the more freely the two were laid.
     """
 
     correlation: float
@@ -63,6 +62,7 @@ class Alignment:
     orientation: int
     scale: float
     is_same_frame: bool
+    at_least: float
 
     @property
     def is_same(self) -> bool:
@@ -72,7 +72,7 @@ class Alignment:
     @property
     def margin(self) -> float:
         """Correlation over the least that is asked for."""
-        return self.correlation - (SAME_FRAME_AT_LEAST if self.is_same_frame else CROP_AT_LEAST)
+        return self.correlation - self.at_least
 
 
 def align(first: Picture, second: Picture) -> Alignment | None:
@@ -114,9 +114,16 @@ def _improve(full: list[np.ndarray], coarse: float, guess: _Guess) -> Alignment 
 
 
 def _judge(grays: list[np.ndarray], orientation: int, found: np.ndarray) -> Alignment:
-    shift = warp.corner_shift(found, warp.of_orientation(orientation))
     correlation = _correlation(grays[0], grays[1], found)
-    return Alignment(correlation, found, orientation, warp.scale_of(found), shift < _SAME_FRAME)
+    is_same_frame = is_still(found, orientation)
+    at_least = SAME_FRAME_AT_LEAST if is_same_frame else CROP_AT_LEAST
+    scale = warp.scale_of(found)
+    return Alignment(correlation, found, orientation, scale, is_same_frame, at_least)
+
+
+def is_still(found: np.ndarray, orientation: int) -> bool:
+    """Whether a warp takes the frame to itself, in one of the eight orientations."""
+    return warp.corner_shift(found, warp.of_orientation(orientation)) < STILL
 
 
 def _guesses(first: Picture, second: Picture) -> list[_Guess]:
@@ -147,17 +154,7 @@ def _correlation(first: np.ndarray, second: np.ndarray, found: np.ndarray) -> fl
     share = float(covered.mean())
     if max(share, share * scale**2) < INSIDE_AT_LEAST:
         return -1.0
-    a, b = (_band(gray)[covered] for gray in (first, laid))
-    a, b = a - a.mean(), b - b.mean()
-    lengths = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    if min(lengths) < 1e-3 * np.sqrt(a.size):  # a blank picture agrees with nothing
-        return 0.0
-    return float(a @ b) / (lengths[0] * lengths[1])
-
-
-def _band(gray: np.ndarray) -> np.ndarray:
-    fine, coarse = (sigma * len(gray) / perceptual.GRAY_PX for sigma in BAND)
-    return cv2.GaussianBlur(gray, (0, 0), fine) - cv2.GaussianBlur(gray, (0, 0), coarse)
+    return overlay.correlation(first, laid, covered)
 
 
 def _refine(grays: list[np.ndarray], guess: np.ndarray) -> np.ndarray:
@@ -165,7 +162,7 @@ def _refine(grays: list[np.ndarray], guess: np.ndarray) -> np.ndarray:
     side = len(grays[0])
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_STEPS, 1e-4)
     start = warp.to_pixels(guess, side).astype(np.float32)
-    smooth = [cv2.GaussianBlur(gray, (0, 0), BAND[0]) for gray in grays]
+    smooth = [cv2.GaussianBlur(gray, (0, 0), overlay.BAND[0]) for gray in grays]
     try:
         how, everywhere = cv2.MOTION_AFFINE, np.full((side, side), 255, np.uint8)
         _, found = cv2.findTransformECC(smooth[0], smooth[1], start, how, stop, everywhere, 1)
