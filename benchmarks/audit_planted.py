@@ -5,9 +5,9 @@
     python -m benchmarks.audit_planted score FOLDER pairs.csv --out recall.csv
 
 `plant` copies the training cells of a data set (held-out cells are never touched), or rendered
-cells, into FOLDER and adds changed copies, `--planted` of each kind and strength. `search` lists the
-pairs that the audit finds, as `benchmarks/audit_rivals.py` does for other tools. `score` counts a
-copy as found if it is in one group with its photograph, and lists the pairs of two photographs.
+cells, into FOLDER and adds changed copies, `--planted` of each kind and strength. `search` lists
+the pairs that the audit finds, as `benchmarks/audit_rivals.py` does for other tools. `score` counts
+a copy as found if it is in one group with its photograph, and lists the pairs of two photographs.
 """
 
 from __future__ import annotations
@@ -172,17 +172,14 @@ def score(folder: Path, pairs: Path) -> tuple[list[dict[str, object]], list[tupl
     shows = {row["copy"]: row["photograph"] for row in truth}
     with pairs.open(newline="") as file:
         found = [(first, second) for first, second in csv.reader(file)]
-    false = [
-        (a, b) for a, b in found if shows.get(a, a) != shows.get(b, b)
-    ]
+    false = [(a, b) for a, b in found if shows.get(a, a) != shows.get(b, b)]
     group = _groups([pair for pair in found if pair not in set(false)])
     rows: list[dict[str, object]] = []
     for kind, strengths in KINDS.items():
         for strength in strengths:
             planted = [r for r in truth if (r["kind"], r["strength"]) == (kind, strength)]
             hits = [
-                row["copy"] in group
-                and group[row["copy"]] == group.get(row["photograph"])
+                row["copy"] in group and group[row["copy"]] == group.get(row["photograph"])
                 for row in planted
             ]
             low, high = clopper_pearson(sum(hits), len(hits)) if hits else (0.0, 1.0)

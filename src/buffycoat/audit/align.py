@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from buffycoat.audit import overlay, perceptual, warp
+from buffycoat.audit.overlay import Agreement
 from buffycoat.audit.perceptual import Picture
 from buffycoat.audit.search import search
 
@@ -40,6 +41,8 @@ COARSE_PX = 48
 _ECC_STEPS = 40
 STILL = 0.015
 """Corners that moved by less, in frames, did not move: a pixel and a half of 96."""
+NOWHERE = Agreement(-1.0, False)
+"""Of a warp that is not to be considered."""
 _Guess = tuple[int, np.ndarray]
 """An orientation and a warp."""
 
@@ -114,11 +117,12 @@ def _improve(full: list[np.ndarray], coarse: float, guess: _Guess) -> Alignment 
 
 
 def _judge(grays: list[np.ndarray], orientation: int, found: np.ndarray) -> Alignment:
-    correlation = _correlation(grays[0], grays[1], found)
+    parts = [_agree(grays[0], grays[1], found, sides) for sides in (None, overlay.SQUARE)]
+    agreed = min(parts, key=lambda part: part.correlation)
     is_same_frame = is_still(found, orientation)
-    at_least = SAME_FRAME_AT_LEAST if is_same_frame else CROP_AT_LEAST
+    at_least = agreed.least(SAME_FRAME_AT_LEAST if is_same_frame else CROP_AT_LEAST)
     scale = warp.scale_of(found)
-    return Alignment(correlation, found, orientation, scale, is_same_frame, at_least)
+    return Alignment(agreed.correlation, found, orientation, scale, is_same_frame, at_least)
 
 
 def is_still(found: np.ndarray, orientation: int) -> bool:
@@ -142,19 +146,30 @@ def _best_orientation(first: np.ndarray, second: np.ndarray) -> int:
 
 def _best(grays: list[np.ndarray], guesses: Iterable[_Guess]) -> tuple[float, _Guess]:
     """The highest correlation and its guess; of equals the first."""
-    scored = [(_correlation(grays[0], grays[1], guess[1]), guess) for guess in guesses]
+    scored = [(_agree(grays[0], grays[1], guess[1]).correlation, guess) for guess in guesses]
     return max(scored, key=lambda one: one[0])
 
 
-def _correlation(first: np.ndarray, second: np.ndarray, found: np.ndarray) -> float:
+def _agree(
+    first: np.ndarray,
+    second: np.ndarray,
+    found: np.ndarray,
+    sides: tuple[float, float] | None = None,
+) -> Agreement:
+    """Where the second covers the first; with sides of its frame, in its largest circle alone.
+
+    Strangers with the same corners, as turning leaves them, agree there and nowhere else.
+    """
     scale = warp.scale_of(found)
     if not 1 / MAX_SCALE <= scale <= MAX_SCALE or warp.tilt_of(found) > MAX_TILT:
-        return -1.0
+        return NOWHERE
     laid, covered = warp.lay_over(second, found)
     share = float(covered.mean())
     if max(share, share * scale**2) < INSIDE_AT_LEAST:
-        return -1.0
-    return overlay.correlation(first, laid, covered)
+        return NOWHERE
+    if sides is not None:
+        covered = covered & overlay.round_part(sides, found, len(first))
+    return overlay.agree(first, laid, covered)
 
 
 def _refine(grays: list[np.ndarray], guess: np.ndarray) -> np.ndarray:

@@ -17,11 +17,15 @@ SIDE_PX = 192
 """Longer side at which landmarks are looked for. At 96 px half as many agree between copies."""
 MAX_POINTS = 100
 """The strongest are kept; each takes 136 bytes."""
+MAX_SPOTS = 180
+"""That are looked at: those in the corners are left out, see `Landmarks.of`."""
 CONTRAST_AT_LEAST = 0.01
 """Of OpenCV's SIFT, which takes 0.04 by default: few pass that on cells that are blurred, dim, or
 so bright that their surroundings are white."""
 DESCRIPTOR_SCALE = 512
 """Descriptors of length 1, times this, fit uint8: no entry passes 0.45 or so."""
+_REACH = 0.47
+"""From the centre, in shares of a side: the edge of what a turn fills in is left out as well."""
 _RATIO = 0.85
 """A match must be nearer than the second nearest by this (Lowe takes 0.8 for other pictures)."""
 _TOLERANCE_PX = 4.0
@@ -51,7 +55,8 @@ class Landmarks:
         """Look for landmarks in an image, shape (h, w, 3), uint8.
 
         In its green channel: stains show best there, and it is the last to be white throughout when
-        a picture is brightened.
+        a picture is brightened. Corners are left out: in turned copies they are filled in, and all
+        that were turned alike would share them.
         """
         height, width = image.shape[:2]
         longer = max(height, width)
@@ -59,15 +64,18 @@ class Landmarks:
         green = np.ascontiguousarray(image[..., 1])
         how = cv2.INTER_AREA if longer > SIDE_PX else cv2.INTER_CUBIC
         gray = cv2.resize(green, size, interpolation=how)
-        sift = cv2.SIFT_create(nfeatures=MAX_POINTS, contrastThreshold=CONTRAST_AT_LEAST)
+        sift = cv2.SIFT_create(nfeatures=MAX_SPOTS, contrastThreshold=CONTRAST_AT_LEAST)
         spots, raw = sift.detectAndCompute(gray, None)
         sides = (width / longer, height / longer)
         if raw is None:
             return cls.none(sides)
-        points = (np.array([spot.pt for spot in spots[:MAX_POINTS]]) + 0.5) / size
-        rooted = np.sqrt(raw[:MAX_POINTS] / np.maximum(raw[:MAX_POINTS].sum(1, keepdims=True), 1))
+        points = (np.array([spot.pt for spot in spots]) + 0.5) / size
+        inside = np.flatnonzero(np.hypot(*(points - 0.5).T) < _REACH)
+        strength = np.array([spot.response for spot in spots])[inside]
+        kept = inside[np.argsort(-strength, kind="stable")[:MAX_POINTS]]
+        rooted = np.sqrt(raw[kept] / np.maximum(raw[kept].sum(axis=1, keepdims=True), 1))
         descriptors = np.clip(np.rint(DESCRIPTOR_SCALE * rooted), 0, 255).astype(np.uint8)
-        return cls(points.astype(np.float32), descriptors, sides)
+        return cls(points[kept].astype(np.float32), descriptors, sides)
 
     @classmethod
     def none(cls, sides: tuple[float, float] = (1.0, 1.0)) -> Landmarks:

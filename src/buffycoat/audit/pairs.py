@@ -113,24 +113,50 @@ def confirm(
         Two rows of the manifest, the smaller first -> how they lie over each other.
     """
     alike = find_alike([found.landmarks[row] for row in rows])
-    by_landmarks = {
-        (int(rows[a]), int(rows[b])): is_mirrored for (a, b), is_mirrored in alike.items()
-    }
-    by_hash = [tuple(pair) for pair in find_candidates(found, rows).tolist()]
-    total = len(by_landmarks) + len(by_hash)
+    by_hash = find_candidates(found, rows).tolist()
+    total = len(alike) + len(by_hash)
     same: dict[tuple[int, int], Alignment] = {}
-    for done, pair in enumerate([*by_landmarks, *by_hash], start=1):
+
+    def judge(pair: tuple[int, int], is_mirrored: bool | None) -> None:
+        if pair in same:
+            return
         pictures = found.picture(pair[0]), found.picture(pair[1])
-        if done <= len(by_landmarks):
-            landmarks = found.landmarks[pair[0]], found.landmarks[pair[1]]
-            alignment = align_landmarks(*pictures, landmarks, by_landmarks[pair])
+        if is_mirrored is None:
+            alignment = align(*pictures)
         else:
-            alignment = None if pair in same else align(*pictures)
+            landmarks = found.landmarks[pair[0]], found.landmarks[pair[1]]
+            alignment = align_landmarks(*pictures, landmarks, is_mirrored)
         if alignment is not None and alignment.is_same:
             same[pair] = alignment
-        if on_progress is not None and (done % 256 == 0 or done == total):
-            on_progress(done, total)
+
+    for done in range(total):
+        if done < len(alike):
+            a, b, is_mirrored = alike[done]
+            judge((int(rows[a]), int(rows[b])), is_mirrored)
+        else:
+            first, second = by_hash[done - len(alike)]
+            judge((first, second), None)
+        if on_progress is not None and (done % 256 == 255 or done + 1 == total):
+            on_progress(done + 1, total)
     return same
+
+
+def photographs(found: Scan, on_progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+    """What each cell shows, as the number of the first row that shows it, shape (n,), int64.
+
+    Args:
+        found: What is known of n cells.
+        on_progress: Called with (candidates done, candidates in all).
+    """
+    links = [(pair.first, pair.second) for pair in _exact(found)]
+    copies = {second for _, second in links}
+    rows = np.array([row for row in np.flatnonzero(found.is_good) if row not in copies], np.int64)
+    links += confirm(found, rows, on_progress)
+    shown = np.arange(len(found.reasons))
+    pairs = [Pair(first, second, "picture") for first, second in links]
+    for members, _ in group(pairs):
+        shown[members] = members[0]
+    return shown
 
 
 def group(pairs: Sequence[Pair]) -> list[tuple[list[int], list[Pair]]]:

@@ -50,7 +50,7 @@ def align_landmarks(
     sides = landmarks[1].sides
     warps = (found.warp, _refine(grays, found.warp, sides))
     judged = [one for one in (_judge(grays, near, sides) for near in warps) if one is not None]
-    return max(judged, key=lambda one: one.correlation, default=None)
+    return max(judged, key=lambda one: one.margin, default=None)
 
 
 def _judge(
@@ -65,13 +65,14 @@ def _judge(
         return None
     kept = covered & overlay.round_part(sides, found)
     orientation = warp.nearest_orientation(found)
+    agreed = overlay.agree(grays[0], laid, kept)
     return Alignment(
-        overlay.correlation(grays[0], laid, kept),
+        agreed.correlation,
         found,
         orientation,
         scale,
         is_still(found, orientation),
-        CORRELATION_AT_LEAST,
+        agreed.least(CORRELATION_AT_LEAST),
     )
 
 

@@ -24,20 +24,21 @@ _LANDMARKS_AT_ONCE = 8192
 _SEED = 0
 
 
-def find_alike(landmarks: Sequence[Landmarks]) -> dict[tuple[int, int], bool]:
+def find_alike(landmarks: Sequence[Landmarks]) -> list[tuple[int, int, bool]]:
     """Pairs of pictures that share the most words.
 
     Args:
         landmarks: Of m pictures.
 
     Returns:
-        Two positions, the smaller first -> whether the second is likelier a mirrored copy.
+        Two positions, the smaller first, and whether they share them with one mirrored; a pair may
+        occur both ways.
     """
     from scipy import sparse
 
     counts = np.array([len(one.points) for one in landmarks], np.int64)
     if len(landmarks) < 2 or not counts.any():
-        return {}
+        return []
     owner = np.repeat(np.arange(len(landmarks)), counts)
     described = np.concatenate([one.descriptors for one in landmarks])
     n_words = int(np.clip(len(described) // PER_WORD, 1, N_WORDS))
@@ -54,15 +55,14 @@ def find_alike(landmarks: Sequence[Landmarks]) -> dict[tuple[int, int], bool]:
         texts.append(text)
     rarity = np.log(len(landmarks) / np.maximum(texts[0].getnnz(axis=0), 1)).astype(np.float32)
     index = (texts[0] @ sparse.diags_array(rarity**2)).T.tocsr()
-    found: dict[tuple[int, int], tuple[float, bool]] = {}
+    found: set[tuple[int, int, bool]] = set()
     for start in range(0, len(landmarks), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
         for is_mirrored, text in enumerate(texts):
             scores = (text[part] @ index).toarray()
-            for a, b, score in _nearest(scores, start):
-                pair = (min(a, b), max(a, b))
-                found[pair] = max(found.get(pair, (-1.0, False)), (score, bool(is_mirrored)))
-    return {pair: is_mirrored for pair, (_, is_mirrored) in sorted(found.items())}
+            for a, b in _nearest(scores, start):
+                found.add((min(a, b), max(a, b), bool(is_mirrored)))
+    return sorted(found)
 
 
 def _words(descriptors: np.ndarray, book: np.ndarray) -> np.ndarray:
@@ -74,15 +74,11 @@ def _words(descriptors: np.ndarray, book: np.ndarray) -> np.ndarray:
     return words
 
 
-def _nearest(scores: np.ndarray, start: int) -> list[tuple[int, int, float]]:
-    """Each row's likest pictures off itself, with their scores."""
+def _nearest(scores: np.ndarray, start: int) -> list[tuple[int, int]]:
+    """Each row's likest pictures off itself."""
     rows = np.arange(len(scores))
     scores[rows, start + rows] = -1
     count = min(NEAREST, scores.shape[1] - 1)
     columns = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-    values = np.take_along_axis(scores, columns, axis=1)
-    row, place = np.nonzero(values > 0)
-    return [
-        (start + int(a), int(columns[a, b]), float(values[a, b]))
-        for a, b in zip(row, place, strict=True)
-    ]
+    row, place = np.nonzero(np.take_along_axis(scores, columns, axis=1) > 0)
+    return [(start + int(a), int(columns[a, b])) for a, b in zip(row, place, strict=True)]
