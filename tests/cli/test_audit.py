@@ -76,7 +76,7 @@ def test_the_encoder_of_a_bundle_is_asked_and_remembered(
     data: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
-    result, said = _audit(data, "--embedding", "--encoder", tiny_bundle, "--cache", cache)
+    result, said = _audit(data, "--encoder", tiny_bundle, "--cache", cache)
     assert result.exit_code == 0, result.output
     assert "and from embeddings" in said
     assert list(cache.rglob("*"))
@@ -93,7 +93,7 @@ def test_unlabelled_images_are_taken(data: Path) -> None:
     [
         (("--ignore", "exact_copy"), "Did you mean 'exact_copies'"),
         (("--layout", "parquet"), "unknown layout"),
-        (("--embedding", "--encoder", "nowhere"), "nowhere"),
+        (("--encoder", "nowhere"), "nowhere"),
     ],
 )
 def test_wrong_names_fail_before_any_work(data: Path, arguments: tuple, words: str) -> None:
