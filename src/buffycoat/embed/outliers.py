@@ -58,8 +58,7 @@ class OutlierModel:
         Raises:
             ConfigError: No such score.
             ShapeError: Shapes do not match, or a value is not finite.
-            NotPositiveDefiniteError: The embeddings do not vary, and the score is a Mahalanobis
-                distance.
+            NotEstimableError: The embeddings hardly vary, and the score is a Mahalanobis distance.
         """
         score = choose(SCORES, name, "outlier score")
         _check(embeddings, targets)

@@ -34,6 +34,9 @@ class Prototypes:
             embeddings: Shape (n, d), rows of length 1.
             targets: Shape (n,).
             k: Number of classes.
+
+        Raises:
+            NotEstimableError: Too few different cells within the classes for a covariance.
         """
         return cls(Mahalanobis.fit(embeddings, targets, k))
 
