@@ -160,7 +160,7 @@ class ClassStatistics:
                     for own in (inside[targets == column] for column in range(k))
                 ]
             )
-        # Both parts of the total. Shrunk by itself, it could be narrower than the classes within it,
+        # Both parts of the total. Shrunk by itself, it could be narrower than the classes within,
         # and what is far from all of them would look familiar.
         everything = cholesky_with_jitter(within + between.T @ between / len(between))
         global_mean = rows.mean(axis=0)
