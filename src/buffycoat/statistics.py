@@ -317,6 +317,16 @@ def different_rows(rows: Array, targets: Array) -> int:
     )
 
 
+def cells_of_each(targets: Array, names: Array) -> Array:
+    """How many different cells each class has, shape (classes present,).
+
+    Args:
+        targets: Shape (n,), class of each row.
+        names: Shape (n,); rows of one cell (or patient, or photograph) share one.
+    """
+    return np.array([len(np.unique(names[targets == column])) for column in np.unique(targets)])
+
+
 def _checked_spread(rows: Array, residuals: Array, targets: Array) -> Array:
     """Features that vary within the classes, shape (d,), bool; an error where too few rows do."""
     kept = varying(rows, residuals)

@@ -24,6 +24,8 @@ from buffycoat.splits import Folds, assign_folds
 from buffycoat.taxonomy import Taxonomy
 
 MAX_BAD_SHOWN = 10
+MIN_CLASSES = 2
+"""Classes that a classifier has something to tell apart with."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ class TrainingSet:
                 ),
             )
         )
+
+    @property
+    def photographs(self) -> np.ndarray:
+        """Shape (n,): files with the same bytes share one."""
+        return np.array(self.cells.digests)
 
     @property
     def groups(self) -> np.ndarray:
@@ -212,27 +219,55 @@ def cell_masks(
     return found.arrays["cell"]
 
 
+def folds_of(manifest: Manifest, taxonomy: Taxonomy, config: Config) -> Folds:
+    """Deal cells into folds, if a model can be trained outside each and judged inside it.
+
+    Asked before a picture is read, and once more of those that could be read.
+
+    Raises:
+        ConfigError: Fewer cells, or fewer patients, than folds.
+        ManifestError: Fewer than `MIN_CLASSES` classes have cells in two folds: no class could be
+            told from another by a model that has seen some of it, and asked about the rest.
+    """
+    targets = manifest.targets(taxonomy)
+    counts = np.bincount(targets, minlength=len(taxonomy))
+    if (counts > 0).sum() < MIN_CLASSES:
+        raise ManifestError(
+            f"the training split holds {(counts > 0).sum()} class(es), expected at least "
+            f"{MIN_CLASSES}. Add cells of another class, or mend the labels"
+        )
+    patients = manifest.column("patient_id")
+    is_known = not all(pd.isna(patient) for patient in patients)
+    folds = assign_folds(
+        targets,
+        patients if is_known else None,
+        config.classify.folds,
+        config.seed,
+        taxonomy.codes,
+    )
+    spread = [len(np.unique(folds.fold[targets == column])) for column in np.flatnonzero(counts)]
+    if sum(n_folds > 1 for n_folds in spread) < MIN_CLASSES:
+        held = zip(taxonomy.codes, counts, strict=True)
+        listed = ", ".join(f"{code} {n}" for code, n in held if n)
+        of_patients = " of different patients" if is_known else ""
+        raise ManifestError(
+            f"too few cells to train on: the training split holds {listed}. A model is judged on "
+            f"cells that it has not seen: at least {MIN_CLASSES} classes need 2 cells{of_patients} "
+            f"each. Add cells"
+        )
+    return folds
+
+
 def training_set(
     cells: Cells, taxonomy: Taxonomy, config: Config, store: StageStore
 ) -> TrainingSet:
     """Targets, folds and degraded twins of the training cells.
 
     Raises:
-        ManifestError: Fewer than two classes have cells.
+        ManifestError: Too few cells to hold some out: see `folds_of`.
     """
     targets = cells.manifest.targets(taxonomy)
-    if len(np.unique(targets)) < 2:
-        raise ManifestError(
-            f"the training split holds {len(np.unique(targets))} classes; need >= 2"
-        )
-    patients = cells.manifest.column("patient_id")
-    folds = assign_folds(
-        targets,
-        None if all(pd.isna(patient) for patient in patients) else patients,
-        config.classify.folds,
-        config.seed,
-        taxonomy.codes,
-    )
+    folds = folds_of(cells.manifest, taxonomy, config)
     labels = hashlib.sha256(targets.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
     key = digest(cells.key, labels, taxonomy.codes)
     twins = store.run(
