@@ -149,7 +149,7 @@ def too_few(targets: np.ndarray, names: np.ndarray) -> str:
     paired = int((cells_of_each(targets, names) >= MIN_CELLS).sum())
     if paired >= MIN_CLASSES:
         return ""
-    return f"needs {MIN_CELLS} cells of {MIN_CLASSES} classes each, has them of {paired}"
+    return f"needs {MIN_CLASSES} classes with {MIN_CELLS} cells, has {paired}"
 
 
 def train_head(

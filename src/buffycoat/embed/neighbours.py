@@ -54,10 +54,7 @@ def too_few(targets: np.ndarray, groups: np.ndarray) -> str:
     paired = int((cells_of_each(targets, groups) >= MIN_GROUPS).sum())
     if paired >= MIN_CLASSES:
         return ""
-    return (
-        f"needs {MIN_GROUPS} cells (of different patients, where known) of {MIN_CLASSES} classes "
-        f"each, has them of {paired}"
-    )
+    return f"needs {MIN_CLASSES} classes with {MIN_GROUPS} cells, has {paired}"
 
 
 @dataclass(frozen=True, eq=False)

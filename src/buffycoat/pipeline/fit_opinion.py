@@ -28,6 +28,8 @@ from buffycoat.pipeline.progress import Reporter
 from buffycoat.taxonomy import Taxonomy
 
 HEAD_FILE = "head.safetensors"
+OUTLIERS = "outlier score"
+"""What notes call it."""
 OUTLIER_FILE = "outliers.safetensors"
 
 
@@ -107,11 +109,11 @@ def fit(
     cells = _embed(data, cleaned, encoder, config, store, reporter, cache)
     n = len(data.targets)
     notes: dict[str, str] = {}
-    score = config.embed.outliers
+    score = FALLBACK if OUTLIERS in too_few else config.embed.outliers
     try:
         outliers = _outliers(score, cells, logits[:n], data, store)
     except NotEstimableError as error:
-        notes["outlier score"] = f"{score}: {error}; {FALLBACK} takes its place"
+        notes[OUTLIERS] = f"{score}: {error}; {FALLBACK} takes its place"
         outliers = _outliers(FALLBACK, cells, logits[:n], data, store)
     panels, scores = {}, {}
     for kind, fit_judge in _wanted(cells, config, store, reporter).items():

@@ -126,7 +126,7 @@ def run(
     held_out = np.bincount(training.folds.fold, minlength=training.folds.n_folds)
     if base.fuse.calibrate and held_out.min() < MIN_ROWS // 2:
         reporter.say(
-            f"off, too few cells: calibration (needs {MIN_ROWS // 2} cells in each fold, has "
+            f"off, too few cells: calibration (needs {MIN_ROWS // 2} cells a fold, has "
             f"{held_out.min()})"
         )
     folds = grid.folds or tuple(range(training.folds.n_folds))

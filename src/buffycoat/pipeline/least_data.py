@@ -17,20 +17,20 @@ from buffycoat.embed.gaussians import GaussianStrangeness
 from buffycoat.embed.panel import LABELS, TOO_FEW
 from buffycoat.fuse import calibrate, stack
 from buffycoat.pipeline import fit_classifier
+from buffycoat.pipeline.fit_opinion import OUTLIERS
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.refine import conformal, distributions
 from buffycoat.restore import train as restorer
 from buffycoat.restore.apply import GENERATORS
 
 RESTORATION = "restoration"
-OUTLIERS = "outlier score"
 
 
 def plan(data: TrainingSet, config: Config) -> dict[str, str]:
     """What is off for want of cells.
 
     Args:
-        data: The training cells. Files with the same bytes count as one cell.
+        data: The training cells. Copies of one picture count as one cell.
         config: The settings; what they switch off is not mentioned.
 
     Returns:
@@ -49,16 +49,22 @@ def plan(data: TrainingSet, config: Config) -> dict[str, str]:
     gain = _least("cells", stack.MIN_ROWS // 2, len(data.targets))
     if config.fuse.stack == "auto" and _judges(config):
         found["stack"] = gain
-    if config.restore.use == "auto" and config.restore.method != "identity":
+    if config.restore.use == "auto" and not (
+        found[RESTORATION] or config.restore.method == "identity"
+    ):
         found["choice between original and restored"] = gain
+    found["outlier percentiles"] = _least("cells", outliers.MIN_CELLS, len(data.targets))
     found |= _by_class(data, config)
     return {stage: reason for stage, reason in found.items() if reason}
 
 
 def sentences(notes: Mapping[str, str]) -> list[str]:
-    """The plan in a line, or none where nothing is off."""
-    named = [f"{LABELS.get(stage, stage)} ({reason})" for stage, reason in notes.items()]
-    return [f"off, too few cells: {', '.join(named)}"] if named else []
+    """The plan in a line, or none where nothing is off; stages of one reason stand together."""
+    stages: dict[str, list[str]] = {}
+    for stage, reason in notes.items():
+        stages.setdefault(reason, []).append(LABELS.get(stage, stage))
+    named = [f"{', '.join(of)} ({reason})" for reason, of in stages.items()]
+    return [f"off, too few cells: {'; '.join(named)}"] if named else []
 
 
 def _judges(config: Config) -> list[str]:
@@ -85,17 +91,19 @@ def _temperature(data: TrainingSet, config: Config) -> dict[str, str]:
     if not config.fuse.calibrate:
         return {}
     held_out = int(np.bincount(data.folds.fold, minlength=data.folds.n_folds).min())
-    return {"calibration": _least("cells in each fold", calibrate.MIN_ROWS // 2, held_out)}
+    return {"calibration": _least("cells a fold", calibrate.MIN_ROWS // 2, held_out)}
 
 
 def _of_folds(kind: str, data: TrainingSet) -> str:
     """What a judge lacks in the fold that has least for it."""
-    names = data.groups[: len(data.targets)] if kind == "neighbours" else data.photographs
+    is_of_patients = kind == "neighbours" and data.cells.manifest.has_patients
+    names = data.groups[: len(data.targets)] if is_of_patients else data.photographs
     for fold in range(data.folds.n_folds):
         seen = data.folds.fold != fold
         reason = TOO_FEW[kind](data.targets[seen], names[seen])
         if reason:
-            return f"{reason} outside fold {fold + 1} of {data.folds.n_folds}"
+            words = reason.replace("cells", "patients") if is_of_patients else reason
+            return f"{words} outside fold {fold + 1}"
     return ""
 
 
@@ -105,9 +113,7 @@ def _outliers(data: TrainingSet, config: Config) -> str:
         reason = outliers.too_few(data.targets, data.photographs)
         if reason:
             return f"{config.embed.outliers} {reason}; {outliers.FALLBACK} takes its place"
-    n = len(np.unique(data.photographs))
-    least = _least("cells for a percentile", outliers.MIN_CELLS, n)
-    return f"{least}: no percentile is given" if least else ""
+    return ""
 
 
 def _by_class(data: TrainingSet, config: Config) -> dict[str, str]:
@@ -117,7 +123,7 @@ def _by_class(data: TrainingSet, config: Config) -> dict[str, str]:
     most = int(data.counts.max())
     found = {
         "guarantee of the prediction sets": _least(
-            "cells of a class or lineage", conformal.MIN_CELLS, int(max(pooled))
+            "cells of a lineage", conformal.MIN_CELLS, int(max(pooled))
         ),
         "feature percentiles": _least("cells of a class", distributions.MIN_CELLS, most),
     }

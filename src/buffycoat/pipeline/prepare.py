@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -113,10 +114,11 @@ class TrainingSet:
             )
         )
 
-    @property
+    @cached_property
     def photographs(self) -> np.ndarray:
-        """Shape (n,): files with the same bytes share one."""
-        return np.array(self.cells.digests)
+        """Shape (n,): cells whose working images are the same share one, whatever their files."""
+        hashes = [hashlib.blake2b(image.tobytes(), digest_size=8) for image in self.cells.images]
+        return np.array([found.hexdigest() for found in hashes])
 
     @property
     def groups(self) -> np.ndarray:
