@@ -88,7 +88,8 @@ def test_two_cells_a_class_train_with_the_stages_that_lack_cells_off(tmp_path: P
     assert code == 0, said
     assert "off, too few cells" in said
     assert said.index("off, too few cells") < said.index("[classify]")
-    assert "embedding head, neighbours (needs 2 classes with 2 cells, has 0" in said
+    assert "embedding head (needs 2 classes with 2 cells, has 0 outside fold 1)" in said
+    assert "neighbours (needs a class with 2 cells, has none outside fold 1)" in said
     notes = _notes(run)
     assert {"restoration", "head", "neighbours", "class_means", "stack", "calibration"} <= {*notes}
     assert "needs 10 clean cells, has 6" in (run / "report.html").read_text()
@@ -163,7 +164,7 @@ def test_two_patients_leave_a_vote_nobody_to_vote(tmp_path: Path) -> None:
     code, said = _train(data, run, "classify.folds=2", "restore.method=identity")
     assert code == 0, said
     assert "neighbours" in _notes(run)
-    assert "needs 2 classes with 2 patients, has 0" in said
+    assert "needs a class with 2 patients, has none" in said
     assert "head" not in _notes(run)
 
 

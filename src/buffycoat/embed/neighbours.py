@@ -11,9 +11,9 @@ import numpy as np
 from buffycoat.errors import NotEstimableError
 from buffycoat.statistics import cells_of_each
 
-MIN_GROUPS, MIN_CLASSES = 2, 2
-"""Cells (or patients) of a class of which one can vote for the other, and classes that must have
-them: the sharpness is picked by such votes."""
+MIN_GROUPS = 2
+"""Cells (or patients) that some class needs, so that one can vote for the other: the sharpness is
+picked by such votes."""
 SHARPNESSES = (5.0, 10.0, 20.0, 40.0, 80.0)
 """Tried for `NeighbourVote`: from a vote of all cells of a class to one of the nearest alone."""
 ROWS_AT_ONCE = 512
@@ -51,10 +51,9 @@ def too_few(targets: np.ndarray, groups: np.ndarray) -> str:
         targets: Shape (n,).
         groups: Shape (n,): rows of one cell (or patient), which do not vote for each other.
     """
-    paired = int((cells_of_each(targets, groups) >= MIN_GROUPS).sum())
-    if paired >= MIN_CLASSES:
+    if cells_of_each(targets, groups).max(initial=0) >= MIN_GROUPS:
         return ""
-    return f"needs {MIN_CLASSES} classes with {MIN_GROUPS} cells, has {paired}"
+    return f"needs a class with {MIN_GROUPS} cells, has none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +91,7 @@ class NeighbourVote:
                 while the sharpness is picked; None if all are different.
 
         Raises:
-            NotEstimableError: No cell of two classes has another to vote for it.
+            NotEstimableError: No cell has another of its class to vote for it.
         """
         stored = np.ascontiguousarray(embeddings, dtype=np.float32)
         groups = np.arange(len(targets)) if groups is None else np.asarray(groups)
