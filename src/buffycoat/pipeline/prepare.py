@@ -30,6 +30,8 @@ from buffycoat.taxonomy import Taxonomy
 MAX_BAD_SHOWN = 10
 DATA = "data.json"
 """What was read, in the folder of a run."""
+MIN_CLASSES = 2
+"""Classes that a classifier has something to tell apart with."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class TrainingSet:
         taxonomy: Gives k classes.
         targets: Class of each cell, shape (n,).
         folds: Fold of each cell, and how the folds were made.
+        photographs: Shape (n,), int64: copies of one photograph have one number.
         degraded: A degraded twin of each cell, shape (n, w, w, 3), uint8.
         degraded_severity: Its severity, 1-4, shape (n,).
         key: Fingerprint of all of that.
@@ -72,6 +75,7 @@ class TrainingSet:
     taxonomy: Taxonomy
     targets: np.ndarray
     folds: Folds
+    photographs: np.ndarray
     degraded: np.ndarray
     degraded_severity: np.ndarray
     key: str
@@ -250,35 +254,83 @@ def cell_masks(
     return found.arrays["cell"]
 
 
+def folds_of(
+    manifest: Manifest,
+    taxonomy: Taxonomy,
+    config: Config,
+    photographs: np.ndarray | None = None,
+) -> Folds:
+    """Deal cells into folds, if a model can be trained outside each and judged inside it.
+
+    Asked before a picture is read, and once more of those that could be read.
+
+    Args:
+        manifest: n labelled cells.
+        taxonomy: Gives the classes.
+        config: Its folds and seed.
+        photographs: Shape (n,): copies of one photograph have one number, and one fold; None where
+            they are not known yet.
+
+    Raises:
+        ConfigError: Fewer cells, or fewer patients, than folds.
+        ManifestError: Fewer than `MIN_CLASSES` classes have cells in two folds: no class could be
+            told from another by a model that has seen some of it, and asked about the rest.
+    """
+    targets = manifest.targets(taxonomy)
+    counts = np.bincount(targets, minlength=len(taxonomy))
+    if (counts > 0).sum() < MIN_CLASSES:
+        raise ManifestError(
+            f"the training split holds {(counts > 0).sum()} class(es), expected at least "
+            f"{MIN_CLASSES}. Add cells of another class, or mend the labels"
+        )
+    patients = manifest.column("patient_id")
+    is_known = not all(pd.isna(patient) for patient in patients)
+    folds = assign_folds(
+        targets,
+        patients if is_known else None,
+        config.classify.folds,
+        config.seed,
+        taxonomy.codes,
+        photographs,
+    )
+    spread = [len(np.unique(folds.fold[targets == column])) for column in np.flatnonzero(counts)]
+    if sum(n_folds > 1 for n_folds in spread) < MIN_CLASSES:
+        held = zip(taxonomy.codes, counts, strict=True)
+        listed = ", ".join(f"{code} {n}" for code, n in held if n)
+        of_patients = " of different patients" if is_known else ""
+        raise ManifestError(
+            f"too few cells to train on: the training split holds {listed}. A model is judged on "
+            f"cells that it has not seen: at least {MIN_CLASSES} classes need 2 cells{of_patients} "
+            f"each. Add cells"
+        )
+    return folds
+
+
 def training_set(
     cells: Cells, taxonomy: Taxonomy, config: Config, store: StageStore
 ) -> TrainingSet:
     """Targets, folds and degraded twins of the training cells.
 
     Raises:
-        ManifestError: Fewer than two classes have cells.
+        ManifestError: Too few cells to hold some out: see `folds_of`.
     """
     targets = cells.manifest.targets(taxonomy)
-    if len(np.unique(targets)) < 2:
-        raise ManifestError(
-            f"the training split holds {len(np.unique(targets))} classes; need >= 2"
-        )
-    patients = cells.manifest.column("patient_id")
-    folds = assign_folds(
-        targets,
-        None if all(pd.isna(patient) for patient in patients) else patients,
-        config.classify.folds,
-        config.seed,
-        taxonomy.codes,
-        find_photographs(cells.manifest, cells.digests, store),
-    )
+    photographs = find_photographs(cells.manifest, cells.digests, store)
+    folds = folds_of(cells.manifest, taxonomy, config, photographs)
     labels = hashlib.sha256(targets.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
     key = digest(cells.key, labels, taxonomy.codes)
     twins = store.run(
         "twins", {"cells": key, "seed": config.seed}, lambda _: _degrade_all(cells, config.seed)
     )
     return TrainingSet(
-        cells, taxonomy, targets, folds, twins.arrays["images"], twins.arrays["severity"], key
+        cells,
+        taxonomy,
+        targets,
+        folds,
+        photographs,
+        twins.arrays["images"],
+        twins.arrays["severity"],
+        key,
     )
 
 

@@ -14,6 +14,7 @@ from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import KINDS, LABELS
 from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
+from buffycoat.pipeline import least_data
 from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.fitted import Fitted
@@ -100,16 +101,18 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
         f"{row['use']} {row['balanced_macro_f1']:.3f}{_gain(row)}" for row in choice
     )
     stacked = {row["member"]: row for row in fitted.stack.table()}
+    too_few = fitted.provenance.get("too_few", {})
     rules = fitted.rules.table()
     n_on = sum(bool(row["is_on"]) for row in rules)
     return [
         StageNote(
             "restoration",
             "off" if fitted.use == "original" else "on",
-            f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
+            _off(too_few, "restoration")
+            or f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
             f"Chosen: {fitted.use}",
         ),
-        *(_opinion_note(kind, stacked.get(kind)) for kind in KINDS),
+        *(_opinion_note(kind, stacked.get(kind), _off(too_few, kind)) for kind in KINDS),
         StageNote(
             "refinement",
             "off" if not n_on else "on" if n_on == len(rules) else "partly",
@@ -123,7 +126,13 @@ def _asked(fitted: Fitted) -> str:
     return ", ".join(LABELS[kind] for kind in kinds) or "none is asked"
 
 
-def _opinion_note(kind: str, row: Mapping[str, Any] | None) -> StageNote:
+def _off(too_few: Mapping[str, str], stage: str) -> str:
+    return f"off, too few cells: {too_few[stage]}" if stage in too_few else ""
+
+
+def _opinion_note(kind: str, row: Mapping[str, Any] | None, off: str) -> StageNote:
+    if off:
+        return StageNote(LABELS[kind], "off", off)
     if row is None:
         return StageNote(LABELS[kind], "off", "the settings leave it out of the stack")
     return StageNote(LABELS[kind], "on" if row["is_kept"] else "off", row["reason"])
@@ -221,7 +230,8 @@ def limits(record: Mapping[str, Any]) -> list[str]:
     unseen = [_unseen(record["never_seen"])] if record["never_seen"] else []
     population = record["data"].get("population", "")
     sentences = [*unseen, population] if population else unseen
-    return [*sentences, *(_sentence(note) for note in record["folds"]), *restricted(record)]
+    notes = [*record["folds"], *least_data.sentences(record.get("too_few", {}))]
+    return [*sentences, *map(_sentence, notes), *restricted(record)]
 
 
 def _sentence(note: str) -> str:
