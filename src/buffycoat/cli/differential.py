@@ -78,12 +78,14 @@ def differential(
     from buffycoat.cli.scored import PROBABILITY, read_groups, read_predictions
     from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.differential import differential as count
+    from buffycoat.evaluate.grain import common_grain, relabelled
     from buffycoat.images import writing
     from buffycoat.taxonomy import resolve
 
     stated, frame = read_predictions(predictions)
     columns = [] if frame is None else [c for c in frame if str(c).startswith(PROBABILITY)]
     labels = {*stated.values(), *(str(c).removeprefix(PROBABILITY) for c in columns)}
+    predicted = set(labels)
     known = _known(calibration, calibration_labels, taxonomy)
     if known is not None:
         labels |= {*known.targets, *known.predicted}
@@ -93,11 +95,14 @@ def differential(
                 f"[yellow]{shared} of the {len(stated)} counted cells are calibration cells too: "
                 "the limits are too narrow for new slides.[/]"
             )
-    classes = resolve(taxonomy, labels)
+    classes = common_grain(
+        resolve(taxonomy, labels), predicted, [] if known is None else known.targets
+    )
     table = None if known is None else _confusion(known.targets, known.predicted, classes)
     cell_ids = list(stated)
     slides = np.array(read_groups(groups or predictions, by, cell_ids))
-    rows = count(classes.encode([stated[cell_id] for cell_id in cell_ids]), slides, classes, table)
+    called = relabelled([stated[cell_id] for cell_id in cell_ids], classes)
+    rows = count(classes.encode(called), slides, classes, table)
     _print(rows, by, {IMMATURE: threshold, BLAST: blast_threshold})
     if out is not None:
         with writing(out) as part:
@@ -122,9 +127,22 @@ def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scor
 
 
 def _confusion(targets: list[str], predicted: list[str], taxonomy: Taxonomy) -> np.ndarray:
+    """Of the cells whose class is known: a label coarser than one tells no error within it."""
+    from buffycoat.evaluate.grain import relabelled
     from buffycoat.evaluate.metrics import confusion
 
-    return confusion(taxonomy.encode(targets), taxonomy.encode(predicted), len(taxonomy))
+    targets, predicted = relabelled(targets, taxonomy), relabelled(predicted, taxonomy)
+    is_fine = taxonomy.is_fine(targets)
+    if not is_fine.all():
+        errors_console().print(
+            f"[yellow]{(~is_fine).sum()} of {len(targets)} calibration cells have a label coarser "
+            "than a class; they are left out.[/]"
+        )
+    truth, called = (
+        taxonomy.encode([label for label, fine in zip(part, is_fine, strict=True) if fine])
+        for part in (targets, predicted)
+    )
+    return confusion(truth, called, len(taxonomy))
 
 
 def _print(rows: Sequence[DifferentialRow], by: str, thresholds: Mapping[str, float]) -> None:

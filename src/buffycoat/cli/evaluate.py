@@ -58,6 +58,7 @@ def evaluate(
     )
     from buffycoat.cli.tables import print_metrics
     from buffycoat.evaluate import summary
+    from buffycoat.evaluate.grain import restated
     from buffycoat.fuse.prior import given
     from buffycoat.images import write_atomic
 
@@ -68,7 +69,9 @@ def evaluate(
         scored.predicted if scored.probs is None else scored.probs,
         scored.targets,
         scored.taxonomy,
-        train_counts=None if train_counts is None else read_train_counts(train_counts),
+        train_counts=None
+        if train_counts is None
+        else restated(read_train_counts(train_counts), scored.taxonomy),
         severity=None if severity is None else read_severity(severity, scored.cell_ids),
         patients=None if patients is None else read_patients(patients, scored.cell_ids),
         labels=scored.predicted,

@@ -15,6 +15,7 @@ import pandas as pd
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
+from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.sources.csv_rows import read_csv
 from buffycoat.taxonomy import Taxonomy, resolve
 
@@ -29,7 +30,7 @@ class Scored:
 
     Attributes:
         cell_ids: Shape (n,).
-        targets: True class codes, shape (n,).
+        targets: True codes of classes and groups, shape (n,).
         predicted: Predicted class codes, shape (n,).
         probs: Shape (n, k) in taxonomy order; None if the predictions hold labels only.
         taxonomy: Gives k classes.
@@ -62,14 +63,17 @@ def read_scored(predictions: Path, labels: Path, taxonomy: str = "auto") -> Scor
     if faults:
         raise manifest_error(f"{predictions} and {labels}", faults)
     classes = resolve(taxonomy, {*truth.values(), *stated.values()})
-    if frame is not None and taxonomy == "auto":
-        columns = {c.removeprefix(PROBABILITY) for c in frame if c.startswith(PROBABILITY)}
-        classes = resolve(taxonomy, {*truth.values(), *stated.values(), *columns})
+    given = set(stated.values())
+    if frame is not None:
+        given |= _scored_classes(frame)
+        if taxonomy == "auto":
+            classes = resolve(taxonomy, {*truth.values(), *given})
+    classes = common_grain(classes, given, truth.values())
     cell_ids = list(truth)
     return Scored(
         cell_ids,
-        [truth[cell_id] for cell_id in cell_ids],
-        [stated[cell_id] for cell_id in cell_ids],
+        relabelled([truth[cell_id] for cell_id in cell_ids], classes),
+        relabelled([stated[cell_id] for cell_id in cell_ids], classes),
         None if frame is None else _probs(frame, cell_ids, classes, predictions),
         classes,
     )
@@ -96,8 +100,8 @@ def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:
             "--calibration-labels"
         )
     frame = frame.loc[~frame["is_twin"]]
-    columns = {str(c).removeprefix(PROBABILITY) for c in frame if str(c).startswith(PROBABILITY)}
-    classes = resolve(taxonomy, {*frame["label"], *columns})
+    columns = _scored_classes(frame)
+    classes = common_grain(resolve(taxonomy, {*frame["label"], *columns}), columns)
     cell_ids = frame["cell_id"].astype(str).tolist()
     probs = _probs(frame.set_index(frame["cell_id"].astype(str)), cell_ids, classes, path)
     calls = [classes.codes[column] for column in probs.argmax(axis=1)]
@@ -301,7 +305,21 @@ def _one_of(
     raise ManifestError(f"{path}: column {' or '.join(map(repr, names))} is missing; it has {has}")
 
 
+def _scored_classes(frame: pd.DataFrame) -> set[str]:
+    """Codes of the classes that a table has probabilities of."""
+    return {str(c).removeprefix(PROBABILITY) for c in frame if str(c).startswith(PROBABILITY)}
+
+
 def _probs(frame: pd.DataFrame, cell_ids: list[str], taxonomy: Taxonomy, path: Path) -> np.ndarray:
+    """Shape (n, k); where the taxonomy is coarser than the table, finer classes are added up."""
+    for code in taxonomy.codes:
+        finer = [
+            PROBABILITY + other
+            for other in _scored_classes(frame) - {*taxonomy.codes}
+            if taxonomy.spelling.find(other) == code
+        ]
+        if finer and PROBABILITY + code not in frame:
+            frame = frame.assign(**{PROBABILITY + code: frame[finer].sum(axis=1)})
     columns = [PROBABILITY + code for code in taxonomy.codes]
     missing = [column for column in columns if column not in frame]
     if missing:

@@ -39,7 +39,7 @@ class HeldOut:
     Attributes:
         cells: The cells.
         cleaned: After restoration.
-        targets: Shape (n,).
+        targets: Shape (n,); empty where labels are coarser than a class.
         steps: Stage -> predicted classes (n,) with the stages up to it, whether used or not.
         findings: All that the final word rests on.
     """
@@ -114,7 +114,8 @@ def judge_held_out(
             {},
         ),
     )
-    targets = cells.manifest.targets(fitted.taxonomy)
+    is_fine = fitted.taxonomy.is_fine(cells.manifest.frame["label"].tolist())
+    targets = cells.manifest.subset(is_fine).targets(fitted.taxonomy)
     ids = cells.manifest.frame["cell_id"].tolist()
     steps, findings = _score(fitted, cleaned, views, embedded.arrays["embeddings"], ids)
     return HeldOut(cells, cleaned, targets, steps, findings)
@@ -215,7 +216,7 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
             AblationRow(
                 stage,
                 interval.to_dict(),
-                prior_weighted_interval(table, fitted.counts).to_dict(),
+                prior_weighted_interval(table, fitted.expected_counts).to_dict(),
                 gain,
                 is_used[stage],
                 "" if is_used[stage] else f"off: it did not win out of fold; {how}",

@@ -27,6 +27,7 @@ from buffycoat.pipeline import (
     fit_opinion,
     fit_restoration,
     fit_scores,
+    labels,
     outcome,
     prepare,
     stages,
@@ -197,9 +198,13 @@ def learn(
     learned = learned.subset(learned.is_labelled)
     if not len(learned):
         raise ManifestError(f"{data}: no labelled cells in split 'train'")
-    taxonomy = resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
+    adapted = labels.adapt(
+        learned, resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
+    )
+    taxonomy, learned = adapted.taxonomy, adapted.learned
+    coarse = sorted({*learned.frame["label"]} - {*taxonomy.codes})
     # What can be wrong in the settings fails here, and not after hours.
-    weights = fit_classifier.check(config, len(taxonomy))
+    weights = fit_classifier.check(config, len(taxonomy), coarse)
     fit_opinion.check(config, taxonomy)
     build_segmenter(config.segment)
     encoder = build_encoder(config.embed)
@@ -208,7 +213,8 @@ def learn(
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
     store = StageStore(out / "stages")
     training = prepare.training_set(cells, taxonomy, config, store)
-    watch.finish(". ".join((*manifest.notes, *training.folds.notes)))
+    grain = (*adapted.notes, *training.notes)
+    watch.finish(". ".join((*manifest.notes, *grain, *training.folds.notes)))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
 
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
@@ -237,8 +243,9 @@ def learn(
         rules=decision.rules,
         conformal=decision.conformal,
         distributions=decision.distributions,
-        provenance=summary.provenance(training, weights, encoder, config),
+        provenance=summary.provenance(training, weights, encoder, config, grain),
+        coarse_counts=training.coarse_counts,
     )
     held_out = manifest.of_split("eval")
-    held_out = held_out.subset(held_out.is_labelled)
+    held_out = labels.relabel(held_out.subset(held_out.is_labelled), taxonomy)
     return Learned(training, cleaned, scores, opinion, decision, fitted, held_out)
