@@ -75,7 +75,7 @@ def mixed(
     frame = pd.read_csv(table)
     extra = frame[(frame["split"] == "eval") & frame["label"].isin(MEMBERS)].copy()
     extra["path"] = [
-        shutil.copy(folder / "data" / path, folder / "data" / f"copy-{path}").rpartition("/")[2]
+        Path(shutil.copy(folder / "data" / path, folder / "data" / f"copy-{path}")).name
         for path in extra["path"]
     ]
     pd.concat([frame, extra.assign(label="NE")]).to_csv(table, index=False)
