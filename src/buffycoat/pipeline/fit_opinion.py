@@ -80,7 +80,7 @@ def check(config: Config, taxonomy: Taxonomy) -> None:
     Raises:
         ConfigError: A class that is to be oversampled is not in the taxonomy.
     """
-    unknown = taxonomy.lacks(config.embed.oversample)
+    unknown = sorted({*config.embed.oversample} - {*taxonomy.codes})
     if unknown:
         raise ConfigError(
             f"embed.oversample names {', '.join(unknown)}, and the classes are "

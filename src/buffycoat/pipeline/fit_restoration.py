@@ -43,11 +43,14 @@ class CleanedSet:
     Attributes:
         cells: As they are.
         twins: Their degraded twins.
-        key: Fingerprint of both.
+        learned: Images of `TrainingSet.learned` after restoration, where classifiers learn from
+            such; else those of `cells`.
+        key: Fingerprint of all.
     """
 
     cells: Cleaned
     twins: Cleaned
+    learned: np.ndarray
     key: str
 
 
@@ -176,10 +179,14 @@ def clean_all(
 ) -> CleanedSet:
     """Restore and measure every training cell and every twin."""
     reporter.start("clean", "training cells and their degraded twins")
-    total = 2 * len(data.targets)
+    n = len(data.targets)
+    given = {"cells": data.cells.images, "twins": data.degraded}
+    if restoration.config.use == "restored" and len(data.labels) > n:
+        given["coarse"] = data.learned.images[n:]
+    total = sum(len(images) for images in given.values())
     done = 0
     parts = []
-    for name, images in (("cells", data.cells.images), ("twins", data.degraded)):
+    for name, images in given.items():
         before = done
 
         def report(count: int, _: int, before: int = before) -> None:
@@ -196,13 +203,16 @@ def clean_all(
             )
         )
         done += len(images)
-    cells, twins = (as_cleaned(part) for part in parts)
+    cells, twins, *coarse = (as_cleaned(part) for part in parts)
+    learned = cells.images
+    if coarse:
+        learned = np.concatenate([cells.images, coarse[0].images])
     share = twins.is_restored.mean()
     reporter.finish(
         f"restored {cells.is_restored.sum()} of {len(data.targets)} cells as they are, "
         f"{share:.0%} of their degraded twins"
     )
-    return CleanedSet(cells, twins, "+".join(part.key for part in parts))
+    return CleanedSet(cells, twins, learned, "+".join(part.key for part in parts))
 
 
 def features_key() -> str:

@@ -29,7 +29,11 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "
 
 
 def provenance(
-    data: TrainingSet, weights: Mapping[str, str], encoder: Encoder, config: Config
+    data: TrainingSet,
+    weights: Mapping[str, str],
+    encoder: Encoder,
+    config: Config,
+    labels: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Where everything came from.
 
@@ -38,6 +42,7 @@ def provenance(
         weights: `source` and `licence` of the classifier's initial weights.
         encoder: Of the second opinions.
         config: The settings.
+        labels: How labels coarser than a class were read and used, in sentences.
     """
     unseen = never_seen(data.taxonomy, data.counts)
     return {
@@ -46,7 +51,8 @@ def provenance(
         "data": config.data.model_dump(),
         "data_fingerprint": data.key,
         "read": data.cells.manifest.statement.to_dict(),
-        "training_cells": len(data.targets),
+        "training_cells": len(data.labels),
+        "labels": list(labels),
         "folds": list(data.folds.notes),
         "initial_weights": dict(weights),
         "encoder": {"source": encoder.source, "licence": encoder.licence},
@@ -69,7 +75,8 @@ def never_seen(taxonomy: Taxonomy, counts: np.ndarray) -> list[str]:
     trained = {c.code for c, n in zip(taxonomy.classes, counts, strict=True) if n > 0}
     known = {cell.code: cell.name for other in BUILT_IN.values() for cell in other.classes}
     known |= {cell.code: cell.name for cell in taxonomy.classes}
-    return [name for code, name in known.items() if code not in trained]
+    # A class that is read as a coarser one, such as SNE where NE is a class, was seen.
+    return [name for code, name in known.items() if taxonomy.spelling.find(code) not in trained]
 
 
 def restricted(record: Mapping[str, Any]) -> list[str]:
@@ -180,7 +187,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "cells."
         ),
         classes={cell.code: cell.name for cell in fitted.taxonomy.classes},
-        train_counts=dict(zip(fitted.taxonomy.codes, fitted.counts.tolist(), strict=True)),
+        train_counts=fitted.label_counts,
         sources=[
             Source(
                 data["name"],
@@ -227,11 +234,12 @@ def limits(record: Mapping[str, Any]) -> list[str]:
     Args:
         record: From `provenance`.
     """
+    coarse = [_sentence(note) for note in record.get("labels", ())]
     unseen = [_unseen(record["never_seen"])] if record["never_seen"] else []
     population = record["data"].get("population", "")
     sentences = [*unseen, population] if population else unseen
     notes = [*record["folds"], *least_data.sentences(record.get("too_few", {}))]
-    return [*sentences, *map(_sentence, notes), *restricted(record)]
+    return [*sentences, *coarse, *map(_sentence, notes), *restricted(record)]
 
 
 def _sentence(note: str) -> str:
