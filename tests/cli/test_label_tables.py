@@ -54,6 +54,7 @@ PLAIN = _table("ID,labels", TRUTH)
         (PLAIN.replace(",", "\t"), ""),
         (PLAIN.replace("ID", "image"), "IDs from column 'image'"),
         (_table("Filename,Class", TRUTH), "IDs from column 'Filename', labels from column 'Class'"),
+        (_table("new_names,mark", TRUTH), "IDs from column 'new_names', labels from column 'mark'"),
         (_table("cell ID,cell type", TRUTH), "IDs from column 'cell ID', labels from column"),
         (PLAIN.replace(".png", ""), "IDs matched without their suffix: 7 of 7"),
         (_table("path,label", TRUTH, "data\\img/{}.png"), "IDs matched without their folders"),
