@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from buffycoat.errors import ManifestError
-from buffycoat.sources.table import read_table
+from buffycoat.sources.read import read as read_table
 from buffycoat.splits import assign_folds
 
 
@@ -66,7 +66,10 @@ def test_other_columns_are_ignored_and_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\na/1.png,LY\n", "column 'path' is missing; it has file, label"),
+        (
+            "x,label\na/1.png,LY\n",
+            "none names the pictures; it has x, label",
+        ),
         ("path,lable\na/1.png,LY\n", "unknown column 'lable'; rename it to 'label'"),
         ("path,label\nc/9.png,LY\n", "cells.csv line 2: path 'c/9.png' has no file"),
         ("path,label\n,LY\n", "cells.csv line 2: path is empty"),

@@ -207,6 +207,7 @@ def audit(
         patients=class_counts.count_patients(manifest.frame),
         results=tuple(results),
         notes=manifest.notes,
+        statement=manifest.statement,
     )
 
 

@@ -12,6 +12,7 @@ from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.errors import EXIT_FINDINGS
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut, print_statement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +42,11 @@ def audit(
         Path | None,
         typer.Option(help=f"Folder for {PAGE}, with pictures of the pairs, and {TABLE}."),
     ] = None,
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="How the data lies: auto, kaggle, hugging_face, folders, table or images."
-        ),
+    layout: Layout = "auto",
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file: names of classes.")
     ] = "auto",
     ignore: Annotated[
         list[str] | None,
@@ -85,12 +86,15 @@ def audit(
     """
     from buffycoat.audit import run
     from buffycoat.audit.scan import scan
+    from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
 
     run.check_names(ignore or ())
     if out is not None:
         check_folder(out)
-    manifest = read(data, layout)
+    reading = Reading(taxonomy, labels_from, tuple(leave_out or ()))
+    manifest = read(data, layout, reading)
+    print_statement(manifest)
     embed = _embedder(encoder, cache) if with_embedding else None
     with make_reporter() as reporter:
         reporter.start("read", f"{len(manifest)} cells")
@@ -149,8 +153,6 @@ def _print(result: Audit, out: Path | None) -> None:
     console.print(table)
     for one in result.of_state("found", "ignored", "noted"):
         _print_findings(one)
-    for note in result.notes:
-        console.print(escape(note), highlight=False)
     if out is not None:
         console.print(
             f"Page: {escape(str(out / PAGE))}; table: {escape(str(out / TABLE))}", soft_wrap=True

@@ -17,6 +17,7 @@ from buffycoat import __version__
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import print_statement
 from buffycoat.errors import BadCellsError, ImageError
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def restore(
 def _manifest(images: Path) -> Manifest:
     from buffycoat.sources.read import read
 
-    return read(images, "images" if images.is_dir() else "auto")
+    cells = read(images, "images" if images.is_dir() else "auto")
+    print_statement(cells)
+    return cells
 
 
 def _restore_all(

@@ -18,6 +18,9 @@ from buffycoat.evaluate.class_table import MIN_PATIENTS
 from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows
 from buffycoat.taxonomy import Taxonomy
 
+DOUBT = "is_abstained"
+TRUTH_VALUES = {"true": True, "1": True, "false": False, "0": False}
+
 
 def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
     """Severity of each cell from a table with a column `severity`; NaN where it has none.
@@ -88,6 +91,36 @@ def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
             [f"{len(missing)} of {len(cell_ids)} cells have no {column}, first {missing[0]!r}"],
         )
     return [name for cell_id in cell_ids if (name := known[cell_id]) is not None]
+
+
+def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:
+    """Whether a person should look at each cell, shape (n,), bool.
+
+    Args:
+        path: Predictions: CSV or Parquet, as `buffycoat predict` writes them.
+        cell_ids: Cells that are in it.
+
+    Returns:
+        None where the predictions do not say: a plain `ID,labels`.
+
+    Raises:
+        ManifestError: A value is neither True nor False.
+    """
+    rows = read_rows(path, ())
+    if DOUBT not in rows.header:
+        return None
+    faults = [
+        f"{place}: {DOUBT} {text!r}, expected True or False"
+        for place, text in zip(rows.places, rows.column(DOUBT), strict=True)
+        if text.strip().lower() not in TRUTH_VALUES
+    ]
+    if faults:
+        raise manifest_error(str(path), faults)
+    ids = rows.column(find_ids(rows, known=cell_ids))
+    joined = join_names(ids, cell_ids)
+    values = [TRUTH_VALUES[text.strip().lower()] for text in rows.column(DOUBT)]
+    known = {joined.known[i]: v for i, v in zip(ids, values, strict=True) if i in joined.known}
+    return np.array([known[cell_id] for cell_id in cell_ids], dtype=bool)
 
 
 def read_patients(path: Path, cell_ids: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from buffycoat.cli.cache import embeddings_cache
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import print_statement
 from buffycoat.errors import ManifestError, OutputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def similar(
     data = read_bytes(str(cell))
     photograph = decode(data, str(cell))
     manifest = read(within, layout if within.is_dir() else "auto")
+    print_statement(manifest)
     known = _labels(manifest, labels)
 
     from buffycoat.pipeline.predictor import Pipeline

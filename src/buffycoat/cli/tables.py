@@ -83,16 +83,19 @@ def _sentences(metrics: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def print_counts(counts: Mapping[str, int], names: Mapping[str, str]) -> None:
-    """Print how many cells each class was given.
+def print_counts(
+    counts: Mapping[str, int], names: Mapping[str, str], doubtful: Mapping[str, int]
+) -> None:
+    """Print how many cells each class was given, and how many of them need a look.
 
     Args:
         counts: Code -> cells.
         names: Code -> full name.
+        doubtful: Code -> cells that need a look; a code without any may be left out.
     """
-    table = new_table(f"{sum(counts.values())} cells", "class", "name", "cells")
+    table = new_table(f"{sum(counts.values())} cells", "class", "name", "cells", "need a look")
     for code, count in sorted(counts.items(), key=lambda item: -item[1]):
-        table.add_row(code, names.get(code, ""), str(count))
+        table.add_row(code, escape(names.get(code, "")), str(count), str(doubtful.get(code, 0)))
     results_console().print(table)
 
 

@@ -28,7 +28,7 @@ from buffycoat.pipeline.fit_classifier import check, log_prior, recipe_key
 from buffycoat.pipeline.grid_table import Scored, to_row, write
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
-from buffycoat.sources.read import read
+from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import resolve
 
 KEYS = {"preset", "set", "seeds", "folds", "recipe"}
@@ -94,7 +94,12 @@ def read_grid(path: Path) -> Grid:
 
 
 def run(
-    data: Path, grid: Grid, out: Path, reporter: Reporter | None = None, layout: str = "auto"
+    data: Path,
+    grid: Grid,
+    out: Path,
+    reporter: Reporter | None = None,
+    layout: str = "auto",
+    reading: Reading | None = None,
 ) -> list[dict[str, Any]]:
     """Train and score every recipe; writes `table.csv`, `table.md` and each recipe's predictions.
 
@@ -104,13 +109,14 @@ def run(
         out: Folder of results; the same again resumes.
         reporter: Progress.
         layout: How the data lies.
+        reading: Where the layout leaves a choice; its taxonomy is that of the settings.
 
     Returns:
         One row a recipe, as in the table.
     """
     reporter = reporter or Silent()
     base = next(iter(grid.recipes.values()))
-    manifest = read(data, layout)
+    manifest = prepare.read_data(data, layout, reading, base, reporter, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     taxonomy = resolve(base.taxonomy, manifest.frame["label"].dropna().tolist())

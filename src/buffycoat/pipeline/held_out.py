@@ -168,8 +168,7 @@ def _score(
     refined = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
     steps[REFINEMENT] = refined.rescue.labels
     strange = _strangeness(fitted, views, embeddings)
-    percentile = fitted.outliers.percentile(strange)
-    return steps, stages.findings(ids, refined, cleaned, strange, percentile)
+    return steps, stages.findings(ids, refined, cleaned, strange, fitted.outliers)
 
 
 def _strangeness(fitted: Fitted, views: Sequence[Any], embeddings: np.ndarray) -> np.ndarray:

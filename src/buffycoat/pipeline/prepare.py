@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,21 @@ from buffycoat.cells import Manifest
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
-from buffycoat.images import BadCell, load_work
+from buffycoat.images import BadCell, load_work, write_atomic
 from buffycoat.pipeline.fingerprint import StageStore, digest, of_weights
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.segment.masks import Segmenter
 from buffycoat.segment.paint import paint_background
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.simulate.degrade import degrade
+from buffycoat.sources.options import Reading
+from buffycoat.sources.read import read
 from buffycoat.splits import Folds, assign_folds
 from buffycoat.taxonomy import Taxonomy
 
 MAX_BAD_SHOWN = 10
+DATA = "data.json"
+"""What was read, in the folder of a run."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,33 @@ class TrainingSet:
     def known_pristine(self) -> np.ndarray:
         """Shape (n,), bool: cells that the data set itself calls pristine."""
         return (self.cells.manifest.frame["severity"] == 0).fillna(False).to_numpy(dtype=bool)
+
+
+def read_data(
+    data: Path,
+    layout: str,
+    reading: Reading | None,
+    config: Config,
+    reporter: Reporter,
+    out: Path,
+) -> Manifest:
+    """Read a data set, say what was read, and keep the statement in the run's `data.json`.
+
+    Args:
+        data: Folder or table of cells.
+        layout: How the data lies.
+        reading: Where the layout leaves a choice.
+        config: Its taxonomy has the names of the classes.
+        reporter: Says the statement.
+        out: Folder of the run.
+    """
+    reading = replace(reading or Reading(), taxonomy=config.taxonomy)
+    manifest = read(data, layout, reading)
+    for heading, text in manifest.statement.lines():
+        reporter.say(f"{heading}: {text}")
+    said = {"layout": layout, "reading": asdict(reading), **manifest.statement.to_dict()}
+    write_atomic(out / DATA, json.dumps(said, indent=1).encode())
+    return manifest
 
 
 def load_cells(

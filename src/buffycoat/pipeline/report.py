@@ -80,6 +80,7 @@ def _provenance(fitted: Fitted) -> dict[str, Any]:
     record = fitted.provenance
     return {
         "data": record["data"],
+        "what was read": dict(record.get("read", {}).get("said", {})),
         "training cells": [
             f"{code} {n}" for code, n in zip(fitted.taxonomy.codes, fitted.counts, strict=True)
         ],

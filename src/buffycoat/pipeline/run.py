@@ -42,7 +42,7 @@ from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
 from buffycoat.pipeline.stages import Classified
 from buffycoat.refine.decide import Findings, decide
 from buffycoat.segment.segmenters import build_segmenter
-from buffycoat.sources.read import read
+from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import resolve
 
 
@@ -102,8 +102,7 @@ def run_stages(
         fitted.prior(),
         fitted.prior(prior),
     )
-    percentile = fitted.outliers.percentile(strangeness)
-    findings = stages.findings(cell_ids, refined, cleaned, strangeness, percentile)
+    findings = stages.findings(cell_ids, refined, cleaned, strangeness, fitted.outliers)
     return Judged(cleaned, members, fused, findings)
 
 
@@ -153,6 +152,7 @@ def train(
     reporter: Reporter | None = None,
     layout: str = "auto",
     allow_bad: int = 0,
+    reading: Reading | None = None,
 ) -> RunResult:
     """Learn every stage from labelled cells; write a bundle, metrics and a report.
 
@@ -165,6 +165,7 @@ def train(
         reporter: Progress.
         layout: How the data lies; a key of `sources.read.LAYOUTS`.
         allow_bad: Unreadable cells that are tolerated; they are listed in `bad_cells.csv`.
+        reading: Where the layout leaves a choice; its taxonomy is that of the settings.
 
     Returns:
         Where the bundle and the report are, and the metrics.
@@ -173,7 +174,7 @@ def train(
         BuffycoatError: The data, the settings or the disk are at fault; the message says how.
     """
     watch = Stopwatch(reporter or Silent(), out / "timings.json")
-    learned = learn(data, out, config, watch, layout, allow_bad)
+    learned = learn(data, out, config, watch, layout, allow_bad, reading)
     for line in summary.restricted(learned.fitted.provenance):
         watch.say(line)
     return outcome.conclude(
@@ -189,10 +190,16 @@ def train(
 
 
 def learn(
-    data: Path, out: Path, config: Config, watch: Reporter, layout: str, allow_bad: int
+    data: Path,
+    out: Path,
+    config: Config,
+    watch: Reporter,
+    layout: str,
+    allow_bad: int,
+    reading: Reading | None = None,
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
-    manifest = read(data, layout)
+    manifest = prepare.read_data(data, layout, reading, config, watch, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     if not len(learned):
@@ -208,7 +215,7 @@ def learn(
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
     store = StageStore(out / "stages")
     training = prepare.training_set(cells, taxonomy, config, store)
-    watch.finish(". ".join((*manifest.notes, *training.folds.notes)))
+    watch.finish(". ".join(training.folds.notes))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
 
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)

@@ -44,6 +44,7 @@ def provenance(
         "never_seen": unseen,
         "data": config.data.model_dump(),
         "data_fingerprint": data.key,
+        "read": data.cells.manifest.statement.to_dict(),
         "training_cells": len(data.targets),
         "folds": list(data.folds.notes),
         "initial_weights": dict(weights),
