@@ -128,6 +128,13 @@ def test_transparent_pixels_turn_white_not_black(mode: str) -> None:
     assert (read[:, 16:] == 255).all()
 
 
+@pytest.mark.parametrize(("form", "mode"), [("PNG", "RGBA"), ("PNG", "LA"), ("WEBP", "RGBA")])
+def test_a_picture_that_is_transparent_throughout_is_refused(form: str, mode: str) -> None:
+    data = _encode(Image.new(mode, (32, 32)), form, **({"exact": True} if form == "WEBP" else {}))
+    with pytest.raises(ImageError, match=r"every pixel is transparent. Save it without its alpha"):
+        images.decode(data, "gone")
+
+
 def test_16_bit_keeps_its_range() -> None:
     ramp = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
     read = images.decode(_encode(Image.fromarray(ramp), "PNG"), "deep")

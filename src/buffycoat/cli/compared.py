@@ -17,6 +17,7 @@ from buffycoat.cli.scored import read_predictions
 from buffycoat.cli.tables import figure, interval_cells, new_table
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.compare import BOTH_WRONG, LOST, SAME, WON, changes
+from buffycoat.report.wording import ends
 from buffycoat.tables import join_names
 from buffycoat.taxonomy import Taxonomy, resolve
 
@@ -121,6 +122,8 @@ def print_comparison(record: Mapping[str, Any], a: Path, b: Path) -> None:
         highlight=False,
     )
     console.print(_merit(record["order_of_merit"]), highlight=False)
+    if not any(changed.values()):
+        console.print("A and B give every cell the same class: the limits are of cells not seen.")
     if record["absent"]:
         console.print(f"No cells of {', '.join(record['absent'])}: not in the averages.")
 
@@ -153,8 +156,7 @@ def _class_table(rows: list[dict[str, Any]]) -> Any:
 def _signed(difference: Mapping[str, Any] | str) -> tuple[str, str]:
     if isinstance(difference, str):
         return interval_cells(difference)
-    ends = f"{difference['low']:+.3f} to {difference['high']:+.3f}"
-    return f"{difference['estimate']:+.3f}", ends
+    return f"{difference['estimate']:+.3f}", ends(difference, 3, lambda x, n: f"{x:+.{n}f}")
 
 
 def _different(

@@ -54,7 +54,8 @@ def evaluate(
     """Score predictions: macro-F1 with its interval, per class and by severity.
 
     Every ID must be in both files; those that are not are listed. Where PREDICTIONS has the column
-    is_abstained, scores without the doubtful cells stand beside those of all.
+    is_abstained, scores without the doubtful cells stand beside those of all. How intervals are
+    made, and their coverage: docs/honest-reporting.md.
 
     Example: `buffycoat evaluate cells.parquet phase2_eval.csv --severity phase2_eval_severity.csv`
     """

@@ -30,7 +30,8 @@ class StackRow:
         is_kept: Whether it is in the stack.
         weight: Its exponent in the geometric mean.
         gain: Cross-fitted gain in balanced macro-F1 over the stack before it; None for the base.
-        low: Lower end of the paired interval of the gain; None for the base.
+        low: Lower end of the paired interval of the gain; None for the base, and where no group
+            of rows differs.
         high: Upper end.
         reason: Why it is in or out, in words.
         share: What the fit gave it, kept or not; 0 for the base.
@@ -242,15 +243,15 @@ def _judge(
         n_resamples=N_RESAMPLES,
         seed=seed,
     )
-    gain, low, high = interval.estimate, interval.low, interval.high
-    span = f"{gain:+.4f} ({low:+.4f} to {high:+.4f})"
+    gain, span = interval.estimate, interval.in_words("+.4f")
     if gain <= 0:
         reason = f"left out: cross-fitted balanced macro-F1 does not rise, {span}"
-    elif low < LOWER_BOUND:
+    elif not interval.is_from(LOWER_BOUND):
         reason = f"left out: the gain may be a loss, {span}, lower end under {LOWER_BOUND}"
     else:
         reason = f"kept: cross-fitted balanced macro-F1 rises, {span}"
-    return StackRow(name, gain > 0 and low >= LOWER_BOUND, 0.0, gain, low, high, reason)
+    is_kept = gain > 0 and interval.is_from(LOWER_BOUND)
+    return StackRow(name, is_kept, 0.0, gain, interval.low, interval.high, reason)
 
 
 def _check(members: Mapping[str, np.ndarray], *per_row: np.ndarray) -> None:

@@ -5,8 +5,8 @@ The room's names are gathered here, as every other room uses some of them.
 
 from buffycoat.images.decode import decode, read, read_bytes
 from buffycoat.images.formats import READABLE, SUFFIXES
+from buffycoat.images.limits import MAX_PIXELS, MIN_SIDE_PX
 from buffycoat.images.parquet_cells import check_pictures
-from buffycoat.images.size import MAX_PIXELS, MIN_SIDE_PX
 from buffycoat.images.survey import (
     CONTACT_SHEET,
     FIGURE_SUFFIX,

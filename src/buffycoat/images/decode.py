@@ -14,8 +14,8 @@ from PIL import Image, ImageOps, features
 from buffycoat.errors import BuffycoatError, ImageError, MissingExtraError
 from buffycoat.images.formats import HEAD_BYTES, READABLE, Format, format_of_suffix, identify
 from buffycoat.images.jpeg2000 import check_depth
+from buffycoat.images.limits import check_opacity, check_size, too_large
 from buffycoat.images.parquet_cells import read_parquet_cell
-from buffycoat.images.size import check_size, too_large
 from buffycoat.images.tiff import read_odd_tiff
 from buffycoat.optional import require
 
@@ -160,6 +160,7 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
         return _from_deep(np.asarray(image), name)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
+        check_opacity(np.asarray(image)[..., 3].max(), name)
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

@@ -17,15 +17,15 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from buffycoat.errors import ImageError
-from buffycoat.images.size import check_size
+from buffycoat.images.limits import check_opacity, check_size
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _YCBCR = 0, 1, 2, 5, 6
 _UNCOMPRESSED = 1
-_PILLOW_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000})
-"""None, CCITT, LZW, JPEG, deflate, PackBits, LZMA and Zstandard."""
+_PILLOW_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925})
+"""None, CCITT, LZW, JPEG, deflate, PackBits, LZMA: what its wheels unpack since 11.3."""
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4}
 """What tifffile's samples are taken for, and how many of them are colours."""
 _PREMULTIPLIED, _ALPHA = 1, 2
@@ -113,7 +113,8 @@ def _is_pillows(page: TiffPage) -> bool:
         return page.planarconfig == 1 and stored >= 3 * page.imagewidth * page.imagelength
     if page.planarconfig == 1 or page.samplesperpixel == 1:
         return bits <= 8 or photometric != _WHITE_IS_ZERO
-    return photometric in (_RGB, _CMYK, _YCBCR) and not is_raw
+    has_unknown = bool(page.extrasamples) and int(page.extrasamples[0]) == 0
+    return photometric in (_RGB, _CMYK, _YCBCR) and not is_raw and not has_unknown
 
 
 def _check_extent(page: TiffPage, size: int) -> None:
@@ -181,6 +182,7 @@ def _to_rgb(samples: np.ndarray, page: TiffPage, name: str) -> np.ndarray:
     kind = int(page.extrasamples[0]) if page.extrasamples else 0
     if kind in (_PREMULTIPLIED, _ALPHA):
         opacity = samples[..., n : n + 1].astype(np.float32) / 255
+        check_opacity(opacity.max(), name)
         colours = colours * (opacity if kind == _ALPHA else 1) + 255 * (1 - opacity)
     colours = np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
     return np.repeat(colours, 3, axis=2) if n == 1 else colours

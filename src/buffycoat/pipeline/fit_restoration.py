@@ -21,7 +21,7 @@ from buffycoat.pipeline.prepare import TrainingSet, segment_key
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
-from buffycoat.restore.gate import GateLimits, fit_gate, known_good
+from buffycoat.restore.gate import HIGHEST, LOWEST, GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
 from buffycoat.restore.train import fit_restorer
 from buffycoat.segment.segmenters import build_segmenter
@@ -100,6 +100,7 @@ def fit(
             "restorer": trained.key,
             "encoder": encoder.fingerprint,
             "segment": segment_key(config),
+            "limits": [*LOWEST, *HIGHEST],
         },
         lambda _: (
             {},
@@ -250,14 +251,13 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
         ]
     )
     restored = restoration.restorer.restore(degraded)
-    severity = restoration.severity.estimate(degraded)
+    found = restoration.severity.judge(degraded)
     verdict = cleaning.judge_restored(
-        degraded, restored, restoration.segment(degraded), severity, restoration
+        degraded, restored, restoration.segment(degraded), found, restoration
     )
     masks = restoration.segment(originals)
-    return fit_gate(
-        verdict.numbers, known_good(originals, degraded, restored, masks, verdict.masks)
-    )
+    is_good = known_good(originals, degraded, restored, masks, verdict.masks)
+    return fit_gate(verdict.numbers, is_good, severities == 0)
 
 
 def clean_batches(images: np.ndarray, restoration: Restoration, on_progress: Progress) -> Outcome:

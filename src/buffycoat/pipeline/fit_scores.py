@@ -184,9 +184,9 @@ def _judge(
         "use": use,
         "balanced_macro_f1": macro_f1(targets, predicted, k),
         "gain": gain.estimate,
-        "low": gain.low,
-        "high": gain.high,
-        "is_kept": bool(is_base or (gain.estimate > 0 and gain.low >= LOWER_BOUND)),
+        "low": None if is_base else gain.low,
+        "high": None if is_base else gain.high,
+        "is_kept": bool(is_base or (gain.estimate > 0 and gain.is_from(LOWER_BOUND))),
     }
 
 

@@ -15,6 +15,7 @@ from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, load_work, write_atomic
+from buffycoat.pipeline.copies import find_photographs
 from buffycoat.pipeline.fingerprint import StageStore, digest, of_weights
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.segment.masks import Segmenter
@@ -95,7 +96,6 @@ class TrainingSet:
             masks: Of `cell_masks`, for all cells.
             reported: Positions of the cells that it will be judged on; None for none.
         """
-        has_patients = self.cells.manifest.has_patients
         cells = TrainingCells(
             images,
             rows,
@@ -103,7 +103,7 @@ class TrainingSet:
             len(self.taxonomy),
             self.taxonomy.neighbours(),
             masks,
-            self.cells.manifest.column("patient_id")[rows] if has_patients else None,
+            self.folds.groups[rows] if self.has_groups else None,
         )
         return (
             cells
@@ -117,13 +117,19 @@ class TrainingSet:
         )
 
     @property
+    def has_groups(self) -> bool:
+        """Whether patients are known, or any photograph has copies."""
+        n_groups = len(np.unique(self.folds.groups))
+        return self.cells.manifest.has_patients or n_groups < len(self.targets)
+
+    @property
     def groups(self) -> np.ndarray:
         """What counts as one observation among cells and twins, shape (2n,).
 
-        The patient where patients are known, else the cell: a twin is no second cell.
+        The patient where patients are known, else the photograph: neither a twin nor a copy is a
+        second cell.
         """
-        manifest = self.cells.manifest
-        return np.tile(manifest.column("patient_id" if manifest.has_patients else "cell_id"), 2)
+        return np.tile(self.folds.groups, 2)
 
     @property
     def known_pristine(self) -> np.ndarray:
@@ -264,6 +270,7 @@ def training_set(
         config.classify.folds,
         config.seed,
         taxonomy.codes,
+        find_photographs(cells.manifest, cells.digests, store),
     )
     labels = hashlib.sha256(targets.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
     key = digest(cells.key, labels, taxonomy.codes)

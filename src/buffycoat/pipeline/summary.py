@@ -21,7 +21,7 @@ from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, Doubt, StageNote
-from buffycoat.report.wording import signed
+from buffycoat.report.wording import between, signed
 from buffycoat.taxonomy import BUILT_IN, Taxonomy
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
@@ -97,9 +97,7 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
         choice: How it was decided what the classifier sees: `fit_scores.OutOfFold.choice`.
     """
     options = "; ".join(
-        f"{row['use']} {row['balanced_macro_f1']:.3f} (gain {signed(row['gain'], 4)}, "
-        f"{signed(row['low'], 4)} to {signed(row['high'], 4)})"
-        for row in choice
+        f"{row['use']} {row['balanced_macro_f1']:.3f}{_gain(row)}" for row in choice
     )
     stacked = {row["member"]: row for row in fitted.stack.table()}
     rules = fitted.rules.table()
@@ -239,3 +237,10 @@ def _unseen(names: Sequence[str]) -> str:
 def _is_non_commercial(licence: str) -> bool:
     text = licence.upper().replace("_", "-")
     return "-NC" in text or "NONCOMMERCIAL" in text or "NON-COMMERCIAL" in text
+
+
+def _gain(row: Mapping[str, Any]) -> str:
+    """What a view of the cells gains over the first one, which has no gain."""
+    if row["low"] is None:
+        return ""
+    return f" (gain {signed(row['gain'], 4)}, {between(row['low'], row['high'], 4, signed)})"

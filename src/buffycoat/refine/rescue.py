@@ -159,7 +159,7 @@ def _judged(
         return switched_off(final or Rule(code), lost or "no gain: no limits help", trial)
     reason = (
         f"kept: corrected {trial.corrected} and spoiled {trial.spoiled} held-out cells, gain "
-        f"{trial.gain:+.4f} [{trial.low:+.4f}, {trial.high:+.4f}]"
+        f"{trial.gain:+.4f} [{_signed(trial.low)}, {_signed(trial.high)}]"
     )
     return replace(final, is_on=True, reason=reason, trial=trial)
 
@@ -192,9 +192,14 @@ def _why_lost(trial: Trial, config: RefineConfig) -> str:
         return f"no gain: {found}, a rule must correct {config.min_corrected}"
     if trial.gain <= NO_GAIN:
         return f"no gain: {found}, macro-F1 {trial.gain:+.4f}"
-    if trial.low < config.lower_bound:
-        return f"no gain: {found}, lower bound {trial.low:+.4f} under {config.lower_bound:+.4f}"
+    if trial.low is None or trial.low < config.lower_bound:
+        end = _signed(trial.low)
+        return f"no gain: {found}, lower bound {end} under {config.lower_bound:+.4f}"
     return ""
+
+
+def _signed(end: float | None) -> str:
+    return "none" if end is None else f"{end:+.4f}"
 
 
 def _fit_one(data: OutOfFold, codes: tuple[str, ...], code: str, rival: str | None) -> Rule | None:

@@ -22,7 +22,7 @@ class Trial:
         corrected: Cells of the class that the rule brought back.
         spoiled: Rightly called cells that the rule took away.
         gain: In macro-F1 with rows weighted 1/n of their class; NaN-free, 0 if never applied.
-        low: Lower end of the paired 95 % interval of the gain.
+        low: Lower end of the paired 95 % interval of the gain; None where no cell changed.
         high: Upper end.
     """
 
@@ -31,8 +31,8 @@ class Trial:
     corrected: int
     spoiled: int
     gain: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, eq=False)

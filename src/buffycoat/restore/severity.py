@@ -57,6 +57,14 @@ class Degradation:
         """Expected severity, shape (n,), 0 to 4."""
         return (self.probs * np.arange(MAX_SEVERITY + 1.0)).sum(axis=1)
 
+    def has(self, group: str) -> np.ndarray:
+        """Whether a group is more likely present than not, shape (n,), bool."""
+        return self.kinds[:, GROUPS.index(group)] >= PRESENT_FROM
+
+    def subset(self, rows: np.ndarray) -> Degradation:
+        """Some of the cells; `rows` is an index or a mask."""
+        return Degradation(self.probs[rows], self.kinds[rows], self.restore_above)
+
     def names(self, row: int, restore_above: float | None = None) -> tuple[str, ...]:
         """The groups that one cell suffers, none where it does not count as degraded.
 

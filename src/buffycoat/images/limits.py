@@ -1,4 +1,4 @@
-"""The sizes of pictures that are accepted."""
+"""The pictures that are accepted: of which size, and with anything to see on them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ def check_size(width: int, height: int, name: str) -> None:
             f"{name}: {width} x {height} px, expected at least {MIN_SIDE_PX} px a side. "
             "Export the cell at its full resolution"
         )
+
+
+def check_opacity(highest: float, name: str) -> None:
+    """Refuse a picture of which every pixel is transparent: it would be white and nothing else.
+
+    Raises:
+        ImageError: The highest opacity is zero.
+    """
+    if not highest:
+        raise ImageError(f"{name}: every pixel is transparent. Save it without its alpha channel")
 
 
 def too_large(name: str, size: str) -> ImageError:
