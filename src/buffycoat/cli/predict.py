@@ -107,7 +107,9 @@ def _how_to_see_doubt(out: Path, columns: Sequence[str]) -> str:
     return " (without doubt; --columns doubt adds it)"
 
 
-def write_predictions(result: PredictionSet, out: Path, columns: Sequence[str]) -> None:
+def write_predictions(
+    result: PredictionSet, out: Path, columns: Sequence[str] = tuple(AS_SUBMITTED)
+) -> None:
     """Write predictions whole or not at all, and the unreadable cells beside them.
 
     Args:
