@@ -160,7 +160,7 @@ def test_patients_and_a_stated_mix_change_what_figures_rest_on(scored, tmp_path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ID,mark\na.jpg,SNE\n", "no column with the labels of the cells; it has ID, mark"),
+        ("ID,mark\na.jpg,good\n", "no column with the labels of the cells; it has ID, mark"),
         ("who,labels\na.jpg,SNE\n", "no column with the names of the cells; it has who, labels"),
         ("ID,labels\na.jpg,SNE\na.jpg,LY\n", "line 3: ID 'a.jpg' is used twice"),
         ("ID,labels\na.jpg,\nb.jpg,LY\n", "line 2: label of 'a.jpg' is empty"),

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
+from buffycoat.tables import write_csv
 
 TRUTH = "SNE SNE LY LY MO EO BA".split()
 PREDICTED = "SNE BNE LY LY MO EO BA".split()
@@ -54,6 +55,7 @@ PLAIN = _table("ID,labels", TRUTH)
         (PLAIN.replace(",", "\t"), ""),
         (PLAIN.replace("ID", "image"), "IDs from column 'image'"),
         (_table("Filename,Class", TRUTH), "IDs from column 'Filename', labels from column 'Class'"),
+        (_table("new_names,mark", TRUTH), "IDs from column 'new_names', labels from column 'mark'"),
         (_table("cell ID,cell type", TRUTH), "IDs from column 'cell ID', labels from column"),
         (PLAIN.replace(".png", ""), "IDs matched without their suffix: 7 of 7"),
         (_table("path,label", TRUTH, "data\\img/{}.png"), "IDs matched without their folders"),
@@ -180,3 +182,24 @@ def test_severity_and_patients_are_read_in_any_clothes(predictions: Path) -> Non
     code, told, _ = _evaluate(predictions, labels, "--patients", str(beside))
     assert code == 2
     assert "7 of 7 cells have no patient_id" in told
+
+
+def test_probabilities_in_csv_give_the_figures_of_parquet(predictions: Path) -> None:
+    labels = predictions.with_name("labels.csv")
+    labels.write_text(PLAIN)
+    codes = ["SNE", "LY", "MO", "EO", "BNE", "MY", "BA", "MMY", "ERB", "PMY"]
+    frame = pd.DataFrame({"cell_id": [f"{n}.png" for n in range(7)], "label": PREDICTED})
+    frame[[f"prob_{code}" for code in codes]] = 1 / 30
+    for row, code in enumerate(PREDICTED):
+        frame.loc[row, f"prob_{code}"] = 0.7
+    everything = predictions.with_name("all.parquet")
+    frame.to_parquet(everything)
+    write_csv(predictions, frame)
+    code, told, found = _evaluate(predictions, labels)
+    assert code == 0, told
+    assert found["calibration"]["ece"] > 0
+    assert found == _evaluate(everything, labels)[2]
+    write_csv(predictions, frame.astype({"prob_LY": object}).assign(prob_LY="high"))
+    code, told, _ = _evaluate(predictions, labels)
+    assert code == 2
+    assert "line 2: prob_LY 'high', expected 0 to 1" in told

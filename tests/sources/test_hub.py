@@ -101,7 +101,7 @@ def test_pictures_alone_are_unlabelled_and_an_unknown_column_is_asked_about(tmp_
     frame = read_hugging_face(tmp_path).frame
     assert frame["label"].isna().all()
     assert frame["split"].tolist() == ["test"]
-    table = pyarrow.table({"image": pictures, "mark": ["SNE"]})
+    table = pyarrow.table({"image": pictures, "mark": ["good"]})
     pyarrow.parquet.write_table(table, tmp_path / "0.parquet")
     with pytest.raises(ManifestError, match="it has image, mark"):
         read_hugging_face(tmp_path)

@@ -13,7 +13,7 @@ from buffycoat.cells import manifest_error
 from buffycoat.cli.label_tables import as_codes, join, read_labels, say, unique
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.grain import common_grain, relabelled
-from buffycoat.tables import Rows, find_ids, find_labels, read_rows
+from buffycoat.tables import Rows, find_ids, find_labels, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, resolve
 
 PROBABILITY = "prob_"
@@ -50,7 +50,7 @@ def read_scored(
     """Read predictions and labels and join them by ID.
 
     Args:
-        predictions: CSV (`ID,labels`) or Parquet, as `buffycoat predict` writes them.
+        predictions: CSV or Parquet, as `buffycoat predict` writes them.
         labels: A table of any make with a column of IDs and one of labels, or one a class.
         taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
         id_column: The labels' column of IDs, where several may be meant.
@@ -136,11 +136,32 @@ def read_predictions(
     say(path, *rows.notes)
     cell_ids = rows.column(find_ids(rows))
     stated = unique(path, rows, cell_ids, as_codes(path, _calls(rows), taxonomy))
-    if rows.unit == "line" or not any(name.startswith(PROBABILITY) for name in rows.header):
+    if not any(name.startswith(PROBABILITY) for name in rows.header):
         return stated, None
-    frame = _read_parquet(path)
+    frame = _read_parquet(path) if rows.unit == "row" else _probabilities(rows)
     frame.index = pd.Index(cell_ids)
     return stated, frame
+
+
+def _probabilities(rows: Rows) -> pd.DataFrame:
+    """The columns of probabilities of a text table.
+
+    Raises:
+        ManifestError: Lists every value that is no probability.
+    """
+    faults = []
+    columns: dict[str, list[float]] = {}
+    for name in filter(lambda name: name.startswith(PROBABILITY), rows.header):
+        values = [to_number(text) for text in rows.column(name)]
+        faults += [
+            f"{place}: {name} {row[name]!r}, expected 0 to 1"
+            for place, (_, row), value in zip(rows.places, rows, values, strict=True)
+            if not 0 <= value <= 1
+        ]
+        columns[name] = values
+    if faults:
+        raise manifest_error(str(rows.path), faults)
+    return pd.DataFrame(columns)
 
 
 def _calls(rows: Rows) -> list[str]:

@@ -15,7 +15,7 @@ from buffycoat.cells import manifest_error
 from buffycoat.cli.label_tables import read_labels, say
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
-from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows
+from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy
 
 DOUBT = "is_abstained"
@@ -32,17 +32,10 @@ def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
     rows = read_rows(path, ("severity",))
     faults = []
     for place, text in zip(rows.places, rows.column("severity"), strict=True):
-        if not 0 <= _number(text) <= 4:
+        if not 0 <= to_number(text) <= 4:
             faults.append(f"{place}: severity {text!r}, expected 0 to 4")
     known = _by_cell(rows, "severity", cell_ids, faults)
-    return [_number(known.get(cell_id, "")) for cell_id in cell_ids]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.replace(",", "."))  # a decimal comma, as some locales write it
-    except ValueError:
-        return np.nan
+    return [to_number(known.get(cell_id, "")) for cell_id in cell_ids]
 
 
 def _by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from buffycoat.tables.columns import find_ids, find_labels
 from buffycoat.tables.names import Joined, join_names
 from buffycoat.tables.read import read_rows
 from buffycoat.tables.rows import Rows
-from buffycoat.tables.unknown import is_unknown, known_name
+from buffycoat.tables.values import is_unknown, known_name, to_number
 from buffycoat.tables.write import csv_text, write_csv
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "join_names",
     "known_name",
     "read_rows",
+    "to_number",
     "write_csv",
 ]

@@ -17,8 +17,8 @@ OWN_LABELS = ("labels", "label")
 _TRUE_LABELS = frozenset("truelabel truth groundtruth target".split())
 """Beside one of these, a column `label` may be a prediction."""
 _IDS = frozenset(
-    "id cellid cell cellname image images imageid imagename imagefile imagefilename imagepath img "
-    "imgid imgname imgfile imgpath file filename filepath path name".split()
+    "id idcode cellid cellname image images imageid imagename imagefile imagefilename imagepath "
+    "img imgid imgname imgfile imgpath file filename filepath path name".split()
 )
 """Other names of the column of IDs, without case, spaces and signs."""
 _LABELS = frozenset(
@@ -48,8 +48,8 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
         rows.require((chosen,))
         return chosen
     found = [name for name in rows.header if _key(name) in _IDS]
-    if len(found) > 1 and known:
-        found = _that_join(rows, found, known)
+    if known and len(found) != 1:
+        found = _that_join(rows, found or list(rows.header), known) or found
     own = [name for name in OWN_IDS if name in found]
     if not found:
         raise ManifestError(
@@ -62,22 +62,22 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
 
 
 def _that_join(rows: Rows, names: list[str], known: Collection[str]) -> list[str]:
-    """Of several columns those that hold most known names; one if they say the same of each row."""
+    """Those columns that hold most known names, if any; one if they say the same of each row."""
     cells = {}
     for name in names:
         column = rows.column(name)
         joined = join_names(column, known).known
         cells[name] = tuple(joined.get(text) for text in column)
     n_found = {name: len(row) - row.count(None) for name, row in cells.items()}
-    most = max(n_found.values())
-    best = [name for name in names if n_found[name] == most]
-    return best[:1] if most and len({cells[name] for name in best}) == 1 else best
+    best = [name for name in names if n_found[name] and n_found[name] == max(n_found.values())]
+    return best[:1] if len({cells[name] for name in best}) == 1 else best
 
 
 def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
     """The true label of each row as it is spelt.
 
-    Labels stand in one column, or in one column a class that holds 1 where the cell is of it.
+    Labels stand in one column, or in one column a class that holds 1 where the cell is of it. A
+    column is told by its name, else by holding names of classes in every row.
 
     Args:
         rows: The table.
@@ -104,6 +104,10 @@ def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
     classes = [name for name in rows.header if read_labels([name])[name] in BLOOD.members]
     if len(classes) > 1:
         return "", _one_hot(rows, classes)
+    telling = [name for name in rows.header if _holds_classes(rows.column(name))]
+    if telling:
+        name = telling[0] if len(telling) == 1 else _agreed(rows, telling)
+        return name, rows.column(name)
     raise ManifestError(
         f"{rows.path}: no column with the labels of the cells; it has "
         f"{', '.join(rows.header) or 'none'}. Rename the one that is meant to 'labels'"
@@ -112,6 +116,11 @@ def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
 
 def _key(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _holds_classes(texts: Sequence[str]) -> bool:
+    codes = read_labels(set(texts))
+    return bool(texts) and all(codes[text] in BLOOD.members for text in codes)
 
 
 def _agreed(rows: Rows, names: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
-"""Names of patients and slides as tables have them, and words that stand for none."""
+"""Names of patients and numbers as tables have them, and words that stand for none."""
 
 from __future__ import annotations
 
+import math
 import re
 
 UNKNOWN = frozenset({"", "nan", "nat", "none", "null", "na", "n/a", "<na>", "unknown", "?", "-"})
@@ -24,3 +25,11 @@ def known_name(text: str) -> str | None:
         return None
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text
+
+
+def to_number(text: str) -> float:
+    """A number, also with the decimal comma that some locales write; NaN for what is none."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return math.nan
