@@ -62,7 +62,7 @@ def test_nothing_to_read_says_what_is_supported(tmp_path: Path) -> None:
     _touch(tmp_path / "notes.txt")
     with pytest.raises(ManifestError, match=r"no image in it, at any depth; there are 1 text"):
         read(tmp_path)
-    with pytest.raises(ManifestError, match=r"notes.txt: column 'path' is missing"):
+    with pytest.raises(ManifestError, match=r"notes.txt: the file is empty"):
         read(tmp_path / "notes.txt")
     with pytest.raises(ManifestError, match=r"gone: no such file or folder"):
         read(tmp_path / "gone")

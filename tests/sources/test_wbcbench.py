@@ -71,7 +71,7 @@ def test_a_part_that_is_wholly_absent_is_left_out(kaggle: Path) -> None:
     ("csv", "text", "message"),
     [
         ("phase2_train.csv", "ID,split\n3.jpg,x\n", "phase2_train.csv: column 'labels' is missing"),
-        ("phase2_train.csv", "", "column 'ID', 'labels' is missing; it has none"),
+        ("phase2_train.csv", "", "phase2_train.csv: the file is empty"),
         ("phase2_train.csv", "ID,labels\n3.jpg,\n", "phase2_train.csv line 2: labels is empty"),
         ("phase2_train.csv", "ID,labels\n,LY\n", "phase2_train.csv line 2: ID is empty"),
         (

@@ -177,22 +177,20 @@ def _table(outcome: Outcome) -> pd.DataFrame:
 
 
 def _write_table(outcome: Outcome, path: Path) -> None:
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
-    with writing(path) as part:
-        _table(outcome).to_csv(part, index=False)
+    write_csv(path, _table(outcome))
 
 
 def _write_bad(bad: Sequence[tuple[str, str, str]], path: Path) -> None:
     import pandas as pd
 
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
     if not bad:
         path.unlink(missing_ok=True)
         return
-    with writing(path) as part:
-        pd.DataFrame(list(bad), columns=["ID", "path", "reason"]).to_csv(part, index=False)
+    write_csv(path, pd.DataFrame(list(bad), columns=["ID", "path", "reason"]))
 
 
 def _draw_sheet(outcome: Outcome, out: Path) -> None:

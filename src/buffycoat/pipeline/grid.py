@@ -21,10 +21,10 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import fit_fold
 from buffycoat.config import Config, load
 from buffycoat.errors import ConfigError
-from buffycoat.fuse.calibrate import fit_temperature, log_probs
+from buffycoat.fuse.calibrate import MIN_ROWS, fit_temperature, log_probs
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
-from buffycoat.pipeline.fit_classifier import check, log_prior, recipe_key
+from buffycoat.pipeline.fit_classifier import check, check_cells, log_prior, recipe_key
 from buffycoat.pipeline.grid_table import Scored, to_row, write
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
@@ -120,6 +120,7 @@ def run(
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     taxonomy = resolve(base.taxonomy, manifest.frame["label"].dropna().tolist())
+    prepare.folds_of(learned, taxonomy, base)
     reporter.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, base, out / "cache", reporter, 0)
     store = StageStore(out / "stages")
@@ -127,6 +128,13 @@ def run(
     reporter.finish()
     for config in grid.recipes.values():
         check(config, len(taxonomy))
+        check_cells(training, config)
+    held_out = np.bincount(training.folds.fold, minlength=training.folds.n_folds)
+    if base.fuse.calibrate and held_out.min() < MIN_ROWS // 2:
+        reporter.say(
+            f"off, too few cells: calibration (needs {MIN_ROWS // 2} cells a fold, has "
+            f"{held_out.min()})"
+        )
     folds = grid.folds or tuple(range(training.folds.n_folds))
     scored: dict[str, list[Scored]] = {}
     table: list[dict[str, Any]] = []

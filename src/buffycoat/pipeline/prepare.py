@@ -15,6 +15,7 @@ from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, load_work, write_atomic
+from buffycoat.pipeline.copies import find_photographs
 from buffycoat.pipeline.fingerprint import StageStore, digest, of_weights
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.segment.masks import Segmenter
@@ -29,6 +30,8 @@ from buffycoat.taxonomy import Taxonomy
 MAX_BAD_SHOWN = 10
 DATA = "data.json"
 """What was read, in the folder of a run."""
+MIN_CLASSES = 2
+"""Classes that a classifier has something to tell apart with."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class TrainingSet:
         taxonomy: Gives k classes.
         targets: Class of each cell, shape (n,).
         folds: Fold of each cell, and how the folds were made.
+        photographs: Shape (n,), int64: copies of one photograph have one number.
         degraded: A degraded twin of each cell, shape (n, w, w, 3), uint8.
         degraded_severity: Its severity, 1-4, shape (n,).
         key: Fingerprint of all of that.
@@ -71,6 +75,7 @@ class TrainingSet:
     taxonomy: Taxonomy
     targets: np.ndarray
     folds: Folds
+    photographs: np.ndarray
     degraded: np.ndarray
     degraded_severity: np.ndarray
     key: str
@@ -95,7 +100,6 @@ class TrainingSet:
             masks: Of `cell_masks`, for all cells.
             reported: Positions of the cells that it will be judged on; None for none.
         """
-        has_patients = self.cells.manifest.has_patients
         cells = TrainingCells(
             images,
             rows,
@@ -103,7 +107,7 @@ class TrainingSet:
             len(self.taxonomy),
             self.taxonomy.neighbours(),
             masks,
-            self.cells.manifest.column("patient_id")[rows] if has_patients else None,
+            self.folds.groups[rows] if self.has_groups else None,
         )
         return (
             cells
@@ -117,13 +121,19 @@ class TrainingSet:
         )
 
     @property
+    def has_groups(self) -> bool:
+        """Whether patients are known, or any photograph has copies."""
+        n_groups = len(np.unique(self.folds.groups))
+        return self.cells.manifest.has_patients or n_groups < len(self.targets)
+
+    @property
     def groups(self) -> np.ndarray:
         """What counts as one observation among cells and twins, shape (2n,).
 
-        The patient where patients are known, else the cell: a twin is no second cell.
+        The patient where patients are known, else the photograph: neither a twin nor a copy is a
+        second cell.
         """
-        manifest = self.cells.manifest
-        return np.tile(manifest.column("patient_id" if manifest.has_patients else "cell_id"), 2)
+        return np.tile(self.folds.groups, 2)
 
     @property
     def known_pristine(self) -> np.ndarray:
@@ -244,34 +254,83 @@ def cell_masks(
     return found.arrays["cell"]
 
 
+def folds_of(
+    manifest: Manifest,
+    taxonomy: Taxonomy,
+    config: Config,
+    photographs: np.ndarray | None = None,
+) -> Folds:
+    """Deal cells into folds, if a model can be trained outside each and judged inside it.
+
+    Asked before a picture is read, and once more of those that could be read.
+
+    Args:
+        manifest: n labelled cells.
+        taxonomy: Gives the classes.
+        config: Its folds and seed.
+        photographs: Shape (n,): copies of one photograph have one number, and one fold; None where
+            they are not known yet.
+
+    Raises:
+        ConfigError: Fewer cells, or fewer patients, than folds.
+        ManifestError: Fewer than `MIN_CLASSES` classes have cells in two folds: no class could be
+            told from another by a model that has seen some of it, and asked about the rest.
+    """
+    targets = manifest.targets(taxonomy)
+    counts = np.bincount(targets, minlength=len(taxonomy))
+    if (counts > 0).sum() < MIN_CLASSES:
+        raise ManifestError(
+            f"the training split holds {(counts > 0).sum()} class(es), expected at least "
+            f"{MIN_CLASSES}. Add cells of another class, or mend the labels"
+        )
+    patients = manifest.column("patient_id")
+    is_known = not all(pd.isna(patient) for patient in patients)
+    folds = assign_folds(
+        targets,
+        patients if is_known else None,
+        config.classify.folds,
+        config.seed,
+        taxonomy.codes,
+        photographs,
+    )
+    spread = [len(np.unique(folds.fold[targets == column])) for column in np.flatnonzero(counts)]
+    if sum(n_folds > 1 for n_folds in spread) < MIN_CLASSES:
+        held = zip(taxonomy.codes, counts, strict=True)
+        listed = ", ".join(f"{code} {n}" for code, n in held if n)
+        of_patients = " of different patients" if is_known else ""
+        raise ManifestError(
+            f"too few cells to train on: the training split holds {listed}. A model is judged on "
+            f"cells that it has not seen: at least {MIN_CLASSES} classes need 2 cells{of_patients} "
+            f"each. Add cells"
+        )
+    return folds
+
+
 def training_set(
     cells: Cells, taxonomy: Taxonomy, config: Config, store: StageStore
 ) -> TrainingSet:
     """Targets, folds and degraded twins of the training cells.
 
     Raises:
-        ManifestError: Fewer than two classes have cells.
+        ManifestError: Too few cells to hold some out: see `folds_of`.
     """
     targets = cells.manifest.targets(taxonomy)
-    if len(np.unique(targets)) < 2:
-        raise ManifestError(
-            f"the training split holds {len(np.unique(targets))} classes; need >= 2"
-        )
-    patients = cells.manifest.column("patient_id")
-    folds = assign_folds(
-        targets,
-        None if all(pd.isna(patient) for patient in patients) else patients,
-        config.classify.folds,
-        config.seed,
-        taxonomy.codes,
-    )
+    photographs = find_photographs(cells.manifest, cells.digests, store)
+    folds = folds_of(cells.manifest, taxonomy, config, photographs)
     labels = hashlib.sha256(targets.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
     key = digest(cells.key, labels, taxonomy.codes)
     twins = store.run(
         "twins", {"cells": key, "seed": config.seed}, lambda _: _degrade_all(cells, config.seed)
     )
     return TrainingSet(
-        cells, taxonomy, targets, folds, twins.arrays["images"], twins.arrays["severity"], key
+        cells,
+        taxonomy,
+        targets,
+        folds,
+        photographs,
+        twins.arrays["images"],
+        twins.arrays["severity"],
+        key,
     )
 
 

@@ -85,6 +85,7 @@ def _provenance(fitted: Fitted) -> dict[str, Any]:
             f"{code} {n}" for code, n in zip(fitted.taxonomy.codes, fitted.counts, strict=True)
         ],
         "folds": record["folds"],
+        "too few cells": record.get("too_few", {}),
         "initial weights": record["initial_weights"],
         "encoder": record["encoder"],
         "data fingerprint": record["data_fingerprint"],

@@ -27,6 +27,7 @@ from buffycoat.pipeline import (
     fit_opinion,
     fit_restoration,
     fit_scores,
+    least_data,
     outcome,
     prepare,
     stages,
@@ -102,8 +103,7 @@ def run_stages(
         fitted.prior(),
         fitted.prior(prior),
     )
-    percentile = fitted.outliers.percentile(strangeness)
-    findings = stages.findings(cell_ids, refined, cleaned, strangeness, percentile)
+    findings = stages.findings(cell_ids, refined, cleaned, strangeness, fitted.outliers)
     return Judged(cleaned, members, fused, findings)
 
 
@@ -206,7 +206,8 @@ def learn(
     if not len(learned):
         raise ManifestError(f"{data}: no labelled cells in split 'train'")
     taxonomy = resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
-    # What can be wrong in the settings fails here, and not after hours.
+    # What can be wrong in the settings or too little in the data fails here, and not after hours.
+    prepare.folds_of(learned, taxonomy, config)
     weights = fit_classifier.check(config, len(taxonomy))
     fit_opinion.check(config, taxonomy)
     build_segmenter(config.segment)
@@ -218,6 +219,9 @@ def learn(
     training = prepare.training_set(cells, taxonomy, config, store)
     watch.finish(". ".join(training.folds.notes))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
+    too_few = least_data.plan(training, config)
+    for sentence in least_data.sentences(too_few):
+        watch.say(sentence)
 
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
@@ -225,7 +229,7 @@ def learn(
     scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
     refits = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
     opinion = fit_opinion.fit(
-        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits
+        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few
     )
     decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
 
@@ -245,7 +249,8 @@ def learn(
         rules=decision.rules,
         conformal=decision.conformal,
         distributions=decision.distributions,
-        provenance=summary.provenance(training, weights, encoder, config),
+        provenance=summary.provenance(training, weights, encoder, config)
+        | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
     )
     held_out = manifest.of_split("eval")
     held_out = held_out.subset(held_out.is_labelled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from buffycoat.sources.folders import unique_ids
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
-from buffycoat.tables import read_rows
+from buffycoat.tables import Rows, is_unknown, known_name, read_rows
 from buffycoat.taxonomy.built_in import for_reading
 
 SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
@@ -76,7 +77,11 @@ def read_table(path: Path, reading: Reading) -> Draft:
         label_from=label_words(columns, path.name),
         split_from=f"column {columns.split} of {path.name}" if columns.split else "",
         used=(path.name,),
-        notes=(f"columns ignored: {', '.join(ignored)}",) if ignored else (),
+        notes=(
+            *table.notes,
+            *_unknown_notes(table, columns),
+            *([f"columns ignored: {', '.join(ignored)}"] if ignored else []),
+        ),
     )
 
 
@@ -110,11 +115,23 @@ def read_row(
     return {
         "label": label,
         "split": split or ("train" if label else "test"),
-        "patient_id": row.get(columns.patient_id or "", "") or None,
-        "slide_id": row.get(columns.slide_id or "", "") or None,
+        "patient_id": known_name(row.get(columns.patient_id or "", "")),
+        "slide_id": known_name(row.get(columns.slide_id or "", "")),
         "severity": int(severity) if severity.isdigit() else None,
-        "original_id": text.get("originalid") or None,
+        "original_id": known_name(text.get("originalid", "")),
     }
+
+
+def _unknown_notes(table: Rows, columns: Columns) -> list[str]:
+    """A sentence a column in which words, and not empty fields, stand for what is not known."""
+    notes = []
+    for column in (columns.patient_id, columns.slide_id):
+        words = [row[column] for _, row in table.rows if column and column in row]
+        meant = Counter(word for word in words if word and is_unknown(word))
+        if meant:
+            shown = ", ".join(map(repr, meant))
+            notes.append(f"{column} {shown} of {meant.total()} cells was taken as not known")
+    return notes
 
 
 def label_words(columns: Columns, name: str) -> str:

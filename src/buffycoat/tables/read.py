@@ -9,12 +9,13 @@ from pathlib import Path
 
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
+from buffycoat.tables.columns import is_known_column
 from buffycoat.tables.delimiter import DELIMITERS, find_delimiter, records, split_directive
+from buffycoat.tables.names import IMAGE_SUFFIX
 from buffycoat.tables.parquet import is_parquet, read_parquet
 from buffycoat.tables.rows import Rows
 from buffycoat.tables.text import read_text
 
-_IMAGE_NAME = re.compile(r"\.(png|jpe?g|jpe|jfif|tiff?|bmp|gif|webp|jp2|heic|heif|avif|dcm)$", re.I)
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _UNICODE = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
 
@@ -53,7 +54,9 @@ def _read_csv(path: Path, columns: Collection[str]) -> Rows:
         for number, fields in lines
         if any(field.strip() or field in exact for field in fields)
     ]
-    header = [field.strip() for field in table[0][1]] if table else []
+    if not table:
+        raise ManifestError(f"{path}: the file is empty: no header and no rows")
+    header = [field.strip() for field in table[0][1]]
     notes = _encoding_notes(path, encoding, text)
     table, repeated = _without_repeats(table, header)
     notes += [f"{path.name} line {n}: repeats the names of the columns; skipped" for n in repeated]
@@ -104,9 +107,12 @@ def _check(
     path: Path, header: list[str], table: Sequence[tuple[int, list[str]]], delimiter: str
 ) -> None:
     """Refuse a table without a header, with a column twice, or with rows wider than the header."""
-    is_data = any(_IMAGE_NAME.search(name) for name in header) or any(
+    recurs = any(
         name and any(name == fields[place] for _, fields in table if place < len(fields))
         for place, name in enumerate(header)
+    )
+    is_data = any(IMAGE_SUFFIX.search(name) for name in header) or (
+        recurs and not any(map(is_known_column, header))
     )
     if is_data:
         example = delimiter.join(("ID", "labels", "more", "further")[: max(len(header), 1)])
