@@ -127,3 +127,15 @@ def test_a_row_without_a_label_is_said(tmp_path: Path) -> None:
     (data / "t.csv").write_text("path,label,split\n" + "\n".join(rows) + "\n")
     _, said, _ = _audit(data / "t.csv")
     assert "1 of 6 train cells have no label" in said
+
+
+def test_a_parquet_table_of_paths_is_refused_once(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"image": {"bytes": None, "path": f"/gone/{n}.png"}, "label": "LY"} for n in range(6)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train-00000-of-00001.parquet")
+    code, said = _run("audit", str(tmp_path), "--no-embedding")
+    assert code == 2
+    assert "paths" in said
+    assert said.count("/gone/") <= 2

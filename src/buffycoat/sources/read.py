@@ -8,7 +8,7 @@ from pathlib import Path
 
 from buffycoat.cells import Manifest
 from buffycoat.errors import ManifestError
-from buffycoat.images import READABLE, is_image
+from buffycoat.images import READABLE, check_pictures, is_image
 from buffycoat.optional import choose
 from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside
 from buffycoat.sources.draft import Draft, finish
@@ -100,7 +100,11 @@ def _read_tables(path: Path, reading: Reading) -> Draft:
 
 
 def _read_parquet_pictures(path: Path) -> Draft:
+    tables = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
     found = read_hugging_face(path)
+    for table in tables:
+        if "image" in _parquet_columns(table):
+            check_pictures(table)
     return Draft(
         found.frame,
         "hugging_face",
