@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from buffycoat.errors import TaxonomyError
-from buffycoat.taxonomy import PBC, WBCBENCH, CellClass, Taxonomy, resolve
+from buffycoat.taxonomy import BLOOD, PBC, WBCBENCH, CellClass, Taxonomy, read_labels, resolve
 
 OWN = """
 name = "own"
@@ -44,7 +44,7 @@ def test_maturation_orders_the_granulocytic_line() -> None:
 def test_encode_gives_columns_and_names_every_unknown_label() -> None:
     assert PBC.encode(["SNE", "PMY", "LY"]).tolist() == [0, 9, 1]
     assert PBC.encode([]).dtype == np.int64
-    with pytest.raises(TaxonomyError, match=r"'PC', 'XX', which taxonomy 'pbc' lacks"):
+    with pytest.raises(TaxonomyError, match=r"no class of taxonomy 'pbc' [^:]*:\n  'PC'\n  'XX'"):
         PBC.encode(["SNE", "XX", "PC", "XX"])
 
 
@@ -52,13 +52,15 @@ def test_auto_takes_the_smallest_that_holds_the_labels() -> None:
     assert resolve("auto", ["SNE", "ERB"]) is PBC
     assert resolve("auto", ["SNE", "PLY"]) is WBCBENCH
     assert resolve("auto", ["SNE", "LY"]) is PBC
-    with pytest.raises(TaxonomyError, match="no built-in taxonomy holds"):
-        resolve("auto", ["ERB", "PLY"])
+    assert resolve("auto", ["ERB", "PLY"]) is BLOOD
+    assert resolve("auto", ["NE", "LY"]) is PBC
+    with pytest.raises(TaxonomyError, match="did you mean 'lymphocyte'"):
+        resolve("auto", ["ERB", "lymphocite"])
 
 
 def test_a_named_taxonomy_must_hold_the_labels() -> None:
     assert resolve("wbcbench", ["SNE"]) is WBCBENCH
-    with pytest.raises(TaxonomyError, match="'ERB', which taxonomy 'wbcbench' lacks"):
+    with pytest.raises(TaxonomyError, match=r"no class of taxonomy 'wbcbench' [^:]*:\n  'ERB'"):
         resolve("wbcbench", ["ERB"])
     with pytest.raises(TaxonomyError, match=r"unknown taxonomy 'wbc'. Options: auto, pbc"):
         resolve("wbc", [])
@@ -129,3 +131,53 @@ def test_neighbours_follow_the_maturation_line_and_skip_what_is_missing() -> Non
     without = Taxonomy("short", tuple(cell for cell in PBC.classes if cell.code != "MMY"))
     assert frozenset(("MY", "BNE")) in pairs(without)
     assert np.array_equal(PBC.neighbours(), PBC.neighbours().T)
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [
+        ("sne", "SNE"), ("neutrophil_segmented", "SNE"), ("Segmented Neutrophils", "SNE"),
+        ("band neutrophil", "BNE"), ("BandNeutrophil", "BNE"), ("band_cells", "BNE"),
+        ("Lymphocyte", "LY"), ("01-Lymphocytes", "LY"), ("BA - Basophil", "BA"), ("eosi", "EO"),
+        ("neutrophil", "NE"), ("NEUTROPHIL", "NE"), ("Neutrophil granulocyte", "NE"),
+        ("ig", "IG"), ("Immature granulocytes", "IG"), ("plasma_cell", "PC"), ("NRBC", "ERB"),
+        ("lymphocyte_reactive", "VLY"), ("Myeloblast", "BL"), ("metamyelocyte", "MMY"),
+    ],
+)  # fmt: skip
+def test_labels_are_read_in_the_spellings_of_data_sets(label: str, code: str) -> None:
+    assert read_labels([label, "LY"]) == {label: code, "LY": "LY"}
+
+
+@pytest.mark.parametrize(
+    "label", ["platelet", "lymphocyte_neoplastic", "Large Lymph", "mixt", "images", "patient7", "7"]
+)
+def test_what_means_no_class_for_sure_is_left_as_it_is(label: str) -> None:
+    assert read_labels([label]) == {label: label}
+
+
+def test_codes_of_one_data_set_are_read_only_where_all_labels_are_its_codes() -> None:
+    assert read_labels(["NGS", "MYO", "MYB"]) == {"NGS": "SNE", "MYO": "BL", "MYB": "MY"}
+    assert read_labels(["SNE", "MYO"])["MYO"] == "MYO"
+
+
+def test_an_unknown_label_comes_with_a_remedy_that_works() -> None:
+    with pytest.raises(TaxonomyError, match=r"--leave-out 'smudge cell'"):
+        resolve("auto", ["SNE", "smudge cell"])
+
+
+def test_a_users_aliases_and_groups_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        OWN.replace('name = "lymphocyte"', 'name = "lymphocyte"\naliases = ["small one"]')
+        + '[[groups]]\ncode = "ANY"\nname = "any cell"\nmembers = ["LY", "SMU"]\n'
+    )
+    assert read_labels(["Small-One", "any cell"], str(path)) == {
+        "Small-One": "LY",
+        "any cell": "ANY",
+    }
+    own = resolve(str(path), ["LY", "ANY"])
+    assert own.members == {"LY": (0,), "SMU": (1,), "ANY": (0, 1)}
+    assert Taxonomy.from_dict(own.to_dict()) == own
+    path.write_text(path.read_text().replace('"SMU"]', '"XX"]'))
+    with pytest.raises(TaxonomyError, match="group 'ANY': 'XX' is no class here"):
+        Taxonomy.from_toml(path)

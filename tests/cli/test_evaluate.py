@@ -160,8 +160,8 @@ def test_patients_and_a_stated_mix_change_what_figures_rest_on(scored, tmp_path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ID,class\na.jpg,SNE\n", "'labels' or 'label' is missing"),
-        ("name,labels\na.jpg,SNE\n", "'ID' or 'cell_id' is missing"),
+        ("ID,mark\na.jpg,good\n", "no column with the labels of the cells; it has ID, mark"),
+        ("who,labels\na.jpg,SNE\n", "no column with the names of the cells; it has who, labels"),
         ("ID,labels\na.jpg,SNE\na.jpg,LY\n", "line 3: ID 'a.jpg' is used twice"),
         ("ID,labels\na.jpg,\nb.jpg,LY\n", "line 2: label of 'a.jpg' is empty"),
         ("ID,labels\n,SNE\n", "line 2: ID is empty"),

@@ -52,7 +52,7 @@ def compare(
     import numpy as np
 
     from buffycoat.cli.compared import changed_cells, print_comparison, read_compared
-    from buffycoat.cli.scored import read_patients
+    from buffycoat.cli.side_tables import read_patients
     from buffycoat.evaluate.compare import compare as compare_methods
 
     compared = read_compared(a, b, labels, taxonomy, common)
@@ -65,18 +65,28 @@ def compare(
         errors_console().print(
             f"[yellow]{compared.left_out} cells are not in all three files and were left out.[/]"
         )
+    if compared.coarse:
+        errors_console().print(
+            f"[yellow]{compared.coarse} cells have a label coarser than a class and were left "
+            "out.[/]"
+        )
     print_comparison(record, a, b)
     if out is not None:
-        record |= {"a": str(a), "b": str(b), "left_out": compared.left_out}
+        record |= {
+            "a": str(a),
+            "b": str(b),
+            "left_out": compared.left_out,
+            "coarse": compared.coarse,
+        }
         _write(record, changed_cells(compared), out, images)
 
 
 def _write(record: dict[str, Any], changed: pd.DataFrame, out: Path, images: Path | None) -> None:
-    from buffycoat.images import write_atomic, writing
+    from buffycoat.images import write_atomic
+    from buffycoat.tables import write_csv
 
     write_atomic(out / "comparison.json", (json.dumps(record, indent=1) + "\n").encode())
-    with writing(out / "changed.csv") as part:
-        changed.to_csv(part, index=False)
+    write_csv(out / "changed.csv", changed)
     if images is not None:
         _draw(record, changed, out, images)
     typer.echo(f"Figures, changed cells{' and contact sheet' if images else ''}: {out}")

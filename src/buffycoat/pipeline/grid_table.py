@@ -27,6 +27,7 @@ from buffycoat.images import write_atomic
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.stages import MEANS
 from buffycoat.report.wording import NO_INTERVAL, Form, between, number, signed
+from buffycoat.tables import write_csv
 
 BANDS = ("head", "medium", "tail")
 
@@ -66,7 +67,7 @@ def to_row(
         n_folds: How many folds were trained.
         average: The mean; a key of `stages.MEANS`.
     """
-    k, counts = len(data.taxonomy), data.counts
+    k, counts = len(data.taxonomy), data.expected_counts
     first = next(iter(scored))
     one, base = (_Pooled.of(scored[recipe], data) for recipe in (name, first))
     targets, groups = one.targets, one.groups
@@ -166,7 +167,7 @@ class _Pooled:
 
 def _bands(table: np.ndarray, data: TrainingSet) -> dict[str, float]:
     """Mean F1 of head, medium and tail classes, rows weighted 1/n of their class."""
-    counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))
+    counts = dict(zip(data.taxonomy.codes, data.expected_counts.tolist(), strict=True))
     bands = data.taxonomy.bands(counts)
     f1 = per_class(reweighted(table, (table.sum(axis=1) > 0).astype(float))).f1
     found = {}
@@ -181,7 +182,7 @@ def _bands(table: np.ndarray, data: TrainingSet) -> dict[str, float]:
 def write(out: Path, table: Sequence[Mapping[str, Any]]) -> None:
     """Write the table as CSV, Markdown and JSON."""
     frame = pd.DataFrame(table)
-    write_atomic(out / "table.csv", frame.to_csv(index=False, float_format="%.5f").encode())
+    write_csv(out / "table.csv", frame.round(5))
     write_atomic(out / "table.md", markdown(table).encode())
     write_atomic(out / "table.json", (json.dumps(list(table), indent=1) + "\n").encode())
 

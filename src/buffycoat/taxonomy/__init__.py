@@ -1,0 +1,19 @@
+"""The only place with class order, names, spellings, lineage and maturation."""
+
+from buffycoat.taxonomy.built_in import BLOOD, BUILT_IN, PBC, WBCBENCH, read_labels, resolve
+from buffycoat.taxonomy.classes import IMMATURE_GRANULOCYTES, CellClass, CellGroup
+from buffycoat.taxonomy.taxonomy import Band, Taxonomy
+
+__all__ = [
+    "BLOOD",
+    "BUILT_IN",
+    "IMMATURE_GRANULOCYTES",
+    "PBC",
+    "WBCBENCH",
+    "Band",
+    "CellClass",
+    "CellGroup",
+    "Taxonomy",
+    "read_labels",
+    "resolve",
+]
