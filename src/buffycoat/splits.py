@@ -44,6 +44,7 @@ def assign_folds(
     seed: int,
     codes: Sequence[str] | None = None,
     copies: np.ndarray | None = None,
+    n_classes: int | None = None,
 ) -> Folds:
     """Deal cells into folds with like class shares.
 
@@ -63,6 +64,9 @@ def assign_folds(
         codes: Class codes, for the notes and the table; by default the index.
         copies: Shape (n,), a key for each cell that its copies share: they stay together too, and
             so do patients who share a photograph. None if no two cells are copies.
+        n_classes: Targets from here on are labels coarser than a class. Each is dealt out evenly
+            as a class is, and no note says that a fold holds none: nothing scores them. None
+            where there are no such labels.
 
     Returns:
         The folds. A class with fewer cells or patients than folds is spread over as many as it
@@ -91,7 +95,9 @@ def assign_folds(
         fold = _deal_groups(_counts(groups, targets, n_groups), n_folds, rng)[groups]
     labels = _class_names(targets, codes)
     table = _table(fold, targets, patient if is_known.any() else None, n_folds, labels)
-    notes = (*_fallback_notes(is_known), *_copy_notes(copies), *_class_notes(table, n_folds))
+    scored = [label for target, label in labels.items() if n_classes is None or target < n_classes]
+    notes = (*_fallback_notes(is_known), *_copy_notes(copies))
+    notes = (*notes, *_class_notes(table, n_folds, scored))
     return Folds(fold, bool(is_known.all()), notes, table, groups)
 
 
@@ -227,9 +233,9 @@ def _copy_notes(copies: np.ndarray | None) -> list[str]:
     ]
 
 
-def _class_notes(table: pd.DataFrame, n_folds: int) -> list[str]:
+def _class_notes(table: pd.DataFrame, n_folds: int, labels: Sequence[str]) -> list[str]:
     notes = []
-    for label in table["class"].unique():
+    for label in labels:
         rows = table[table["class"] == label]
         cells, patients = np.array(rows["cells"]), np.array(rows["patients"], dtype=object)
         n_filled = int((cells > 0).sum())

@@ -46,9 +46,9 @@ def test_rebalancing_waits_until_its_epoch(
     weighted: list[bool] = []
     draw_epoch, build_loss = training_cells.draw_epoch, trainee.build_loss
 
-    def watched_draw(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+    def watched_draw(targets: np.ndarray, kind: str, *rest: Any) -> np.ndarray:
         drawn.append(kind)
-        return draw_epoch(targets, kind, rng)
+        return draw_epoch(targets, kind, *rest)
 
     def watched_loss(*args: object, **options: object) -> torch.nn.Module:
         loss = build_loss(*args, **options)  # type: ignore[arg-type]

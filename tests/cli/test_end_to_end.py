@@ -73,7 +73,7 @@ def _check_intervals(run: Path) -> None:
     for file in (run / "tables").glob("*.csv"):
         table = pd.read_csv(file)
         for name in [c for c in table if f"{c}_low" in table]:
-            known = table[[name, f"{name}_low", f"{name}_high"]].apply(pd.to_numeric, "coerce")
+            known = table[[name, f"{name}_low", f"{name}_high"]].apply(pd.to_numeric, errors="coerce")
             spans += known.dropna().to_numpy().tolist()
     assert len(spans) > 50
     for value, low, high in spans:

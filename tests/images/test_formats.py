@@ -135,6 +135,11 @@ def test_heic_is_read_with_it(tmp_path: Path) -> None:
     assert np.abs(read.astype(int) - _photo()).max() <= 2
 
 
+def test_a_heic_that_was_renamed_on_its_way_is_read() -> None:
+    read = images.decode(_heic(_photo()), "IMG_1.JPG")
+    assert np.abs(read.astype(int) - _photo()).max() <= 2
+
+
 def test_a_turned_heic_is_turned_once() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

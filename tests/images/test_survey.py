@@ -46,7 +46,8 @@ def test_a_name_that_claims_a_picture_is_kept_also_if_it_is_broken(
     tmp_path: Path, suffix: str
 ) -> None:
     (tmp_path / f"a.{suffix}").touch()
-    assert _found(tmp_path) == [f"a.{suffix}"]
+    (tmp_path / f"b.{suffix} ").touch()
+    assert _found(tmp_path) == [f"a.{suffix}", f"b.{suffix} "]
 
 
 @pytest.mark.parametrize(
@@ -106,11 +107,12 @@ def test_the_line_counts_files_of_a_kind_together(tmp_path: Path) -> None:
 
 
 def test_hidden_folders_and_those_of_the_system_are_one_entry_each(tmp_path: Path) -> None:
-    for name in ("a.png", ".thumbnails/a.png", ".git/b.png", "__MACOSX/._a.png"):
+    for name in ("a.png", ".thumbnails/a.png", ".git/b.png", "__MACOSX/a.png", "@eaDir/a.jpg"):
         _cell(tmp_path / name)
     assert _found(tmp_path) == ["a.png"]
     assert _others(tmp_path) == {
-        ".git": "hidden folder", ".thumbnails": "hidden folder", "__MACOSX": "system folder",
+        ".git": "hidden folder", ".thumbnails": "hidden folder",
+        "__MACOSX": "system folder", "@eaDir": "system folder",
     }  # fmt: skip
 
 

@@ -172,8 +172,12 @@ def test_a_volume_an_imagej_stack_and_pages_are_refused() -> None:
     tifffile.imwrite(stack, GRAY, description=text, metadata=None)
     pages = io.BytesIO()
     tifffile.imwrite(pages, np.stack([GRAY] * 3), photometric="minisblack")
-    for buffer in (volume, stack, pages):
-        with pytest.raises(ImageError, match="several pages or planes"):
+    ome = io.BytesIO()
+    tifffile.imwrite(ome, np.stack([GRAY] * 3), photometric="minisblack", ome=True)
+    for buffer, kind in (
+        (volume, "TIFF"), (stack, r"TIFF \(imagej\)"), (pages, "TIFF"), (ome, r"TIFF \(ome\)"),
+    ):  # fmt: skip
+        with pytest.raises(ImageError, match=f"{kind} of several pages or planes"):
             images.decode(buffer.getvalue(), "many.tif")
 
 

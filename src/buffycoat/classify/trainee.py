@@ -50,6 +50,8 @@ class Classifier:
         if config.maturation_smoothing:
             shared = torch.from_numpy(cells.shared_targets(config.maturation_smoothing)).float()
             self.shared = shared.to(self.fabric.device)
+        self.allowed = torch.from_numpy(cells.allowed).to(self.fabric.device)
+        self.has_groups = cells.groups is not None
         for loss in (self.loss, self.early_loss):
             loss.to(self.fabric.device)
         self.early_steps = config.early_epochs * steps // config.epochs
@@ -130,10 +132,13 @@ class Classifier:
             loss = share * loss + (1 - share) * criterion(logits.float(), self._expected(seconds))
         loss = weight * loss
         self.fabric.backward(loss)
-        right = (logits.argmax(1) == targets).float().mean()
+        right = self.allowed[targets, logits.argmax(1)].float().mean()
         return {"loss": loss.detach(), "accuracy": weight * right}
 
     def _expected(self, targets: torch.Tensor) -> torch.Tensor:
+        """What the loss compares with: classes, their shares, or the classes that are allowed."""
+        if self.has_groups:
+            return self.allowed[targets]
         return targets if self.shared is None else self.shared[targets]
 
     def state_dict(self) -> dict[str, Any]:
@@ -167,10 +172,10 @@ def _build_loss(
 ) -> torch.nn.Module:
     return build_loss(
         config.loss,
-        class_counts=cells.counts,
+        class_counts=cells.expected_counts,
         gamma=config.focal_gamma,
         tau=config.logit_tau,
-        class_weights=class_weights(cells.counts, weighting),
+        class_weights=class_weights(cells.expected_counts, weighting),
         label_smoothing=config.label_smoothing,
         drawn_counts=cells.drawn_counts(config, sampler),
     )

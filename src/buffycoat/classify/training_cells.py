@@ -13,7 +13,8 @@ from buffycoat.classify.paste import donor_shares, paste
 from buffycoat.config import ClassifyConfig
 from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.splits import assign_folds
-from buffycoat.training.samplers import class_share, draw_epoch
+from buffycoat.taxonomy.grain import class_shares
+from buffycoat.training.samplers import draw_epoch, label_weights
 
 INNER_FOLDS = 5
 """One of so many parts of its cells is what a model picks its epoch on."""
@@ -26,7 +27,7 @@ class TrainingCells:
     Attributes:
         images: Working images of all cells, shape (n, w, w, 3), uint8; may be memory-mapped.
         rows: Positions in `images` that this model may see, shape (m,).
-        targets: Class of each of those rows, shape (m,).
+        targets: Label of each of those rows, shape (m,): its class, or k + the row of `groups`.
         n_classes: k.
         neighbours: Shape (k, k), bool: classes next to each other on a maturation line; None
             where there is no such line.
@@ -34,6 +35,8 @@ class TrainingCells:
         patients: Patient of each of the rows, shape (m,); None where patients are unknown.
         reported: The cells that the model will be judged on; None where there are none. Only
             `keep_epoch = "reported"` looks at them.
+        groups: Shape (g, k), bool: the classes that each label coarser than a class allows; None
+            where all labels are classes.
     """
 
     images: np.ndarray
@@ -44,11 +47,41 @@ class TrainingCells:
     masks: np.ndarray | None = None
     patients: np.ndarray | None = None
     reported: TrainingCells | None = None
+    groups: np.ndarray | None = None
+
+    @property
+    def is_fine(self) -> np.ndarray:
+        """Which rows are labelled with a class, not with a group, shape (m,), bool."""
+        return self.targets < self.n_classes
 
     @property
     def counts(self) -> np.ndarray:
-        """Cells of each class, shape (k,)."""
-        return np.bincount(self.targets, minlength=self.n_classes)
+        """Cells that are labelled with each class, shape (k,)."""
+        return np.bincount(self.targets[self.is_fine], minlength=self.n_classes)
+
+    @property
+    def expected_counts(self) -> np.ndarray:
+        """Cells of each class, those of a group shared among its classes, shape (k,).
+
+        Whole numbers where there are no groups.
+        """
+        return self.counts if self.groups is None else self.label_counts @ self.shares
+
+    @property
+    def label_counts(self) -> np.ndarray:
+        """Cells of each label, shape (t,): k classes, then the groups."""
+        return np.bincount(self.targets, minlength=len(self.allowed))
+
+    @property
+    def allowed(self) -> np.ndarray:
+        """Classes that each label allows, shape (t, k), bool: k classes, then the groups."""
+        classes = np.eye(self.n_classes, dtype=bool)
+        return classes if self.groups is None else np.concatenate([classes, self.groups])
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Expected share of each class among the cells of a label, shape (t, k)."""
+        return class_shares(self.label_counts, self.allowed)
 
     def shared_targets(self, share: float) -> np.ndarray:
         """What a cell of each class counts as, shape (k, k), rows sum to 1.
@@ -65,7 +98,9 @@ class TrainingCells:
 
     def drawn_counts(self, config: ClassifyConfig, sampler: str) -> np.ndarray:
         """Cells of each class that an epoch shows, pasted ones and shared targets included."""
-        drawn = class_share(self.counts, sampler)
+        shares = self.shares
+        drawn = self.label_counts * label_weights(self.label_counts, sampler, shares) @ shares
+        drawn = drawn / drawn.sum()
         chance = config.paste_probability
         drawn = (1 - chance) * drawn + chance * donor_shares(self.counts)
         return len(self.targets) * drawn @ self.shared_targets(config.maturation_smoothing)
@@ -81,7 +116,8 @@ class TrainingCells:
         """Cells to learn from and cells to pick an epoch on: four fifths and one.
 
         A class of fewer cells than `INNER_FOLDS`, or all of whose cells would be set aside, is
-        only learned from. But for such cells, patients stay whole.
+        only learned from. But for such cells, patients stay whole. Cells whose label is coarser
+        than a class pick no epoch: those of the part set aside are left out.
 
         Raises:
             ConfigError: There are too few patients to set some aside.
@@ -93,10 +129,13 @@ class TrainingCells:
                 f"keep_epoch='inner' sets a part in {INNER_FOLDS} of a model's cells aside, "
                 "patients whole, and there are too few. Set classify.keep_epoch=last"
             ) from error
-        left = np.bincount(self.targets[fold != 0], minlength=self.n_classes)
+        is_fine = self.is_fine
+        left = np.bincount(self.targets[is_fine & (fold != 0)], minlength=self.n_classes)
         is_shared = (self.counts >= INNER_FOLDS) & (left > 0)
-        is_inner = (fold == 0) & is_shared[self.targets]
-        return self.subset(np.flatnonzero(~is_inner)), self.subset(np.flatnonzero(is_inner))
+        is_inner = (fold == 0) & is_fine
+        is_inner[is_fine] &= is_shared[self.targets[is_fine]]
+        is_learned = ~is_inner & (is_fine | (fold != 0))
+        return self.subset(np.flatnonzero(is_learned)), self.subset(np.flatnonzero(is_inner))
 
 
 def batches(
@@ -122,14 +161,14 @@ def batches(
         part: (r, w): this is process r of w, and gets every w-th cell of each batch.
 
     Yields:
-        Images (b, s, s, 3), mixed or not, and the class of each, shape (b,).
+        Images (b, s, s, 3), mixed or not, and the label of each, shape (b,).
 
     Raises:
         ShapeError: The recipe pastes cells, and there are no masks.
     """
     is_early = epoch < config.early_epochs
     sampler = "instance" if is_early else config.sampler
-    order = draw_epoch(cells.targets, sampler, np.random.default_rng((seed, epoch)))
+    order = draw_epoch(cells.targets, sampler, np.random.default_rng((seed, epoch)), cells.shares)
     severities = severity_weights(epoch / config.epochs, config.degrade_ramp)
     rank, world = part
     for step in range(len(order) // batch_size):
@@ -148,7 +187,7 @@ def batches(
 def _show(
     cells: TrainingCells, config: ClassifyConfig, row: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, int]:
-    """A cell's working image and class, or a rare cell's in its place."""
+    """A cell's working image and label, or a rare cell's in its place."""
     image, target = cells.images[cells.rows[row]], int(cells.targets[row])
     if not config.paste_probability or rng.random() >= config.paste_probability:
         return image, target

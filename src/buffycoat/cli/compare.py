@@ -65,9 +65,19 @@ def compare(
         errors_console().print(
             f"[yellow]{compared.left_out} cells are not in all three files and were left out.[/]"
         )
+    if compared.coarse:
+        errors_console().print(
+            f"[yellow]{compared.coarse} cells have a label coarser than a class and were left "
+            "out.[/]"
+        )
     print_comparison(record, a, b)
     if out is not None:
-        record |= {"a": str(a), "b": str(b), "left_out": compared.left_out}
+        record |= {
+            "a": str(a),
+            "b": str(b),
+            "left_out": compared.left_out,
+            "coarse": compared.coarse,
+        }
         _write(record, changed_cells(compared), out, images)
 
 

@@ -12,11 +12,12 @@ import pandas as pd
 from rich.markup import escape
 
 from buffycoat.cli.console import results_console
-from buffycoat.cli.label_tables import only_classes, read_labels, say
+from buffycoat.cli.label_tables import read_labels, say
 from buffycoat.cli.scored import read_predictions
 from buffycoat.cli.tables import figure, interval_cells, new_table
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.compare import BOTH_WRONG, LOST, SAME, WON, changes
+from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.report.wording import ends
 from buffycoat.tables import join_names
 from buffycoat.taxonomy import Taxonomy, resolve
@@ -31,11 +32,13 @@ class Compared:
             `change`, as `evaluate.compare.changes` says.
         taxonomy: The classes.
         left_out: Cells that one of the files lacks, with `--common`.
+        coarse: Cells left out since their label is coarser than a class.
     """
 
     frame: pd.DataFrame
     taxonomy: Taxonomy
     left_out: int
+    coarse: int
 
     def indices(self, column: str) -> np.ndarray:
         """Column index of each cell's truth, a or b, shape (n,)."""
@@ -67,12 +70,18 @@ def read_compared(
     common = [cell_id for cell_id in every if all(cell_id in of for of in tables)]
     if not common or (len(common) < len(every) and not is_common):
         raise ManifestError(_different((labels, a, b), tables, every, len(common)))
+    n_lacking = len(every) - len(common)
     truth, by_a, by_b = ([of[cell_id] for cell_id in common] for of in tables)
-    classes = resolve(taxonomy, {*truth, *by_a, *by_b})
-    only_classes(labels, truth, classes)
+    classes = common_grain(resolve(taxonomy, {*truth, *by_a, *by_b}), {*by_a, *by_b}, truth)
+    truth, by_a, by_b = (relabelled(part, classes) for part in (truth, by_a, by_b))
+    is_fine = classes.is_fine(truth)
+    common, truth, by_a, by_b = (
+        [value for value, fine in zip(part, is_fine, strict=True) if fine]
+        for part in (common, truth, by_a, by_b)
+    )
     change = changes(*(classes.encode(part) for part in (truth, by_a, by_b)))
     frame = pd.DataFrame({"ID": common, "truth": truth, "a": by_a, "b": by_b, "change": change})
-    return Compared(frame, classes, len(every) - len(common))
+    return Compared(frame, classes, n_lacking, int((~is_fine).sum()))
 
 
 def _named_as(known: Mapping[str, str], table: Mapping[str, str], path: Path) -> dict[str, str]:

@@ -94,12 +94,14 @@ def differential(
     from buffycoat.cli.side_tables import read_doubt, read_groups
     from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.doubtful_cells import REFUSED, check_doubt, flag
+    from buffycoat.evaluate.grain import common_grain, relabelled
     from buffycoat.tables import write_csv
     from buffycoat.taxonomy import resolve
 
     stated, frame = read_predictions(predictions, taxonomy)
     columns = [] if frame is None else [c for c in frame if str(c).startswith(PROBABILITY)]
     labels = {*stated.values(), *(str(c).removeprefix(PROBABILITY) for c in columns)}
+    predicted = set(labels)
     known = _known(calibration, calibration_labels, taxonomy)
     if known is not None:
         labels |= {*known.targets, *known.predicted}
@@ -109,7 +111,9 @@ def differential(
                 f"{shared} of the {len(stated)} counted cells are calibration cells too: "
                 "the limits are too narrow for new slides."
             )
-    classes = resolve(taxonomy, labels)
+    classes = common_grain(
+        resolve(taxonomy, labels), predicted, [] if known is None else known.targets
+    )
     cell_ids = list(stated)
     doubtful = read_doubt(predictions, cell_ids)
     if doubtful is None:
@@ -119,7 +123,7 @@ def differential(
         )
     slides = np.array(read_groups(groups or predictions, by, cell_ids))
     rows = check_doubt(
-        classes.encode([stated[cell_id] for cell_id in cell_ids]),
+        classes.encode(relabelled([stated[cell_id] for cell_id in cell_ids], classes)),
         slides,
         classes,
         doubtful,
@@ -153,15 +157,12 @@ def _caution(text: str) -> None:
 
 def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scored | None:
     """Labelled cells with the model's calls, if there are any."""
-    from buffycoat.cli.label_tables import only_classes
     from buffycoat.cli.scored import read_out_of_fold, read_scored
 
     if calibration is None:
         return None
     if labels is not None:
-        scored = read_scored(calibration, labels, taxonomy)
-        only_classes(labels, scored.targets, scored.taxonomy)
-        return scored
+        return read_scored(calibration, labels, taxonomy)
     _caution(
         "Calibrated by out-of-fold calls: each is one fold's model's, which does not err quite as "
         "the bundle does. Adjusted figures are off by the difference, and their limits do not "
@@ -175,15 +176,26 @@ def _confusions(
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Calls on labelled cells, rows the truth, shape (k, k): on all, and on those without doubt.
 
-    The second is None where the doubt about labelled or counted cells is not known: calls on all
-    labelled cells do not say how the model errs on those that it does not doubt.
+    Cells whose label is coarser than a class are left out: it tells no error within it. The second
+    is None where the doubt about labelled or counted cells is not known: calls on all labelled
+    cells do not say how the model errs on those that it does not doubt.
     """
+    import numpy as np
+
     from buffycoat.cli.side_tables import read_doubt
+    from buffycoat.evaluate.grain import relabelled
     from buffycoat.evaluate.metrics import confusion
 
     if known is None or calibration is None:
         return None, None
-    truth, calls = taxonomy.encode(known.targets), taxonomy.encode(known.predicted)
+    targets, predicted = (relabelled(part, taxonomy) for part in (known.targets, known.predicted))
+    fine = np.flatnonzero(taxonomy.is_fine(targets))
+    if len(fine) < len(targets):
+        _caution(
+            f"{len(targets) - len(fine)} of {len(targets)} calibration cells have a label coarser "
+            "than a class; they are left out."
+        )
+    truth, calls = (taxonomy.encode([part[row] for row in fine]) for part in (targets, predicted))
     every = confusion(truth, calls, len(taxonomy))
     if not is_doubt_known:
         return every, None
@@ -194,4 +206,5 @@ def _confusions(
             "is_abstained."
         )
         return every, None
-    return every, confusion(truth[~doubtful], calls[~doubtful], len(taxonomy))
+    kept = ~doubtful[fine]
+    return every, confusion(truth[kept], calls[kept], len(taxonomy))

@@ -65,7 +65,6 @@ def evaluate(
     import json
 
     from buffycoat.cli.doubtful import print_without_doubtful
-    from buffycoat.cli.label_tables import only_classes
     from buffycoat.cli.scored import read_scored
     from buffycoat.cli.side_tables import (
         read_doubt,
@@ -76,11 +75,11 @@ def evaluate(
     from buffycoat.cli.tables import print_metrics
     from buffycoat.evaluate import summary
     from buffycoat.evaluate.doubt import without_doubtful
+    from buffycoat.evaluate.grain import restated
     from buffycoat.fuse.prior import given
     from buffycoat.images import write_atomic
 
     scored = read_scored(predictions, labels, taxonomy, id_column, label_column)
-    only_classes(labels, scored.targets, scored.taxonomy)
     codes = scored.taxonomy.codes
     mix = None if prevalence is None else given(prevalence, codes)
     of_patients = None if patients is None else read_patients(patients, scored.cell_ids)
@@ -88,7 +87,9 @@ def evaluate(
         scored.predicted if scored.probs is None else scored.probs,
         scored.targets,
         scored.taxonomy,
-        train_counts=None if train_counts is None else read_train_counts(train_counts, taxonomy),
+        train_counts=None
+        if train_counts is None
+        else restated(read_train_counts(train_counts, taxonomy), scored.taxonomy),
         severity=None if severity is None else read_severity(severity, scored.cell_ids),
         patients=of_patients,
         labels=scored.predicted,

@@ -11,10 +11,9 @@ from rich.markup import escape
 from buffycoat import taxonomy as taxonomies
 from buffycoat.cells import manifest_error
 from buffycoat.cli.console import errors_console
-from buffycoat.errors import ManifestError, TaxonomyError
+from buffycoat.errors import ManifestError
 from buffycoat.tables import Rows, find_ids, find_labels, join_names, read_rows
 from buffycoat.tables.columns import OWN_IDS, OWN_LABELS
-from buffycoat.taxonomy import Taxonomy
 
 _SHOWN = 12
 """Spellings of labels that the line about them lists."""
@@ -99,25 +98,6 @@ def unique(
     if faults:
         raise manifest_error(str(path), faults)
     return found
-
-
-def only_classes(path: Path, labels: Iterable[str], taxonomy: Taxonomy) -> None:
-    """Refuse labels that stand for several classes.
-
-    Raises:
-        TaxonomyError: There are some; the message names them and how many.
-    """
-    counts = Counter(labels)
-    groups = [
-        f"{group.code} ({counts[group.code]} cells; {' or '.join(group.members)})"
-        for group in taxonomy.groups
-        if counts[group.code]
-    ]
-    if groups:
-        raise TaxonomyError(
-            f"{path}: labels that stand for several classes cannot be scored here: "
-            f"{', '.join(groups)}. Leave these cells out of the table, or give their classes"
-        )
 
 
 def join(

@@ -12,6 +12,7 @@ import pandas as pd
 from buffycoat.cells import manifest_error
 from buffycoat.cli.label_tables import as_codes, join, read_labels, say, unique
 from buffycoat.errors import ManifestError
+from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.tables import Rows, find_ids, find_labels, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, resolve
 
@@ -66,15 +67,15 @@ def read_scored(
     faults += [f"ID {cell_id!r} has no label" for cell_id in stated if cell_id not in truth]
     if faults:
         raise manifest_error(f"{predictions} and {labels}", faults)
+    called = {*stated.values()} | (set() if frame is None else _codes_of(frame))
     present = {*truth.values(), *stated.values()}
-    classes = resolve(taxonomy, present)
-    if frame is not None and taxonomy == "auto":
-        classes = resolve(taxonomy, present | _codes_of(frame))
+    classes = resolve(taxonomy, present | called if taxonomy == "auto" else present)
+    classes = common_grain(classes, called, truth.values())
     cell_ids = list(truth)
     return Scored(
         cell_ids,
-        [truth[cell_id] for cell_id in cell_ids],
-        [stated[cell_id] for cell_id in cell_ids],
+        relabelled([truth[cell_id] for cell_id in cell_ids], classes),
+        relabelled([stated[cell_id] for cell_id in cell_ids], classes),
         None if frame is None else _probs(frame, cell_ids, classes, predictions),
         classes,
     )
@@ -101,7 +102,8 @@ def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:
             "--calibration-labels"
         )
     frame = frame.loc[~frame["is_twin"]]
-    classes = resolve(taxonomy, {*frame["label"], *_codes_of(frame)})
+    columns = _codes_of(frame)
+    classes = common_grain(resolve(taxonomy, {*frame["label"], *columns}), columns)
     cell_ids = frame["cell_id"].astype(str).tolist()
     probs = _probs(frame.set_index(frame["cell_id"].astype(str)), cell_ids, classes, path)
     calls = [classes.codes[column] for column in probs.argmax(axis=1)]
@@ -181,6 +183,15 @@ def _codes_of(frame: pd.DataFrame) -> set[str]:
 
 
 def _probs(frame: pd.DataFrame, cell_ids: list[str], taxonomy: Taxonomy, path: Path) -> np.ndarray:
+    """Shape (n, k); where the taxonomy is coarser than the table, finer classes are added up."""
+    for code in taxonomy.codes:
+        finer = [
+            PROBABILITY + other
+            for other in _codes_of(frame) - {*taxonomy.codes}
+            if taxonomy.spelling.find(other) == code
+        ]
+        if finer and PROBABILITY + code not in frame:
+            frame = frame.assign(**{PROBABILITY + code: frame[finer].sum(axis=1)})
     columns = [PROBABILITY + code for code in taxonomy.codes]
     missing = [column for column in columns if column not in frame]
     if missing:

@@ -22,6 +22,7 @@ OVERALL = (
     "accuracy",
 )
 PER_CLASS = ("precision", "sensitivity", "specificity", "f1")
+PER_GROUP = ("precision", "sensitivity", "f1")
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
@@ -40,6 +41,8 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
             overall.add_row(_words(name), *interval_cells(metrics[name]))
     console.print(overall)
     console.print(_class_table(metrics["per_class"]))
+    if metrics.get("by_group"):
+        _print_groups(metrics)
     if metrics.get("by_severity"):
         severity = new_table(
             "By severity of degradation", "severity", "cells", "score", "95% interval"
@@ -92,6 +95,31 @@ def print_counts(
     for code, count in sorted(counts.items(), key=lambda item: -item[1]):
         table.add_row(code, escape(names.get(code, "")), str(count), str(doubtful.get(code, 0)))
     results_console().print(table)
+
+
+def _print_groups(metrics: Mapping[str, Any]) -> None:
+    """Figures at the grain of labels coarser than a class, and of which cells they are."""
+    table = new_table(
+        "By group: any class of it is right", "group", "cells", "classes", *PER_GROUP,
+        "95% interval of f1",
+    )  # fmt: skip
+    for row in metrics["by_group"]:
+        table.add_row(
+            row["code"],
+            f"{row['support']} ({row['n_coarse']} known only as {row['code']})",
+            " ".join(row["members"]),
+            *(figure(row[name]) for name in PER_GROUP),
+            interval_cells(row["f1_interval"])[1],
+        )
+    console = results_console()
+    console.print(table)
+    whole = metrics["right_at_grain"]
+    estimate, ends = interval_cells(whole)
+    console.print(
+        f"{whole['n'] - metrics['n']} of {whole['n']} cells have a label coarser than a class: "
+        f"they count in the groups' table alone. Right at the grain of its label: {estimate} of "
+        f"all cells ({ends})."
+    )
 
 
 def _class_table(rows: list[dict[str, Any]]) -> Table:

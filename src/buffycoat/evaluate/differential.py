@@ -150,7 +150,8 @@ def parts_of(taxonomy: Taxonomy) -> tuple[Array, list[str]]:
         Which classes each figure sums, shape (m, k), and their names: the classes, then the
         immature granulocytes where the taxonomy has one of them.
     """
-    immature = np.isin(taxonomy.codes, IMMATURE_GRANULOCYTES) & taxonomy.is_leukocyte
+    # "IG" is a class where the training cells name no finer one.
+    immature = np.isin(taxonomy.codes, (*IMMATURE_GRANULOCYTES, "IG")) & taxonomy.is_leukocyte
     each = np.eye(len(taxonomy), dtype=bool)
     if not immature.any():
         return each, list(taxonomy.codes)

@@ -136,7 +136,7 @@ def without_doubtful(
 
     Args:
         predicted: Shape (n,), n >= 1, predicted codes.
-        targets: Shape (n,), true codes.
+        targets: Shape (n,), true codes of classes and groups.
         taxonomy: The classes.
         doubtful: Shape (n,), bool.
         patients: Shape (n,); as in `summary.evaluate`.
@@ -144,20 +144,23 @@ def without_doubtful(
     Returns:
         `n` (cells left), `n_doubtful`, `n_doubtful_right` (of those predicted right), `coverage`
         (share left), `lost` (classes of which no cell is left) and `SELECTIVE` as in
-        `summary.evaluate`; None for scores where no cell is left.
+        `summary.evaluate`; None for scores where no cell of a known class is left.
     """
     left = ~doubtful
     called, truth = np.asarray(predicted), np.asarray(targets)
     lost = {*truth.tolist()} - {*truth[left].tolist()}
+    right = taxonomy.allowed(truth.tolist())[
+        np.arange(len(truth)), taxonomy.encode(called.tolist())
+    ]
     record: dict[str, Any] = {
         "n": int(left.sum()),
         "n_doubtful": int(doubtful.sum()),
-        "n_doubtful_right": int((called == truth)[doubtful].sum()),
+        "n_doubtful_right": int(right[doubtful].sum()),
         "coverage": float(left.mean()),
         "lost": [code for code in taxonomy.codes if code in lost],
         **dict.fromkeys(SELECTIVE),
     }
-    if left.any():
+    if taxonomy.is_fine(truth[left].tolist()).any():
         groups = None if patients is None else np.asarray(patients)[left]
         scores = evaluate(called[left], truth[left], taxonomy, patients=groups)
         record |= {name: scores[name] for name in SELECTIVE}

@@ -20,9 +20,11 @@ from buffycoat.evaluate.class_table import (
     patients_of_class,
 )
 from buffycoat.evaluate.curves import average_precision_intervals
+from buffycoat.evaluate.grain import group_scores, right_at_grain
 from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.evaluate.maturation import stage_scores
 from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy.grain import expected_counts
 
 Array = np.ndarray[Any, Any]
 
@@ -63,13 +65,17 @@ def evaluate(
     "macro_f1_estimable" leaves out also the classes under "not_estimable", which have too few
     cells or patients.
 
+    Cells whose true label is coarser than a class count in "by_group" and "right_at_grain" alone;
+    every other figure is of the cells whose class is known.
+
     Args:
         scores: Probabilities, shape (n, k) in taxonomy order; or predicted classes, shape (n,),
             as column indices or codes.
-        targets: Shape (n,), true classes as column indices or codes.
+        targets: Shape (n,), true classes as column indices, or codes of classes and groups.
         taxonomy: The classes.
-        train_counts: Training cells of each code; gives the bands and the prior-weighted score,
-            which is None where no class of the split has any.
+        train_counts: Training cells of each code, those of a group shared among its classes; gives
+            the bands and the prior-weighted score, which is None where no class of the split has
+            any.
         severity: Shape (n,), 0 to 4, NA where unknown.
         patients: Shape (n,). If one is missing, or they are fewer than 5, all intervals are
             image-level: resamples of one patient are all alike.
@@ -91,6 +97,12 @@ def evaluate(
     probs = table if table.ndim == 2 else None
     if probs is not None and probs.shape[1] != len(taxonomy):
         raise ShapeError(f"scores: expected {len(taxonomy)} columns, got shape {probs.shape}")
+    is_fine = _is_fine(targets, taxonomy)
+    if not is_fine.all():
+        return _at_both_grains(
+            is_fine, table, targets, taxonomy, train_counts, severity, patients, seed, labels,
+            prevalence,
+        )  # fmt: skip
     truth = _indices(targets, taxonomy)
     if labels is not None:
         predicted = _indices(labels, taxonomy)
@@ -99,12 +111,18 @@ def evaluate(
     groups = known_patients(patients)
     resamples = resample(truth, predicted, len(taxonomy), groups, seed=seed)
     split = _Split(truth, predicted, taxonomy, groups, seed, resamples)
-    counts = None if train_counts is None else _count_array(train_counts, taxonomy)
+    stated, counts = train_counts, None
+    if train_counts is not None:
+        counts = _count_array(train_counts, taxonomy)
+        if not taxonomy.is_fine(train_counts).all():
+            train_counts = dict(zip(taxonomy.codes, counts.tolist(), strict=True))
     if prevalence is None and counts is not None:
         shares = metrics.prior_shares(counts, split.confusion)
         prevalence = dict(zip(taxonomy.codes, shares.tolist(), strict=True))
     n_patients = None if groups is None else patients_of_class(truth, groups, len(taxonomy))
     rows = class_rows(resamples, taxonomy, train_counts, n_patients, prevalence)
+    if stated is not None:
+        rows = [row | {"n_train": int(stated.get(row["code"], 0))} for row in rows]
     return {
         **_overall(split, counts),
         **_estimable(split, rows),
@@ -116,6 +134,45 @@ def evaluate(
         "average_precision": None if probs is None else _average_precision(probs, split),
         "codes": list(taxonomy.codes),
         "confusion": split.confusion.tolist(),
+        "by_group": [],
+        "right_at_grain": None,
+    }
+
+
+def _at_both_grains(
+    is_fine: Array,
+    table: Array,
+    targets: Any,
+    taxonomy: Taxonomy,
+    train_counts: Mapping[str, int] | None,
+    severity: Any,
+    patients: Any,
+    seed: int,
+    labels: Any,
+    prevalence: Prevalence | None,
+) -> dict[str, Any]:
+    """Figures of the cells whose class is known, and those of groups over all cells."""
+    codes = [str(code) for code in np.asarray(targets)]
+    if not is_fine.any():
+        raise TaxonomyError(
+            f"all {len(codes)} true labels are coarser than a class "
+            f"({', '.join(sorted(set(codes)))}): no class can be scored. Score them in a taxonomy "
+            "that has these as classes"
+        )
+    called = _indices(table if labels is None else labels, taxonomy)
+    called = called.argmax(axis=1) if called.ndim == 2 else called
+    groups = known_patients(patients)
+
+    def kept(values: Any) -> Any:
+        return None if values is None else np.asarray(values, dtype=object)[is_fine]
+
+    fine = evaluate(
+        table[is_fine], np.asarray(codes)[is_fine], taxonomy, train_counts, kept(severity),
+        kept(patients), seed, None if labels is None else called[is_fine], prevalence,
+    )  # fmt: skip
+    return fine | {
+        "by_group": group_scores(codes, called, taxonomy, groups, seed),
+        "right_at_grain": right_at_grain(codes, called, taxonomy, groups, seed),
     }
 
 
@@ -253,6 +310,15 @@ def _mean_of(name: str, columns: list[int]) -> Any:
     return lambda c: metrics.mean_of_classes(c, name, columns)
 
 
+def _is_fine(targets: Any, taxonomy: Taxonomy) -> Array:
+    array = np.asarray(targets)
+    if array.dtype.kind not in "OUST":
+        return np.ones(len(array), dtype=bool)
+    # What the taxonomy lacks altogether is left to fail by its own message.
+    groups = {group.code for group in taxonomy.groups}
+    return np.array([str(value) not in groups for value in array], dtype=bool)
+
+
 def _indices(values: Any, taxonomy: Taxonomy) -> Array:
     array = np.asarray(values)
     if array.dtype.kind in "OUST":
@@ -280,4 +346,4 @@ def _count_array(train_counts: Mapping[str, int], taxonomy: Taxonomy) -> Array:
             f"{', '.join(taxonomy.codes)}): their share would be given to the others. Name a "
             "taxonomy that has them, or correct the counts"
         )
-    return np.array([train_counts.get(code, 0) for code in taxonomy.codes], dtype=float)
+    return expected_counts(taxonomy, {c: n for c, n in train_counts.items() if n})

@@ -19,6 +19,9 @@ SHARES = np.linspace(0.0, 0.9, 19)
 LOWER_BOUND = -0.002
 """Least acceptable lower end of the paired interval of the gain in balanced macro-F1."""
 N_RESAMPLES = 500
+MIN_ROWS = 40
+"""Rows under which no gain is looked for: twenty cells, each as it is and once degraded. Of fewer,
+one cell is more than 5 %, and a bootstrap draws the same few tables again and again."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def fit_stack(
         members: Name -> out-of-fold log-probabilities, shape (n, k), uniform prior, calibrated.
         targets: Shape (n,).
         folds: Shape (n,), fold of each row. With a single fold nothing can be judged, and the
-            base stays alone.
+            base stays alone, and so it does on fewer than `MIN_ROWS`.
         base: The member that is always in.
         seed: Of the bootstrap.
         groups: Shape (n,): rows that are no independent observations (views of one cell, cells
@@ -174,8 +177,12 @@ def fit_stack(
         if name == base:
             continue
         new = np.asarray(members[name], dtype=np.float64)
-        if len(np.unique(folds)) < 2:
-            reason = "left out: one fold only, so nothing to judge it on"
+        if len(np.unique(folds)) < 2 or len(targets) < MIN_ROWS:
+            reason = (
+                "left out: one fold only, so nothing to judge it on"
+                if len(targets) >= MIN_ROWS
+                else f"left out: its gain is not estimable on {len(targets)} rows (< {MIN_ROWS})"
+            )
             rows.append(StackRow(name, False, 0.0, None, None, None, reason))
             weights[name] = 0.0
             continue

@@ -128,4 +128,4 @@ def identify(head: bytes, name: str = "") -> Format | None:
 
 def format_of_suffix(name: str) -> Format | None:
     """The format that the end of a name claims, or None."""
-    return _BY_SUFFIX.get(PurePath(name).suffix.lower())
+    return _BY_SUFFIX.get(PurePath(name).suffix.lower().rstrip())

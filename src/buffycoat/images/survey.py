@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buffycoat.errors import ManifestError
-from buffycoat.images.formats import HEAD_BYTES, SUFFIXES, identify
+from buffycoat.images.formats import HEAD_BYTES, format_of_suffix, identify
 
 FIGURE_SUFFIX = ".explained.png"
 """What `explain` adds to a cell's name for the figure that it draws beside it."""
@@ -40,7 +40,10 @@ _CONTENTS = {
     "program": re.compile(rb"\x7fELF|MZ.\0|\xca\xfe\xba\xbe", re.DOTALL),
 }
 _SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
-_SYSTEM_FOLDERS = frozenset({"__macosx", "$recycle.bin", "system volume information"})
+_SYSTEM_FOLDERS = frozenset(
+    {"__macosx", "$recycle.bin", "system volume information", "@eadir", "#recycle", "lost+found"}
+)
+"""Of macOS, Windows, Linux and Synology, whose @eaDir holds a thumbnail of each picture."""
 _TEXT = re.compile(rb"[\t\n\f\r\x20-\x7e\x80-\xff]*")
 _NUMBERED = re.compile(r"(?:\.\d+)?")
 """Exporters leave the suffix away, or write a number there."""
@@ -160,7 +163,7 @@ def _holds(test: Callable[[], bool]) -> bool:
 
 def _kind(path: Path, is_file: bool) -> str:
     """What a file is if it is no picture, else ""."""
-    name, claims = path.name, path.suffix.lower() in SUFFIXES
+    name, claims = path.name, format_of_suffix(path.name) is not None
     if name.lower() in _SYSTEM:
         return "system file"
     if name.startswith("."):

@@ -83,19 +83,23 @@ def describe_unopened_tiff(data: bytes) -> tuple[int, int, str] | None:
 
 
 def _check_one_picture(file: TiffFile, page: TiffPage, name: str) -> None:
-    kinds = sorted(file.flags & {"svs", "ndpi", "scn", "bif", "philips", "lsm", "ome", "qpi"})
-    kind = f"TIFF ({', '.join(kinds)})" if kinds else "TIFF"
     depth = page.tags.valueof(_TAG_IMAGE_DEPTH, 1)
     is_stack = depth > 1 or _IMAGEJ_STACK.search(page.description if file.is_imagej else "")
     if len(file.pages) > 1 or is_stack:
         raise ImageError(
-            f"{name}: {kind} of several pages or planes. Save each cell as a file of its own"
+            f"{name}: {_kind(file)} of several pages or planes. Save each cell as a file of its own"
         )
     if page.is_reduced and _TAG_SUB_IFDS in page.tags:
         raise ImageError(
-            f"{name}: {kind} that shows a preview only, as camera raw files do. Develop it and "
-            "save it as PNG or TIFF"
+            f"{name}: {_kind(file)} that shows a preview only, as camera raw files do. Develop it "
+            "and save it as PNG or TIFF"
         )
+
+
+def _kind(file: TiffFile) -> str:
+    """The format, and of a slide scanner's or microscope's file also whose."""
+    makers = file.flags & {"svs", "ndpi", "scn", "bif", "philips", "lsm", "ome", "qpi", "imagej"}
+    return f"TIFF ({', '.join(sorted(makers))})" if makers else "TIFF"
 
 
 def _is_pillows(page: TiffPage) -> bool:

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from buffycoat.losses.partial import is_partial, partial_cross_entropy
+
 
 class CrossEntropy(nn.Module):
     """Mean negative log-likelihood; with weights, the weighted mean.
@@ -31,12 +33,15 @@ class CrossEntropy(nn.Module):
 
         Args:
             logits: Shape (n, k).
-            targets: Shape (n,), class of each row; or (n, k), its shares of the classes.
+            targets: Shape (n,), class of each row; or (n, k), its shares of the classes; or (n, k),
+                bool, the classes that it may be of.
 
         Returns:
             A scalar.
         """
         weights = None if self.class_weights is None else self.class_weights.to(logits.dtype)
+        if is_partial(targets):
+            return partial_cross_entropy(logits, targets, weights, self.label_smoothing)
         return F.cross_entropy(
             logits, targets, weight=weights, label_smoothing=self.label_smoothing
         )

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from buffycoat.losses.partial import is_partial, partial_log_probs
+
 
 class Focal(nn.Module):
     """Cross-entropy that turns away from rows that are right already.
@@ -36,17 +38,20 @@ class Focal(nn.Module):
 
         Args:
             logits: Shape (n, k).
-            targets: Shape (n,), class of each row.
+            targets: Shape (n,), class of each row; or (n, k), bool, the classes that it may be of,
+                whose probabilities are summed.
 
         Returns:
             A scalar.
         """
-        log_p = F.log_softmax(logits, dim=1).gather(1, targets[:, None]).squeeze(1)
-        nll = F.cross_entropy(
-            logits, targets, reduction="none", label_smoothing=self.label_smoothing
-        )
+        allowed = targets
+        if not is_partial(targets):
+            allowed = F.one_hot(targets, logits.shape[1]).bool()
+        log_p, shares = partial_log_probs(logits, allowed)
+        spread = -F.log_softmax(logits, dim=1).mean(dim=1)
+        nll = self.label_smoothing * spread - (1 - self.label_smoothing) * log_p
         # The clamp keeps the gradient of (1 - p)^gamma finite at p = 1 where gamma < 1.
         loss = (1 - log_p.exp()).clamp_min(1e-8) ** self.gamma * nll
         if self.class_weights is not None:
-            loss = self.class_weights[targets] * loss
+            loss = (shares @ self.class_weights.to(logits.dtype)) * loss
         return loss.mean()

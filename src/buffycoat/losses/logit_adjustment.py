@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from buffycoat.losses.partial import is_partial, partial_cross_entropy
+
 ABSENT_COUNT = 0.5
 """Cells that a class without any counts for: its log share must be finite."""
 
@@ -46,15 +48,16 @@ class LogitAdjustment(nn.Module):
 
         Args:
             logits: Shape (n, k).
-            targets: Shape (n,), class of each row; or (n, k), its shares of the classes.
+            targets: Shape (n,), class of each row; or (n, k), its shares of the classes; or (n, k),
+                bool, the classes that it may be of.
 
         Returns:
             A scalar.
         """
         weights = None if self.class_weights is None else self.class_weights.to(logits.dtype)
+        adjusted = logits + self.offset
+        if is_partial(targets):
+            return partial_cross_entropy(adjusted, targets, weights, self.label_smoothing)
         return F.cross_entropy(
-            logits + self.offset,
-            targets,
-            weight=weights,
-            label_smoothing=self.label_smoothing,
+            adjusted, targets, weight=weights, label_smoothing=self.label_smoothing
         )

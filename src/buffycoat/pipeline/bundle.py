@@ -127,6 +127,7 @@ def read(bundle: str | Path) -> Fitted:
         conformal=Conformal.from_dict(refine["conformal"]),
         distributions=Distributions.from_dict(refine["distributions"]),
         provenance=index["provenance"],
+        coarse_counts=index.get("coarse_counts", {}),
     )
 
 
@@ -170,6 +171,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "config": fitted.config.model_dump(mode="json"),
         "config_hash": to_hash(fitted.config),
         "counts": fitted.counts.tolist(),
+        "coarse_counts": dict(fitted.coarse_counts),
         "severity": fitted.restoration.severity.to_dict(),
         "restorer": fitted.restoration.restorer.to_dict(),
         "gate": gate.to_dict() if gate else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from buffycoat.backbones.build import build
 from buffycoat.backbones.frozen import freeze
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.classify.train import fit_fold
+from buffycoat.classify.train import check_training, fit_fold
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, Config, to_hash
+from buffycoat.errors import ConfigError
 from buffycoat.fuse.prior import shares
 from buffycoat.images import writing
 from buffycoat.losses.registry import build_loss
@@ -62,7 +64,7 @@ def fit_folds(
             "fold": fold,
             **recipe_key(config),
         }
-        rows = np.flatnonzero(data.folds.fold != fold)
+        rows = np.flatnonzero(data.learned_folds.fold != fold)
         cells = data.seen_by(images, rows, masks, np.flatnonzero(data.folds.fold == fold))
         result = store.run(
             f"fold{fold}",
@@ -101,7 +103,7 @@ def refit(
         return []
     images, images_key = _learned_images(data, cleaned, config)
     masks = prepare.cell_masks(images, images_key, config, store)
-    cells = data.seen_by(images, np.arange(len(data.targets)), masks)
+    cells = data.seen_by(images, np.arange(len(data.labels)), masks)
     # No cell is left over to pick an epoch on.
     recipe = config.classify.model_copy(
         update={
@@ -132,6 +134,20 @@ def refit(
     return models
 
 
+def check_cells(data: TrainingSet, config: Config) -> None:
+    """Refuse, before any model is trained, cells that one of them could not be trained on.
+
+    Raises:
+        ConfigError: No cells are left to pick an epoch on, or batches cannot be shared evenly.
+    """
+    for fold in range(data.folds.n_folds):
+        rows, held_out = (
+            np.flatnonzero(m) for m in (data.folds.fold != fold, data.folds.fold == fold)
+        )
+        cells = data.seen_by(data.cells.images, rows, None, held_out)
+        check_training(cells, config.classify, config.seed * 100 + fold)
+
+
 def recipe_key(config: Config) -> dict[str, str | None]:
     """What a model's training depends on besides its cells, for its stage's fingerprint."""
     return {
@@ -146,26 +162,29 @@ def _learned_images(
 ) -> tuple[np.ndarray, str]:
     """The images that models learn from, and their fingerprint."""
     if config.restore.use == "restored":
-        return cleaned.cells.images, cleaned.key
-    return data.cells.images, data.cells.key
+        return cleaned.learned, cleaned.key
+    return data.learned.images, data.learned.key
 
 
-def check(config: Config, n_classes: int) -> dict[str, str]:
+def check(config: Config, n_classes: int, groups: Sequence[str] = ()) -> dict[str, str]:
     """Build the network once, so that a wrong name, size or weight file fails in a second.
 
     Args:
         config: The settings.
         n_classes: k.
+        groups: Labels coarser than a class that it is to learn from.
 
     Returns:
         `source` and `licence` of its initial weights.
 
     Raises:
-        ConfigError: No such model, an input size that it cannot take, or more parts to freeze
-            than it has.
+        ConfigError: No such model, an input size that it cannot take, more parts to freeze than
+            it has, or a loss that cannot learn from groups.
         WeightsNotFoundError: Its weights are not where the settings say.
     """
     recipe = config.classify
+    if groups:
+        _check_groups(recipe, groups)
     built = build(
         recipe.backbone,
         recipe.weights,
@@ -176,6 +195,21 @@ def check(config: Config, n_classes: int) -> dict[str, str]:
     )
     freeze(built.model, recipe.frozen_parts)
     return {"source": built.source, "licence": built.licence}
+
+
+def _check_groups(recipe: ClassifyConfig, groups: Sequence[str]) -> None:
+    reason = ""
+    if recipe.loss == "ldam":
+        reason = "loss 'ldam' has a margin a class, and probabilities with different margins have "
+        reason += "no sum. Set classify.loss to another, such as logit_adjustment"
+    elif recipe.maturation_smoothing:
+        reason = "maturation_smoothing shares a cell of one class with its neighbours. "
+        reason += "Set classify.maturation_smoothing=0"
+    if reason:
+        raise ConfigError(
+            f"the data hold labels of several classes ({', '.join(groups)}), and {reason}, or "
+            f"leave these cells out: {' '.join(f'--leave-out {code}' for code in groups)}"
+        )
 
 
 def _fit(
@@ -207,9 +241,9 @@ def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
     config = config.last_phase
     if config.head_norm:
         return np.zeros(cells.n_classes)
-    loss = build_loss(config.loss, class_counts=cells.counts, tau=config.logit_tau)
+    loss = build_loss(config.loss, class_counts=cells.expected_counts, tau=config.logit_tau)
     left = loss.prior_left * np.log(shares(cells.drawn_counts(config, config.sampler)))
-    weights = class_weights(cells.counts, config.class_weights)
+    weights = class_weights(cells.expected_counts, config.class_weights)
     # + 0.0 makes of the -0.0 of nothing left a plain 0.
     return left + (0.0 if weights is None else np.log(np.where(weights > 0, weights, 1.0)))
 

@@ -60,7 +60,9 @@ def fit(
     if config.fuse.stack == "auto":
         stack = fit_stack(members, scores.targets, scores.folds, ENSEMBLE, config.seed, data.groups)
     k = len(data.taxonomy)
-    probs = apply_prior(stack.apply(members), uniform(k), prior_of(config.fuse.prior, data.counts))
+    probs = apply_prior(
+        stack.apply(members), uniform(k), prior_of(config.fuse.prior, data.expected_counts)
+    )
     rules = _rules(data, cleaned, scores, opinion, probs, config)
     alpha, groups = config.refine.conformal_alpha, data.groups
     lineages = [cell.lineage for cell in data.taxonomy.classes]
@@ -83,12 +85,16 @@ def _rules(
     if config.refine.rescue == "off":
         return RescueRules(data.taxonomy.codes, ())
     if config.refine.rescue == "published":
-        return published_rules(
+        rules = published_rules(
             data.taxonomy, cleaned.cells.features, data.targets, {**config.refine.transfer}
+        )
+        has_head = HEAD in opinion.log_probs or config.embed.head == "off"
+        return (
+            rules if has_head else rules.without_head("not estimable: it asks the embedding head")
         )
     features = np.concatenate([cleaned.cells.features, cleaned.twins.features])
     head = np.exp(opinion.log_probs[HEAD]) if HEAD in opinion.log_probs else None
-    counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))
+    counts = dict(zip(data.taxonomy.codes, data.expected_counts.tolist(), strict=True))
     tail = [
         code
         for code, band in data.taxonomy.bands(counts).items()

@@ -21,9 +21,10 @@ from buffycoat.pipeline.prepare import TrainingSet, segment_key
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
+from buffycoat.restore.apply import GENERATORS
 from buffycoat.restore.gate import HIGHEST, LOWEST, GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
-from buffycoat.restore.train import fit_restorer
+from buffycoat.restore.train import MIN_CELLS, fit_restorer
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 from buffycoat.training.devices import device
@@ -42,11 +43,14 @@ class CleanedSet:
     Attributes:
         cells: As they are.
         twins: Their degraded twins.
-        key: Fingerprint of both.
+        learned: Images of `TrainingSet.learned` after restoration, where classifiers learn from
+            such; else those of `cells`.
+        key: Fingerprint of all.
     """
 
     cells: Cleaned
     twins: Cleaned
+    learned: np.ndarray
     key: str
 
 
@@ -77,6 +81,11 @@ def fit(
     reporter.finish(str(severity.values["note"]))
     estimator = SeverityEstimator.from_dict(severity.values["estimator"])
     clean = np.flatnonzero(severity.arrays["is_clean"])
+    n_clean = len(np.unique(data.photographs[clean]))
+    if config.restore.method in GENERATORS and n_clean < MIN_CELLS:
+        config = config.model_copy(
+            update={"restore": config.restore.model_copy(update={"method": "identity"})}
+        )
 
     reporter.start("restore", config.restore.method)
     trained = store.run(
@@ -86,7 +95,12 @@ def fit(
     )
     tensors = load_file(trained.folder / MODEL_FILE)
     restorer = restorers.from_tensors(trained.values["restorer"], tensors)
-    reporter.finish(f"learned from {len(clean)} clean cells")
+    is_off = n_clean < MIN_CELLS and config.restore.method == "identity"
+    reporter.finish(
+        f"off: {n_clean} clean cells (< {MIN_CELLS})"
+        if is_off
+        else f"learned from {len(clean)} clean cells"
+    )
     ungated = Restoration(
         config.restore, estimator, restorer, None, encoder.encode, build_segmenter(config.segment)
     )
@@ -110,6 +124,14 @@ def fit(
     reporter.finish()
     limits = GateLimits.from_dict(gate.values["limits"])
     return replace(ungated, gate=limits), gate.key
+
+
+def note(restoration: Restoration, config: Config) -> dict[str, str]:
+    """Why restoration is off although the settings want it; empty if it is as they want it."""
+    wanted, name = config.restore, restoration.restorer.name
+    if wanted.take_from or wanted.method == name:
+        return {}
+    return {"restoration": f"needs {MIN_CELLS} clean cells, fewer look so"}
 
 
 def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[Restoration, str]:
@@ -157,10 +179,14 @@ def clean_all(
 ) -> CleanedSet:
     """Restore and measure every training cell and every twin."""
     reporter.start("clean", "training cells and their degraded twins")
-    total = 2 * len(data.targets)
+    n = len(data.targets)
+    given = {"cells": data.cells.images, "twins": data.degraded}
+    if restoration.config.use == "restored" and len(data.labels) > n:
+        given["coarse"] = data.learned.images[n:]
+    total = sum(len(images) for images in given.values())
     done = 0
     parts = []
-    for name, images in (("cells", data.cells.images), ("twins", data.degraded)):
+    for name, images in given.items():
         before = done
 
         def report(count: int, _: int, before: int = before) -> None:
@@ -177,13 +203,16 @@ def clean_all(
             )
         )
         done += len(images)
-    cells, twins = (as_cleaned(part) for part in parts)
+    cells, twins, *coarse = (as_cleaned(part) for part in parts)
+    learned = cells.images
+    if coarse:
+        learned = np.concatenate([cells.images, coarse[0].images])
     share = twins.is_restored.mean()
     reporter.finish(
         f"restored {cells.is_restored.sum()} of {len(data.targets)} cells as they are, "
         f"{share:.0%} of their degraded twins"
     )
-    return CleanedSet(cells, twins, "+".join(part.key for part in parts))
+    return CleanedSet(cells, twins, learned, "+".join(part.key for part in parts))
 
 
 def features_key() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from buffycoat.pipeline.stages import prior_of
 from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
 from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy.grain import expected_counts
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Fitted:
     Attributes:
         config: The settings of the run.
         taxonomy: The classes.
-        counts: Training cells of each class, shape (k,); the training prior.
+        counts: Training cells labelled with each class, shape (k,).
         restoration: Severity, restorer and gate.
         models: The classifier: one model a fold, and last the refits if there are any.
         temperatures: Of each of these models.
@@ -45,6 +46,7 @@ class Fitted:
         conformal: Sets of classes that cannot be ruled out.
         distributions: Of the features in each class.
         provenance: Data, licences, versions, the line to print before a prediction.
+        coarse_counts: Group -> training cells labelled with it.
     """
 
     config: Config
@@ -63,6 +65,18 @@ class Fitted:
     conformal: Conformal
     distributions: Distributions
     provenance: Mapping[str, Any]
+    coarse_counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def label_counts(self) -> dict[str, int]:
+        """Code of a class or group -> training cells labelled with it."""
+        stated = dict(zip(self.taxonomy.codes, self.counts.tolist(), strict=True))
+        return stated | dict(self.coarse_counts)
+
+    @property
+    def expected_counts(self) -> np.ndarray:
+        """Training cells of each class, those of a group shared among its classes, shape (k,)."""
+        return expected_counts(self.taxonomy, self.label_counts)
 
     @property
     def is_uniform(self) -> bool:
@@ -95,4 +109,4 @@ class Fitted:
             )
         if name is not None and "=" in name:
             return given(name, self.taxonomy.codes)
-        return prior_of(name or self.config.fuse.prior, self.counts)
+        return prior_of(name or self.config.fuse.prior, self.expected_counts)

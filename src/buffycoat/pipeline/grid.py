@@ -21,11 +21,12 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import fit_fold
 from buffycoat.config import Config, load
 from buffycoat.errors import ConfigError
-from buffycoat.fuse.calibrate import fit_temperature, log_probs
+from buffycoat.fuse.calibrate import MIN_ROWS, fit_temperature, log_probs
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
-from buffycoat.pipeline.fit_classifier import check, log_prior, recipe_key
+from buffycoat.pipeline.fit_classifier import check, check_cells, log_prior, recipe_key
 from buffycoat.pipeline.grid_table import Scored, to_row, write
+from buffycoat.pipeline.labels import adapt
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
 from buffycoat.sources.options import Reading
@@ -119,14 +120,23 @@ def run(
     manifest = prepare.read_data(data, layout, reading, base, reporter, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
-    taxonomy = resolve(base.taxonomy, manifest.frame["label"].dropna().tolist())
+    adapted = adapt(learned, resolve(base.taxonomy, manifest.frame["label"].dropna().tolist()))
+    taxonomy, learned = adapted.taxonomy, adapted.learned
+    prepare.folds_of(learned, taxonomy, base)
     reporter.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, base, out / "cache", reporter, 0)
     store = StageStore(out / "stages")
     training = prepare.training_set(cells, taxonomy, base, store)
-    reporter.finish()
+    reporter.finish(". ".join((*adapted.notes, *training.notes)))
     for config in grid.recipes.values():
-        check(config, len(taxonomy))
+        check(config, len(taxonomy), tuple(training.coarse))
+        check_cells(training, config)
+    held_out = np.bincount(training.folds.fold, minlength=training.folds.n_folds)
+    if base.fuse.calibrate and held_out.min() < MIN_ROWS // 2:
+        reporter.say(
+            f"off, too few cells: calibration (needs {MIN_ROWS // 2} cells a fold, has "
+            f"{held_out.min()})"
+        )
     folds = grid.folds or tuple(range(training.folds.n_folds))
     scored: dict[str, list[Scored]] = {}
     table: list[dict[str, Any]] = []
@@ -154,7 +164,7 @@ def _score(
 ) -> Scored:
     """Train one model a fold, and score the fold's cells and twins with it."""
     rows, probs, minutes = [], [], 0.0
-    masks = prepare.cell_masks(data.cells.images, data.cells.key, config, store)
+    masks = prepare.cell_masks(data.learned.images, data.learned.key, config, store)
     for fold in folds:
         inside = np.flatnonzero(data.folds.fold == fold)
         label = f"{name}, seed {seed}, fold {fold}"
@@ -165,7 +175,7 @@ def _score(
 
         inputs = {
             "data": data.key,
-            "images": data.cells.key,
+            "images": data.learned.key,
             "seed": seed,
             "fold": fold,
             **recipe_key(config),
@@ -190,9 +200,9 @@ def _train_and_score(
     label: str,
     masks: np.ndarray | None,
 ) -> Outcome:
-    seen = np.flatnonzero(data.folds.fold != fold)
+    seen = np.flatnonzero(data.learned_folds.fold != fold)
     inside = np.flatnonzero(data.folds.fold == fold)
-    cells = data.seen_by(data.cells.images, seen, masks, inside)
+    cells = data.seen_by(data.learned.images, seen, masks, inside)
     checkpoint = folder / "checkpoint.safetensors"
     watch.start("train", label)
     model, _ = fit_fold(cells, config.classify, seed * 100 + fold, checkpoint, watch.advance)

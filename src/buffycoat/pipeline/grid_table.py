@@ -67,7 +67,7 @@ def to_row(
         n_folds: How many folds were trained.
         average: The mean; a key of `stages.MEANS`.
     """
-    k, counts = len(data.taxonomy), data.counts
+    k, counts = len(data.taxonomy), data.expected_counts
     first = next(iter(scored))
     one, base = (_Pooled.of(scored[recipe], data) for recipe in (name, first))
     targets, groups = one.targets, one.groups
@@ -167,7 +167,7 @@ class _Pooled:
 
 def _bands(table: np.ndarray, data: TrainingSet) -> dict[str, float]:
     """Mean F1 of head, medium and tail classes, rows weighted 1/n of their class."""
-    counts = dict(zip(data.taxonomy.codes, data.counts.tolist(), strict=True))
+    counts = dict(zip(data.taxonomy.codes, data.expected_counts.tolist(), strict=True))
     bands = data.taxonomy.bands(counts)
     f1 = per_class(reweighted(table, (table.sum(axis=1) > 0).astype(float))).f1
     found = {}

@@ -39,7 +39,7 @@ class HeldOut:
     Attributes:
         cells: The cells.
         cleaned: After restoration.
-        targets: Shape (n,).
+        targets: Shape (n,); empty where labels are coarser than a class.
         steps: Stage -> predicted classes (n,) with the stages up to it, whether used or not.
         findings: All that the final word rests on.
     """
@@ -114,7 +114,8 @@ def judge_held_out(
             {},
         ),
     )
-    targets = cells.manifest.targets(fitted.taxonomy)
+    is_fine = fitted.taxonomy.is_fine(cells.manifest.frame["label"].tolist())
+    targets = cells.manifest.subset(is_fine).targets(fitted.taxonomy)
     ids = cells.manifest.frame["cell_id"].tolist()
     steps, findings = _score(fitted, cleaned, views, embedded.arrays["embeddings"], ids)
     return HeldOut(cells, cleaned, targets, steps, findings)
@@ -207,7 +208,9 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
             AblationRow(
                 stage,
                 drawn.interval(class_weighted_macro_f1).to_dict(),
-                drawn.interval(lambda c: prior_weighted_macro_f1(c, fitted.counts)).to_dict(),
+                drawn.interval(
+                    lambda c: prior_weighted_macro_f1(c, fitted.expected_counts)
+                ).to_dict(),
                 None if gain is None else gain.to_dict(),
                 is_used[stage],
                 "" if is_used[stage] else f"off: it did not win out of fold; {how}",

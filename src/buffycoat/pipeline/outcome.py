@@ -61,7 +61,8 @@ def conclude(
         data: What it learned from.
         scores: Out of fold.
         decision: The last stages, with the scores that they were fitted on.
-        held_out: Labelled cells of the evaluation split; may be empty. Nothing is fitted on them.
+        held_out: Labelled cells of the evaluation split, in the taxonomy's codes; may be empty.
+            Nothing is fitted on them.
         out: Folder of the run.
         reporter: Progress.
         allow_bad: Unreadable cells that are tolerated.
@@ -69,25 +70,29 @@ def conclude(
     Returns:
         Where things are.
     """
-    counts = dict(zip(fitted.taxonomy.codes, fitted.counts.tolist(), strict=True))
+    counts = fitted.label_counts
+    is_fine = fitted.taxonomy.is_fine(held_out.frame["label"].tolist())
+    coarse, held_out = held_out.subset(~is_fine), held_out.subset(is_fine)
     evaluations = {}
     ablation: list[AblationRow] = []
     judged = None
     if len(held_out):
         reporter.start("evaluate", f"{len(held_out)} held-out cells")
         judged = judge_held_out(fitted, held_out, out, reporter, allow_bad)
-        evaluations[run_folder.EVAL] = evaluate(
-            judged.probs,
-            judged.targets,
-            fitted.taxonomy,
-            counts,
-            judged.cells.manifest.column("severity"),
-            judged.cells.manifest.column("patient_id"),
-            labels=judged.labels,
-        )
+        parts = [judged]
+        if len(coarse):
+            parts.append(judge_held_out(fitted, coarse, out, reporter, allow_bad))
+        evaluations[run_folder.EVAL] = _evaluate(parts, fitted)
         ablation = ablate(judged, fitted)
-        write_bad_cells(out / "bad_eval_cells.csv", judged.cells.bad)
+        write_bad_cells(
+            out / "bad_eval_cells.csv", [cell for part in parts for cell in part.cells.bad]
+        )
         reporter.finish()
+    elif len(coarse):
+        reporter.say(
+            f"All {len(coarse)} evaluation cells have a label coarser than a class, so this run "
+            "scores none of them. `buffycoat evaluate` scores predictions at their labels' grain"
+        )
     evaluations[run_folder.FOLDS] = evaluate(
         decision.probs[: len(data.targets)],
         data.targets,
@@ -113,6 +118,20 @@ def conclude(
     make_report(fitted, run_folder.read(out), report, reporter=reporter)
     reporter.finish(str(report))
     return RunResult(folder, report, next(iter(evaluations.values())))
+
+
+def _evaluate(parts: Sequence[HeldOut], fitted: Fitted) -> dict[str, Any]:
+    """Scores of held-out cells: first those whose class is known, then those of a coarser label."""
+    frames = pd.concat([part.cells.manifest.frame for part in parts], ignore_index=True)
+    return evaluate(
+        np.concatenate([part.probs for part in parts]),
+        frames["label"].tolist(),
+        fitted.taxonomy,
+        fitted.label_counts,
+        frames["severity"].to_numpy(dtype=object),
+        frames["patient_id"].to_numpy(dtype=object),
+        labels=np.concatenate([part.labels for part in parts]),
+    )
 
 
 def write_bad_cells(path: Path, bad: Sequence[BadCell]) -> None:

@@ -81,10 +81,10 @@ def _provenance(fitted: Fitted) -> dict[str, Any]:
     return {
         "data": record["data"],
         "what was read": dict(record.get("read", {}).get("said", {})),
-        "training cells": [
-            f"{code} {n}" for code, n in zip(fitted.taxonomy.codes, fitted.counts, strict=True)
-        ],
+        "training cells": [f"{code} {n}" for code, n in fitted.label_counts.items()],
+        **({"labels": record["labels"]} if record.get("labels") else {}),
         "folds": record["folds"],
+        "too few cells": record.get("too_few", {}),
         "initial weights": record["initial_weights"],
         "encoder": record["encoder"],
         "data fingerprint": record["data_fingerprint"],
@@ -130,7 +130,7 @@ def _crossing(run: RunFolder, fitted: Fitted) -> dict[str, list[dict[str, Any]]]
         taxonomy.encode(frame["true_label"].tolist()),
         taxonomy.encode(frame["label"].tolist()),
         taxonomy,
-        dict(zip(taxonomy.codes, fitted.counts.tolist(), strict=True)),
+        dict(zip(taxonomy.codes, fitted.expected_counts.tolist(), strict=True)),
         frame["true_severity"].to_numpy(dtype=object),
         patients.to_numpy(dtype=str) if patients.notna().to_numpy().all() else None,
     )

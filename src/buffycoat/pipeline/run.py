@@ -27,6 +27,8 @@ from buffycoat.pipeline import (
     fit_opinion,
     fit_restoration,
     fit_scores,
+    labels,
+    least_data,
     outcome,
     prepare,
     stages,
@@ -204,9 +206,14 @@ def learn(
     learned = learned.subset(learned.is_labelled)
     if not len(learned):
         raise ManifestError(f"{data}: no labelled cells in split 'train'")
-    taxonomy = resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
-    # What can be wrong in the settings fails here, and not after hours.
-    weights = fit_classifier.check(config, len(taxonomy))
+    adapted = labels.adapt(
+        learned, resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
+    )
+    taxonomy, learned = adapted.taxonomy, adapted.learned
+    coarse = sorted({*learned.frame["label"]} - {*taxonomy.codes})
+    # What can be wrong in the settings or too little in the data fails here, and not after hours.
+    prepare.folds_of(learned, taxonomy, config)
+    weights = fit_classifier.check(config, len(taxonomy), coarse)
     fit_opinion.check(config, taxonomy)
     build_segmenter(config.segment)
     encoder = build_encoder(config.embed)
@@ -215,8 +222,12 @@ def learn(
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
     store = StageStore(out / "stages")
     training = prepare.training_set(cells, taxonomy, config, store)
-    watch.finish(". ".join(training.folds.notes))
+    grain = (*adapted.notes, *training.notes)
+    watch.finish(". ".join((*grain, *training.folds.notes)))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
+    too_few = least_data.plan(training, config)
+    for sentence in least_data.sentences(too_few):
+        watch.say(sentence)
 
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
@@ -224,7 +235,7 @@ def learn(
     scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
     refits = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
     opinion = fit_opinion.fit(
-        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits
+        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few
     )
     decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
 
@@ -244,8 +255,10 @@ def learn(
         rules=decision.rules,
         conformal=decision.conformal,
         distributions=decision.distributions,
-        provenance=summary.provenance(training, weights, encoder, config),
+        provenance=summary.provenance(training, weights, encoder, config, grain)
+        | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
+        coarse_counts=training.coarse_counts,
     )
     held_out = manifest.of_split("eval")
-    held_out = held_out.subset(held_out.is_labelled)
+    held_out = labels.relabel(held_out.subset(held_out.is_labelled), taxonomy)
     return Learned(training, cleaned, scores, opinion, decision, fitted, held_out)

@@ -14,6 +14,7 @@ from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import KINDS, LABELS
 from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
+from buffycoat.pipeline import least_data
 from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.fitted import Fitted
@@ -28,7 +29,11 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "
 
 
 def provenance(
-    data: TrainingSet, weights: Mapping[str, str], encoder: Encoder, config: Config
+    data: TrainingSet,
+    weights: Mapping[str, str],
+    encoder: Encoder,
+    config: Config,
+    labels: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Where everything came from.
 
@@ -37,6 +42,7 @@ def provenance(
         weights: `source` and `licence` of the classifier's initial weights.
         encoder: Of the second opinions.
         config: The settings.
+        labels: How labels coarser than a class were read and used, in sentences.
     """
     unseen = never_seen(data.taxonomy, data.counts)
     return {
@@ -45,7 +51,8 @@ def provenance(
         "data": config.data.model_dump(),
         "data_fingerprint": data.key,
         "read": data.cells.manifest.statement.to_dict(),
-        "training_cells": len(data.targets),
+        "training_cells": len(data.labels),
+        "labels": list(labels),
         "folds": list(data.folds.notes),
         "initial_weights": dict(weights),
         "encoder": {"source": encoder.source, "licence": encoder.licence},
@@ -68,7 +75,8 @@ def never_seen(taxonomy: Taxonomy, counts: np.ndarray) -> list[str]:
     trained = {c.code for c, n in zip(taxonomy.classes, counts, strict=True) if n > 0}
     known = {cell.code: cell.name for other in BUILT_IN.values() for cell in other.classes}
     known |= {cell.code: cell.name for cell in taxonomy.classes}
-    return [name for code, name in known.items() if code not in trained]
+    # A class that is read as a coarser one, such as SNE where NE is a class, was seen.
+    return [name for code, name in known.items() if taxonomy.spelling.find(code) not in trained]
 
 
 def restricted(record: Mapping[str, Any]) -> list[str]:
@@ -100,16 +108,18 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
         f"{row['use']} {row['balanced_macro_f1']:.3f}{_gain(row)}" for row in choice
     )
     stacked = {row["member"]: row for row in fitted.stack.table()}
+    too_few = fitted.provenance.get("too_few", {})
     rules = fitted.rules.table()
     n_on = sum(bool(row["is_on"]) for row in rules)
     return [
         StageNote(
             "restoration",
             "off" if fitted.use == "original" else "on",
-            f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
+            _off(too_few, "restoration")
+            or f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
             f"Chosen: {fitted.use}",
         ),
-        *(_opinion_note(kind, stacked.get(kind)) for kind in KINDS),
+        *(_opinion_note(kind, stacked.get(kind), _off(too_few, kind)) for kind in KINDS),
         StageNote(
             "refinement",
             "off" if not n_on else "on" if n_on == len(rules) else "partly",
@@ -123,7 +133,13 @@ def _asked(fitted: Fitted) -> str:
     return ", ".join(LABELS[kind] for kind in kinds) or "none is asked"
 
 
-def _opinion_note(kind: str, row: Mapping[str, Any] | None) -> StageNote:
+def _off(too_few: Mapping[str, str], stage: str) -> str:
+    return f"off, too few cells: {too_few[stage]}" if stage in too_few else ""
+
+
+def _opinion_note(kind: str, row: Mapping[str, Any] | None, off: str) -> StageNote:
+    if off:
+        return StageNote(LABELS[kind], "off", off)
     if row is None:
         return StageNote(LABELS[kind], "off", "the settings leave it out of the stack")
     return StageNote(LABELS[kind], "on" if row["is_kept"] else "off", row["reason"])
@@ -171,7 +187,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "cells."
         ),
         classes={cell.code: cell.name for cell in fitted.taxonomy.classes},
-        train_counts=dict(zip(fitted.taxonomy.codes, fitted.counts.tolist(), strict=True)),
+        train_counts=fitted.label_counts,
         sources=[
             Source(
                 data["name"],
@@ -218,10 +234,12 @@ def limits(record: Mapping[str, Any]) -> list[str]:
     Args:
         record: From `provenance`.
     """
+    coarse = [_sentence(note) for note in record.get("labels", ())]
     unseen = [_unseen(record["never_seen"])] if record["never_seen"] else []
     population = record["data"].get("population", "")
     sentences = [*unseen, population] if population else unseen
-    return [*sentences, *(_sentence(note) for note in record["folds"]), *restricted(record)]
+    notes = [*record["folds"], *least_data.sentences(record.get("too_few", {}))]
+    return [*sentences, *coarse, *map(_sentence, notes), *restricted(record)]
 
 
 def _sentence(note: str) -> str:

@@ -113,6 +113,14 @@ class RescueRules:
         """Whether a rule in use asks the embedding head."""
         return any(rule.is_on and rule.head_above is not None for rule in self.rules)
 
+    def without_head(self, reason: str) -> RescueRules:
+        """The same rules, those that ask the embedding head off for this reason."""
+        rules = (
+            switched_off(rule, reason) if rule.is_on and rule.head_above is not None else rule
+            for rule in self.rules
+        )
+        return RescueRules(self.codes, tuple(rules))
+
     def tops(self, probs: np.ndarray) -> np.ndarray:
         """The likeliest class of each cell that no rule in use keeps to itself.
 

@@ -26,6 +26,7 @@ def figures(split: str, record: Record) -> str:
         f"Scores of each class, with {level} intervals. "
         "PPV is what a call is worth at the stated prevalence, the share of the training cells.",
         _classes(record["per_class"]),
+        _groups(record.get("by_group", [])),
         _bands(record["by_band"]),
         _severities(record["by_severity"]),
         _calibration(record["calibration"]),
@@ -54,6 +55,26 @@ def _classes(rows: Sequence[Record]) -> str:
                 wording.percent(row.get("prevalence"), 2),
                 _score(row, "ppv_at_prevalence"),
                 row["why"] or "",
+            )
+            for row in rows
+        ],
+    )
+
+
+def _groups(rows: Sequence[Record]) -> str:
+    """Scores at the grain of labels coarser than a class; nothing where there are none."""
+    if not rows:
+        return ""
+    head = ("Group", "Any class of", "n", "n known only so", "Precision", "Sensitivity", "F1")
+    return table(
+        head,
+        [
+            (
+                row["code"],
+                ", ".join(row["members"]),
+                f"{row['support']:,}",
+                f"{row['n_coarse']:,}",
+                *(_score(row, key) for key in ("precision", "sensitivity", "f1")),
             )
             for row in rows
         ],

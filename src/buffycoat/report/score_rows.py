@@ -116,6 +116,21 @@ def class_rows(evaluations: Records) -> Rows:
     return rows
 
 
+def group_rows(evaluations: Records) -> Rows:
+    """One row a split and group of classes that true labels name: any class of it is right."""
+    rows = []
+    for split, record in evaluations.items():
+        for of in record.get("by_group", []):
+            row = {"row": f"{split}/{of['code']}", "split": split, "code": of["code"]}
+            row |= {"name": of["name"], "members": of["members"], "n": of["support"]}
+            row |= {"n_fine": of["n_fine"], "n_coarse": of["n_coarse"], "why": of["why"]}
+            row |= {"called": of["called"], "n_patients": of["n_patients"]}
+            for name in ("precision", "sensitivity", "specificity", "f1"):
+                row |= spread(name, of[name], of[f"{name}_interval"])
+            rows.append(row)
+    return rows
+
+
 def curve_rows(curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> Rows:
     """One row a split, class and point, from the strictest threshold on."""
     return [

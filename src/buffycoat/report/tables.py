@@ -56,6 +56,8 @@ def build_tables(data: ReportData) -> dict[str, Table]:
               "rests on.", score_rows.metric_rows(evaluations)),
         Table("classes", "Every score of every class of every split, with its interval.",
               score_rows.class_rows(evaluations)),
+        Table("groups", "Scores of groups of classes that true labels name: any class of the group "
+              "is right.", score_rows.group_rows(evaluations)),
         Table("curves", "Points of each class's precision-recall curve.",
               score_rows.curve_rows(data.curves)),
         Table("confusion", "Cells of each true and each predicted class.",

@@ -21,6 +21,9 @@ from buffycoat.simulate.degrade import MAX_SEVERITY
 
 PRESENT_FROM = 0.5
 """Probability from which a group is named."""
+MIN_CELLS = 2
+"""Clean cells that the estimator is fitted on at least: with one, what that cell looks like and
+what a clean cell looks like are the same."""
 HIDDEN = 128
 REGULARISATION = 0.3
 EPOCHS = 200
@@ -216,9 +219,9 @@ def fit_severity(
         ShapeError: Not such images, or fewer than two.
     """
     check_images(pristine)
-    if len(pristine) < 2:
+    if len(pristine) < MIN_CELLS:
         raise ShapeError(
-            f"severity needs at least two clean cells to learn from, got {len(pristine)}"
+            f"severity needs at least {MIN_CELLS} clean cells to learn from, got {len(pristine)}"
         )
     rng = np.random.default_rng(seed)
     graded = grade(pristine, rng, on_progress)

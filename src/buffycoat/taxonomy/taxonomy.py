@@ -91,13 +91,45 @@ class Taxonomy:
             Shape (n,), int64.
 
         Raises:
-            TaxonomyError: A label is not in the taxonomy; the message names each such label.
+            TaxonomyError: A label is not in the taxonomy, or is coarser than a class; the message
+                names each such label.
         """
-        unknown = sorted(set(labels) - set(self.codes))
+        unknown = self.lacks(labels)
         if unknown:
             raise self.unknown(unknown)
+        coarse = sorted(set(labels) - set(self.codes))
+        if coarse:
+            raise TaxonomyError(
+                f"labels of several classes where one is needed: {', '.join(coarse)}. Leave their "
+                "cells out, or name a class"
+            )
         column = {code: index for index, code in enumerate(self.codes)}
         return np.array([column[label] for label in labels], dtype=np.int64)
+
+    def allowed(self, labels: Sequence[str]) -> np.ndarray:
+        """The classes that each label leaves open.
+
+        Args:
+            labels: Codes of classes and groups.
+
+        Returns:
+            Shape (n, k), bool: one True for a class, several for a group.
+
+        Raises:
+            TaxonomyError: A label is not in the taxonomy.
+        """
+        unknown = self.lacks(labels)
+        if unknown:
+            raise self.unknown(unknown)
+        members = self.members
+        table = np.zeros((len(labels), len(self)), dtype=bool)
+        for row, label in enumerate(labels):
+            table[row, list(members[label])] = True
+        return table
+
+    def is_fine(self, labels: Iterable[str]) -> np.ndarray:
+        """Shape (n,), bool: which labels are of one class, not of a group."""
+        return np.array([label in self.codes for label in labels], dtype=bool)
 
     def unknown(self, labels: Sequence[str]) -> TaxonomyError:
         """The error that names labels which mean no class here, each with what may be meant."""

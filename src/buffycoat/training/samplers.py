@@ -25,23 +25,43 @@ CLASS_WEIGHT = {
 """Weight of a class in the loss, from its number of cells, before it is scaled to a mean of 1."""
 
 
-def draw_epoch(targets: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+def draw_epoch(
+    targets: np.ndarray, kind: str, rng: np.random.Generator, shares: np.ndarray | None = None
+) -> np.ndarray:
     """The cells of one epoch, in order.
 
     Args:
-        targets: Shape (n,), class of each cell that may be drawn.
+        targets: Shape (n,), label of each cell that may be drawn.
         kind: A key of `CLASS_SHARE`. "instance" shows each cell once; the others draw n cells
             with replacement.
         rng: Source of randomness.
+        shares: Shape (t, k): expected share of each class among the cells of a label; None where
+            each label is a class.
 
     Returns:
         Shape (n,), positions in `targets`.
     """
     if kind == "instance":
         return rng.permutation(len(targets))
-    counts = np.bincount(targets)
-    per_cell = (class_share(counts, kind) / np.maximum(counts, 1))[targets]
+    n_labels = int(targets.max()) + 1 if shares is None else len(shares)
+    table = np.eye(n_labels) if shares is None else shares
+    per_cell = label_weights(np.bincount(targets, minlength=n_labels), kind, table)[targets]
     return rng.choice(len(targets), size=len(targets), p=per_cell / per_cell.sum())
+
+
+def label_weights(counts: np.ndarray, kind: str, shares: np.ndarray) -> np.ndarray:
+    """How often one cell of each label is drawn, up to a factor.
+
+    Args:
+        counts: Shape (t,), cells of each label.
+        kind: A key of `CLASS_SHARE`.
+        shares: Shape (t, k): expected share of each class among the cells of a label.
+
+    Returns:
+        Shape (t,): of a class as `class_share` has it, of a group the mean of its classes.
+    """
+    of_class = counts @ shares  # expected cells of each class
+    return shares @ (class_share(of_class, kind) / np.maximum(of_class, 1))
 
 
 def class_share(counts: np.ndarray, kind: str) -> np.ndarray:
