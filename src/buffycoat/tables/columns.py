@@ -33,6 +33,12 @@ def is_known_column(name: str) -> bool:
     return _key(name) in _IDS | _LABELS | _TRUE_LABELS
 
 
+def is_class_among(names: Sequence[str]) -> bool:
+    """Whether one text among several is a class, as in a row; columns of classes are more."""
+    codes = read_labels(filter(None, names))
+    return len(names) > 1 and sum(code in BLOOD.members for code in codes.values()) == 1
+
+
 def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ()) -> str:
     """The column of the cells' names.
 
