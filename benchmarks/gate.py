@@ -26,10 +26,13 @@ from buffycoat.images import write_atomic
 from buffycoat.pipeline import bundle, cleaning
 from buffycoat.pipeline.cleaning import Restoration, Verdict
 from buffycoat.restore.gate import MIN_QUALITY, GateLimits, broken, known_good
+from buffycoat.restore.severity import Degradation
 from buffycoat.segment.stain import CellMasks, segment_all
 
 PLANTED_CLASSES = ("EO", "BA")
 GAIN = ("severity_gain", "lowest")
+WORTH = (GAIN, ("change_size", "lowest"), ("unfounded_light", "highest"))
+"""Limits that ask whether there was anything to undo: a plant may keep to them or not."""
 SEED = 20
 TAMPERED_CELLS = 240
 """Honestly restored cells that each plant is tried on, at most, evenly spread."""
@@ -43,14 +46,14 @@ class Tried:
         original: Shape (n, w, w, 3), uint8.
         restored: Same shape.
         masks: Of the originals.
-        severity: Estimated, shape (n,).
+        found: Severity and kind, as estimated.
         verdict: The gate's.
     """
 
     original: np.ndarray
     restored: np.ndarray
     masks: list[CellMasks]
-    severity: np.ndarray
+    found: Degradation
     verdict: Verdict
 
     @classmethod
@@ -59,27 +62,27 @@ class Tried:
         original: np.ndarray,
         restored: np.ndarray,
         masks: Sequence[CellMasks],
-        severity: np.ndarray,
+        found: Degradation,
         restoration: Restoration,
     ) -> Tried:
         """Ask the gate, whatever the severity is."""
         everything = replace(
             restoration, config=restoration.config.model_copy(update={"restore_above": 0.0})
         )
-        verdict = cleaning.judge_restored(original, restored, masks, severity, everything)
-        return cls(original, restored, list(masks), severity, verdict)
+        verdict = cleaning.judge_restored(original, restored, masks, found, everything)
+        return cls(original, restored, list(masks), found, verdict)
 
 
 def of_own_restorer(twins: Twins, restoration: Restoration) -> tuple[Tried, dict[str, Any]]:
     """Every cell restored and judged, and by true severity what is routed, accepted and changed."""
     restored = restoration.restorer.restore(twins.degraded)
-    severity = restoration.severity.estimate(twins.degraded)
+    found = restoration.severity.judge(twins.degraded)
     masks = segment_all(twins.degraded)
-    tried = Tried.of(twins.degraded, restored, masks, severity, restoration)
+    tried = Tried.of(twins.degraded, restored, masks, found, restoration)
     good = known_good(
         twins.clean, twins.degraded, restored, segment_all(twins.clean), tried.verdict.masks
     )
-    routed = severity >= restoration.restore_above
+    routed = found.severity >= restoration.restore_above
     accepted = tried.verdict.accepted
     table = {
         name: {
@@ -124,12 +127,12 @@ def on_pristine(
     limits = restoration.gate
     assert limits is not None
     rows, planted = plant(name, images, masks)
-    severity = restoration.severity.estimate(images[rows])
-    tried = Tried.of(images[rows], planted, [masks[row] for row in rows], severity, restoration)
+    found = restoration.severity.judge(images[rows])
+    tried = Tried.of(images[rows], planted, [masks[row] for row in rows], found, restoration)
     lowest = replace(
         tried.verdict, numbers=replace(tried.verdict.numbers, severity_before=np.zeros(len(rows)))
     )
-    changed = tried.verdict.accepted & (severity >= restoration.restore_above)
+    changed = tried.verdict.accepted & (found.severity >= restoration.restore_above)
     return {
         "n": len(rows),
         "skipped": len(images) - len(rows),
@@ -146,7 +149,7 @@ def on_restored(name: str, tried: Tried, restoration: Restoration) -> dict[str, 
     """A plant on honestly restored and accepted cells that still look cleaner than they were."""
     limits = restoration.gate
     assert limits is not None
-    routed = tried.severity >= restoration.restore_above
+    routed = tried.found.severity >= restoration.restore_above
     honest = np.flatnonzero(tried.verdict.accepted & routed)
     honest = honest[spread(len(honest), TAMPERED_CELLS)]
     after = [tried.verdict.masks[row] for row in honest]
@@ -156,13 +159,13 @@ def on_restored(name: str, tried: Tried, restoration: Restoration) -> dict[str, 
         tried.original[chosen],
         planted,
         [tried.masks[row] for row in chosen],
-        tried.severity[chosen],
+        tried.found.subset(chosen),
         restoration,
     )
     faults = broken(again.verdict.numbers, limits)
     cleaner = ~faults[GAIN]
     refused = sameness(again.verdict, limits)
-    step = np.clip(tried.severity[chosen].astype(int), 0, 3)
+    step = np.clip(tried.found.severity[chosen].astype(int), 0, 3)
     return {
         "n": int(cleaner.sum()),
         "no_longer_cleaner": int((~cleaner).sum()),
@@ -175,19 +178,19 @@ def on_restored(name: str, tried: Tried, restoration: Restoration) -> dict[str, 
 
 
 def sameness(verdict: Verdict, limits: GateLimits) -> np.ndarray:
-    """Cells that break any limit but that of being cleaner, shape (n,), bool."""
+    """Cells that break any limit but those of `WORTH`, shape (n,), bool."""
     faults = broken(verdict.numbers, limits)
-    return np.any([values for key, values in faults.items() if key != GAIN], axis=0)
+    return np.any([values for key, values in faults.items() if key not in WORTH], axis=0)
 
 
 def by_number(verdict: Verdict, limits: GateLimits, rows: np.ndarray) -> dict[str, Any]:
     """For each limit the share of the rows that it refuses, and that it alone refuses."""
     faults = broken(verdict.numbers, limits)
-    count = np.sum([values for key, values in faults.items() if key != GAIN], axis=0)
+    count = np.sum([values for key, values in faults.items() if key not in WORTH], axis=0)
     return {
         f"{name} {side}": [share(values[rows]), share((values & (count == 1))[rows])]
         for (name, side), values in faults.items()
-        if (name, side) != GAIN
+        if (name, side) not in WORTH
     }
 
 

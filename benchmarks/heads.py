@@ -28,9 +28,14 @@ from buffycoat.embed.head import train_head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.evaluate.bootstrap import bootstrap_interval
-from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion, per_class, reweighted
+from buffycoat.evaluate.metrics import (
+    class_weighted_macro_f1,
+    confusion,
+    per_class,
+    prior_weighted_macro_f1,
+    reweighted,
+)
 from buffycoat.evaluate.paired import paired_interval
-from buffycoat.evaluate.posterior import prior_weighted_interval
 from buffycoat.fuse.calibrate import log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.pipeline import prepare
@@ -161,7 +166,10 @@ def compare(
         called = found[0].argmax(axis=1)
         gain = paired_interval(judged.targets, reference, called, class_weighted_macro_f1, k=k)
         probs = apply_prior(np.exp(log_softmax(found[0])), uniform(k), shares(counts))
-        given = confusion(judged.targets, probs.argmax(axis=1), k)
+        given = probs.argmax(axis=1)
+        weighted = bootstrap_interval(
+            judged.targets, given, lambda c: prior_weighted_macro_f1(c, counts), k=k
+        )
         over_seeds = [
             float(class_weighted_macro_f1(confusion(judged.targets, one.argmax(axis=1), k)))
             for one in found
@@ -170,7 +178,7 @@ def compare(
         table[name] = {
             "balanced_macro_f1": vars(score),
             "over_seeds": over_seeds,
-            "prior_weighted_macro_f1": vars(prior_weighted_interval(given, counts)),
+            "prior_weighted_macro_f1": vars(weighted),
             f"less_{REFERENCE.replace(' ', '_')}": vars(gain),
         }
     return table

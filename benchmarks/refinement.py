@@ -185,6 +185,8 @@ def tried(name: str, data: Path, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _words(values: Sequence[float], sign: str = "") -> str:
+    if values[1] is None:
+        return f"{values[0]:{sign}.3f} (no interval)"
     middle, low, high = (format(value, f"{sign}.3f") for value in values)
     return f"{middle} ({low} to {high})"
 

@@ -118,7 +118,10 @@ SIGLIP_PX = 28
 
 @pytest.fixture(scope="session")
 def tiny_siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny SigLIP with random weights, in transformers' own layout; takes `SIGLIP_PX`."""
+    """A tiny SigLIP with random weights, in transformers' own layout; takes `SIGLIP_PX`.
+
+    Its images are prepared unlike MedSigLIP's: bicubic with antialiasing, by ImageNet's colours.
+    """
     transformers = pytest.importorskip("transformers")
     import torch
 
@@ -135,4 +138,6 @@ def tiny_siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("siglip")
     transformers.SiglipModel(config).save_pretrained(folder)
+    side = {"height": SIGLIP_PX, "width": SIGLIP_PX}
+    transformers.SiglipImageProcessor(size=side, resample=3).save_pretrained(folder)
     return folder

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from buffycoat.cells import (
     COLUMNS,
+    EVIDENCE,
     Evidence,
     Manifest,
     Prediction,
@@ -121,7 +123,11 @@ def _prediction(cell_id: str) -> Prediction:
         outlier_percentile=40.0,
         is_rescued=False,
         is_abstained=True,
-        evidence=(Evidence("refine", "spikiness 1.52 > 1.31", 1.52, 1.31),),
+        evidence=(
+            Evidence("refine", "unusual_feature", "spikiness 1.52 > 1.31", 1.52, 1.31),
+            Evidence("classify", "low_probability", "top probability 0.60 < 0.70", 0.6, 0.7),
+            Evidence("segment", "no_cell", "no cell found"),
+        ),
     )
 
 
@@ -131,7 +137,9 @@ def test_predictions_become_one_row_a_cell() -> None:
     assert frame.loc[0, [f"prob_{code}" for code in PBC.codes]].sum() == pytest.approx(1)
     assert frame.loc[0, "prob_LY"] == 0.6
     assert frame.loc[0, "conformal_set"] == "LY MO"
-    assert json.loads(frame.loc[0, "evidence"])[0]["limit"] == 1.31
+    first = json.loads(frame.loc[0, "evidence"])[0]
+    assert (first["code"], first["limit"]) == ("unusual_feature", 1.31)
+    assert frame.loc[0, "reasons"] == "low_probability no_cell"
     assert frame.loc[0, "degradation"] == "noise+light"
     assert json.loads(frame.loc[0, "restore_change"]) == {"hue_shift": 1.5}
     assert list(predictions_frame([], PBC)) == list(frame)
@@ -141,3 +149,12 @@ def test_probabilities_must_fit_the_taxonomy() -> None:
     short = Prediction(**{**vars(_prediction("a")), "probs": (0.5, 0.5)})
     with pytest.raises(ValueError, match="zip"):
         predictions_frame([short], PBC)
+
+
+def test_every_code_of_evidence_is_documented_and_no_other_is_taken() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
+    table = {row[0].strip("`"): row[2] == "look" for row in rows if row and row[0].startswith("`")}
+    assert table == {code: kind.is_doubt for code, kind in EVIDENCE.items()}
+    with pytest.raises(AssertionError, match="'odd' is not in"):
+        Evidence("refine", "odd", "something odd")

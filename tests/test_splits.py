@@ -113,6 +113,42 @@ def test_patients_known_in_part_stay_whole_but_nothing_is_claimed() -> None:
     assert np.bincount(folds.fold).tolist() == [10, 10]
 
 
+def test_copies_of_a_photograph_are_in_one_fold_and_are_told() -> None:
+    copies = np.repeat(np.arange(12), 7)
+    targets = np.repeat(np.arange(3), 28)
+    folds = assign_folds(targets, None, 4, seed=0, copies=copies)
+    assert all(len(set(folds.fold[copies == one])) == 1 for one in range(12))
+    assert folds.groups.tolist() == copies.tolist()
+    assert not folds.is_grouped
+    assert "12 photographs have copies: the 84 cells are kept together" in folds.notes[1]
+    assert np.bincount(folds.fold, minlength=4).tolist() == [21] * 4
+
+
+def test_patients_who_share_a_photograph_stay_together() -> None:
+    patients = np.array(["a", "a", "b", "b", "c", "c", "d", "d"], dtype=object)
+    copies = np.array([0, 1, 1, 2, 3, 4, 5, 6])
+    folds = assign_folds(np.zeros(8, dtype=int), patients, 2, seed=0, copies=copies)
+    assert len(set(folds.fold[:4])) == 1
+    assert folds.groups.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert folds.is_grouped
+    assert folds.notes[0].startswith("1 photograph has copies: the 2 cells")
+
+
+def test_without_copies_nothing_changes() -> None:
+    targets = np.arange(60) % 4
+    plain = assign_folds(targets, None, 3, seed=2)
+    folds = assign_folds(targets, None, 3, seed=2, copies=np.arange(60))
+    assert folds.fold.tolist() == plain.fold.tolist()
+    assert folds.notes == plain.notes
+
+
+def test_too_few_photographs_are_refused() -> None:
+    with pytest.raises(ConfigError, match="2 photographs cannot fill 3 folds"):
+        assign_folds(np.zeros(6, dtype=int), None, 3, 0, copies=np.array([0, 0, 0, 1, 1, 1]))
+    with pytest.raises(ConfigError, match="all cells are of one photograph"):
+        assign_folds(np.zeros(6, dtype=int), None, 3, 0, copies=np.zeros(6, dtype=int))
+
+
 def test_impossible_folds_are_refused() -> None:
     with pytest.raises(ConfigError, match="2 patients cannot fill 3 folds"):
         assign_folds(np.zeros(9, dtype=int), np.array(["a", "b", "b"] * 3), 3, 0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buffycoat.errors import NotPositiveDefiniteError, ShapeError
+from buffycoat.errors import NotEstimableError, NotPositiveDefiniteError, ShapeError
 from buffycoat.statistics import (
     ClassStatistics,
     JitterWarning,
@@ -190,3 +190,79 @@ def test_wrong_shapes_are_errors() -> None:
         mahalanobis(features[:, :2], stats)
     with pytest.raises(ShapeError, match="got 3 targets"):
         ClassStatistics.fit(features, targets[:3], 3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    value=st.floats(-1e6, 1e6), noise=st.sampled_from([0.0, 1e-17, 1e-14]), place=st.integers(0, 4)
+)
+def test_a_feature_that_is_constant_but_for_rounding_changes_nothing(
+    value: float, noise: float, place: int
+) -> None:
+    features, targets = cells()
+    rounding = value * (1 + noise * np.random.default_rng(0).normal(size=len(features)))
+    wider = np.insert(features, place, rounding, axis=1)
+    plain, stats = (ClassStatistics.fit(rows, targets, 3) for rows in (features, wider))
+    assert stats.kept is not None
+    assert not stats.kept[place]
+    np.testing.assert_allclose(
+        mahalanobis(wider, stats), mahalanobis(features, plain), rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        relative_mahalanobis(wider, stats), relative_mahalanobis(features, plain), atol=1e-6
+    )
+    again = ClassStatistics.from_dict(json.loads(json.dumps(stats.to_dict())))
+    assert np.array_equal(mahalanobis(wider, again), mahalanobis(wider, stats))
+
+
+@settings(max_examples=30, deadline=None)
+@given(row=st.integers(0, 119), is_shared=st.booleans())
+def test_one_more_copy_of_a_cell_changes_little(row: int, is_shared: bool) -> None:
+    features, targets = cells()
+    copied = np.concatenate([features, features[[row]]])
+    labels = np.append(targets, targets[row])
+    before = ClassStatistics.fit(features, targets, 3, is_shared=is_shared)
+    after = ClassStatistics.fit(copied, labels, 3, is_shared=is_shared)
+    near, far = mahalanobis(features, before), mahalanobis(features, after)
+    np.testing.assert_allclose(far, near, rtol=0.5, atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "targets"),
+    [
+        ([[0.0, 1.0], [2.0, 5.0]], [0, 0]),
+        ([[0.0, 1.0], [2.0, 5.0], [2.0, 5.0], [0.0, 1.0]], [0, 0, 0, 0]),
+        ([[0.0, 1.0], [2.0, 5.0], [9.0, 9.0]], [0, 0, 1]),
+        ([[0.0, 1.0], [2.0, 5.0], [9.0, 9.0]], [0, 1, 2]),
+        ([[0.3, 0.1]] * 7, [0] * 7),
+        ([[7.0, 7.0]], [0]),
+    ],
+)
+@pytest.mark.parametrize("is_one_unit", [True, False])
+def test_fewer_than_three_different_rows_are_not_estimable(
+    rows: list[list[float]], targets: list[int], is_one_unit: bool
+) -> None:
+    with pytest.raises(NotEstimableError, match="not estimable"):
+        ClassStatistics.fit(np.array(rows), np.array(targets), 3, is_one_unit=is_one_unit)
+
+
+def test_copies_that_a_product_rounded_differently_are_one_row() -> None:
+    two = np.random.default_rng(0).normal(size=(2, 40))
+    many = np.tile(two, (30, 1)) * (1 + 1e-16 * np.arange(60)[:, None])
+    with pytest.raises(NotEstimableError, match="2 different"):
+        ClassStatistics.fit(many, np.zeros(60, dtype=int), 1)
+
+
+def test_three_rows_are_shrunk_to_full_rank() -> None:
+    rng = np.random.default_rng(0)
+    stats = ClassStatistics.fit(rng.normal(size=(3, 20)), np.zeros(3, dtype=int), 1)
+    new = mahalanobis(rng.normal(size=(50, 20)), stats)
+    assert 1 < np.median(new) < 1000
+
+
+def test_a_class_whose_own_cells_are_copies_borrows_the_pooled_covariance() -> None:
+    features, targets = cells()
+    features[targets == 1] = features[1]
+    stats = ClassStatistics.fit(features, targets, 3, is_shared=False)
+    shared = ClassStatistics.fit(features, targets, 3)
+    assert np.array_equal(stats.factors[1], shared.factors[0])

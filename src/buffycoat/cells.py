@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.errors import ManifestError
+from buffycoat.statement import Statement
 from buffycoat.taxonomy import Taxonomy
 
 COLUMNS = {
@@ -43,10 +44,12 @@ class Manifest:
     Attributes:
         frame: The table.
         notes: What the reader left out or took for granted, in sentences, for the report.
+        statement: What the reader found in the whole data set, also of cells not in this manifest.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
+    statement: Statement = field(default_factory=Statement)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, source: str, notes: Sequence[str] = ()) -> Manifest:
@@ -96,7 +99,8 @@ class Manifest:
         """The rows where a boolean mask holds, or at the given positions, in that order."""
         keep = np.asarray(rows)
         positions = np.flatnonzero(keep) if keep.dtype == bool else keep.astype(np.int64)
-        return Manifest(self.frame.iloc[positions].reset_index(drop=True), self.notes)
+        frame = self.frame.iloc[positions].reset_index(drop=True)
+        return Manifest(frame, self.notes, self.statement)
 
     def of_split(self, *names: str) -> Manifest:
         """The cells whose split is one of the names."""
@@ -153,20 +157,56 @@ def manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
 
 
 @dataclass(frozen=True)
+class EvidenceKind:
+    """What a code of `Evidence` stands for.
+
+    Attributes:
+        words: A few words for a count of cells, e.g. "low probability".
+        is_doubt: Whether a person should look at a cell that has it (`Prediction.is_abstained`).
+    """
+
+    words: str
+    is_doubt: bool = False
+
+
+EVIDENCE = {
+    "top_classes": EvidenceKind("the two most probable classes"),
+    "low_probability": EvidenceKind("low probability", is_doubt=True),
+    "outlier": EvidenceKind("unlike the training cells", is_doubt=True),
+    "no_cell": EvidenceKind("no cell found", is_doubt=True),
+    "poor_outline": EvidenceKind("outline not reliable", is_doubt=True),
+    "restored": EvidenceKind("measured on the restored image"),
+    "runner_up": EvidenceKind("replaced by the runner-up"),
+    "rescued": EvidenceKind("class changed by a rescue rule"),
+    "rescue_limit": EvidenceKind("limit of that rule"),
+    "unusual_feature": EvidenceKind("feature unusual for the class"),
+}
+"""Every code that evidence may have. Codes are stable, words may change; docs/evidence.md says what
+each one means."""
+DOUBTS = {code: kind.words for code, kind in EVIDENCE.items() if kind.is_doubt}
+"""The codes for which a person should look -> a few words for a count of cells."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One reason, in words and numbers.
 
     Attributes:
         stage: The stage that says it: "restore", "segment", "classify", "embed", "refine".
+        code: What kind of reason it is; a key of `EVIDENCE`.
         text: The sentence, e.g. "spikiness 1.52 > 1.31 (LY 99th percentile)".
         value: The number measured, if there is one.
-        limit: The number that it was held against, if there is one.
+        limit: The number that it was compared with, if there is one.
     """
 
     stage: str
+    code: str
     text: str
     value: float | None = None
     limit: float | None = None
+
+    def __post_init__(self) -> None:
+        assert self.code in EVIDENCE, f"{self.code!r} is not in cells.EVIDENCE"
 
 
 @dataclass(frozen=True)
@@ -190,7 +230,7 @@ class Prediction:
         outlier_score: Larger is stranger; unitless.
         outlier_percentile: Share of training cells, in percent, that are less strange.
         is_rescued: Whether a rescue rule changed the label.
-        is_abstained: Whether a person should look: doubtful, outlying or badly segmented.
+        is_abstained: Whether a person should look, for any of `reasons`.
         evidence: The reasons.
     """
 
@@ -211,6 +251,11 @@ class Prediction:
     is_abstained: bool
     evidence: tuple[Evidence, ...] = field(default_factory=tuple)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Codes of the evidence for which a person should look; see `DOUBTS`."""
+        return tuple(e.code for e in self.evidence if e.code in DOUBTS)
+
 
 def predictions_frame(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> pd.DataFrame:
     """Predictions as a table.
@@ -220,19 +265,25 @@ def predictions_frame(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> 
         taxonomy: Gives the names of the probability columns.
 
     Returns:
-        One row a cell: the fields of `Prediction`, with `probs` spread over `prob_<CODE>`,
-        `conformal_set` joined by spaces, `degradation` by plus signs, and `restore_change` and
-        `evidence` as JSON.
+        One row a cell, columns as in `prediction_columns`: `conformal_set` and `reasons` joined by
+        spaces, `degradation` by plus signs, `restore_change` and `evidence` as JSON, and `probs`
+        spread over `prob_<CODE>`.
     """
     rows = []
     for p in predictions:
         row = {k: v for k, v in vars(p).items() if k != "probs"}
         row["conformal_set"] = " ".join(p.conformal_set)
+        row["reasons"] = " ".join(p.reasons)
         row["degradation"] = "+".join(p.degradation)
         row["restore_change"] = json.dumps(dict(p.restore_change), allow_nan=False)
         row["evidence"] = json.dumps([vars(e) for e in p.evidence])
         row |= {f"prob_{code}": prob for code, prob in zip(taxonomy.codes, p.probs, strict=True)}
         rows.append(row)
+    return pd.DataFrame(rows, columns=prediction_columns(taxonomy))
+
+
+def prediction_columns(taxonomy: Taxonomy) -> list[str]:
+    """Columns of `predictions_frame`: the fields of `Prediction`, its reasons, probabilities."""
     columns = [name for name in Prediction.__dataclass_fields__ if name != "probs"]
-    columns += [f"prob_{code}" for code in taxonomy.codes]
-    return pd.DataFrame(rows, columns=columns)
+    columns.insert(columns.index("evidence"), "reasons")
+    return [*columns, *(f"prob_{code}" for code in taxonomy.codes)]

@@ -68,5 +68,9 @@ class ShapeError(BuffycoatError, ValueError):
     """An array has the wrong shape or dtype."""
 
 
+class NotEstimableError(BuffycoatError, ValueError):
+    """Too few different rows to fit something on; the message states the least."""
+
+
 class NotPositiveDefiniteError(BuffycoatError, np.linalg.LinAlgError):
     """A covariance is not positive definite, even after the largest jitter."""

@@ -1,4 +1,4 @@
-"""Folds for training: stratified by class, and grouped by patient where patients are known."""
+"""Folds for training: stratified by class; patients and copies of one photograph stay whole."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ class Folds:
         notes: What a reader of the scores must know: the fallback, and each class that some
             fold cannot hold, in sentences.
         table: One row a fold and class: `fold`, `class`, `cells`, `patients` (NA if unknown).
+        groups: What stays whole, as a number for each cell, shape (n,), int64: the patient with
+            all copies of its cells, else the photograph.
     """
 
     fold: np.ndarray
     is_grouped: bool
     notes: tuple[str, ...]
     table: pd.DataFrame
+    groups: np.ndarray
 
     @property
     def n_folds(self) -> int:
@@ -40,6 +43,7 @@ def assign_folds(
     n_folds: int,
     seed: int,
     codes: Sequence[str] | None = None,
+    copies: np.ndarray | None = None,
     n_classes: int | None = None,
 ) -> Folds:
     """Deal cells into folds with like class shares.
@@ -58,6 +62,8 @@ def assign_folds(
         n_folds: At least 2.
         seed: Of the shuffle.
         codes: Class codes, for the notes and the table; by default the index.
+        copies: Shape (n,), a key for each cell that its copies share: they stay together too, and
+            so do patients who share a photograph. None if no two cells are copies.
         n_classes: Targets from here on are labels coarser than a class. Each is dealt out evenly
             as a class is, and no note says that a fold holds none: nothing scores them. None
             where there are no such labels.
@@ -78,32 +84,59 @@ def assign_folds(
     if len(targets) < n_folds:
         raise ConfigError(f"{len(targets)} cells cannot fill {n_folds} folds (set classify.folds)")
     rng = np.random.default_rng(seed)
-    names, groups, is_known = _groups(patients, len(targets))
-    if not is_known.any():
+    patient, is_known = _groups(patients, len(targets))
+    groups = patient if copies is None else merge_groups(patient, copies)
+    n_groups = int(groups.max()) + 1
+    if n_groups == len(targets) and not is_known.any():
         fold = _deal_cells(targets, n_folds, rng)
     else:
-        n_groups = len(names)
         if n_groups < n_folds:
-            raise ConfigError(
-                f"{n_groups} patients cannot fill {n_folds} folds without one in two of them. "
-                f"Set classify.folds to {n_groups} or less, or add patients"
-                if n_groups > 1
-                else "all cells are of one patient: nothing can be held out. Add patients"
-            )
+            raise ConfigError(_too_few(n_groups, n_folds, bool(is_known.any())))
         fold = _deal_groups(_counts(groups, targets, n_groups), n_folds, rng)[groups]
     labels = _class_names(targets, codes)
-    table = _table(fold, targets, groups if is_known.any() else None, n_folds, labels)
+    table = _table(fold, targets, patient if is_known.any() else None, n_folds, labels)
     scored = [label for target, label in labels.items() if n_classes is None or target < n_classes]
-    notes = (*_fallback_notes(is_known), *_class_notes(table, n_folds, scored))
-    return Folds(fold, bool(is_known.all()), notes, table)
+    notes = (*_fallback_notes(is_known), *_copy_notes(copies))
+    notes = (*notes, *_class_notes(table, n_folds, scored))
+    return Folds(fold, bool(is_known.all()), notes, table, groups)
 
 
-def _groups(
-    patients: np.ndarray | pd.Series | None, n_cells: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Group names in sorted order, each cell's group, and whether its patient is known."""
+def merge_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Groups that hold together what either of two groupings does.
+
+    Args:
+        first: Shape (n,), a key for each cell.
+        second: Likewise.
+
+    Returns:
+        Shape (n,), int64, numbered in the order of the first's keys.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    first, second = (np.unique(keys, return_inverse=True)[1] for keys in (first, second))
+    size = int(max(first.max(), second.max())) + 1
+    links = coo_matrix((np.ones(len(first)), (first, second + size)), (2 * size, 2 * size))
+    merged = connected_components(links, directed=False)[1][first]
+    least = np.full(int(merged.max()) + 1, size)
+    np.minimum.at(least, merged, first)
+    return np.unique(least[merged], return_inverse=True)[1]
+
+
+def _too_few(n_groups: int, n_folds: int, has_patients: bool) -> str:
+    one, more = ("patient", "patients") if has_patients else ("photograph", "photographs")
+    if n_groups == 1:
+        return f"all cells are of one {one}: nothing can be held out. Add {more}"
+    return (
+        f"{n_groups} {more} cannot fill {n_folds} folds without one in two of them. "
+        f"Set classify.folds to {n_groups} or less, or add {more}"
+    )
+
+
+def _groups(patients: np.ndarray | pd.Series | None, n_cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each cell's group, numbered in the order of patients' names, and whether it is known."""
     if patients is None:
-        return np.arange(n_cells), np.arange(n_cells), np.zeros(n_cells, dtype=bool)
+        return np.arange(n_cells), np.zeros(n_cells, dtype=bool)
     series = pd.Series(np.asarray(patients, dtype=object))
     is_known = series.notna().to_numpy(dtype=bool)
     keys = [
@@ -112,7 +145,7 @@ def _groups(
     ]
     names = sorted(set(keys))
     index = {key: group for group, key in enumerate(names)}
-    return np.array([n[1] for n in names]), np.array([index[key] for key in keys]), is_known
+    return np.array([index[key] for key in keys]), is_known
 
 
 def _counts(groups: np.ndarray, targets: np.ndarray, n_groups: int) -> np.ndarray:
@@ -184,6 +217,19 @@ def _fallback_notes(is_known: np.ndarray) -> list[str]:
     return [
         f"the patient is known for {is_known.sum()} of {len(is_known)} cells: the others are "
         "dealt one by one, and a patient may be in several folds"
+    ]
+
+
+def _copy_notes(copies: np.ndarray | None) -> list[str]:
+    if copies is None:
+        return []
+    counts = np.unique(np.asarray(copies), return_counts=True)[1]
+    several = counts[counts > 1]
+    if not len(several):
+        return []
+    return [
+        f"{len(several):,} photograph{'s have' if len(several) > 1 else ' has'} copies: the "
+        f"{several.sum():,} cells are kept together, each photograph's in one fold"
     ]
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from buffycoat.audit import run
 from buffycoat.audit.findings import Audit
@@ -31,12 +31,13 @@ def test_a_clean_set_passes_every_check_that_can_be_made(cells) -> None:
     result = cells.audit()
     assert result.is_clean
     assert {one.state for one in result.results} == {"passed", "not checked"}
-    [unchecked] = result.of_state("not checked")
-    assert unchecked.name == "shared_patients"
-    assert "names neither patients nor slides" in unchecked.looked.not_checked
+    far, patients = result.of_state("not checked")
+    assert (far.name, patients.name) == ("far_copies", "shared_patients")
+    assert "crops to under" in far.looked.not_checked
+    assert "names neither patients nor slides" in patients.looked.not_checked
     assert result.counts["train"] == {"EO": 12, "LY": 12, "MO": 12, "SNE": 12}
     assert result.counts["eval"]["LY"] == 6
-    assert "No embeddings were compared" in result.searched
+    assert "landmarks at any angle" in result.searched
 
 
 def test_an_exact_copy(cells) -> None:
@@ -80,6 +81,13 @@ NEAR = {
     "mirrored, cropped": lambda image: _cropped(
         image.transpose(Image.Transpose.FLIP_TOP_BOTTOM), 0.9
     ),
+    "turned by 30": lambda image: image.rotate(30, Image.Resampling.BICUBIC),
+    "mirrored, turned by 40": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).rotate(
+        40, Image.Resampling.BICUBIC, fillcolor=(235, 215, 210)
+    ),
+    "turned by 45, the frame grown": lambda image: image.rotate(45, expand=True),
+    "cropped to 60": lambda image: _cropped(image, 0.6),
+    "turned by 25, cropped": lambda image: _cropped(image.rotate(25), 0.65),
     "encoded, smaller": lambda image: image.resize((90, 90), Image.Resampling.BOX),
 }
 
@@ -96,6 +104,14 @@ def test_a_near_duplicate(cells, change: str, label: str) -> None:
     assert f"eval: {source['path']}" in message
 
 
+@pytest.mark.parametrize("gain", [0.5, 1.6, 1.9, 2.2])
+def test_a_copy_in_other_light(cells, gain: float) -> None:
+    source = cells.of("eval", "SNE")[1]
+    copy = ImageEnhance.Brightness(cells.image(source)).enhance(gain)
+    cells.add(copy, "train", "SNE", "9001.jpg")
+    _only(cells.audit(), "pristine_twins", source["path"], "9001.jpg")
+
+
 def test_a_near_duplicate_of_an_exact_copy_is_told_of_the_split_that_holds_it(cells) -> None:
     """The copy in training stands behind its first, which lies beside the near one in eval."""
     source = cells.of("eval", "SNE")[0]
@@ -109,9 +125,28 @@ def test_a_near_duplicate_of_an_exact_copy_is_told_of_the_split_that_holds_it(ce
     assert "train: 9001.jpg" in finding.message
 
 
-def test_a_copy_within_a_split_is_a_note(cells) -> None:
+@pytest.mark.parametrize("change", ["exact", "turned"])
+def test_a_copy_within_training_is_a_finding_since_it_is_folded(cells, change: str) -> None:
     source = cells.of("train", "MO")[0]
-    cells.add(NEAR["turned"](cells.image(source)), "train", "MO", "9001.jpg")
+    if change == "exact":
+        shutil.copy(cells.folder / source["path"], cells.folder / "9001.jpg")
+        cells.rows.append({"path": "9001.jpg", "label": "MO", "split": "train"})
+    else:
+        cells.add(NEAR["turned"](cells.image(source)), "train", "MO", "9001.jpg")
+    result = cells.audit()
+    name = "exact_copies" if change == "exact" else "near_duplicates"
+    _only(result, name, source["path"], "9001.jpg")
+    assert "which are cut into folds" in result.of_state("found")[0].looked.findings[0].message
+    assert cells.audit(name).is_clean
+
+
+@pytest.mark.parametrize("why", ["not training", "one patient", "no label"])
+def test_a_copy_that_no_fold_parts_is_a_note(cells, why: str) -> None:
+    source = cells.of("eval" if why == "not training" else "train", "MO")[0]
+    copy = NEAR["turned"](cells.image(source))
+    cells.add(copy, source["split"], "" if why == "no label" else "MO", "9001.jpg")
+    if why == "one patient":
+        source["patient_id"] = cells.rows[-1]["patient_id"] = "P"
     result = cells.audit()
     assert result.is_clean
     [noted] = result.of_state("noted")
@@ -269,6 +304,7 @@ def test_one_split_leaves_checks_undone(cells) -> None:
     cells.rows = cells.of("train")
     result = cells.audit()
     assert {one.name for one in result.of_state("not checked")} == {
+        "far_copies",
         "pristine_twins",
         "shared_patients",
     }

@@ -1,47 +1,65 @@
-"""The interval of the prior-weighted macro-F1 holds the truth as often as it says: where its prior
-is true. Where it is not, it lies low, and that is asserted too, so that no one forgets it."""
+"""Simulated coverage: the truth is the truth, what is counted is counted, and intervals hold it."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
 from benchmarks import interval_coverage as benchmark
+from buffycoat.evaluate.metrics import macro_f1
+
+SCENARIO = benchmark.Scenario(5, "falling", "training share", "20")
+
+
+@pytest.mark.parametrize("scenario", list(benchmark.scenarios()), ids=str)
+def test_rows_are_probabilities_and_supports_have_a_class_each(scenario) -> None:
+    np.testing.assert_allclose(scenario.rows.sum(axis=1), 1)
+    assert (scenario.rows >= 0).all()
+    assert scenario.support.shape == (scenario.k,)
+    assert (np.diag(scenario.rows) >= 0.5).all()
 
 
 def test_true_score_is_that_of_endless_cells() -> None:
-    rows = benchmark.rarely_rare()
-    np.testing.assert_allclose(rows.sum(axis=1), 1)
+    endless = SCENARIO.rows * SCENARIO.support[:, None]
     rng = np.random.default_rng(0)
-    shares = benchmark.TRAIN_COUNTS / benchmark.TRAIN_COUNTS.sum()
-    counts = rng.multinomial(400_000, (rows * shares[:, None]).ravel())
-    truth, calls = np.indices(rows.shape).reshape(2, -1)
+    counts = rng.multinomial(400_000, (endless / endless.sum()).ravel())
+    truth, calls = np.indices(endless.shape).reshape(2, -1)
     cells = {"y_true": truth, "y_pred": calls, "sample_weight": counts}
-    assert benchmark.true_score(rows) == pytest.approx(f1_score(**cells, average="macro"), abs=0.01)
+    assert float(macro_f1(endless)) == pytest.approx(f1_score(**cells, average="macro"), abs=0.005)
 
 
-@pytest.mark.parametrize("method", benchmark.METHODS)
-def test_every_method_gives_the_same_interval_for_the_same_seed(method: str) -> None:
-    make = benchmark.METHODS[method]
-    table = np.random.default_rng(1).multinomial(30, benchmark.to_neighbours())
-    assert make(table, 3) == make(table, 3)
-    assert 0 < make(table, 3).low < make(table, 3).high < 1
+def test_the_summary_counts_what_holds_and_what_lies() -> None:
+    rows = [
+        {"low": 0.4, "high": 0.6, "estimate": 0.5, "truth": 0.5},
+        {"low": 0.4, "high": 0.6, "estimate": 0.7, "truth": 0.7},
+        {"low": 0.8, "high": 0.9, "estimate": 0.8, "truth": 0.7},
+        {"low": None, "high": None, "estimate": 1.0, "truth": 0.7},
+    ]
+    frame = pd.DataFrame(rows).assign(score="s", method="m", cells=["7", "7", "20", "20"])
+    [row] = benchmark.summarise(frame, ("score", "method"), ("cells",)).to_dict("records")
+    assert (row["intervals"], row["given"]) == (3, 0.75)
+    assert row["held"] == row["too_low"] == row["too_high"] == pytest.approx(1 / 3)
+    assert (row["least"], row["excluded"]) == (0, pytest.approx(1 / 3))
+
+
+def test_every_study_gives_the_same_for_the_same_seed(monkeypatch) -> None:
+    monkeypatch.setattr(benchmark, "scenarios", lambda: iter([SCENARIO]))
+    monkeypatch.setattr(benchmark, "N_DRAWS", 50)
+    for study in ("scores", "differences", "methods"):
+        first, again = (benchmark.run(study, 2, seed=1) for _ in range(2))
+        pd.testing.assert_frame_equal(first, again)
+        assert {"low", "high", "estimate", "truth", "score", "method", "k"} <= {*first.columns}
 
 
 @pytest.mark.slow
-def test_the_posterior_holds_the_truth_where_its_prior_is_true() -> None:
-    of = benchmark.cover(benchmark.from_prior, 80, benchmark.METHODS["Jeffreys, 1/2"], 300)
-    assert 0.92 <= of.held <= 0.98  # 0.95 to within three standard errors
-    assert abs(of.bias) < 0.005
-
-
-@pytest.mark.slow
-def test_the_posterior_lies_low_where_most_fields_are_truly_empty() -> None:
-    posterior, lighter, both = (
-        benchmark.cover(benchmark.to_neighbours, 80, benchmark.METHODS[name], 60)
-        for name in ("Jeffreys, 1/2", "1/k", "1/k to bootstrap")
-    )
-    assert posterior.too_low > 0.9
-    assert posterior.bias < lighter.bias < 0
-    assert both.held > 0.9
+def test_the_packages_intervals_hold_the_truth_and_the_old_posterior_does_not(monkeypatch) -> None:
+    good = [benchmark.Scenario(10, "0.99", "neighbours", cells) for cells in ("7", "80")]
+    monkeypatch.setattr(benchmark, "scenarios", lambda: iter(good))
+    table = benchmark.summarise(benchmark.run("methods", 60), ("score", "method"), ("cells",))
+    table = table.loc[table["score"] == "prior-weighted macro-F1"].set_index("method")
+    assert table.loc["0.5 cells more a class", "held"] > 0.9
+    assert table.loc["0.5 cells more a class", "excluded"] == 0
+    assert table.loc["Jeffreys, 1/2 a field", "too_low"] > 0.9
+    assert table.loc["percentile bootstrap", "held"] < 0.85

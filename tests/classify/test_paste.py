@@ -50,3 +50,11 @@ def test_a_mask_of_everything_is_no_division_by_nothing() -> None:
 
 def test_classes_give_cells_in_inverse_proportion() -> None:
     assert donor_shares(np.array([30, 10, 0])) == pytest.approx([0.25, 0.75, 0])
+
+
+def test_light_is_rounded_and_not_cut_off() -> None:
+    """A donor of 101 under 200/160 of its light is 126.25, one of 103 is 128.75."""
+    for level, expected in ((101, 126), (103, 129)):
+        host, donor = _cell(20, (80, 160, 80), 1.0), _cell(30, (level, level, level), 1.0)
+        donor[0][~donor[1]] = 160
+        assert (paste(*host, *donor)[SIDE // 2, SIDE // 2] == expected).all()

@@ -100,3 +100,32 @@ def test_the_stains_are_those_of_scikit_image() -> None:
     from skimage.color import rgb_from_hed
 
     assert np.allclose(RGB_FROM_HED, rgb_from_hed)
+
+
+class _Draws:
+    """Stands for a generator: turns by nothing, and gains and offsets as they are given."""
+
+    def __init__(self, gain: float, offset: float) -> None:
+        self.jitter = np.array([gain, offset])
+
+    def uniform(self, low: float, high: float, size: int | None = None) -> object:
+        if size is None:
+            return (low + high) / 2
+        return self.jitter if (low, high) == (0.8, 1.2) else np.zeros(size)
+
+    def choice(self, options: tuple[int, ...]) -> int:
+        return options[-1]
+
+
+@pytest.mark.parametrize(
+    ("level", "gain", "offset", "expected"),
+    [(100, 1.0, 1.005, 101), (129, 1.5, 1.0, 130), (131, 1.5, 1.0, 132), (250, 1.2, 1.2, 255),
+     (3, 1.2, 0.8, 0), (130, 1.2, 1.0, 130), (127, 1.4, 1.0, 127)],
+)  # fmt: skip
+def test_jitter_rounds_half_to_even_and_clips(
+    level: int, gain: float, offset: float, expected: int
+) -> None:
+    image = np.full((40, 40, 3), level, np.uint8)
+    recipe = ClassifyConfig(crop_fraction=1.0, input_px=40, augment="paper")
+    found = augment(image, _Draws(gain, offset), recipe)  # pyright: ignore[reportArgumentType]
+    assert (found == expected).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -60,3 +61,22 @@ def test_the_demo_leaves_predictions_bundle_and_page(
     assert "report.html" in said
     assert len(pd.read_csv(tmp_path / "test.csv")) == len(WBCBENCH)
     assert (tmp_path / "run" / "bundle" / "MODEL_CARD.md").exists()
+    _check_intervals(tmp_path / "run")
+
+
+def _check_intervals(run: Path) -> None:
+    """No figure of the first reports stands beside an interval that excludes it."""
+    card = (run / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+    spans = re.findall(r"([01]\.\d+) \(([01]\.\d+) to ([01]\.\d+)\)", card)
+    spans += re.findall(r"\| ([01]\.\d+) \| ([01]\.\d+) to ([01]\.\d+) \|", card)
+    assert len(spans) > 10
+    for file in (run / "tables").glob("*.csv"):
+        table = pd.read_csv(file)
+        for name in [c for c in table if f"{c}_low" in table]:
+            columns = [name, f"{name}_low", f"{name}_high"]
+            known = table[columns].apply(pd.to_numeric, errors="coerce")
+            spans += known.dropna().to_numpy().tolist()
+    assert len(spans) > 50
+    for value, low, high in spans:
+        assert float(low) < float(high)
+        assert float(low) <= float(value) <= float(high)

@@ -60,16 +60,45 @@ def test_severity_and_training_counts_add_their_figures(scored, tmp_path: Path) 
     assert [row.split()[1] for row in rows if row.startswith("│")] == list("01234")
 
 
-def test_a_score_outside_its_interval_is_explained(scored, tmp_path: Path) -> None:
-    """Of a classifier that never errs the posterior of the prior-weighted score lies lower."""
+def test_a_classifier_that_never_errs_has_intervals_that_end_at_one(scored, tmp_path) -> None:
     _, labels, _ = scored
     counts = tmp_path / "counts.json"
     counts.write_text(json.dumps({code: 4 ** (9 - n) for n, code in enumerate(CODES)}))
     perfect = tmp_path / "perfect.csv"
     perfect.write_bytes(labels.read_bytes())
-    said = " ".join(_evaluate(perfect, labels, "--train-counts", counts).stdout.split())
-    assert "Prior weighted macro F1 lies outside its interval" in said
-    assert "outside its interval" not in _evaluate(perfect, labels).stdout
+    said = _evaluate(perfect, labels, "--train-counts", counts).stdout
+    [row] = [row for row in said.splitlines() if "prior weighted macro F1" in row]
+    assert "to 1.000" in row
+    assert "1.000 to 1.000" not in said
+
+
+def test_seven_of_seven_is_not_certain(tmp_path: Path) -> None:
+    """It said "1.000 - 1.000"; exact limits of 7 of 7 begin at 0.590."""
+    labels = tmp_path / "labels.csv"
+    codes = "SNE SNE LY LY MO EO BA".split()
+    labels.write_text("ID,labels\n" + "".join(f"{i}.png,{c}\n" for i, c in enumerate(codes)))
+    predicted = tmp_path / "predicted.csv"
+    predicted.write_bytes(labels.read_bytes())
+    result = _evaluate(predicted, labels)
+    assert result.exit_code == 0, result.output
+    shown = {row.split("│")[1].strip(): row for row in result.stdout.splitlines() if "│" in row}
+    assert "0.590 to 1.000" in shown["accuracy"]
+    assert "1.000 to 1.000" not in result.stdout
+    for name in ("macro F1", "balanced macro F1", "balanced accuracy", "macro precision"):
+        low = float(shown[name].split("│")[3].split(" to ")[0])
+        assert low < 0.75, name
+
+
+def test_one_of_two_classes_right_is_not_certain(tmp_path: Path) -> None:
+    """It said "0.500 (0.500 - 0.500)"."""
+    labels, predicted = tmp_path / "labels.csv", tmp_path / "predicted.csv"
+    for path, other in ((labels, "LY"), (predicted, "SNE")):
+        rows = "".join(f"{i}.png,{other if i % 2 else 'SNE'}\n" for i in range(12))
+        path.write_text("ID,labels\n" + rows)
+    out = tmp_path / "metrics.json"
+    assert _evaluate(predicted, labels, "--out", out).exit_code == 0
+    of = json.loads(out.read_text())["balanced_accuracy"]
+    assert of["low"] < 0.45 < of["estimate"] == 0.5 < 0.55 < of["high"]
 
 
 def test_training_counts_may_be_the_training_labels_or_a_bundle(scored, tmp_path: Path) -> None:
@@ -131,8 +160,8 @@ def test_patients_and_a_stated_mix_change_what_figures_rest_on(scored, tmp_path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ID,class\na.jpg,SNE\n", "'labels' or 'label' is missing"),
-        ("name,labels\na.jpg,SNE\n", "'ID' or 'cell_id' is missing"),
+        ("ID,mark\na.jpg,good\n", "no column with the labels of the cells; it has ID, mark"),
+        ("who,labels\na.jpg,SNE\n", "no column with the names of the cells; it has who, labels"),
         ("ID,labels\na.jpg,SNE\na.jpg,LY\n", "line 3: ID 'a.jpg' is used twice"),
         ("ID,labels\na.jpg,\nb.jpg,LY\n", "line 2: label of 'a.jpg' is empty"),
         ("ID,labels\n,SNE\n", "line 2: ID is empty"),

@@ -217,6 +217,17 @@ def test_two_cells_of_one_picture_are_both_named(cells: Path, tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
+def test_numbers_after_a_dot_are_names_not_suffixes(tmp_path: Path) -> None:
+    from buffycoat.sources.read import read
+
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for name in ("IM.0001", "IM.0002", "IM", "a.jfif"):
+        Image.new("RGB", (32, 32), "pink").save(folder / name, "JPEG")
+    jobs = restored.plan(read(folder, "images"), folder, tmp_path / "out")
+    assert [job.out for job in jobs] == ["IM.png", "IM.0001.png", "IM.0002.png", "a.png"]
+
+
 @pytest.mark.parametrize("place", ["", "deep", "new/er"])
 def test_results_may_not_lie_among_the_originals(cells: Path, place: str) -> None:
     before = _files(cells)

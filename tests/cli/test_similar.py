@@ -89,7 +89,7 @@ def test_labels_come_from_the_folder_or_from_a_table(
     labels.write_text("ID,labels\nelsewhere,BA\n")
     result, said = _similar(tiny_bundle, cell, *options, "--labels", labels)
     assert result.exit_code == 2
-    assert "no ID in it is the name of a cell" in said
+    assert "none of its IDs is in the cells that are searched" in said
 
 
 def test_what_cannot_be_read_is_listed_and_the_others_are_searched(
@@ -135,3 +135,39 @@ def test_without_a_folder_the_training_cells_are_searched(
     result, said = _similar(tiny_bundle, row["path"], "--in", rendered_cells)
     assert result.exit_code == 2
     assert "--out sheet.png" in said
+
+
+@pytest.mark.parametrize("home", ["/dev/null/home", "file", "/proc"])
+def test_a_home_that_cannot_be_written_stops_nothing(
+    tiny_bundle: Path,
+    cell: Path,
+    archive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    home: str,
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if home == "file":
+        home = str(tmp_path / "home")
+        Path(home).mkdir()
+        (Path(home) / ".cache").write_text("in the way")
+    monkeypatch.setenv("HOME", home)
+    result, said = _similar(tiny_bundle, cell, "--in", archive, "--out", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    assert said.count("not kept") == 1
+    assert f"{home}/.cache/buffycoat/embeddings cannot be written" in said
+    assert "--cache" in said
+    assert (tmp_path / "a.png").exists()
+
+
+def test_a_user_without_a_home_is_told(
+    tiny_bundle: Path, cell: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", none)
+    result, said = _similar(tiny_bundle, cell, "--in", archive, "--out", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    assert "there is no home folder" in said

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from buffycoat.embed import cache
-from buffycoat.embed.cache import DamagedShardWarning, encode_cached
+from buffycoat.embed.cache import DamagedShardWarning, UnkeptWarning, encode_cached
 from buffycoat.embed.encoders import BackboneEncoder
 from buffycoat.training.loop import Progress
 
@@ -245,3 +245,21 @@ def test_no_images_leave_no_file(tmp_path: Path) -> None:
     encoder = BackboneEncoder("test_resnet", "random", 32, 1.0)
     assert encode_cached(encoder, none, tmp_path).shape == (0, encoder.width)
     assert _files(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_keeps_embeddings_in_memory(
+    tmp_path: Path, images: np.ndarray, two_a_shard: None
+) -> None:
+    (tmp_path / "pixels1").write_text("a file in the way of the encoder's folder")
+    encoder = PixelEncoder()
+    with pytest.warns(UnkeptWarning, match="not kept"):
+        found = encode_cached(encoder, images, tmp_path)
+    assert np.array_equal(found, _expected(images))
+    assert encoder.counts == [2, 2, 2]
+
+
+def test_without_a_folder_all_is_computed(images: np.ndarray) -> None:
+    progress: list[tuple[int, int]] = []
+    found = encode_cached(PixelEncoder(), images, None, lambda *of: progress.append(of))
+    assert np.array_equal(found, _expected(images))
+    assert progress[-1] == (6, 6)

@@ -7,6 +7,7 @@ import pytest
 
 from buffycoat.embed.neighbours import SHARPNESSES, NeighbourVote, nearest
 from buffycoat.embed.prototypes import Prototypes
+from buffycoat.errors import NotEstimableError
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -53,6 +54,17 @@ def test_a_class_of_three_is_not_outvoted(cells, opinion) -> None:
     logits = opinion.fit(stored, targets, 4).logits(fresh)
     assert np.isfinite(logits).all()
     assert (logits.argmax(axis=1) == 2).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("targets", "groups"), [([0, 1, 2], None), ([0, 0, 1, 1], [5, 5, 6, 6]), ([0], None)]
+)
+def test_cells_that_nobody_can_vote_for_are_not_estimable(targets, groups) -> None:
+    stored = _unit(np.random.default_rng(2).standard_normal((len(targets), 6)))
+    with pytest.raises(NotEstimableError, match="has none"):
+        NeighbourVote.fit(
+            stored, np.array(targets), 3, None if groups is None else np.array(groups)
+        )
 
 
 def test_a_twin_does_not_vote_while_the_sharpness_is_picked() -> None:

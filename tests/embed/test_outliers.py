@@ -37,12 +37,19 @@ def test_cells_of_no_class_are_strange(name: str, width: int) -> None:
     assert np.median(model.percentile(model.score(strange))) > 95
 
 
-# Plain distances need more cells than dimensions for this: see `Mahalanobis`.
+# Distances need more cells than components for this: see `Mahalanobis`.
 @pytest.mark.parametrize(
-    ("name", "width"), [*((name, 16) for name in OF_EMBEDDINGS), ("relative_mahalanobis", 300)]
+    ("name", "width", "counts"),
+    [
+        *((name, 16, (80, 40, 20)) for name in OF_EMBEDDINGS),
+        ("relative_mahalanobis", 300, (400, 200, 100)),
+        ("mahalanobis", 300, (400, 200, 100)),
+    ],
 )
-def test_new_cells_of_the_classes_are_as_strange_as_training_cells(name: str, width: int) -> None:
-    model = OutlierModel.fit(name, *_cells((80, 40, 20), width, seed=0), 3)
+def test_new_cells_of_the_classes_are_as_strange_as_training_cells(
+    name: str, width: int, counts: tuple[int, ...]
+) -> None:
+    model = OutlierModel.fit(name, *_cells(counts, width, seed=0), 3)
     known = model.percentile(model.score(_cells((30, 30, 30), width, seed=1)[0]))
     assert 10 < np.median(known) < 70
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from buffycoat.config import EmbedConfig
+from buffycoat.config import EmbedConfig, load
 from buffycoat.embed import siglip
 from buffycoat.embed.encoders import build_encoder, from_spec
-from buffycoat.embed.siglip import SiglipEncoder
+from buffycoat.embed.siglip import MEDSIGLIP, SiglipEncoder, preprocessing_of
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 
 transformers = pytest.importorskip("transformers")
@@ -91,3 +94,82 @@ def test_a_gated_model_out_of_reach_says_the_steps(monkeypatch: pytest.MonkeyPat
         WeightsNotFoundError, match=r"no network.*accept its licence.*embed.weights"
     ):
         SiglipEncoder("google/medsiglip-448", 448, 1.0)
+
+
+def _encoder(checkpoint: Path) -> SiglipEncoder:
+    return SiglipEncoder(str(checkpoint), PX, 1.0, "checkpoint")
+
+
+def _changed(checkpoint: Path, folder: Path, **values: object) -> Path:
+    """A copy of the checkpoint whose preprocessor_config.json says something else."""
+    copy = Path(shutil.copytree(checkpoint, folder / "siglip"))
+    file = copy / "preprocessor_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
+    return copy
+
+
+def _by_pillow(image: np.ndarray, how: Image.Resampling, mean: float, std: float) -> np.ndarray:
+    """Pillow's resize, which widens its filter where it shrinks an image."""
+    sized = np.asarray(Image.fromarray(image).resize((PX, PX), how))
+    return ((sized / 255 - mean) / std).transpose(2, 0, 1)
+
+
+@pytest.mark.parametrize("side", [20, 64])
+@pytest.mark.parametrize("how", [Image.Resampling.BICUBIC, Image.Resampling.BILINEAR])
+def test_a_checkpoint_s_own_preprocessing_is_followed(
+    checkpoint: Path, tmp_path: Path, side: int, how: Image.Resampling
+) -> None:
+    own = _changed(
+        checkpoint, tmp_path, resample=int(how), image_mean=[0.3] * 3, image_std=[0.2] * 3
+    )
+    inputs = _encoder(own).inputs(_images(side)).numpy()
+    expected = np.stack([_by_pillow(image, how, 0.3, 0.2) for image in _images(side)])
+    # Two levels of 255: torch and Pillow round between rows and columns in different places.
+    np.testing.assert_allclose(inputs, expected, atol=2 / 255 / 0.2)
+    if side > PX:
+        aliased = SiglipEncoder(str(own), PX, 1.0).inputs(_images(side)).numpy()
+        assert np.abs((aliased + 1) / 2 - (inputs * 0.2 + 0.3)).max() > 0.1
+
+
+def test_a_bundle_keeps_the_preprocessing_that_it_was_made_with(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    own = _changed(checkpoint, tmp_path, resample=2)
+    encoder = _encoder(own)
+    spec = json.loads(json.dumps(encoder.spec()))
+    _changed(checkpoint, tmp_path / "other", resample=3)
+    shutil.copy(checkpoint / "preprocessor_config.json", own)
+    again = from_spec(spec)
+    assert again.fingerprint == encoder.fingerprint
+    assert np.array_equal(again.encode(_images()), encoder.encode(_images()))
+    assert _encoder(own).fingerprint != encoder.fingerprint
+
+
+def test_a_bundle_of_before_is_read_as_it_was_made(checkpoint: Path) -> None:
+    spec = SiglipEncoder(str(checkpoint), PX, 1.0).spec()
+    del spec["preprocessing"]
+    found = from_spec(spec).inputs(_images(64))
+    assert torch.equal(found, SiglipEncoder(str(checkpoint), PX, 1.0).inputs(_images(64)))
+
+
+def test_medsiglip_is_resized_as_its_authors_do_and_others_as_theirs() -> None:
+    assert preprocessing_of(MEDSIGLIP, "auto") == "bilinear"
+    assert preprocessing_of("google/siglip2-base-patch16-224", "auto") == "checkpoint"
+    assert preprocessing_of(MEDSIGLIP, "checkpoint") == "checkpoint"
+    paper = load("paper").embed
+    assert preprocessing_of("a/copy/of/it", paper.preprocessing) == "bilinear"
+
+
+def test_a_checkpoint_that_does_not_say_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    copy = _changed(checkpoint, tmp_path)
+    (copy / "preprocessor_config.json").unlink()
+    with pytest.raises(WeightsNotFoundError, match=r"embed\.preprocessing=bilinear"):
+        _encoder(copy)
+    assert SiglipEncoder(str(copy), PX, 1.0).inputs(_images()).shape == (3, 3, PX, PX)
+
+
+def test_a_processor_that_makes_another_size_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    copy = _changed(checkpoint, tmp_path, do_resize=False)
+    assert _encoder(copy).inputs(_images(PX)).shape == (3, 3, PX, PX)
+    with pytest.raises(ConfigError, match=r"cells of 20 px.*embed.preprocessing=bilinear"):
+        _encoder(copy).inputs(_images(20))

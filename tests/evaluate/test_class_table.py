@@ -9,15 +9,9 @@ import pytest
 from scipy.stats import binomtest
 
 from buffycoat.errors import ShapeError
-from buffycoat.evaluate.bootstrap import bootstrap_interval, resample
-from buffycoat.evaluate.class_table import (
-    EXACT,
-    NOT_ESTIMABLE,
-    class_rows,
-    patients_of_class,
-    too_few,
-)
-from buffycoat.evaluate.metrics import per_class
+from buffycoat.evaluate.bootstrap import EXACT, resample
+from buffycoat.evaluate.class_table import class_rows, patients_of_class, too_few
+from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.taxonomy import PBC
 
 SCORES = ("precision", "sensitivity", "specificity", "npv", "f1")
@@ -37,18 +31,32 @@ def split():
     return targets, np.where(rng.random(300) < 0.75, targets, rng.integers(0, K, 300))
 
 
-def test_every_score_has_the_interval_of_its_own_bootstrap(split):
+def test_every_score_is_a_share_of_counted_cells_with_exact_limits(split):
     rows = rows_of(*split)
     json.dumps(rows, allow_nan=False)
-    for name in SCORES:
+    column = PBC.codes.index("MY")
+    is_class, is_called = (part == column for part in split)
+    for name, hits, among in (
+        ("precision", is_class & is_called, is_called),
+        ("sensitivity", is_class & is_called, is_class),
+        ("specificity", ~is_class & ~is_called, ~is_class),
+        ("npv", ~is_class & ~is_called, ~is_called),
+    ):
         of = rows["MY"][f"{name}_interval"]
-        column = PBC.codes.index("MY")
-        want = bootstrap_interval(
-            *split, lambda c, n=name, i=column: getattr(per_class(c), n)[..., i], k=K
-        )
-        assert of["estimate"] == rows["MY"][name] == want.estimate
+        want = binomtest(int(hits.sum()), int(among.sum())).proportion_ci(method="exact")
+        assert of["estimate"] == rows["MY"][name] == pytest.approx(hits.sum() / among.sum())
         assert (of["low"], of["high"]) == pytest.approx((want.low, want.high))
-        assert of["unit"] == "image-level"
+        assert (of["unit"], of["method"]) == ("image-level", EXACT)
+
+
+def test_f1_has_the_limits_of_the_share_of_cells_that_are_both_of_the_class_and_called_it(split):
+    of = rows_of(*split)["MY"]["f1_interval"]
+    is_class, is_called = (part == PBC.codes.index("MY") for part in split)
+    both, either = int((is_class & is_called).sum()), int((is_class | is_called).sum())
+    want = binomtest(both, either).proportion_ci(method="exact")
+    assert of["estimate"] == pytest.approx(2 * both / (is_class.sum() + is_called.sum()))
+    assert of["low"] == pytest.approx(2 * want.low / (1 + want.low))
+    assert of["high"] == pytest.approx(2 * want.high / (1 + want.high))
 
 
 def test_predictive_values_are_at_the_stated_mix(split):
@@ -94,17 +102,16 @@ def test_precision_of_a_class_that_is_hardly_ever_called_is_not_a_point():
     assert row["sensitivity"] == pytest.approx(2 / 30)
 
 
-def test_without_an_error_the_limits_of_a_share_are_exact():
+def test_a_class_without_an_error_has_limits_unless_patients_are_all_alike():
     targets = np.repeat([0, 1], [20, 30])
     row = rows_of(targets, targets)["SNE"]
-    want = binomtest(20, 20).proportion_ci(method="exact")
-    for name in ("sensitivity", "precision"):
+    for name in SCORES:
         of = row[f"{name}_interval"]
-        assert (of["low"], of["high"]) == pytest.approx((want.low, 1))
-        assert of["method"] == EXACT
-    assert row["f1_interval"] == NOT_ESTIMABLE
-    groups = np.arange(50) % 10
-    assert rows_of(targets, targets, groups)["SNE"]["sensitivity_interval"] == NOT_ESTIMABLE
+        assert 0.7 < of["low"] < of["estimate"] == of["high"] == 1
+    row = rows_of(targets, targets, np.arange(50) % 10)["SNE"]
+    for name in SCORES:
+        assert row[name] == 1
+        assert row[f"{name}_interval"] == NOT_ESTIMABLE
 
 
 def test_draws_without_the_class_are_left_out():
@@ -115,7 +122,7 @@ def test_draws_without_the_class_are_left_out():
     predicted = targets.copy()
     predicted[[3, 90]] = [0, 1]
     row = rows_of(targets, predicted, groups)["LY"]
-    assert row["sensitivity_interval"]["low"] > 0.7
+    assert 0.6 < row["sensitivity_interval"]["low"] < row["sensitivity"]
 
 
 @pytest.mark.parametrize("mix", [{"SNE": 0.5}, {"SNE": 1.5, "LY": -0.5}, {"SNE": 0.5, "QQ": 0.5}])

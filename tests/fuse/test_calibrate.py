@@ -5,6 +5,7 @@ import pytest
 
 from buffycoat.errors import ShapeError
 from buffycoat.fuse.calibrate import (
+    MIN_ROWS,
     TEMPERATURES,
     balanced_weights,
     fit_temperature,
@@ -53,13 +54,19 @@ def test_views_are_averaged_as_probabilities() -> None:
 
 
 def test_a_fold_without_an_error_does_not_ask_for_infinite_confidence() -> None:
-    found = fit_temperature(np.eye(3) * 0.5, np.arange(3))
+    found = fit_temperature(np.tile(np.eye(3) * 0.5, (10, 1)), np.tile(np.arange(3), 10))
     assert found == pytest.approx(TEMPERATURES[0], rel=0.01)
     assert np.exp(log_probs(np.eye(3) * 0.5, found)).max() < 1
 
 
 def test_no_rows_leave_logits_as_they_are() -> None:
     assert fit_temperature(np.zeros((0, 3)), np.zeros(0, int)) == 1.0
+
+
+def test_too_few_rows_leave_the_temperature_alone() -> None:
+    logits, targets = np.tile(5 * np.eye(2), (10, 1)), np.tile([0, 1], 10)
+    assert fit_temperature(logits[: MIN_ROWS - 1], targets[: MIN_ROWS - 1]) == 1.0
+    assert fit_temperature(logits[:MIN_ROWS], targets[:MIN_ROWS]) != 1.0
 
 
 def test_rows_that_do_not_match_are_refused() -> None:

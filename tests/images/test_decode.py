@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from buffycoat import images
-from buffycoat.errors import ImageError, ManifestError
+from buffycoat.errors import ImageError
 
 PINK = (230, 180, 200)
 
@@ -77,7 +77,8 @@ TRUNCATED = _encode(Image.fromarray(_photo(200, 200)), "JPEG")
         (_png_header(8_000, 7_000), "8000 x 7000 px"),
         (_png_header(40, 40), "truncated or damaged"),
         (_encode(Image.fromarray(_photo(8, 60)), "PNG"), "60 x 8 px, expected at least 16"),
-        (_encode(Image.fromarray(_photo()), "GIF"), "not an image in a known format"),
+        (_encode(Image.fromarray(_photo()), "PPM"), "Portable Anymap, a format that is not read"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 100, "DICOM, a format that is not read. Export"),
     ],
 )
 def test_bad_bytes_name_the_file_and_the_fault(tmp_path: Path, data: bytes, message: str) -> None:
@@ -127,6 +128,13 @@ def test_transparent_pixels_turn_white_not_black(mode: str) -> None:
     assert (read[:, 16:] == 255).all()
 
 
+@pytest.mark.parametrize(("form", "mode"), [("PNG", "RGBA"), ("PNG", "LA"), ("WEBP", "RGBA")])
+def test_a_picture_that_is_transparent_throughout_is_refused(form: str, mode: str) -> None:
+    data = _encode(Image.new(mode, (32, 32)), form, **({"exact": True} if form == "WEBP" else {}))
+    with pytest.raises(ImageError, match=r"every pixel is transparent. Save it without its alpha"):
+        images.decode(data, "gone")
+
+
 def test_16_bit_keeps_its_range() -> None:
     ramp = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
     read = images.decode(_encode(Image.fromarray(ramp), "PNG"), "deep")
@@ -165,7 +173,7 @@ def test_exif_rotation_is_applied() -> None:
 def test_a_tiff_of_several_pages_is_refused() -> None:
     pages = [Image.fromarray(_photo()), Image.fromarray(_photo())]
     data = _encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
-    with pytest.raises(ImageError, match="several pages"):
+    with pytest.raises(ImageError, match="TIFF of several pages or planes"):
         images.decode(data, "stack.tif")
 
 
@@ -191,41 +199,3 @@ def test_parquet_without_images_is_an_image_error(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(ImageError, match=r"torn.parquet"):
         images.read(f"{path}#0")
-
-
-def test_list_images_looks_deep_and_ignores_case(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "sub/c.TIFF", "notes.txt", ".hidden.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    found = [path.relative_to(tmp_path).as_posix() for path in images.list_images(tmp_path)]
-    assert found == ["a.png", "b.JPG", "sub/c.TIFF"]
-
-
-def test_list_images_follows_links_once_and_keeps_those_that_lead_nowhere(tmp_path: Path) -> None:
-    (tmp_path / "archive").mkdir()
-    (tmp_path / "archive/a.png").touch()
-    cells = tmp_path / "cells"
-    cells.mkdir()
-    (cells / "slide").symlink_to(tmp_path / "archive")
-    (tmp_path / "archive/back").symlink_to(cells)
-    (cells / "gone.png").symlink_to(tmp_path / "none.png")
-    found = [path.relative_to(cells).as_posix() for path in images.list_images(cells)]
-    assert found == ["gone.png", "slide/a.png"]
-
-
-def test_list_images_leaves_out_hidden_folders_and_our_own_figures(tmp_path: Path) -> None:
-    for name in ("a.png", ".thumbnails/a.png", "a.explained.png", "contact-sheet.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert images.list_images(tmp_path) == [tmp_path / "a.png"]
-
-
-def test_a_folder_that_may_not_be_read_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(folder: object) -> object:
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(ManifestError, match=r"cells would be missed"):
-        images.list_images(tmp_path)

@@ -17,6 +17,8 @@ from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.frames import restore_frames, scale, unscale
 from buffycoat.refine.features import NAMES
 from buffycoat.restore.classical import FlatField
+from buffycoat.restore.graded import GROUPS
+from buffycoat.restore.severity import Degradation
 from buffycoat.segment.masks import CellMasks
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell
@@ -117,9 +119,9 @@ def test_a_refused_cell_keeps_its_pixels(fitted: Fitted, photographs: list[np.nd
 def _gate(fitted: Fitted):
     from buffycoat.restore.gate import fit_gate
 
-    numbers = cleaning.judge_restored(
-        *(np.zeros((0, 64, 64, 3), np.uint8),) * 2, [], np.zeros(0), fitted.restoration
-    ).numbers
+    none = np.zeros((0, 64, 64, 3), np.uint8)
+    found = Degradation(np.zeros((0, 5)), np.zeros((0, len(GROUPS))), 0.5)
+    numbers = cleaning.judge_restored(none, none, [], found, fitted.restoration).numbers
     return fit_gate(numbers)  # of no pairs: lets nothing through
 
 

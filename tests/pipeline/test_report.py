@@ -168,8 +168,8 @@ def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
         "is_abstained": True,
     }
     evidence = {
-        "unsure": [{"stage": "classify", "text": "low", "limit": 0.5}],
-        "outlying": [{"stage": "embed", "text": "far", "limit": 99.0}],
+        "low probability": [{"stage": "classify", "code": "low_probability", "text": "low"}],
+        "unlike the training cells": [{"stage": "embed", "code": "outlier", "text": "far"}],
     }
     whole = [{**plain, "evidence": json.dumps(evidence[row.pop("why")]), **row} for row in rows]
     return pd.DataFrame(whole).assign(cell_id=[str(n) for n in range(len(whole))])
@@ -182,17 +182,20 @@ def test_each_reason_for_doubt_comes_early_and_the_surest_are_one_each():
     chosen = _Chosen.of(
         _frame(
             [
-                row("unsure", 0.3, "LY", "LY"),
-                row("unsure", 0.2, "LY", "LY"),
-                row("unsure", 0.4, "SNE", "LY"),
-                row("outlying", 0.9, "SNE", "SNE"),
-                row("outlying", 0.8, "SNE", "SNE"),
+                row("low probability", 0.3, "LY", "LY"),
+                row("low probability", 0.2, "LY", "LY"),
+                row("low probability", 0.4, "SNE", "LY"),
+                row("unlike the training cells", 0.9, "SNE", "SNE"),
+                row("unlike the training cells", 0.8, "SNE", "SNE"),
             ]
         ),
         WBCBENCH.codes,
     )
     assert chosen.doubtful["cell_id"].tolist() == ["1", "4", "0", "3", "2"]
-    assert chosen.doubtful["why"].tolist() == ["unsure", "outlying"] * 2 + ["unsure"]
+    assert chosen.doubtful["why"].tolist() == [
+        *["low probability", "unlike the training cells"] * 2,
+        "low probability",
+    ]
     assert chosen.examples["cell_id"].tolist() == ["3", "0", "2"]
     assert chosen.examples["why"].tolist() == ["surest right", "surest right", "surest wrong"]
     assert not len(chosen.rescued)
@@ -201,7 +204,7 @@ def test_each_reason_for_doubt_comes_early_and_the_surest_are_one_each():
 
 def test_restored_pairs_alternate_between_accepted_and_refused():
     rows = [
-        {"why": "unsure", "probability": 0.5, "label": "LY", "true_label": "LY",
+        {"why": "low probability", "probability": 0.5, "label": "LY", "true_label": "LY",
          "is_restored": is_restored, "restore_change": '{"a": 1.0}', "severity": severity}
         for is_restored, severity in ((True, 1.0), (True, 3.0), (True, 2.0), (False, 1.0))
     ]  # fmt: skip

@@ -118,6 +118,7 @@ def findings(probs: np.ndarray, **changed) -> Findings:
         "is_restored": np.zeros(n, bool),
         "restore_reasons": ["pristine"] * n,
         "restore_changes": [{}] * n,
+        "outlier_name": "classifier_energy",
         "outlier_score": np.ones(n),
         "outlier_percentile": np.full(n, 50.0),
         "mask_quality": np.ones(n),
@@ -148,6 +149,7 @@ def test_fields_and_evidence(probs: np.ndarray, conformal: Conformal) -> None:
     assert torn.conformal_set == ("SNE", "LY")
     assert torn.is_abstained
     assert "top probability 0.42 < 0.50" in [e.text for e in torn.evidence]
+    assert (sure.reasons, torn.reasons) == ((), ("low_probability",))
     assert sum(sure.probs) == pytest.approx(1)
     assert len(predictions_frame([sure, torn], PBC)) == 2
 
@@ -163,16 +165,27 @@ def test_another_class_mix_moves_the_label_and_not_what_a_set_covers(probs, conf
 
 
 @pytest.mark.parametrize(
-    ("changed", "text"),
+    ("changed", "code", "text"),
     [
-        ({"outlier_percentile": np.array([99.6, 50])}, "stranger than 99.6 % of training cells"),
-        ({"mask_quality": np.array([0.1, 1])}, "mask quality 0.10 < 0.30"),
+        (
+            {"outlier_percentile": np.array([99.6, 50])},
+            "outlier",
+            "outlier score (classifier energy) above that of 99.6 % of training cells",
+        ),
+        ({"mask_quality": np.array([0.0, 1])}, "no_cell", "no cell found: mask quality 0.00"),
+        ({"mask_quality": np.array([0.1, 1])}, "poor_outline", "mask quality 0.10 < 0.30"),
+        (
+            {"mask_quality": np.array([0.0, 1]), "features": np.ones((2, len(NAMES)))},
+            "poor_outline",
+            "mask quality 0.00 < 0.30",
+        ),
     ],
 )
-def test_doubtful_cells_are_shown_to_a_person(probs, conformal, changed, text) -> None:
+def test_doubtful_cells_are_shown_to_a_person(probs, conformal, changed, code, text) -> None:
     sure = decide(findings(probs, **changed), PBC, conformal, RefineConfig())[0]
     assert sure.is_abstained
-    assert any(evidence.text.startswith(text) for evidence in sure.evidence)
+    assert sure.reasons == (code,)
+    assert any(e.code == code and e.text.startswith(text) for e in sure.evidence)
 
 
 def test_stages_that_were_not_run_raise_no_doubt(probs, conformal) -> None:
@@ -181,7 +194,7 @@ def test_stages_that_were_not_run_raise_no_doubt(probs, conformal) -> None:
 
 
 def test_rescued_and_restored(probs: np.ndarray, conformal: Conformal) -> None:
-    said = Evidence("refine", "MO is called PMY", 2.0, 1.0)
+    said = Evidence("refine", "rescued", "MO is called PMY", 2.0, 1.0)
     rescue = RescueResult(np.array([9, 0]), np.array([True, False]), [(said,), ()])
     changed = {
         "rescue": rescue,

@@ -170,7 +170,7 @@ def test_patients_give_the_interval() -> None:
     grouped = OutOfFold(data.scores, data.targets, data.folds, patients)
     (plain,), (by_patient,) = (fit_rules(d, PBC, [TAIL], CONFIG).table() for d in (data, grouped))
     assert by_patient["gain"] == plain["gain"]
-    assert by_patient["low"] != plain["low"]
+    assert by_patient["low"] <= plain["low"]  # never narrower than of independent cells
 
 
 def test_evidence_is_in_words_and_numbers() -> None:

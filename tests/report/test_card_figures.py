@@ -32,8 +32,8 @@ def test_each_score_has_its_interval_and_each_class_its_prevalence(record):
     assert "9.00" in row
 
 
-def test_a_class_without_error_has_no_interval_and_says_so(record):
-    assert "1.00 (no interval)" in _row(figures("eval", record), "SNE")
+def test_a_class_without_error_has_exact_limits(record):
+    assert "1.00 (0.74 to 1.00)" in _row(figures("eval", record), "SNE")  # 12 of 12
 
 
 def test_a_class_of_too_few_cells_says_so_and_how_many_they_are(record):

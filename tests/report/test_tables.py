@@ -128,3 +128,44 @@ def test_a_bare_report_has_its_scores_as_tables(record):
     assert tables["audit"].rows == []
     assert tables["curves"].rows == []
     assert len(tables["confusion"].rows) == 100
+
+
+def intervals_of(rows):
+    """(name, value, low, high) of every interval in the rows of a table."""
+    for row in rows:
+        for column in row:
+            low, high = row.get(f"{column}_low"), row.get(f"{column}_high")
+            if low not in (None, ""):
+                yield f"{row['row']}: {column}", float(row[column]), float(low), float(high)
+
+
+def test_no_figure_stands_beside_an_interval_that_excludes_it(full_report, written):
+    files = written[1]
+    found = [of for rows in files.values() for of in intervals_of(rows.values())]
+    assert len(found) > 100
+    for name, value, low, high in found:
+        assert low < high, name
+        assert low <= value <= high, name
+
+
+def test_an_interval_of_an_older_run_that_lies_is_not_on_the_page(full_report):
+    """Prior-weighted macro-F1 0.912 stood beside 0.501 to 0.625 on the first card of the demo."""
+    record = full_report.evaluations["eval"]
+    posterior = {"estimate": 0.912, "low": 0.501, "high": 0.625}
+    lying = record["prior_weighted_macro_f1"] | posterior
+    same = full_report.ablation[1].gain | {"estimate": 0.0, "low": 0.0, "high": 0.0}
+    older = replace(
+        full_report,
+        evaluations={"eval": record | {"prior_weighted_macro_f1": lying}},
+        ablation=[
+            full_report.ablation[0],
+            replace(full_report.ablation[1], gain=same, prior_weighted_macro_f1=lying),
+        ],
+    )
+    text = page.render(older)
+    assert "0.912" in text
+    assert "0.501" not in text
+    assert "+0.000 to" not in text
+    for table in build_tables(older).values():
+        for name, value, low, high in intervals_of(table.rows):
+            assert low <= value <= high, name

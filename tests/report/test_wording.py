@@ -7,6 +7,8 @@ import pytest
 
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.report import wording
+from buffycoat.report.card_figures import figures
+from buffycoat.report.score_rows import spread
 from buffycoat.taxonomy import PBC
 
 
@@ -15,6 +17,8 @@ def test_numbers_words_and_gaps():
     assert wording.number("not estimable") == "not estimable"
     assert wording.number(None) == "–"
     assert wording.ends({"low": 0.1, "high": 0.25}, 2) == "0.10 to 0.25"
+    assert wording.ends({"low": 0.99951, "high": 0.99999}) == "0.999 to 1.000"
+    assert wording.ends({"low": -0.0001, "high": 0.0002}, 3, wording.signed) == "−0.001 to +0.001"
     assert wording.ends("not estimable") == "not estimable"
     assert [wording.signed(x, 2) for x in (0.014, -0.02)] == ["+0.01", "−0.02"]
 
@@ -32,17 +36,40 @@ def test_sentences_name_the_weakest_class_and_the_commonest_confusion():
     assert "training set's class shares" not in text
 
 
-def test_sentences_tell_patients_from_images_and_own_up_to_an_estimate_outside():
+def test_sentences_tell_patients_from_images():
     targets = np.repeat([0, 9], 40)
     patients = np.arange(80) % 8
     record = evaluate(targets, targets, PBC, {"SNE": 950, "PMY": 10}, patients=patients)
     text = " ".join(wording.sentences("eval", record))
     assert "patient-level: 8 patients were resampled" in text
     assert "No cell was called a wrong class." in text
-    assert wording.is_outside(record["prior_weighted_macro_f1"])
-    assert "lies outside its interval" in text
+    assert "100.0 are called right (no interval)" in text
+    assert "macro-F1 is estimated at 1.000 (no interval)" in text
 
 
-@pytest.mark.parametrize("interval", [None, {"estimate": 0.5, "low": 0.5, "high": 0.6}])
-def test_inside_is_not_outside(interval):
-    assert not wording.is_outside(interval)
+@pytest.mark.parametrize(
+    "interval",
+    [
+        None,
+        "not estimable",
+        {"estimate": 0.912, "low": 0.501, "high": 0.625},
+        {"estimate": 1.0, "low": 1.0, "high": 1.0},
+        {"estimate": 1.0, "low": None, "high": None},
+    ],
+    ids=["none", "words", "beside its estimate", "no width", "no ends"],
+)
+def test_what_an_older_file_holds_that_is_no_interval_is_not_shown(interval):
+    assert wording.interval_ends(interval) is None
+    assert " to " not in wording.ends(interval)
+    row = spread("value", 0.9, interval)
+    assert row["value_low"] is row["value_high"] is None
+
+
+def test_no_sentence_or_card_shows_an_interval_that_excludes_its_number():
+    """A report made again from a run of an earlier version."""
+    targets = np.repeat([0, 9], 40)
+    record = evaluate(targets, targets, PBC, {"SNE": 950, "PMY": 10})
+    record["prior_weighted_macro_f1"] |= {"estimate": 0.912, "low": 0.501, "high": 0.625}
+    shown = " ".join(wording.sentences("eval", record)) + figures("eval", record)
+    assert "0.912 (no interval)" in shown
+    assert "0.501" not in shown

@@ -16,6 +16,7 @@ from buffycoat.restore.gate import (
     STEPS,
     GateLimits,
     GateNumbers,
+    Look,
     broken,
     decide,
     fit_gate,
@@ -25,6 +26,7 @@ from buffycoat.restore.gate import (
 
 LOW = {
     "severity_gain": 0.2,
+    "change_size": 8.5,
     "quality_before": 0.4,
     "quality_after": 0.5,
     "nucleus_overlap": 0.8,
@@ -32,6 +34,7 @@ LOW = {
     "granule_match": 0.6,
 }
 HIGH = {
+    "unfounded_light": 0.0,
     "nucleus_change": 0.18,
     "ratio_change": 0.2,
     "hue_shift": 8.0,
@@ -58,6 +61,8 @@ GOOD = {
     "granule_match": 1.0,
     "local_change": 5.0,
     "embedding_change": 0.1,
+    "change_size": 25.0,
+    "unfounded_light": 0.0,
 }
 
 
@@ -98,14 +103,14 @@ def _compare(
 ) -> GateNumbers:
     n = len(after)
     return measure_change(
-        np.stack([before[0]] * n),
-        np.stack([image for image, _ in after]),
-        [before[1]] * n,
-        [masks for _, masks in after],
-        np.full(n, 2.0),
-        np.full(n, 1.0),
-        np.ones((n, 1)),
-        np.ones((n, 1)),
+        Look(np.stack([before[0]] * n), [before[1]] * n, np.full(n, 2.0), np.ones((n, 1))),
+        Look(
+            np.stack([image for image, _ in after]),
+            [masks for _, masks in after],
+            np.full(n, 1.0),
+            np.ones((n, 1)),
+        ),
+        np.full(n, False),
     )
 
 
@@ -113,7 +118,7 @@ def test_a_cleaner_image_of_the_same_cell_passes_and_says_why() -> None:
     accepted, reasons = decide(_numbers(), LIMITS)
     assert accepted.tolist() == [True]
     assert reasons == [
-        "restored: severity 2.9 to 0.6, nucleus area changed by 4%, within all 13 limits"
+        "restored: severity 2.9 to 0.6, nucleus area changed by 4%, within all 15 limits"
     ]
 
 
@@ -139,6 +144,8 @@ def test_a_cleaner_image_of_the_same_cell_passes_and_says_why() -> None:
         ({"granule_match": 0.2}, "other granules"),
         ({"local_change": 12.0}, "local change 12.0 > 9.0 times usual"),
         ({"embedding_change": 0.5}, "embedding moved by 0.50 > 0.30"),
+        ({"change_size": 4.0}, "the restorer's own error: 4.0 < 8.5 gray levels"),
+        ({"unfounded_light": 12.0}, "no fault of light was found: 12.0 > 0.0 gray levels"),
     ],
 )
 def test_any_doubt_keeps_the_original(changed: dict[str, float], reason: str) -> None:
@@ -206,7 +213,11 @@ def test_a_cell_s_numbers_do_not_depend_on_the_cells_beside_it() -> None:
         few = masks[rows]
         ones = np.ones(len(few))
         vectors = [part[rows] for part in embeddings]
-        return measure_change(images[rows], restored[rows], few, few, ones, ones, *vectors)
+        return measure_change(
+            Look(images[rows], few, ones, vectors[0]),
+            Look(restored[rows], few, ones, vectors[1]),
+            np.full(len(few), False),
+        )
 
     together = measured(slice(0, 5))
     for row in range(5):
@@ -215,9 +226,10 @@ def test_a_cell_s_numbers_do_not_depend_on_the_cells_beside_it() -> None:
 
 def test_unequal_numbers_of_cells_are_refused() -> None:
     image, masks = _cell(14)
-    one, vector = np.zeros(1), np.ones((1, 1))
-    with pytest.raises(ShapeError, match="of the same cells"):
-        measure_change(image[None], image[None], [masks], [], one, one, vector, vector)
+    look = Look(image[None], [masks], np.zeros(1), np.ones((1, 1)))
+    for wrong, has_fault in ((replace(look, masks=[]), [False]), (look, [False, True])):
+        with pytest.raises(ShapeError, match="of the same cells"):
+            measure_change(look, wrong, np.array(has_fault))
 
 
 def test_limits_let_nine_in_ten_right_restorations_through() -> None:

@@ -207,5 +207,5 @@ def test_features_answer_to_what_they_are_named_after(drawn_cells: np.ndarray) -
 
 
 def test_too_few_cells_are_refused(drawn_cells: np.ndarray) -> None:
-    with pytest.raises(ShapeError, match="at least two clean cells"):
+    with pytest.raises(ShapeError, match="at least 2 clean cells"):
         fit_severity(drawn_cells[:1], seed=0)

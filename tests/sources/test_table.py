@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from buffycoat.errors import ManifestError
-from buffycoat.sources.table import read_table
+from buffycoat.sources.read import read as read_table
+from buffycoat.splits import assign_folds
 
 
 def _folder(folder: Path) -> Path:
@@ -64,7 +66,10 @@ def test_other_columns_are_ignored_and_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\na/1.png,LY\n", "column 'path' is missing; it has file, label"),
+        (
+            "x,label\na/1.png,LY\n",
+            "none names the pictures; it has x, label",
+        ),
         ("path,lable\na/1.png,LY\n", "unknown column 'lable'; rename it to 'label'"),
         ("path,label\nc/9.png,LY\n", "cells.csv line 2: path 'c/9.png' has no file"),
         ("path,label\n,LY\n", "cells.csv line 2: path is empty"),
@@ -96,3 +101,53 @@ def test_a_torn_parquet_table(tmp_path: Path) -> None:
     (tmp_path / "cells.parquet").write_bytes(b"PAR1")
     with pytest.raises(ManifestError, match="not a readable Parquet table"):
         read_table(tmp_path / "cells.parquet")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "patients", [[3.0, None, 3.0], ["3", "nan", "3"], ["3", "Unknown", "3"], [3, pd.NA, 3]]
+)
+def test_an_unknown_patient_is_nobody(tmp_path: Path, form: str, patients: list[object]) -> None:
+    path = _folder(tmp_path) / f"cells.{form}"
+    table = pd.DataFrame({"path": ["a/1.png", "a/2.png", "b/1.png"], "label": "LY"})
+    table["patient_id"] = pd.Series(patients, dtype="Int64" if patients[1] is pd.NA else None)
+    if form == "csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path)
+    manifest = read_table(path)
+    known = manifest.frame["patient_id"]
+    assert known.isna().tolist() == [False, True, False]
+    assert known[0] == known[2] == "3"
+    assert not manifest.has_patients
+    is_word = isinstance(patients[1], str)
+    assert any("was taken as not known" in note for note in manifest.notes) == is_word
+
+
+def test_folds_deal_cells_of_unknown_patients_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "cells").mkdir()
+    names = [f"cells/{n}.png" for n in range(60)]
+    for name in names:
+        (tmp_path / name).touch()
+    patients = [float(n // 6) if n < 30 else None for n in range(60)]
+    labels = ["LY", "MO"] * 30
+    table = pd.DataFrame({"path": names, "label": labels, "patient_id": patients})
+    table.to_parquet(tmp_path / "cells.parquet")
+    manifest = read_table(tmp_path / "cells.parquet")
+    targets = np.array([0, 1] * 30)
+    folds = assign_folds(targets, manifest.column("patient_id"), 5, 0)
+    assert not folds.is_grouped
+    assert "the patient is known for 30 of 60 cells" in folds.notes[0]
+    unknown = folds.fold[30:]
+    assert len(np.unique(unknown)) == 5, "cells of nobody are not one patient, in one fold"
+    for patient in range(5):
+        assert len(np.unique(folds.fold[patient * 6 : patient * 6 + 6])) == 1
+
+
+def test_large_numbers_and_windows_paths(tmp_path: Path) -> None:
+    path = _folder(tmp_path) / "cells.parquet"
+    big = [2**60 + 1, 2**60 + 2]
+    pd.DataFrame({"path": ["a\\1.png", "a\\2.png"], "cell_id": big}).to_parquet(path)
+    frame = read_table(path).frame
+    assert frame["cell_id"].tolist() == [str(n) for n in big]
+    assert frame["path"].tolist() == [str(tmp_path / "a/1.png"), str(tmp_path / "a/2.png")]

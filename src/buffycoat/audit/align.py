@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from buffycoat.audit import perceptual, warp
+from buffycoat.audit import overlay, perceptual, warp
+from buffycoat.audit.overlay import Agreement
 from buffycoat.audit.perceptual import Picture
 from buffycoat.audit.search import search
 
@@ -37,11 +38,11 @@ MAX_TILT = 0.1
 are not searched for, and of rendered strangers one pair in 5,000 reached 0.83 by a turn of 18
 degrees. Without, the highest is 0.78."""
 COARSE_PX = 48
-BAND = (0.9, 4.5)
-"""Deviations in pixels of 96: finer is noise, coarser is light and the cell's own roundness."""
 _ECC_STEPS = 40
-_SAME_FRAME = 0.015
+STILL = 0.015
 """Corners that moved by less, in frames, did not move: a pixel and a half of 96."""
+NOWHERE = Agreement(-1.0, False)
+"""Of a warp that is not to be considered."""
 _Guess = tuple[int, np.ndarray]
 """An orientation and a warp."""
 
@@ -56,6 +57,7 @@ class Alignment:
         orientation: The second's, as `perceptual.orient` counts; 0 is the first's own.
         scale: Side of the first frame in the second picture; under 1 the first is a crop of it.
         is_same_frame: Whether both show the same field.
+        at_least: Correlation that is asked for: more, the more freely the two were laid.
     """
 
     correlation: float
@@ -63,6 +65,7 @@ class Alignment:
     orientation: int
     scale: float
     is_same_frame: bool
+    at_least: float
 
     @property
     def is_same(self) -> bool:
@@ -72,7 +75,7 @@ class Alignment:
     @property
     def margin(self) -> float:
         """Correlation over the least that is asked for."""
-        return self.correlation - (SAME_FRAME_AT_LEAST if self.is_same_frame else CROP_AT_LEAST)
+        return self.correlation - self.at_least
 
 
 def align(first: Picture, second: Picture) -> Alignment | None:
@@ -114,9 +117,17 @@ def _improve(full: list[np.ndarray], coarse: float, guess: _Guess) -> Alignment 
 
 
 def _judge(grays: list[np.ndarray], orientation: int, found: np.ndarray) -> Alignment:
-    shift = warp.corner_shift(found, warp.of_orientation(orientation))
-    correlation = _correlation(grays[0], grays[1], found)
-    return Alignment(correlation, found, orientation, warp.scale_of(found), shift < _SAME_FRAME)
+    parts = [_agree(grays[0], grays[1], found, sides) for sides in (None, overlay.SQUARE)]
+    agreed = min(parts, key=lambda part: part.correlation)
+    is_same_frame = is_still(found, orientation)
+    at_least = agreed.least(SAME_FRAME_AT_LEAST if is_same_frame else CROP_AT_LEAST)
+    scale = warp.scale_of(found)
+    return Alignment(agreed.correlation, found, orientation, scale, is_same_frame, at_least)
+
+
+def is_still(found: np.ndarray, orientation: int) -> bool:
+    """Whether a warp takes the frame to itself, in one of the eight orientations."""
+    return warp.corner_shift(found, warp.of_orientation(orientation)) < STILL
 
 
 def _guesses(first: Picture, second: Picture) -> list[_Guess]:
@@ -135,29 +146,30 @@ def _best_orientation(first: np.ndarray, second: np.ndarray) -> int:
 
 def _best(grays: list[np.ndarray], guesses: Iterable[_Guess]) -> tuple[float, _Guess]:
     """The highest correlation and its guess; of equals the first."""
-    scored = [(_correlation(grays[0], grays[1], guess[1]), guess) for guess in guesses]
+    scored = [(_agree(grays[0], grays[1], guess[1]).correlation, guess) for guess in guesses]
     return max(scored, key=lambda one: one[0])
 
 
-def _correlation(first: np.ndarray, second: np.ndarray, found: np.ndarray) -> float:
+def _agree(
+    first: np.ndarray,
+    second: np.ndarray,
+    found: np.ndarray,
+    sides: tuple[float, float] | None = None,
+) -> Agreement:
+    """Where the second covers the first; with sides of its frame, in its largest circle alone.
+
+    Strangers with the same corners, as turning leaves them, agree there and nowhere else.
+    """
     scale = warp.scale_of(found)
     if not 1 / MAX_SCALE <= scale <= MAX_SCALE or warp.tilt_of(found) > MAX_TILT:
-        return -1.0
+        return NOWHERE
     laid, covered = warp.lay_over(second, found)
     share = float(covered.mean())
     if max(share, share * scale**2) < INSIDE_AT_LEAST:
-        return -1.0
-    a, b = (_band(gray)[covered] for gray in (first, laid))
-    a, b = a - a.mean(), b - b.mean()
-    lengths = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    if min(lengths) < 1e-3 * np.sqrt(a.size):  # a blank picture agrees with nothing
-        return 0.0
-    return float(a @ b) / (lengths[0] * lengths[1])
-
-
-def _band(gray: np.ndarray) -> np.ndarray:
-    fine, coarse = (sigma * len(gray) / perceptual.GRAY_PX for sigma in BAND)
-    return cv2.GaussianBlur(gray, (0, 0), fine) - cv2.GaussianBlur(gray, (0, 0), coarse)
+        return NOWHERE
+    if sides is not None:
+        covered = covered & overlay.round_part(sides, found, len(first))
+    return overlay.agree(first, laid, covered)
 
 
 def _refine(grays: list[np.ndarray], guess: np.ndarray) -> np.ndarray:
@@ -165,7 +177,7 @@ def _refine(grays: list[np.ndarray], guess: np.ndarray) -> np.ndarray:
     side = len(grays[0])
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_STEPS, 1e-4)
     start = warp.to_pixels(guess, side).astype(np.float32)
-    smooth = [cv2.GaussianBlur(gray, (0, 0), BAND[0]) for gray in grays]
+    smooth = [cv2.GaussianBlur(gray, (0, 0), overlay.BAND[0]) for gray in grays]
     try:
         how, everywhere = cv2.MOTION_AFFINE, np.full((side, side), 255, np.uint8)
         _, found = cv2.findTransformECC(smooth[0], smooth[1], start, how, stop, everywhere, 1)

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 import pandas as pd
 
 from buffycoat.audit.findings import Finding, Looked
-from buffycoat.audit.naming import TRAIN, Cells, originals_of, splits_of
+from buffycoat.audit.naming import TRAIN, Cells, ids_of, originals_of, splits_of
 from buffycoat.audit.pairs import Pair, group
 
 EXACT = "exact_copies"
 NEAR = "near_duplicates"
-_ONE_SPLIT = "All cells are in one split ({split}); copies within it are listed as notes."
+FOLDED = (
+    "Copies within labelled training cells count as well, since those are cut into folds; in "
+    "another split, or of one patient, they are notes."
+)
 
 
 def check_exact(frame: pd.DataFrame, pairs: Sequence[Pair]) -> Looked:
-    """The same file or the same pixels: a finding across splits, a note within one."""
+    """The same file or the same pixels: a finding across splits and in cells that are folded."""
     exact = [pair for pair in pairs if pair.is_exact]
     said = "The bytes of all files and the pixels of all images were compared."
     return _look(EXACT, frame, group(exact), said)
@@ -63,20 +66,29 @@ def is_twin(pair: Pair, splits: Sequence[str]) -> bool:
 def _look(
     name: str, frame: pd.DataFrame, groups: Sequence[tuple[list[int], list[Pair]]], said: str
 ) -> Looked:
-    cells = Cells.of(frame)
-    findings = [_finding(name, cells, *members) for members in groups]
+    cells, patients = Cells.of(frame), ids_of(frame, "patient_id")
+    findings = [_finding(name, cells, patients, *members) for members in groups]
     findings.sort(key=lambda finding: finding.severity)
-    if len(set(cells.splits)) == 1:
-        said = f"{said} {_ONE_SPLIT.format(split=cells.splits[0])}"
-    return Looked(tuple(findings), said)
+    return Looked(tuple(findings), f"{said} {FOLDED}")
 
 
-def _finding(name: str, cells: Cells, rows: list[int], inside: list[Pair]) -> Finding:
+def _finding(
+    name: str, cells: Cells, patients: Sequence[str], rows: list[int], inside: list[Pair]
+) -> Finding:
     weakest = min(inside, key=lambda pair: pair.correlation)
-    is_across = len({cells.splits[row] for row in rows}) > 1
     words = weakest.words if len(rows) == 2 else f"{len(rows)} copies of one photograph"
     message = f"{cells.name(rows)} - {words}"
+    is_across = len({cells.splits[row] for row in rows}) > 1
+    is_folded = _is_folded(cells, patients, rows)
     if not is_across:
-        message = f"more than once in one split: {message}"
-    severity = "finding" if is_across else "note"
+        place = "in training cells, which are cut into folds" if is_folded else "in one split"
+        message = f"more than once {place}: {message}"
+    severity = "finding" if is_across or is_folded else "note"
     return cells.finding(name, severity, message, rows, weakest.correlation, True)
+
+
+def _is_folded(cells: Cells, patients: Sequence[str], rows: Sequence[int]) -> bool:
+    """Whether two of the cells could be in two folds: labelled, in training, not of one patient."""
+    dealt = [row for row in rows if cells.splits[row] == TRAIN and cells.labels[row]]
+    is_of_one = len({patients[row] for row in dealt}) == 1 and bool(dealt and patients[dealt[0]])
+    return len(dealt) > 1 and not is_of_one

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from buffycoat.statement import Statement
+
 Severity = Literal["finding", "note"]
 State = Literal["found", "ignored", "noted", "passed", "not checked"]
 
@@ -124,6 +126,7 @@ class Audit:
         patients: Split -> patients known.
         results: One a check, in the order of `run.CHECKS`.
         notes: What the reader of the data left out or took for granted.
+        statement: What was read and what was not.
     """
 
     data: str
@@ -133,6 +136,7 @@ class Audit:
     patients: Mapping[str, int]
     results: tuple[Result, ...]
     notes: tuple[str, ...] = field(default_factory=tuple)
+    statement: Statement = field(default_factory=Statement)
 
     @property
     def is_clean(self) -> bool:
@@ -153,5 +157,6 @@ class Audit:
             "counts": {split: dict(classes) for split, classes in self.counts.items()},
             "patients": dict(self.patients),
             "notes": list(self.notes),
+            "statement": self.statement.to_dict(),
             "checks": [result.to_dict() for result in self.results],
         }

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 
+from buffycoat.images import describe_unopened_tiff
+
 NONE = "none"
 _EXIF = {
     "EXIF camera maker": ExifTags.Base.Make,
@@ -16,6 +18,7 @@ _EXIF = {
     "EXIF software": ExifTags.Base.Software,
     "EXIF description": ExifTags.Base.ImageDescription,
 }
+_JPEG = ("JPEG quantisation", "JPEG subsampling", "JPEG scans")
 _LUMINANCE = np.array(
     [
         16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
@@ -39,6 +42,9 @@ def read_header(data: bytes) -> dict[str, str | int]:
     Returns:
         `width` and `height` in pixels; all others in words, `NONE` where the file has none.
     """
+    unopened = describe_unopened_tiff(data) if data[:2] in (b"II", b"MM") else None
+    if unopened is not None:
+        return _unopened(*unopened)
     with Image.open(io.BytesIO(data)) as image:
         exif = image.getexif()
         width, height = image.size
@@ -54,6 +60,13 @@ def read_header(data: bytes) -> dict[str, str | int]:
     return header
 
 
+def _unopened(width: int, height: int, kind: str) -> dict[str, str | int]:
+    header: dict[str, str | int] = {"width": width, "height": height}
+    header |= {"file format": "TIFF", "colour mode": kind, "EXIF block": NONE}
+    header |= dict.fromkeys((*_EXIF, "resolution", "colour profile", "comment", "PNG text"), NONE)
+    return header | dict.fromkeys(_JPEG, NONE)
+
+
 def _png_text(image: Image.Image) -> str:
     """What stands before the pixels; the chunks after them would need a second decoding."""
     texts = {key: value for key, value in image.info.items() if isinstance(value, str)}
@@ -63,7 +76,7 @@ def _png_text(image: Image.Image) -> str:
 
 def _jpeg(image: Image.Image) -> dict[str, str]:
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        return {name: NONE for name in ("JPEG quantisation", "JPEG subsampling", "JPEG scans")}
+        return dict.fromkeys(_JPEG, NONE)
     tables = [list(table) for _, table in sorted(image.quantization.items())]
     quality = _quality(np.array(tables[0])) if tables else 0
     sampling = JpegImagePlugin.get_sampling(image)

@@ -9,10 +9,12 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from buffycoat.audit.align import Alignment, align
+from buffycoat.audit import overlay, warp
+from buffycoat.audit.align import STILL, Alignment, align
 from buffycoat.audit.candidates import find_candidates
 from buffycoat.audit.scan import Scan
-from buffycoat.audit.warp import lay_over
+from buffycoat.audit.turned import align_landmarks
+from buffycoat.audit.words import find_alike
 from buffycoat.cells import Manifest
 from buffycoat.images import read
 
@@ -23,6 +25,8 @@ under 3.8, at quality 20 under 6.7; half of those at severity 2 are over 8, at s
 decides what a pair is called, not whether it is found."""
 SHIFTED_FROM = 0.97
 """Ratio of sides from which two frames that are not the same are shifted, and not a crop."""
+TURNED_FROM = 2.0
+"""Degrees under which a turn is not worth a word."""
 COMPARE_PX = 192
 """Side at which the difference is measured."""
 
@@ -88,15 +92,71 @@ def find_pairs(
     exact = _exact(found)
     copies = {pair.second for pair in exact}
     rows = np.array([row for row in np.flatnonzero(found.is_good) if row not in copies], np.int64)
-    candidates = find_candidates(found, rows)
-    near = []
-    for done, (first, second) in enumerate(candidates.tolist(), start=1):
-        alignment = align(found.picture(first), found.picture(second))
-        if alignment is not None and alignment.is_same:
-            near.append(_describe(manifest, first, second, alignment))
-        if on_progress is not None and (done % 256 == 0 or done == len(candidates)):
-            on_progress(done, len(candidates))
+    near = [
+        _describe(manifest, first, second, alignment)
+        for (first, second), alignment in confirm(found, rows, on_progress).items()
+    ]
     return sorted([*exact, *near], key=lambda pair: (pair.first, pair.second))
+
+
+def confirm(
+    found: Scan, rows: np.ndarray, on_progress: Callable[[int, int], None] | None = None
+) -> dict[tuple[int, int], Alignment]:
+    """Pairs that show one photograph, by landmarks first, then by hashes and embeddings.
+
+    Args:
+        found: What is known of the cells.
+        rows: The cells to search, shape (m,), in order, each picture once.
+        on_progress: Called with (candidates done, candidates in all).
+
+    Returns:
+        Two rows of the manifest, the smaller first -> how they lie over each other.
+    """
+    alike = find_alike([found.landmarks[row] for row in rows])
+    by_hash = find_candidates(found, rows).tolist()
+    total = len(alike) + len(by_hash)
+    same: dict[tuple[int, int], Alignment] = {}
+
+    def judge(pair: tuple[int, int], is_mirrored: bool | None) -> None:
+        if pair in same:
+            return
+        pictures = found.picture(pair[0]), found.picture(pair[1])
+        if is_mirrored is None:
+            alignment = align(*pictures)
+        else:
+            landmarks = found.landmarks[pair[0]], found.landmarks[pair[1]]
+            alignment = align_landmarks(*pictures, landmarks, is_mirrored)
+        if alignment is not None and alignment.is_same:
+            same[pair] = alignment
+
+    for done in range(total):
+        if done < len(alike):
+            a, b, is_mirrored = alike[done]
+            judge((int(rows[a]), int(rows[b])), is_mirrored)
+        else:
+            first, second = by_hash[done - len(alike)]
+            judge((first, second), None)
+        if on_progress is not None and (done % 256 == 255 or done + 1 == total):
+            on_progress(done + 1, total)
+    return same
+
+
+def photographs(found: Scan, on_progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+    """What each cell shows, as the number of the first row that shows it, shape (n,), int64.
+
+    Args:
+        found: What is known of n cells.
+        on_progress: Called with (candidates done, candidates in all).
+    """
+    links = [(pair.first, pair.second) for pair in _exact(found)]
+    copies = {second for _, second in links}
+    rows = np.array([row for row in np.flatnonzero(found.is_good) if row not in copies], np.int64)
+    links += confirm(found, rows, on_progress)
+    shown = np.arange(len(found.reasons))
+    pairs = [Pair(first, second, "picture") for first, second in links]
+    for members, _ in group(pairs):
+        shown[members] = members[0]
+    return shown
 
 
 def group(pairs: Sequence[Pair]) -> list[tuple[list[int], list[Pair]]]:
@@ -120,13 +180,15 @@ def group(pairs: Sequence[Pair]) -> list[tuple[list[int], list[Pair]]]:
     return list(groups.values())
 
 
-def difference(first: np.ndarray, second: np.ndarray, warp: np.ndarray) -> float:
+def difference(first: np.ndarray, second: np.ndarray, found: np.ndarray) -> float:
     """Root mean square difference of two aligned photographs.
+
+    Of a freely turned one the corners are left out: they are filled in.
 
     Args:
         first: Shape (h, w, 3), uint8.
         second: Any shape (h', w', 3), uint8.
-        warp: Of their `Alignment`.
+        found: Warp of their `Alignment`.
 
     Returns:
         In gray levels, 0-255, where they overlap.
@@ -138,7 +200,12 @@ def difference(first: np.ndarray, second: np.ndarray, warp: np.ndarray) -> float
         ).astype(np.float32)
         for image in (first, second)
     ]
-    laid, covered = lay_over(grays[1], warp)
+    laid, covered = warp.lay_over(grays[1], found)
+    if warp.tilt_of(found) > STILL:
+        height, width = second.shape[:2]
+        covered &= overlay.round_part(
+            (width / max(height, width), height / max(height, width)), found, side
+        )
     return float(np.sqrt(np.mean((grays[0] - laid)[covered] ** 2)))
 
 
@@ -158,13 +225,16 @@ def _describe(manifest: Manifest, first: int, second: int, alignment: Alignment)
     apart = difference(images[0], images[1], alignment.warp)
     is_degraded = apart >= DEGRADED_FROM
     changes = []
-    if alignment.orientation:
-        changes.append("mirrored or turned")
+    is_mirrored, turn = warp.turn_of(alignment.warp)
+    if is_mirrored:
+        changes.append("mirrored")
+    if abs(turn) >= TURNED_FROM:
+        changes.append(f"turned by {abs(turn):.0f} degrees")
     smaller = min(alignment.scale, 1 / alignment.scale)
-    is_shifted = not alignment.is_same_frame and smaller >= SHIFTED_FROM
+    is_shifted = smaller >= SHIFTED_FROM and warp.centre_shift(alignment.warp) >= STILL
     if is_shifted:
         changes.append("the field is shifted")
-    elif not alignment.is_same_frame:
+    elif smaller < SHIFTED_FROM:
         changes.append(f"cropped to {smaller:.0%} of a side")
     if is_degraded:
         changes.append(f"degraded or lit otherwise ({apart:.0f} gray levels apart)")

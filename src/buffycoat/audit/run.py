@@ -11,6 +11,7 @@ from buffycoat.audit import (
     class_counts,
     contradicting_labels,
     duplicates,
+    far_copies,
     file_metadata,
     id_order,
     image_size,
@@ -24,14 +25,11 @@ from buffycoat.audit.scan import Scan
 from buffycoat.cells import Manifest
 from buffycoat.optional import choose
 
-HASHES = (
-    "Candidates came from perceptual hashes of frame and cell in all eight orientations{also}, and "
-    "were confirmed by aligning the pictures"
+SEARCHED = (
+    "Candidates came from landmarks at any angle and scale, from perceptual hashes of frame and "
+    "cell in all eight orientations{also}, and were confirmed by aligning the pictures."
 )
-WITH_EMBEDDINGS = " and from embeddings"
-WITHOUT_EMBEDDINGS = (
-    ". No embeddings were compared: a crop in which the cell is far from the centre may be missed"
-)
+WITH_EMBEDDINGS = ", and from embeddings"
 
 
 @dataclass(frozen=True)
@@ -80,23 +78,31 @@ CHECKS: dict[str, Check] = {
         lambda m: unreadable_files.check(m.frame, m.scan.reasons),
     ),
     duplicates.EXACT: Check(
-        "No exact copy in two splits",
-        "Exact copies in two splits",
+        "No exact copy in two splits or folds",
+        "Exact copies in two splits or folds",
         "A model that has learned a cell by heart is right on its copy, which says nothing of new "
-        "cells: the score is too high.",
+        "cells: the score is too high. Within training cells it makes out-of-fold scores too high.",
         "Keep one copy. If it may be in training, remove it from the held-out split, and report "
-        "scores again.",
+        "scores again. `buffycoat train` keeps copies among its training cells in one fold.",
         lambda m: duplicates.check_exact(m.frame, m.pairs),
     ),
     duplicates.NEAR: Check(
-        "No near duplicate in two splits",
-        "Near duplicates in two splits",
+        "No near duplicate in two splits or folds",
+        "Near duplicates in two splits or folds",
         "A turned, cropped or re-encoded copy is as good as the original to a model that learns "
-        "from augmented images: the score is too high. Within training it does the same to "
-        "out-of-fold scores.",
-        "Split before you augment. Put all copies of a photograph into one split and one fold "
-        "(give them one patient_id).",
+        "from augmented images: the score is too high. Within training cells it makes out-of-fold "
+        "scores too high.",
+        "Split before you augment. Put all copies of a photograph into one split and one fold: "
+        "`buffycoat train` keeps those that this check finds in one fold; other tools need one "
+        "patient_id or group for them.",
         lambda m: duplicates.check_near(m.frame, m.pairs, m.searched),
+    ),
+    far_copies.NAME: Check(
+        "Copies changed further are absent",
+        "Copies changed further",
+        "A copy that the search cannot recognise makes a score as untrue as one that it finds.",
+        "Ask how the images were made and split: only whoever augmented them knows for sure.",
+        lambda m: far_copies.check(),
     ),
     pristine_twins.NAME: Check(
         "No pristine or degraded twin of a held-out cell in training",
@@ -183,8 +189,7 @@ def audit(
         ConfigError: A name that no check has.
     """
     check_names(ignored)
-    searched = HASHES.format(also=WITH_EMBEDDINGS if scan.embeddings is not None else "")
-    searched += "." if scan.embeddings is not None else f"{WITHOUT_EMBEDDINGS}."
+    searched = SEARCHED.format(also=WITH_EMBEDDINGS if scan.embeddings is not None else "")
     pairs = find_pairs(manifest, scan, on_progress)
     material = Material(manifest.frame, scan, pairs, searched)
     results = [
@@ -207,6 +212,7 @@ def audit(
         patients=class_counts.count_patients(manifest.frame),
         results=tuple(results),
         notes=manifest.notes,
+        statement=manifest.statement,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from buffycoat.audit.headers import read_header
+from buffycoat.audit.landmarks import Landmarks
 from buffycoat.audit.perceptual import BITS, GRAY_PX, Picture, Place
 from buffycoat.cells import Manifest
 from buffycoat.errors import ImageError
@@ -39,6 +40,7 @@ class Scan:
         frame_hashes: Shape (n, `BITS`), int8.
         cell_hashes: The same of the window around the cell.
         places: Where the cell lies.
+        landmarks: Of each picture.
         embeddings: Shape (n, d), float32, rows of length 1; None if no embedder was given.
     """
 
@@ -50,6 +52,7 @@ class Scan:
     frame_hashes: np.ndarray
     cell_hashes: np.ndarray
     places: tuple[Place, ...]
+    landmarks: tuple[Landmarks, ...]
     embeddings: np.ndarray | None
 
     def picture(self, row: int) -> Picture:
@@ -72,6 +75,7 @@ class _Cell:
     pixel: str = ""
     header: dict[str, str | int] | None = None
     picture: Picture | None = None
+    landmarks: Landmarks | None = None
     photograph: np.ndarray | None = None
 
 
@@ -83,7 +87,7 @@ def scan(
 ) -> Scan:
     """Read every file of a manifest.
 
-    It keeps 9 KiB a cell, and the embeddings.
+    It keeps 23 KiB a cell, and the embeddings.
 
     Args:
         manifest: n cells.
@@ -98,6 +102,7 @@ def scan(
     cell_hashes = np.zeros_like(frame_hashes)
     embeddings: np.ndarray | None = None
     places: list[Place] = []
+    landmarks: list[Landmarks] = []
     cells: list[_Cell] = []
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         for start in range(0, n, CELLS_AT_ONCE):
@@ -108,6 +113,7 @@ def scan(
                     frame_hashes[start + row] = cell.picture.frame_hash
                     cell_hashes[start + row] = cell.picture.cell_hash
                 places.append(cell.picture.place if cell.picture else NOWHERE)
+                landmarks.append(cell.landmarks or Landmarks.none())
             good = [row for row, cell in enumerate(part) if cell.photograph is not None]
             if embed is not None and good:
                 found = embed([p for cell in part if (p := cell.photograph) is not None])
@@ -126,6 +132,7 @@ def scan(
         frame_hashes=frame_hashes,
         cell_hashes=cell_hashes,
         places=tuple(places),
+        landmarks=tuple(landmarks),
         embeddings=embeddings,
     )
 
@@ -145,5 +152,6 @@ def _read_one(path: str) -> _Cell:
         pixel=content.hexdigest(),
         header=read_header(data),
         picture=Picture.of(image),
+        landmarks=Landmarks.of(image),
         photograph=image,
     )

@@ -56,6 +56,30 @@ def tilt_of(warp: np.ndarray) -> float:
     return float(straight) / scale_of(warp)
 
 
+def nearest_orientation(warp: np.ndarray) -> int:
+    """The orientation, 0 to 7, that a warp comes nearest to."""
+    linear = warp[:, :2]
+    return int(np.argmax([np.sum(linear * of_orientation(o)[:, :2]) for o in range(8)]))
+
+
+def turn_of(warp: np.ndarray) -> tuple[bool, float]:
+    """Whether a warp mirrors, and by how many degrees it turns, -180 to 180.
+
+    Which axis a picture was mirrored at cannot be told from the turn that follows: of a mirrored
+    one the turn is given from the nearest axis of the frame, -45 to 45.
+    """
+    (a, b), (c, d) = warp[:, :2]
+    if a * d >= b * c:
+        return False, float(np.degrees(np.arctan2(c - b, a + d)))
+    turn = np.degrees(np.arctan2(c + b, a - d)) % 90
+    return True, float(turn - 90 if turn > 45 else turn)
+
+
+def centre_shift(warp: np.ndarray) -> float:
+    """How far a warp takes the centre of the frame from the other's, at most along an axis."""
+    return float(np.abs(warp @ [0.5, 0.5, 1.0] - 0.5).max())
+
+
 def corner_shift(warp: np.ndarray, other: np.ndarray) -> float:
     """How far apart two warps take a corner of the frame, at most along an axis."""
     corners = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=np.float64)

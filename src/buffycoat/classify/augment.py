@@ -12,6 +12,7 @@ import numpy as np
 
 from buffycoat.config import ClassifyConfig
 from buffycoat.simulate.degrade import MAX_SEVERITY, SEVERITY_WEIGHTS, degrade, draw_severity
+from buffycoat.simulate.faults import to_uint8
 
 RGB_FROM_HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 """Density in red, green and blue of each stain; scikit-image has the same values."""
@@ -82,7 +83,7 @@ def augment(
     if config.augment == "paper":
         turned = _warp(image, rng, crop_fraction, input_px, PAPER_ROTATION_DEG, (1, 1), 0)
         gain, offset = rng.uniform(1 - PAPER_JITTER, 1 + PAPER_JITTER, 2)
-        return np.clip((turned - 128.0) * gain + 128 * offset, 0, 255).astype(np.uint8)
+        return to_uint8((turned - 128.0) * gain + 128 * offset)
     if rng.random() < config.degrade_probability:
         severity = draw_severity(rng, severities)
         image = degrade(image, severity, rng, groups=config.degrade_groups)
@@ -113,7 +114,7 @@ def jitter_stains(image: np.ndarray, rng: np.random.Generator, strength: float) 
     # Into stains, scaled there, and back: one 3x3 matrix.
     change = HED_FROM_RGB @ np.diag(scale) @ RGB_FROM_HED
     changed = density @ change.astype(np.float32) + (shift @ RGB_FROM_HED).astype(np.float32)
-    return np.clip(np.rint(255 * np.exp(-changed)), 0, 255).astype(np.uint8)
+    return to_uint8(255 * np.exp(-changed))
 
 
 def _warp(

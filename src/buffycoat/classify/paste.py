@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from buffycoat.simulate.faults import to_uint8
+
 RIM_SHARE = 0.02
 """Rim around the pasted cell that fades into the background, as a share of the image's side."""
 MAX_VISIBLE = 0.1
@@ -57,7 +59,7 @@ def paste(
         return donor
     lit = donor.astype(np.float32) * _gain(host, host_cell, donor, donor_cell)
     soft = cv2.GaussianBlur(cover.astype(np.float32), (0, 0), rim_px / 2)[..., None]
-    return np.clip(soft * lit + (1 - soft) * host, 0, 255).astype(np.uint8)
+    return to_uint8(soft * lit + (1 - soft) * host)
 
 
 def _gain(

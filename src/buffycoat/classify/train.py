@@ -153,6 +153,16 @@ def _build(cells: TrainingCells, config: ClassifyConfig) -> BuiltBackbone:
     )
 
 
+def check_training(cells: TrainingCells, config: ClassifyConfig, seed: int) -> None:
+    """What `fit_fold` would refuse, without training; arguments as there.
+
+    Raises:
+        ConfigError: As `fit_fold` does.
+    """
+    learned, _ = _set_aside(cells, config, seed)
+    _check_batches(learned, config)
+
+
 def _check_batches(cells: TrainingCells, config: ClassifyConfig) -> None:
     batch_size = min(config.batch_size, len(cells.rows))
     if batch_size % config.devices:

@@ -12,6 +12,7 @@ from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.errors import EXIT_FINDINGS
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut, print_statement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +42,11 @@ def audit(
         Path | None,
         typer.Option(help=f"Folder for {PAGE}, with pictures of the pairs, and {TABLE}."),
     ] = None,
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="How the data lies: auto, kaggle, hugging_face, folders, table or images."
-        ),
+    layout: Layout = "auto",
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file: names of classes.")
     ] = "auto",
     ignore: Annotated[
         list[str] | None,
@@ -54,19 +55,20 @@ def audit(
         ),
     ] = None,
     encoder: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="BUNDLE",
-            help="Folder of a bundle, or `starter`, whose frozen encoder finds more candidates.",
+            help="Folder of a bundle whose frozen encoder gives embeddings; implies --embedding.",
         ),
-    ] = "starter",
+    ] = None,
     with_embedding: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--embedding/--no-embedding",
-            help="Without is twice as fast, and misses about one crop in a hundred more.",
+            help="Compare embeddings as well (of `starter` unless --encoder says otherwise): "
+            "slower, and of planted copies it found no more. Off by default.",
         ),
-    ] = True,
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -76,22 +78,26 @@ def audit(
 ) -> None:
     """Look for what would make scores on a data set untrue.
 
-    Exact and near duplicates in two splits, twins of held-out cells in training, one photograph
-    with two labels, shared patients, ids in the order of labels, labels or splits that image size
-    or file metadata tell, unreadable files, classes without training cells. Exit code 4 on a
-    finding.
+    Exact and near duplicates in two splits, or in training cells that are cut into folds, twins of
+    held-out cells in training, one photograph with two labels, shared patients, ids in the order of
+    labels, labels or splits that image size or file metadata tell, unreadable files, classes
+    without training cells. Exit code 4 on a finding.
 
     Example: `buffycoat audit cells.csv --out audit/`
     """
     from buffycoat.audit import run
     from buffycoat.audit.scan import scan
+    from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
 
     run.check_names(ignore or ())
     if out is not None:
         check_folder(out)
-    manifest = read(data, layout)
-    embed = _embedder(encoder, cache) if with_embedding else None
+    reading = Reading(taxonomy, labels_from, tuple(leave_out or ()))
+    manifest = read(data, layout, reading)
+    print_statement(manifest)
+    is_embedded = encoder is not None if with_embedding is None else with_embedding
+    embed = _embedder(encoder or "starter", cache) if is_embedded else None
     with make_reporter() as reporter:
         reporter.start("read", f"{len(manifest)} cells")
         found = scan(manifest, embed, on_progress=reporter.advance)
@@ -107,11 +113,11 @@ def audit(
 
 
 def _embedder(bundle: str, cache: Path | None) -> Embed:
-    from buffycoat.cli.cache import user_cache
+    from buffycoat.cli.cache import embeddings_cache
     from buffycoat.pipeline.audit import make_embedder
     from buffycoat.pipeline.predictor import Pipeline
 
-    return make_embedder(Pipeline.load(bundle).fitted, cache or user_cache())
+    return make_embedder(Pipeline.load(bundle).fitted, embeddings_cache(cache))
 
 
 def _write(result: Audit, out: Path) -> None:
@@ -149,8 +155,6 @@ def _print(result: Audit, out: Path | None) -> None:
     console.print(table)
     for one in result.of_state("found", "ignored", "noted"):
         _print_findings(one)
-    for note in result.notes:
-        console.print(escape(note), highlight=False)
     if out is not None:
         console.print(
             f"Page: {escape(str(out / PAGE))}; table: {escape(str(out / TABLE))}", soft_wrap=True

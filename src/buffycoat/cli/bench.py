@@ -10,6 +10,7 @@ import typer
 from buffycoat.cli.console import results_console
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut
 
 bench = typer.Typer(no_args_is_help=True, help="Compare recipes under one protocol.")
 
@@ -26,9 +27,9 @@ def classify(
     ],
     grid: Annotated[Path, typer.Option(help="TOML file with the recipes.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of results; the same again resumes.")],
-    layout: Annotated[
-        str, typer.Option(help="How the data lies: auto, kaggle, hugging_face, folders or table.")
-    ] = "auto",
+    layout: Layout = "auto",
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
 ) -> None:
     """Train each recipe of a grid on the same folds and write one table.
 
@@ -41,13 +42,15 @@ def classify(
     from buffycoat.errors import ManifestError
     from buffycoat.pipeline import grid as recipes
     from buffycoat.pipeline.grid_table import markdown
+    from buffycoat.sources.options import Reading
 
     wanted = recipes.read_grid(grid)
+    reading = Reading(labels_from=labels_from, leave_out=tuple(leave_out or ()))
     if not data.exists():
         raise ManifestError(f"{data}: no such file or folder")
     check_folder(out)
     with make_reporter() as reporter:
-        table = recipes.run(data, wanted, out, reporter, layout)
+        table = recipes.run(data, wanted, out, reporter, layout, reading)
     console = results_console()
     console.print(markdown(table), soft_wrap=True, markup=False)
     console.print(f"Table: {out / 'table.csv'}", soft_wrap=True, markup=False)

@@ -39,7 +39,8 @@ def compare(
 ) -> None:
     """Compare two methods on the same cells: what B gains over A, and which cells it wins or loses.
 
-    Every difference is B less A, on the same resampled cells.
+    Every difference is B less A, on the same drawn cells. How intervals are made, and how often
+    they hold the truth: docs/honest-reporting.md.
 
     Example: `buffycoat compare old.parquet new.parquet labels.csv --out old-new`
     """
@@ -51,7 +52,7 @@ def compare(
     import numpy as np
 
     from buffycoat.cli.compared import changed_cells, print_comparison, read_compared
-    from buffycoat.cli.scored import read_patients
+    from buffycoat.cli.side_tables import read_patients
     from buffycoat.evaluate.compare import compare as compare_methods
 
     compared = read_compared(a, b, labels, taxonomy, common)
@@ -81,11 +82,11 @@ def compare(
 
 
 def _write(record: dict[str, Any], changed: pd.DataFrame, out: Path, images: Path | None) -> None:
-    from buffycoat.images import write_atomic, writing
+    from buffycoat.images import write_atomic
+    from buffycoat.tables import write_csv
 
     write_atomic(out / "comparison.json", (json.dumps(record, indent=1) + "\n").encode())
-    with writing(out / "changed.csv") as part:
-        changed.to_csv(part, index=False)
+    write_csv(out / "changed.csv", changed)
     if images is not None:
         _draw(record, changed, out, images)
     typer.echo(f"Figures, changed cells{' and contact sheet' if images else ''}: {out}")

@@ -12,11 +12,14 @@ import pandas as pd
 from rich.markup import escape
 
 from buffycoat.cli.console import results_console
-from buffycoat.cli.scored import read_labels, read_predictions
+from buffycoat.cli.label_tables import read_labels, say
+from buffycoat.cli.scored import read_predictions
 from buffycoat.cli.tables import figure, interval_cells, new_table
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.compare import BOTH_WRONG, LOST, SAME, WON, changes
 from buffycoat.evaluate.grain import common_grain, relabelled
+from buffycoat.report.wording import ends
+from buffycoat.tables import join_names
 from buffycoat.taxonomy import Taxonomy, resolve
 
 
@@ -60,7 +63,9 @@ def read_compared(
     """
     if a.resolve() == b.resolve():
         raise ManifestError(f"{a}: is both A and B; give the predictions of two methods")
-    tables = [read_labels(labels), read_predictions(a)[0], read_predictions(b)[0]]
+    by_a, by_b = (read_predictions(path, taxonomy)[0] for path in (a, b))
+    truth = read_labels(labels, taxonomy, by_a)
+    tables = [_named_as(by_a, truth, labels), by_a, _named_as(by_a, by_b, b)]
     every = list(dict.fromkeys(cell_id for of in tables for cell_id in of))
     common = [cell_id for cell_id in every if all(cell_id in of for of in tables)]
     if not common or (len(common) < len(every) and not is_common):
@@ -77,6 +82,14 @@ def read_compared(
     change = changes(*(classes.encode(part) for part in (truth, by_a, by_b)))
     frame = pd.DataFrame({"ID": common, "truth": truth, "a": by_a, "b": by_b, "change": change})
     return Compared(frame, classes, n_lacking, int((~is_fine).sum()))
+
+
+def _named_as(known: Mapping[str, str], table: Mapping[str, str], path: Path) -> dict[str, str]:
+    """A table by the names that A has for its cells, where these are written in another way."""
+    joined = join_names(table, known)
+    if joined.how:
+        say(path, f"IDs matched {joined.how}: {len(joined.known)} of {len(table)}")
+    return {joined.known.get(cell_id, cell_id): label for cell_id, label in table.items()}
 
 
 def changed_cells(compared: Compared) -> pd.DataFrame:
@@ -118,6 +131,8 @@ def print_comparison(record: Mapping[str, Any], a: Path, b: Path) -> None:
         highlight=False,
     )
     console.print(_merit(record["order_of_merit"]), highlight=False)
+    if not any(changed.values()):
+        console.print("A and B give every cell the same class: the limits are of cells not seen.")
     if record["absent"]:
         console.print(f"No cells of {', '.join(record['absent'])}: not in the averages.")
 
@@ -150,8 +165,7 @@ def _class_table(rows: list[dict[str, Any]]) -> Any:
 def _signed(difference: Mapping[str, Any] | str) -> tuple[str, str]:
     if isinstance(difference, str):
         return interval_cells(difference)
-    ends = f"{difference['low']:+.3f} to {difference['high']:+.3f}"
-    return f"{difference['estimate']:+.3f}", ends
+    return f"{difference['estimate']:+.3f}", ends(difference, 3, lambda x, n: f"{x:+.{n}f}")
 
 
 def _different(

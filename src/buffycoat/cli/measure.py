@@ -79,9 +79,10 @@ def measure(
 
 def _write(frame: pd.DataFrame, out: Path) -> None:
     from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
+    if out.suffix.lower() != ".parquet":
+        write_csv(out, frame)
+        return
     with writing(out) as part:
-        if out.suffix.lower() == ".parquet":
-            frame.to_parquet(part, index=False)
-        else:
-            frame.to_csv(part, index=False)
+        frame.to_parquet(part, index=False)

@@ -17,6 +17,7 @@ from buffycoat import __version__
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import print_statement
 from buffycoat.errors import BadCellsError, ImageError
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def restore(
 def _manifest(images: Path) -> Manifest:
     from buffycoat.sources.read import read
 
-    return read(images, "images" if images.is_dir() else "auto")
+    cells = read(images, "images" if images.is_dir() else "auto")
+    print_statement(cells)
+    return cells
 
 
 def _restore_all(
@@ -174,22 +177,20 @@ def _table(outcome: Outcome) -> pd.DataFrame:
 
 
 def _write_table(outcome: Outcome, path: Path) -> None:
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
-    with writing(path) as part:
-        _table(outcome).to_csv(part, index=False)
+    write_csv(path, _table(outcome))
 
 
 def _write_bad(bad: Sequence[tuple[str, str, str]], path: Path) -> None:
     import pandas as pd
 
-    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
 
     if not bad:
         path.unlink(missing_ok=True)
         return
-    with writing(path) as part:
-        pd.DataFrame(list(bad), columns=["ID", "path", "reason"]).to_csv(part, index=False)
+    write_csv(path, pd.DataFrame(list(bad), columns=["ID", "path", "reason"]))
 
 
 def _draw_sheet(outcome: Outcome, out: Path) -> None:

@@ -74,11 +74,11 @@ def plan(manifest: Manifest, source: Path, out: Path) -> list[Job]:
 def _picture(cell_id: str, path: str, root: Path) -> str:
     if ".parquet#" in path:
         name = PurePosixPath(cell_id)
-        stem = name.stem if name.suffix.lower() in SUFFIXES else name.name
     else:
         file = Path(path)
         name = PurePosixPath(file.relative_to(root) if file.is_relative_to(root) else file)
-        stem = name.stem
+    # In IM.0001 what follows the dot is the name of the cell.
+    stem = name.stem if name.suffix.lower() in SUFFIXES else name.name
     if name.is_absolute() or ".." in name.parts:
         name = PurePosixPath(name.name)
     return (name.parent / f"{stem}.png").as_posix()

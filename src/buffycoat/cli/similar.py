@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from buffycoat.cli.cache import user_cache
+from buffycoat.cli.cache import embeddings_cache
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import print_statement
 from buffycoat.errors import ManifestError, OutputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def similar(
     data = read_bytes(str(cell))
     photograph = decode(data, str(cell))
     manifest = read(within, layout if within.is_dir() else "auto")
+    print_statement(manifest)
     known = _labels(manifest, labels)
 
     from buffycoat.pipeline.predictor import Pipeline
@@ -100,7 +102,7 @@ def similar(
             manifest,
             pipeline.fitted,
             count,
-            cache or user_cache(),
+            embeddings_cache(cache),
             reporter,
         )
     if not len(found.rows):
@@ -125,9 +127,10 @@ def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> Non
         check_file(out, (".csv",))
     import pandas as pd
 
-    from buffycoat.images import read, writing
+    from buffycoat.images import read
     from buffycoat.pipeline.predictor import Pipeline
     from buffycoat.pipeline.similar import find_remembered
+    from buffycoat.tables import write_csv
 
     photograph = read(str(cell))
     pipeline = Pipeline.load(bundle)
@@ -144,8 +147,7 @@ def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> Non
     n_known = len(pipeline.fitted.gallery.cell_ids)
     _print(table, f"{cell.name}: {verdict}; nearest of {n_known} training cells")
     if out is not None:
-        with writing(out) as part:
-            table.to_csv(part, index=False)
+        write_csv(out, table)
         results_console().print(f"Table: {escape(str(out))}", soft_wrap=True)
 
 
@@ -161,15 +163,11 @@ def _labels(manifest: Manifest, labels: Path | None) -> list[str]:
     """Label of each row of the manifest, "" where none is known."""
     if labels is None:
         return manifest.frame["label"].fillna("").astype(str).tolist()
-    from buffycoat.cli.scored import read_labels
+    from buffycoat.cli.label_tables import join, read_labels
 
-    stated = read_labels(labels)
     cell_ids = manifest.frame["cell_id"].astype(str).tolist()
-    if not set(stated) & set(cell_ids):
-        raise ManifestError(
-            f"{labels}: no ID in it is the name of a cell that is searched; the first of these is "
-            f"{cell_ids[0]!r}, the first ID {next(iter(stated), '')!r}"
-        )
+    given = read_labels(labels, known=cell_ids)
+    stated, _ = join(labels, given, cell_ids, "the cells that are searched", "is not searched")
     return [stated.get(cell_id, "") for cell_id in cell_ids]
 
 
@@ -191,16 +189,16 @@ def _table(found: Found, manifest: Manifest, known: list[str]) -> pd.DataFrame:
 def _write(
     table: pd.DataFrame, photograph: np.ndarray, name: str, verdict: str, n_searched: int, out: Path
 ) -> None:
-    from buffycoat.images import read, write_png, writing
+    from buffycoat.images import read, write_png
     from buffycoat.report.similar_sheet import Neighbour, draw_similar_sheet
+    from buffycoat.tables import write_csv
 
     neighbours = [
         Neighbour(row["cell_id"], read(row["path"]), row["label"], row["similarity"])
         for row in table.to_dict("records")
     ]
     write_png(out, draw_similar_sheet(name, photograph, verdict, neighbours, n_searched))
-    with writing(Path(f"{out}.csv")) as part:
-        table.to_csv(part, index=False)
+    write_csv(Path(f"{out}.csv"), table)
 
 
 def _print(table: pd.DataFrame, title: str) -> None:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from buffycoat.cli.console import results_console
-from buffycoat.report.wording import is_outside
+from buffycoat.report.wording import ends
 
 OVERALL = (
     "macro_f1",
@@ -64,13 +64,8 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
 
 
 def _sentences(metrics: Mapping[str, Any]) -> list[str]:
-    """A score outside its interval, calibration and the maturation lines, in words."""
+    """Calibration and the maturation lines, in words."""
     found = []
-    if is_outside(metrics.get("prior_weighted_macro_f1")):
-        found.append(
-            "Prior weighted macro F1 lies outside its interval, which is a posterior: it adds half "
-            "a cell to every kind of error, seen or not. Of a good classifier it lies too low."
-        )
     if metrics.get("calibration"):
         error, chance = metrics["calibration"]["ece"], metrics["calibration"]["ece_if_calibrated"]
         found.append(
@@ -86,16 +81,19 @@ def _sentences(metrics: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def print_counts(counts: Mapping[str, int], names: Mapping[str, str]) -> None:
-    """Print how many cells each class was given.
+def print_counts(
+    counts: Mapping[str, int], names: Mapping[str, str], doubtful: Mapping[str, int]
+) -> None:
+    """Print how many cells each class was given, and how many of them need a look.
 
     Args:
         counts: Code -> cells.
         names: Code -> full name.
+        doubtful: Code -> cells that need a look; a code without any may be left out.
     """
-    table = new_table(f"{sum(counts.values())} cells", "class", "name", "cells")
+    table = new_table(f"{sum(counts.values())} cells", "class", "name", "cells", "need a look")
     for code, count in sorted(counts.items(), key=lambda item: -item[1]):
-        table.add_row(code, names.get(code, ""), str(count))
+        table.add_row(code, escape(names.get(code, "")), str(count), str(doubtful.get(code, 0)))
     results_console().print(table)
 
 
@@ -159,4 +157,4 @@ def interval_cells(interval: Mapping[str, Any] | str) -> tuple[str, str]:
     """Estimate and ends; "not estimable" stands for both."""
     if isinstance(interval, str):
         return interval, interval
-    return f"{interval['estimate']:.3f}", f"{interval['low']:.3f} - {interval['high']:.3f}"
+    return f"{interval['estimate']:.3f}", ends(interval, 3, lambda x, n: f"{x:.{n}f}")

@@ -10,6 +10,7 @@ import typer
 from buffycoat.cli.console import results_console
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut
 
 
 def train(
@@ -24,9 +25,9 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
     ] = None,
-    layout: Annotated[
-        str, typer.Option(help="How the data lies: auto, kaggle, hugging_face, folders or table.")
-    ] = "auto",
+    layout: Layout = "auto",
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
     devices: Annotated[
         int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share each batch.")
     ] = 1,
@@ -51,9 +52,18 @@ def train(
 
     from buffycoat.cli.tables import print_metrics
     from buffycoat.pipeline import run
+    from buffycoat.sources.options import Reading
 
     with make_reporter() as reporter:
-        result = run.train(data, out, settings, reporter, layout=layout, allow_bad=allow_bad)
+        result = run.train(
+            data,
+            out,
+            settings,
+            reporter,
+            layout,
+            allow_bad,
+            Reading(labels_from=labels_from, leave_out=tuple(leave_out or ())),
+        )
     print_metrics(result.metrics)
     console = results_console()
     console.print(f"Bundle: {result.bundle}", soft_wrap=True, markup=False)

@@ -115,6 +115,11 @@ class EmbedConfig(Section):
     )
     input_px: int = Field(default=224, ge=16)
     crop_fraction: float = Field(default=0.82, gt=0, le=1)
+    preprocessing: Literal["auto", "checkpoint", "bilinear"] = Field(
+        default="auto",
+        description="siglip only: as the checkpoint's preprocessor_config.json says, or bilinear "
+        "without antialiasing; auto is the first, but for MedSigLIP, whose authors do the second",
+    )
     engine: Literal["torch", "openvino"] = Field(
         default="torch", description="openvino: several times as fast on a CPU, in bf16"
     )

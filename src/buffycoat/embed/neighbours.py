@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.errors import NotEstimableError
+from buffycoat.statistics import cells_of_each
+
+MIN_GROUPS = 2
+"""Cells (or patients) that some class needs, so that one can vote for the other: the sharpness is
+picked by such votes."""
 SHARPNESSES = (5.0, 10.0, 20.0, 40.0, 80.0)
 """Tried for `NeighbourVote`: from a vote of all cells of a class to one of the nearest alone."""
 ROWS_AT_ONCE = 512
@@ -36,6 +42,18 @@ def nearest(
     count = max(0, min(count, available))
     rows = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
     return rows, np.take_along_axis(similarity, rows, axis=1)
+
+
+def too_few(targets: np.ndarray, groups: np.ndarray) -> str:
+    """What a vote lacks in these cells, in words; "" if nothing.
+
+    Args:
+        targets: Shape (n,).
+        groups: Shape (n,): rows of one cell (or patient), which do not vote for each other.
+    """
+    if cells_of_each(targets, groups).max(initial=0) >= MIN_GROUPS:
+        return ""
+    return f"needs a class with {MIN_GROUPS} cells, has none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +89,15 @@ class NeighbourVote:
             k: Number of classes.
             groups: Shape (m,): rows of one cell (or patient), none of which may vote for another
                 while the sharpness is picked; None if all are different.
+
+        Raises:
+            NotEstimableError: No cell has another of its class to vote for it.
         """
         stored = np.ascontiguousarray(embeddings, dtype=np.float32)
         groups = np.arange(len(targets)) if groups is None else np.asarray(groups)
+        lacking = too_few(targets, groups)
+        if lacking:
+            raise NotEstimableError(f"a vote of neighbours {lacking}")
         losses = []
         for sharpness in SHARPNESSES:
             logits = _vote(stored, stored, targets, k, sharpness, groups)

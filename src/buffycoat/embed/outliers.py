@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.embed import prototypes
 from buffycoat.embed.energy import ClassifierEnergy, Energy
 from buffycoat.embed.gaussians import Mahalanobis, RelativeMahalanobis
 from buffycoat.embed.knn import KthNeighbour
@@ -16,6 +17,10 @@ from buffycoat.errors import ShapeError
 from buffycoat.optional import choose
 
 CROSS_FITS = 5
+FALLBACK = "classifier_energy"
+"""What stands in for a score that the cells are too few for: it needs nothing but the logits."""
+MIN_CELLS = 20
+"""Training cells under which no percentile is given: of fewer, one alone is more than 5 %."""
 
 SCORES: dict[str, type[Strangeness]] = {
     "relative_mahalanobis": RelativeMahalanobis,
@@ -58,8 +63,7 @@ class OutlierModel:
         Raises:
             ConfigError: No such score.
             ShapeError: Shapes do not match, or a value is not finite.
-            NotPositiveDefiniteError: The embeddings do not vary, and the score is a Mahalanobis
-                distance.
+            NotEstimableError: The embeddings hardly vary, and the score is a Mahalanobis distance.
         """
         score = choose(SCORES, name, "outlier score")
         _check(embeddings, targets)
@@ -89,8 +93,10 @@ class OutlierModel:
             scores: Shape (n,), from `score`.
 
         Returns:
-            Shape (n,), 0-100.
+            Shape (n,), 0-100; NaN where there were fewer than `MIN_CELLS` training cells.
         """
+        if len(self.training_scores) < MIN_CELLS:
+            return np.full(len(scores), np.nan)
         below = np.searchsorted(self.training_scores, scores, side="left")
         return 100.0 * below / len(self.training_scores)
 
@@ -111,6 +117,18 @@ class OutlierModel:
         """
         strangeness = choose(SCORES, name, "outlier score").from_tensors(tensors)
         return cls(name, strangeness, np.asarray(tensors["training_scores"]))
+
+
+def too_few(targets: np.ndarray, names: np.ndarray) -> str:
+    """What a Mahalanobis distance lacks in these cells, in words; "" if nothing.
+
+    Args:
+        targets: Shape (n,).
+        names: Shape (n,); rows of one cell share one.
+    """
+    part = _parts(targets)
+    lacking = (prototypes.too_few(targets[part != p], names[part != p]) for p in np.unique(part))
+    return next((reason for reason in lacking if reason), "")
 
 
 def _check(embeddings: np.ndarray, targets: np.ndarray) -> None:

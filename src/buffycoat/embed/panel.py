@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
 
+from buffycoat.embed import head, neighbours, prototypes
 from buffycoat.embed.head import Head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.prototypes import Prototypes
@@ -45,6 +46,13 @@ KINDS: dict[str, type[Judge]] = {
     "neighbours": NeighbourVote,
     "class_means": Prototypes,
 }
+
+TOO_FEW: dict[str, Callable[[np.ndarray, np.ndarray], str]] = {
+    HEAD: head.too_few,
+    "neighbours": neighbours.too_few,
+    "class_means": prototypes.too_few,
+}
+"""Kind -> what says what it lacks in some cells, by their targets and names; "" if nothing."""
 
 LABELS = {HEAD: "embedding head", "neighbours": "neighbours", "class_means": "class means"}
 """Kind -> what tables call it."""

@@ -10,7 +10,19 @@ import numpy as np
 
 from buffycoat.embed.gaussians import Mahalanobis
 from buffycoat.embed.neighbours import fill_absent, log_counts
-from buffycoat.statistics import mahalanobis
+from buffycoat.statistics import MIN_ROWS, cells_of_each, mahalanobis
+
+
+def too_few(targets: np.ndarray, names: np.ndarray) -> str:
+    """What class means lack in these cells, in words; "" if nothing.
+
+    Args:
+        targets: Shape (n,).
+        names: Shape (n,); rows of one cell share one.
+    """
+    counts = cells_of_each(targets, names)
+    least, found = len(counts) + MIN_ROWS - 1, int(counts.sum())
+    return "" if found >= least else f"needs {least} cells of {len(counts)} classes, has {found}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +46,9 @@ class Prototypes:
             embeddings: Shape (n, d), rows of length 1.
             targets: Shape (n,).
             k: Number of classes.
+
+        Raises:
+            NotEstimableError: Too few different cells within the classes for a covariance.
         """
         return cls(Mahalanobis.fit(embeddings, targets, k))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,33 +24,69 @@ LICENCES = {
 """Repository -> terms of its weights, where they are not simply open."""
 
 
+MEDSIGLIP = "google/medsiglip-448"
+BILINEAR = "bilinear"
+"""Bilinear without antialiasing, pixels to -1..1: what MedSigLIP's authors do with TensorFlow
+(arXiv 2507.05201), and the paper with MedSigLIP (arXiv 2603.16249)."""
+
+
+def preprocessing_of(weights: str, wanted: str) -> Literal["checkpoint", "bilinear"]:
+    """What "auto" means for a checkpoint: its own preprocessing, but for MedSigLIP's.
+
+    Args:
+        weights: As the settings name them.
+        wanted: `embed.preprocessing`.
+    """
+    if wanted == "auto":
+        return BILINEAR if weights == MEDSIGLIP else "checkpoint"
+    return BILINEAR if wanted == BILINEAR else "checkpoint"
+
+
 class SiglipEncoder(Encoder):
     """Image features of a SigLIP (arXiv 2303.15343; MedSigLIP: arXiv 2507.05201).
 
-    The paper (arXiv 2603.16249) resizes with TensorFlow, bilinear without antialiasing; torch
-    does the same arithmetic. The text tower is loaded with the checkpoint and then let go.
+    The text tower is loaded with the checkpoint and then let go.
 
     Args:
         weights: A folder with a checkpoint in transformers' layout, or a name on the hub.
         input_px: Side of the input; must be the checkpoint's own.
         crop_fraction: Central part of the working image that is kept.
+        preprocessing: "bilinear" (see `BILINEAR`); "checkpoint", as its own
+            `preprocessor_config.json` says; or the values of that file, as a bundle stores them.
 
     Raises:
-        ConfigError: Another input size than the checkpoint's, or not a SigLIP.
-        WeightsNotFoundError: No such checkpoint here, and the hub does not give it.
+        ConfigError: Another input size than the checkpoint's, or not a SigLIP of one size.
+        WeightsNotFoundError: No such checkpoint here, and the hub does not give it; or it does not
+            say how images are to be prepared.
     """
 
-    def __init__(self, weights: str, input_px: int, crop_fraction: float) -> None:
+    def __init__(
+        self,
+        weights: str,
+        input_px: int,
+        crop_fraction: float,
+        preprocessing: str | dict[str, Any] = BILINEAR,
+    ) -> None:
         transformers = require("transformers", "embed")
         config = _load(transformers.AutoConfig, weights)
         vision = getattr(config, "vision_config", None)
         if vision is None or "siglip" not in config.model_type:
             raise ConfigError(f"{weights}: expected a SigLIP checkpoint, got {config.model_type!r}")
-        if vision.image_size != input_px:
+        own_px = getattr(vision, "image_size", None)
+        if own_px is None:
             raise ConfigError(
-                f"{weights} takes images of {vision.image_size} px, not {input_px}: "
-                f"--set embed.input_px={vision.image_size}"
+                f"{weights}: this SigLIP takes images of any size as patches, which is not "
+                "supported. Give one of a fixed size, such as google/siglip2-base-patch16-224"
             )
+        if own_px != input_px:
+            raise ConfigError(
+                f"{weights} takes images of {own_px} px, not {input_px}: "
+                f"--set embed.input_px={own_px}"
+            )
+        self._processor = None
+        if preprocessing != BILINEAR:
+            self._processor = _processor(weights, preprocessing)
+            preprocessing = _plain(self._processor)
         model = _load(transformers.AutoModel, weights, use_safetensors=True, dtype=torch.float32)
         self._network: nn.Module = model.vision_model.eval().requires_grad_(False)
         self._engine = TorchEngine(self._network, self._pooled)
@@ -58,6 +95,7 @@ class SiglipEncoder(Encoder):
             "weights": weights,
             "input_px": input_px,
             "crop_fraction": crop_fraction,
+            "preprocessing": preprocessing,
         }
         self.licence = LICENCES.get(weights, "unknown")
         self.source = weights
@@ -77,11 +115,26 @@ class SiglipEncoder(Encoder):
         return dict(self._settings)
 
     def inputs(self, images: np.ndarray) -> torch.Tensor:
-        """Centre crop, bilinear resize without antialiasing, pixels to -1..1."""
+        """Centre crop, then resize and scale as the checkpoint's processor does, or as `BILINEAR`.
+
+        Raises:
+            ConfigError: The checkpoint's processor does not resize, and cells are of another size.
+        """
         # A copy: torch takes no array that is read-only, as one from a file can be.
         crops = np.array(centre_crop(images, self._settings["crop_fraction"]))
-        pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
-        return resize_bilinear(pixels, self._settings["input_px"]) / 127.5 - 1.0
+        pixels, px = torch.from_numpy(crops).permute(0, 3, 1, 2), self._settings["input_px"]
+        if self._processor is None:
+            return resize_bilinear(pixels.float(), px) / 127.5 - 1.0
+        prepared = self._processor(
+            list(pixels), input_data_format="channels_first", return_tensors="pt"
+        )["pixel_values"]
+        if prepared.shape[1:] != (3, px, px):
+            raise ConfigError(
+                f"{self.source}: its preprocessor_config.json makes {tuple(prepared.shape[1:])} of "
+                f"cells of {crops.shape[1]} px, and the network takes (3, {px}, {px}). Mend the "
+                f"file, or --set embed.preprocessing={BILINEAR}"
+            )
+        return prepared.float()
 
     def _pooled(self, inputs: torch.Tensor) -> torch.Tensor:
         """What `get_image_features` gives."""
@@ -101,6 +154,27 @@ def resize_bilinear(pixels: torch.Tensor, px: int) -> torch.Tensor:
     return F.interpolate(
         pixels, size=(px, px), mode="bilinear", align_corners=False, antialias=False
     )
+
+
+def _processor(weights: str, preprocessing: str | dict[str, Any]) -> Any:
+    """The image processor of a checkpoint, or the one whose values a bundle stored."""
+    transformers = require("transformers", "embed")
+    if isinstance(preprocessing, dict):
+        values = dict(preprocessing)
+        return getattr(transformers, values.pop("image_processor_type"))(**values)
+    try:
+        return _load(transformers.AutoImageProcessor, weights)
+    except (WeightsNotFoundError, ConfigError) as error:
+        raise WeightsNotFoundError(
+            f"{weights}: no preprocessor_config.json that says how images are to be prepared. "
+            f"Copy it from where the checkpoint came from, or --set embed.preprocessing={BILINEAR}"
+        ) from error
+
+
+def _plain(processor: Any) -> dict[str, Any]:
+    """What makes the same processor again, as plain values."""
+    values = {name: value for name, value in processor.to_dict().items() if value is not None}
+    return json.loads(json.dumps({"image_processor_type": type(processor).__name__} | values))
 
 
 def _load(factory: Any, weights: str, **options: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ from buffycoat.errors import ShapeError
 from buffycoat.evaluate import metrics
 from buffycoat.evaluate.bootstrap import Resamples
 from buffycoat.evaluate.draws import group_numbers
-from buffycoat.evaluate.interval import Interval
-from buffycoat.evaluate.proportion import clopper_pearson
+from buffycoat.evaluate.interval import NOT_ESTIMABLE, Interval
 from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]
@@ -24,8 +22,6 @@ MIN_SUPPORT = 5
 MIN_PATIENTS = 5
 """Patients with cells of a class under which its own scores are not given: a resample of 4 leaves
 out a given one a third of the time, and the interval's ends are single patients."""
-NOT_ESTIMABLE = "not estimable"
-EXACT = "Clopper-Pearson: no error, or nothing but errors, leaves nothing to resample"
 
 SCORES = ("precision", "sensitivity", "specificity", "npv", "f1")
 _OF_CALLS = {"precision", "ppv_at_prevalence"}
@@ -50,10 +46,10 @@ def class_rows(
             that is absent counts 0.
 
     Returns:
-        Plain values. Each score has its `_interval`; both are "not estimable" where the class has
+        Plain values. Each score has its `_interval`. Both are "not estimable" where the class has
         too few cells or patients (`why` says how many), precision also where too few cells are
         called the class, and any score that has nothing to count on, such as the NPV of a class
-        that every cell is called.
+        that every cell is called. The interval alone is where no patient differs from another.
 
     Raises:
         ShapeError: A prevalence is no mix of the classes.
@@ -74,12 +70,11 @@ def class_rows(
         if prevalence is not None:
             row["prevalence"] = float(prevalence.get(cell.code, 0.0))
         for name, of in intervals.items():
-            is_given = not why and not (name in _OF_CALLS and called < MIN_SUPPORT)
-            is_given = is_given and not np.isnan(of[i].estimate)
-            row[name] = of[i].estimate if is_given else NOT_ESTIMABLE
+            found = None if why or (name in _OF_CALLS and called < MIN_SUPPORT) else of[i]
+            row[name] = NOT_ESTIMABLE if found is None else found.estimate
             row[f"{name}_interval"] = NOT_ESTIMABLE
-            if is_given:
-                row[f"{name}_interval"] = _interval_or_not(of[i], name, i, of_class)
+            if found is not None and found.low is not None:
+                row[f"{name}_interval"] = found.to_dict()
         rows.append(row)
     return rows
 
@@ -112,43 +107,53 @@ def patients_of_class(targets: Array, groups: Array, k: int) -> Array:
     return has_class.sum(axis=0)
 
 
-def _intervals(resamples: Resamples, mix: Array | None) -> dict[str, list[Interval]]:
-    """Name of a score -> its interval for each class."""
-    found = {
-        name: resamples.intervals(lambda c, name=name: getattr(metrics.per_class(c, np.nan), name))
-        for name in SCORES
+def _intervals(resamples: Resamples, mix: Array | None) -> dict[str, list[Interval | None]]:
+    """Name of a score -> its interval for each class; None where it has nothing to count on."""
+    k = len(resamples.observed)
+    found: dict[str, list[Interval | None]] = {
+        name: [_counted(resamples, name, i) for i in range(k)] for name in SCORES
     }
     if mix is None:
         return found
     for part, name in enumerate(("ppv_at_prevalence", "npv_at_prevalence")):
-        found[name] = resamples.intervals(
+        of_class = resamples.intervals(
             lambda c, part=part: metrics.predictive_values(metrics.reweighted(c, mix), mix, np.nan)[
                 part
-            ]
+            ],
+            are_calls=True,
         )
+        found[name] = [None if np.isnan(of.estimate) else of for of in of_class]
     return found
 
 
-def _interval_or_not(
-    interval: Interval, name: str, i: int, of_class: metrics.PerClass
-) -> dict[str, Any] | str:
-    """A class without an error to resample would get an interval of width 0, which is no news.
+def _counted(resamples: Resamples, name: str, i: int) -> Interval | None:
+    """A score of one class that is a share of counted cells, with exact limits.
 
-    A share of cells that were counted has exact limits then, if the cells are independent.
+    F1 is one too: of the cells that are of the class or called it, the share J that is both, as
+    F1 = 2 J / (1 + J).
     """
-    if interval.high > interval.low:
-        return interval.to_dict()
-    total, support, called = interval.n, int(of_class.support[i]), int(of_class.called[i])
-    counted = {
-        "precision": called,
-        "sensitivity": support,
-        "specificity": total - support,
-        "npv": total - called,
-    }.get(name)
-    if not counted or interval.n_groups is not None:
-        return NOT_ESTIMABLE
-    low, high = clopper_pearson(round(interval.estimate * counted), counted, interval.level)
-    return asdict(interval) | {"low": float(low), "high": float(high), "method": EXACT}
+    table = resamples.observed
+    hits, support, called = int(table[i, i]), int(table[i].sum()), int(table[:, i].sum())
+    total = int(table.sum())
+    right, among = {
+        "precision": (hits, called),
+        "sensitivity": (hits, support),
+        "specificity": (total - support - called + hits, total - support),
+        "npv": (total - support - called + hits, total - called),
+        "f1": (hits, support + called - hits),
+    }[name]
+    if not among:
+        return None
+
+    def score(confusion: Array) -> Array:
+        return getattr(metrics.per_class(confusion, np.nan), name)[..., i]
+
+    return resamples.proportion(right, among, score, _dice if name == "f1" else None)
+
+
+def _dice(share: float) -> float:
+    """Dice's coefficient of a Jaccard index."""
+    return 2 * share / (1 + share)
 
 
 def _mix(prevalence: Prevalence | None, taxonomy: Taxonomy) -> Array | None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from buffycoat.evaluate import metrics
-from buffycoat.evaluate.class_table import NOT_ESTIMABLE, patients_of_class, too_few
+from buffycoat.evaluate.class_table import patients_of_class, too_few
+from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.evaluate.paired import PairedResamples, paired_resample
 from buffycoat.evaluate.ranking import decided_by, ranking
 from buffycoat.taxonomy import Taxonomy
@@ -108,11 +109,11 @@ def compare(
     support = pair.a.observed.sum(axis=1)
     return {
         "n": len(kinds),
-        "n_patients": pair.a.n_groups,
-        "level": pair.a.unit,
+        "n_patients": pair.a.basis.n_groups,
+        "level": pair.a.basis.unit,
         "interval_method": pair.a.method,
         "absent": [code for code, n in zip(taxonomy.codes, support, strict=True) if n == 0],
-        "overall": {name: _score(pair, metric) for name, metric in SCORES.items()},
+        "overall": {name: _score(pair, name, metric) for name, metric in SCORES.items()},
         "order_of_merit": _order_of_merit(pair),
         "changed": counts,
         "mcnemar": {"won": counts[WON], "lost": counts[LOST], "p": p, "method": EXACT_MCNEMAR},
@@ -120,12 +121,12 @@ def compare(
     }
 
 
-def _score(pair: PairedResamples, metric: Any) -> dict[str, Any]:
-    return {
-        "a": pair.a.interval(metric).to_dict(),
-        "b": pair.b.interval(metric).to_dict(),
-        "difference": pair.interval(metric).to_dict(),
-    }
+def _score(pair: PairedResamples, name: str, metric: Any) -> dict[str, Any]:
+    a, b = (
+        (of.accuracy() if name == "accuracy" else of.interval(metric)).to_dict()
+        for of in (pair.a, pair.b)
+    )
+    return {"a": a, "b": b, "difference": pair.interval(metric).to_dict()}
 
 
 def _order_of_merit(pair: PairedResamples) -> dict[str, str | None]:

@@ -14,7 +14,8 @@ import pandas as pd
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import metrics
 from buffycoat.evaluate.bootstrap import Resamples, resample
-from buffycoat.evaluate.class_table import MIN_SUPPORT, NOT_ESTIMABLE
+from buffycoat.evaluate.class_table import MIN_SUPPORT
+from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]

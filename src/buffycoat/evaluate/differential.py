@@ -19,8 +19,9 @@ import numpy as np
 
 from buffycoat.errors import ShapeError, TaxonomyError
 from buffycoat.evaluate import mixture
-from buffycoat.evaluate.class_table import NOT_ESTIMABLE, too_few
+from buffycoat.evaluate.class_table import too_few
 from buffycoat.evaluate.draws import group_numbers
+from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.evaluate.metrics import check_indices
 from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.taxonomy import IMMATURE_GRANULOCYTES, Taxonomy

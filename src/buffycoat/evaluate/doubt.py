@@ -10,9 +10,13 @@ import numpy as np
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.proportion import clopper_pearson
+from buffycoat.evaluate.summary import evaluate
+from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]
 
+SELECTIVE = ("macro_f1", "balanced_macro_f1", "balanced_accuracy", "accuracy")
+"""Scores that mean the same with fewer cells; macro averages are over the classes that are left."""
 SHARES_KEPT = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)
 
 
@@ -119,3 +123,45 @@ def abstention_curve(
             }
         )
     return rows
+
+
+def without_doubtful(
+    predicted: Sequence[str],
+    targets: Sequence[str],
+    taxonomy: Taxonomy,
+    doubtful: Array,
+    patients: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Scores of the cells that are left when the doubtful ones are given to a person.
+
+    Args:
+        predicted: Shape (n,), n >= 1, predicted codes.
+        targets: Shape (n,), true codes of classes and groups.
+        taxonomy: The classes.
+        doubtful: Shape (n,), bool.
+        patients: Shape (n,); as in `summary.evaluate`.
+
+    Returns:
+        `n` (cells left), `n_doubtful`, `n_doubtful_right` (of those predicted right), `coverage`
+        (share left), `lost` (classes of which no cell is left) and `SELECTIVE` as in
+        `summary.evaluate`; None for scores where no cell of a known class is left.
+    """
+    left = ~doubtful
+    called, truth = np.asarray(predicted), np.asarray(targets)
+    lost = {*truth.tolist()} - {*truth[left].tolist()}
+    right = taxonomy.allowed(truth.tolist())[
+        np.arange(len(truth)), taxonomy.encode(called.tolist())
+    ]
+    record: dict[str, Any] = {
+        "n": int(left.sum()),
+        "n_doubtful": int(doubtful.sum()),
+        "n_doubtful_right": int(right[doubtful].sum()),
+        "coverage": float(left.mean()),
+        "lost": [code for code in taxonomy.codes if code in lost],
+        **dict.fromkeys(SELECTIVE),
+    }
+    if taxonomy.is_fine(truth[left].tolist()).any():
+        groups = None if patients is None else np.asarray(patients)[left]
+        scores = evaluate(called[left], truth[left], taxonomy, patients=groups)
+        record |= {name: scores[name] for name in SELECTIVE}
+    return record

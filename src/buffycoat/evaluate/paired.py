@@ -1,4 +1,9 @@
-"""How much better one method is than another, on the same resampled cells."""
+"""How much better one method is than another, on the same drawn cells.
+
+Two methods that differ on few cells leave little to draw from; if they agree on every cell,
+nothing. So one cell more is shared out among the classes: for the lower end the first method calls
+it right and the second wrong, for the upper end the reverse.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +11,47 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from buffycoat.evaluate.bootstrap import Resamples
+from buffycoat.evaluate.bootstrap import UNSEEN, Resamples, in_words, with_each_unseen
 from buffycoat.evaluate.draws import (
-    Items,
+    Draws,
     Seed,
     classes_in,
     draw_counts,
-    in_words,
-    pair_items,
+    draw_images,
+    draw_patients,
+    group_numbers,
+    pair_up,
+    with_unseen,
+)
+from buffycoat.evaluate.interval import (
+    IMAGE_LEVEL,
+    PATIENT_LEVEL,
+    Array,
+    Basis,
+    Interval,
+    Metric,
     percentile_ends,
 )
-from buffycoat.evaluate.interval import IMAGE_LEVEL, Array, Interval, Metric
 from buffycoat.evaluate.metrics import confusion
+
+UNSEEN_IN_ALL = 1.0
+"""Cells added in all, see ADR 0016: half a cell in each class, as for a score, is too careful where
+methods differ on few cells."""
 
 
 @dataclass(frozen=True)
 class PairedResamples:
-    """Resampled confusions of two methods, each pair from the same drawn cells.
+    """Drawn confusions of two methods, each pair from the same drawn cells.
 
     Attributes:
         a: Of the first method.
         b: Of the second.
+        moved: Of both, with what is added for differences that were not seen.
     """
 
     a: Resamples
     b: Resamples
+    moved: tuple[Draws, Draws]
 
     def interval(self, metric: Metric) -> Interval:
         """Score of b less score of a, for a metric that gives one number a confusion."""
@@ -38,11 +59,26 @@ class PairedResamples:
         return found
 
     def intervals(self, metric: Metric) -> list[Interval]:
-        """The same for a metric that gives k numbers a confusion, shape (..., k)."""
-        change = metric(self.b.drawn) - metric(self.a.drawn)
+        """The same for a metric that gives m numbers a confusion, shape (..., m)."""
+        a, b = self.moved
+        lower = metric(b.lower) - metric(a.upper)
+        upper = metric(b.upper) - metric(a.lower)
+        by_patient = None
+        if self.a.patients is not None and self.b.patients is not None:
+            by_patient = metric(self.b.patients) - metric(self.a.patients)
         observed = metric(self.b.observed) - metric(self.a.observed)
+        more = f"{UNSEEN_IN_ALL:g} cell more shared by the classes"
+        basis = self.b.basis
+        method = "paired " + in_words(basis.n_groups, len(lower), more)
         return [
-            self.b.around(float(value), change[:, column]) for column, value in enumerate(observed)
+            basis.around(
+                float(value),
+                percentile_ends(lower[:, m], upper[:, m], basis.level),
+                method,
+                None if by_patient is None else by_patient[:, m],
+                (-1.0, 1.0),
+            )
+            for m, value in enumerate(observed)
         ]
 
 
@@ -56,7 +92,6 @@ def paired_resample(
     n_resamples: int = 1000,
     seed: Seed = 0,
     level: float = 0.95,
-    stratified: bool = True,
 ) -> PairedResamples:
     """Draw the same cells for two methods once, to compare them by several metrics.
 
@@ -66,29 +101,33 @@ def paired_resample(
         b: Shape (n,), predictions of the second method.
         k: Number of classes.
         groups: Patient of each cell; None for image-level intervals.
-        n_resamples: Number of resamples.
+        n_resamples: Number of draws.
         seed: Seed or generator.
         level: Probability mass of the intervals.
-        stratified: Keep each class's count (images only).
 
     Raises:
         ShapeError: As `resample`.
     """
-    items = pair_items(targets, (a, b), k, groups, stratified)
-    weights = draw_counts(items, n_resamples, seed)
-    n_groups = None if groups is None else len(items.counts)
-    method = "paired " + in_words(groups, stratified, n_resamples)
+    _, fields = pair_up(targets, (a, b), k)
+    rng = np.random.default_rng(seed)
+    drawn = draw_images(fields, k, n_resamples, rng)
+    tables = [confusion(targets, calls, k) for calls in (a, b)]
+    support = tables[0].sum(axis=1)
+    shared = rng.standard_gamma(UNSEEN_IN_ALL / (support > 0).sum(), (n_resamples, k))
+    patients: list[Array | None] = [None, None]
+    n_groups = None
+    if groups is not None:
+        n_groups, number = group_numbers(groups, len(fields))
+        patients = [*draw_patients(fields, number, n_groups, k, n_resamples, rng)]
+    method = in_words(n_groups, n_resamples, f"{UNSEEN:g} cells more in each class")
+    unit = IMAGE_LEVEL if n_groups is None else PATIENT_LEVEL
+    basis = Basis(level, unit, len(fields), n_groups)
     of_a, of_b = (
-        Resamples(
-            confusion(targets, calls, k),
-            (weights @ table).reshape(-1, k, k),
-            level,
-            n_groups,
-            method,
-        )
-        for calls, table in zip((a, b), items.tables, strict=True)
+        Resamples(table, *with_each_unseen(part, support, rng), by_patient, basis, method)
+        for table, part, by_patient in zip(tables, drawn, patients, strict=True)
     )
-    return PairedResamples(of_a, of_b)
+    moved_a, moved_b = (with_unseen(part, support, shared) for part in drawn)
+    return PairedResamples(of_a, of_b, (moved_a, moved_b))
 
 
 def paired_interval(
@@ -102,9 +141,8 @@ def paired_interval(
     n_resamples: int = 1000,
     seed: Seed = 0,
     level: float = 0.95,
-    stratified: bool = True,
 ) -> Interval:
-    """Interval of metric(b) - metric(a), both scored on the same resampled cells.
+    """Interval of metric(b) - metric(a), both scored on the same drawn cells.
 
     Args:
         targets: Shape (n,), true column index.
@@ -113,25 +151,16 @@ def paired_interval(
         metric: Confusions (..., k, k) -> scores (...).
         groups: Patient of each cell; None for an image-level interval.
         k: Number of classes; the largest index + 1 if not given.
-        n_resamples: Number of resamples.
+        n_resamples: Number of draws.
         seed: Seed or generator.
         level: Probability mass of the interval.
-        stratified: Keep each class's count (images only).
 
     Returns:
         The difference; above 0 where b is better.
     """
     k = k or classes_in(targets, a, b)
     pair = paired_resample(
-        targets,
-        a,
-        b,
-        k,
-        groups,
-        n_resamples=n_resamples,
-        seed=seed,
-        level=level,
-        stratified=stratified,
+        targets, a, b, k, groups, n_resamples=n_resamples, seed=seed, level=level
     )
     return pair.interval(metric)
 
@@ -163,25 +192,19 @@ def paired_mean_interval(
         unit: What the groups are; `PATIENT_LEVEL` where they are patients.
 
     Returns:
-        Below 0 where b is smaller. A resample without a class averages over the others.
+        Below 0 where b is smaller; without ends where all groups differ alike. A resample
+        without a class averages over the others.
     """
     classes, column = np.unique(targets, return_inverse=True)
     names, group = np.unique(groups, return_inverse=True)
     sums, rows = np.zeros((2, len(names), len(classes)))
     np.add.at(sums, (group, column), np.asarray(b) - np.asarray(a))
     np.add.at(rows, (group, column), 1)
-    counts = np.ones(len(names), dtype=np.int64)
-    weights = draw_counts(Items(counts, np.zeros_like(counts), []), n_resamples, seed)
+    weights = draw_counts(len(names), n_resamples, np.random.default_rng(seed))
     with np.errstate(invalid="ignore"):
         drawn = np.nanmean((weights @ sums) / (weights @ rows), axis=1)
-    low, high = percentile_ends(drawn, level)
-    return Interval(
+    return Basis(level, unit, len(a), len(names)).around(
         float((sums.sum(axis=0) / rows.sum(axis=0)).mean()),
-        low,
-        high,
-        level,
-        unit,
-        len(a),
-        len(names),
+        percentile_ends(drawn, drawn, level),
         f"paired bootstrap of groups, {n_resamples} resamples",
     )

@@ -15,15 +15,14 @@ from buffycoat.evaluate.bootstrap import Resamples, resample
 from buffycoat.evaluate.class_table import (
     MIN_PATIENTS,
     MIN_SUPPORT,
-    NOT_ESTIMABLE,
     Prevalence,
     class_rows,
     patients_of_class,
 )
 from buffycoat.evaluate.curves import average_precision_intervals
 from buffycoat.evaluate.grain import group_scores, right_at_grain
+from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.evaluate.maturation import stage_scores
-from buffycoat.evaluate.posterior import prior_weighted_interval
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import expected_counts
 
@@ -74,8 +73,9 @@ def evaluate(
             as column indices or codes.
         targets: Shape (n,), true classes as column indices, or codes of classes and groups.
         taxonomy: The classes.
-        train_counts: Training cells of each code; gives the bands and the prior-weighted score.
-            Those of a group are shared among its classes.
+        train_counts: Training cells of each code, those of a group shared among its classes; gives
+            the bands and the prior-weighted score, which is None where no class of the split has
+            any.
         severity: Shape (n,), 0 to 4, NA where unknown.
         patients: Shape (n,). If one is missing, or they are fewer than 5, all intervals are
             image-level: resamples of one patient are all alike.
@@ -86,7 +86,8 @@ def evaluate(
 
     Returns:
         Plain values only, no NaN. "level" says whether the intervals are image-level or
-        patient-level; an interval is `Interval.to_dict()`, or "not estimable".
+        patient-level; an interval is `Interval.to_dict()`, whose ends are None where there is
+        none, or "not estimable".
 
     Raises:
         ShapeError: Arrays do not fit each other, or `prevalence` is no mix of the classes.
@@ -180,8 +181,8 @@ def _overall(split: _Split, train_counts: Array | None) -> dict[str, Any]:
     absent = [code for code, n in zip(split.taxonomy.codes, c.sum(axis=1), strict=True) if n == 0]
     row: dict[str, Any] = {
         "n": int(c.sum()),
-        "n_patients": of.n_groups,
-        "level": of.unit,
+        "n_patients": of.basis.n_groups,
+        "level": of.basis.unit,
         "interval_method": of.method,
         "absent": absent,
         "macro_f1": of.interval(_macro_f1).to_dict(),
@@ -190,11 +191,12 @@ def _overall(split: _Split, train_counts: Array | None) -> dict[str, Any]:
         "balanced_accuracy": of.interval(metrics.balanced_accuracy).to_dict(),
         "macro_precision": of.interval(_macro_precision).to_dict(),
         "macro_specificity": of.interval(_macro_specificity).to_dict(),
-        "accuracy": of.interval(metrics.accuracy).to_dict(),
+        "accuracy": of.accuracy().to_dict(),
     }
-    if train_counts is not None:
-        interval = prior_weighted_interval(c, train_counts, seed=split.seed)
-        row["prior_weighted_macro_f1"] = interval.to_dict()
+    if train_counts is not None and (c.sum(axis=1) * train_counts).any():
+        row["prior_weighted_macro_f1"] = of.interval(
+            lambda c: metrics.prior_weighted_macro_f1(c, train_counts)
+        ).to_dict()
     return row
 
 

@@ -8,6 +8,9 @@ from buffycoat.errors import ShapeError
 
 TEMPERATURES = (0.1, 10.0)
 """Range searched. A small fold without an error would ask for 0: infinite confidence."""
+MIN_ROWS = 20
+"""Rows under which the temperature stays 1: ten held-out cells, each as it is and once degraded.
+Fewer are often all right or all wrong, and ask for an end of the range."""
 FLOOR = 1e-12
 
 
@@ -71,7 +74,7 @@ def fit_temperature(
             class counts as much as a head class.
 
     Returns:
-        In `TEMPERATURES`; 1 where there are no rows.
+        In `TEMPERATURES`; 1 where there are fewer than `MIN_ROWS`.
 
     Raises:
         ShapeError: Shapes do not match.
@@ -81,7 +84,7 @@ def fit_temperature(
             f"expected logits (n, k) or (n, v, k) and n targets, got {logits.shape} and "
             f"{len(targets)}"
         )
-    if not len(targets):
+    if len(targets) < MIN_ROWS:
         return 1.0
     weights = balanced_weights(targets) if sample_weights is None else np.asarray(sample_weights)
     weights = weights / weights.sum()

@@ -19,6 +19,9 @@ SHARES = np.linspace(0.0, 0.9, 19)
 LOWER_BOUND = -0.002
 """Least acceptable lower end of the paired interval of the gain in balanced macro-F1."""
 N_RESAMPLES = 500
+MIN_ROWS = 40
+"""Rows under which no gain is looked for: twenty cells, each as it is and once degraded. Of fewer,
+one cell is more than 5 %, and a bootstrap draws the same few tables again and again."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class StackRow:
         is_kept: Whether it is in the stack.
         weight: Its exponent in the geometric mean.
         gain: Cross-fitted gain in balanced macro-F1 over the stack before it; None for the base.
-        low: Lower end of the paired interval of the gain; None for the base.
+        low: Lower end of the paired interval of the gain; None for the base, and where no group
+            of rows differs.
         high: Upper end.
         reason: Why it is in or out, in words.
         share: What the fit gave it, kept or not; 0 for the base.
@@ -151,7 +155,7 @@ def fit_stack(
         members: Name -> out-of-fold log-probabilities, shape (n, k), uniform prior, calibrated.
         targets: Shape (n,).
         folds: Shape (n,), fold of each row. With a single fold nothing can be judged, and the
-            base stays alone.
+            base stays alone, and so it does on fewer than `MIN_ROWS`.
         base: The member that is always in.
         seed: Of the bootstrap.
         groups: Shape (n,): rows that are no independent observations (views of one cell, cells
@@ -173,8 +177,12 @@ def fit_stack(
         if name == base:
             continue
         new = np.asarray(members[name], dtype=np.float64)
-        if len(np.unique(folds)) < 2:
-            reason = "left out: one fold only, so nothing to judge it on"
+        if len(np.unique(folds)) < 2 or len(targets) < MIN_ROWS:
+            reason = (
+                "left out: one fold only, so nothing to judge it on"
+                if len(targets) >= MIN_ROWS
+                else f"left out: its gain is not estimable on {len(targets)} rows (< {MIN_ROWS})"
+            )
             rows.append(StackRow(name, False, 0.0, None, None, None, reason))
             weights[name] = 0.0
             continue
@@ -242,15 +250,15 @@ def _judge(
         n_resamples=N_RESAMPLES,
         seed=seed,
     )
-    gain, low, high = interval.estimate, interval.low, interval.high
-    span = f"{gain:+.4f} ({low:+.4f} to {high:+.4f})"
+    gain, span = interval.estimate, interval.in_words("+.4f")
     if gain <= 0:
         reason = f"left out: cross-fitted balanced macro-F1 does not rise, {span}"
-    elif low < LOWER_BOUND:
+    elif not interval.is_from(LOWER_BOUND):
         reason = f"left out: the gain may be a loss, {span}, lower end under {LOWER_BOUND}"
     else:
         reason = f"kept: cross-fitted balanced macro-F1 rises, {span}"
-    return StackRow(name, gain > 0 and low >= LOWER_BOUND, 0.0, gain, low, high, reason)
+    is_kept = gain > 0 and interval.is_from(LOWER_BOUND)
+    return StackRow(name, is_kept, 0.0, gain, interval.low, interval.high, reason)
 
 
 def _check(members: Mapping[str, np.ndarray], *per_row: np.ndarray) -> None:

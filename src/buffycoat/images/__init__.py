@@ -3,35 +3,43 @@
 The room's names are gathered here, as every other room uses some of them.
 """
 
-from buffycoat.images.decode import (
+from buffycoat.images.decode import decode, read, read_bytes
+from buffycoat.images.formats import READABLE, SUFFIXES
+from buffycoat.images.limits import MAX_PIXELS, MIN_SIDE_PX
+from buffycoat.images.parquet_cells import check_pictures
+from buffycoat.images.survey import (
     CONTACT_SHEET,
     FIGURE_SUFFIX,
-    FORMATS,
-    MAX_PIXELS,
-    MIN_SIDE_PX,
-    SUFFIXES,
-    decode,
+    OtherFile,
+    Survey,
+    is_image,
     list_images,
-    read,
-    read_bytes,
+    survey,
 )
+from buffycoat.images.tiff import describe_unopened_tiff
 from buffycoat.images.work import BadCell, WorkImages, load_work, to_work
 from buffycoat.images.write import write_atomic, write_png, writing
 
 __all__ = [
     "CONTACT_SHEET",
     "FIGURE_SUFFIX",
-    "FORMATS",
     "MAX_PIXELS",
     "MIN_SIDE_PX",
+    "READABLE",
     "SUFFIXES",
     "BadCell",
+    "OtherFile",
+    "Survey",
     "WorkImages",
+    "check_pictures",
     "decode",
+    "describe_unopened_tiff",
+    "is_image",
     "list_images",
     "load_work",
     "read",
     "read_bytes",
+    "survey",
     "to_work",
     "write_atomic",
     "write_png",

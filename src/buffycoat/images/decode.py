@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
-from buffycoat.errors import BuffycoatError, ImageError, ManifestError
+from buffycoat.errors import BuffycoatError, ImageError, MissingExtraError
+from buffycoat.images.formats import HEAD_BYTES, READABLE, Format, format_of_suffix, identify
+from buffycoat.images.jpeg2000 import check_depth
+from buffycoat.images.limits import check_opacity, check_size, too_large
 from buffycoat.images.parquet_cells import read_parquet_cell
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
-FIGURE_SUFFIX = ".explained.png"
-"""What `explain` adds to a cell's name for the figure that it draws beside it."""
-CONTACT_SHEET = "contact-sheet.png"
-"""What `restore` draws among the pictures that it writes."""
-MAX_PIXELS = 50_000_000
-"""One cell is under 1 Mpx, a whole field under 30 Mpx; more is a bomb or a slide."""
-MIN_SIDE_PX = 16
-"""Under this nothing of a nucleus can be seen, at any magnification in use."""
+from buffycoat.images.tiff import read_odd_tiff
+from buffycoat.optional import require
 
 _EXIF_ORIENTATION = 0x0112
 _DECODE_ERRORS = (
@@ -31,41 +25,6 @@ _DECODE_ERRORS = (
     struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow's plugins raise on damaged bytes."""
-
-
-def list_images(folder: Path) -> list[Path]:
-    """Image files under a folder, at any depth, sorted.
-
-    Links are followed, each folder once. Left out are hidden files and folders, and the figures
-    that buffycoat itself draws beside cells. A link that leads nowhere is an image that cannot be
-    read.
-
-    Raises:
-        ManifestError: A folder may not be read, so that its cells would be missed.
-    """
-    found: list[Path] = []
-    seen: set[str] = set()
-    for root, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
-        real = os.path.realpath(root)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(root, name) for name in names if _is_image(name)]
-    return sorted(found)
-
-
-def _is_image(name: str) -> bool:
-    is_drawn = name.endswith(FIGURE_SUFFIX) or name == CONTACT_SHEET
-    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".") and not is_drawn
-
-
-def _refuse_folder(error: OSError) -> None:
-    raise ManifestError(
-        f"{error.filename}: the folder cannot be read ({error.strerror}), and its cells would be "
-        "missed. Allow it to be read, or move it away"
-    ) from error
 
 
 def read(path: str | Path) -> np.ndarray:
@@ -117,55 +76,81 @@ def decode(data: bytes, name: str) -> np.ndarray:
         data: The encoded image.
         name: What to call it in messages.
     """
+    found = _identify(data, name)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: {_too_large('far')}") from error
-    except Image.UnidentifiedImageError as error:
-        raise ImageError(
-            f"{name}: not an image in a known format ({', '.join(FORMATS)}), whatever its name "
-            "says. Export it again, or remove it"
-        ) from error
-    except _DECODE_ERRORS as error:
-        raise _damaged(name, error) from error
-    _check_size(image, name)
-    try:
-        pixels = _to_rgb(image, name)
+        return np.ascontiguousarray(_pixels(data, found, name))
     except BuffycoatError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise too_large(name, f"{found.name}, far") from error
     except _DECODE_ERRORS as error:
-        raise _damaged(name, error) from error
-    return np.ascontiguousarray(pixels)
-
-
-def _check_size(image: Image.Image, name: str) -> None:
-    """Refuse by the header, before any pixel is decoded."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{name}: {_too_large(f'{width} x {height} px,')}")
-    if min(width, height) < MIN_SIDE_PX:
+        is_told = not isinstance(error, Image.UnidentifiedImageError)  # that names a buffer
+        reason = f" ({' '.join(str(error).split())})" if is_told else ""
         raise ImageError(
-            f"{name}: {width} x {height} px, expected at least {MIN_SIDE_PX} px a side. "
-            "Export the cell at its full resolution"
+            f"{name}: {found.name}, truncated or damaged{reason}. Copy it again from its source, "
+            "or remove it"
+        ) from error
+
+
+def _pixels(data: bytes, found: Format, name: str) -> np.ndarray:
+    if found.plugin == "JPEG2000":
+        check_depth(data, name)
+    if found.plugin == "TIFF":
+        odd = read_odd_tiff(data, name)
+        if odd is not None:
+            return odd
+    image = Image.open(io.BytesIO(data), formats=(found.plugin,))
+    check_size(*image.size, name)
+    _check_single(image, name)
+    return _to_rgb(image, name)
+
+
+def _identify(data: bytes, name: str) -> Format:
+    """The format of the bytes, if it can be read here."""
+    head, claimed = data[:HEAD_BYTES], format_of_suffix(name)
+    found = identify(head, name)
+    if found is None and claimed is not None and not claimed.plugin:
+        found = claimed
+    if found is None:
+        raise ImageError(
+            f"{name}: not an image in a known format ({READABLE}), whatever its name says. "
+            "Export it again, or remove it"
+        )
+    if not found.plugin:
+        raise ImageError(f"{name}: {found.name}, a format that is not read. {found.remedy}")
+    try:
+        has_decoder = _has_decoder(found.plugin)
+    except MissingExtraError as error:
+        raise ImageError(f"{name}: {found.name}; {error}, or save it as PNG") from error
+    if not has_decoder:
+        raise ImageError(
+            f"{name}: {found.name}, which this Pillow was built without. Install Pillow's own "
+            "wheel (pip install --upgrade pillow), or save it as PNG"
+        )
+    return found
+
+
+@lru_cache
+def _has_decoder(plugin: str) -> bool:
+    if plugin == "HEIF":
+        require("pillow_heif", extra="formats").register_heif_opener()
+    feature = {"JPEG2000": "jpg_2000", "AVIF": "avif", "WEBP": "webp"}.get(plugin)
+    return feature is None or feature in features.get_supported()
+
+
+def _check_single(image: Image.Image, name: str) -> None:
+    """Refuse a file that holds several pictures, but for MPO: there the first is the photograph."""
+    n = getattr(image, "n_frames", 1)
+    if n > 1 and image.format != "MPO":
+        raise ImageError(
+            f"{name}: {image.format} of several pictures ({n}). Save each cell as a file of its own"
         )
 
 
-def _too_large(size: str) -> str:
-    limit = MAX_PIXELS // 1_000_000
-    return f"{size} over the limit of {limit} megapixels. Crop it to single cells first"
-
-
-def _damaged(name: str, error: BaseException) -> ImageError:
-    return ImageError(
-        f"{name}: truncated or damaged ({error}). Copy it again from its source, or remove it"
-    )
-
-
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
-    if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
-        raise ImageError(f"{name}: a TIFF with several pages. Save each cell as a file of its own")
     # Of 16-bit colours Pillow keeps the high byte, and then forgets that there was another.
     is_deep = any("16" in _raw_mode(tile[3]) for tile in getattr(image, "tile", ()))
+    is_deep |= image.info.get("bit_depth", 8) > 8  # HEIC
     image.load()
     if is_deep and image.mode.startswith("RGB"):
         _check_range(image, name)
@@ -175,6 +160,7 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
         return _from_deep(np.asarray(image), name)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
+        check_opacity(np.asarray(image)[..., 3].max(), name)
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

@@ -1,4 +1,4 @@
-"""Encoded images that are stored in Parquet tables."""
+"""Encoded images that are stored in Parquet tables, or in files that a table names."""
 
 from __future__ import annotations
 
@@ -6,37 +6,142 @@ import contextlib
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from buffycoat.errors import ImageError
+from buffycoat.errors import ImageError, ManifestError
+
+_REMEDY = (
+    "That is how `Dataset.to_parquet` writes a data set of image files. Copy the files to where "
+    "the paths lead, or write the table again with its pictures: `from datasets.table import "
+    "embed_table_storage`, then `ds.with_format('arrow').map(embed_table_storage, batched=True)"
+    ".with_format(None).to_parquet(...)`"
+)  # tried with datasets 5.2
 
 
 def read_parquet_cell(table: str, row: int) -> bytes:
     """The encoded image in one row of a Parquet table.
 
     Args:
-        table: The table, with a column `image` of bytes, or of `{bytes, path}` as `datasets`
-            writes it.
+        table: The table, with a column `image` of bytes, of paths, or of `{bytes, path}` as
+            `datasets` writes it. A path counts where there are no bytes; it is absolute, or
+            relative to the table's folder.
         row: From 0.
 
     Returns:
         The bytes, empty if there are none.
 
     Raises:
-        ImageError: Not such a table, or it has no such row.
-        OSError: No such file.
+        ImageError: Not such a table, it has no such row, or the row's path leads nowhere.
+        OSError: No such table.
     """
-    starts = _row_group_starts(table, os.stat(table).st_mtime_ns)
+    mtime_ns = os.stat(table).st_mtime_ns
+    starts = _row_group_starts(table, mtime_ns)
     if row >= starts[-1]:
         raise ImageError(f"{table}#{row}: the table has {starts[-1]} rows (0 to {starts[-1] - 1})")
+    path = _paths_only(table, mtime_ns).get(row)
+    if path is not None:
+        return _read_file(table, row, path)
     group = int(np.searchsorted(starts, row, side="right")) - 1
-    cell = _read_row_group(table, os.stat(table).st_mtime_ns, group)[row - starts[group]].as_py()
+    cell = _read_row_group(table, mtime_ns, group)[row - starts[group]].as_py()
     data = cell.get("bytes") if isinstance(cell, dict) else cell
     if data is not None and not isinstance(data, bytes):
         raise ImageError(f"{table}#{row}: column 'image' holds {type(data).__name__}, not bytes")
     return data or b""
+
+
+def check_pictures(table: str | Path) -> None:
+    """Refuse a table of paths instead of pictures, if none of the files is there.
+
+    No picture is read, and of a table that holds its pictures only the footer.
+
+    Raises:
+        ManifestError: Such a table.
+        ImageError: Not a readable table, or without a column `image`.
+    """
+    mtime_ns = os.stat(table).st_mtime_ns
+    paths = _paths_only(str(table), mtime_ns)
+    folder = Path(table).parent
+    if not paths or any((folder / path).is_file() for path in paths.values()):
+        return
+    raise ManifestError(
+        f"{table}: {len(paths)} of {_row_group_starts(str(table), mtime_ns)[-1]} rows hold a path "
+        f"and no picture in column 'image', and none of these files is there (the first: "
+        f"{folder / next(iter(paths.values()))}). {_REMEDY}"
+    )
+
+
+def picture_file(path: str) -> str:
+    """The file that holds a cell's picture: the path, its table, or the file named in its row."""
+    table, mark, row = path.rpartition("#")
+    if not mark or not table.endswith(".parquet") or not row.isdigit():
+        return path
+    try:
+        named = _paths_only(table, os.stat(table).st_mtime_ns).get(int(row))
+    except (OSError, ImageError):
+        return table
+    return table if named is None else str(Path(table).parent / named)
+
+
+def _read_file(table: str, row: int, path: str) -> bytes:
+    file = Path(table).parent / path
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise ImageError(
+            f"{table}#{row}: holds a path and no picture, and {file} cannot be read. {_REMEDY}"
+        ) from error
+
+
+@lru_cache(maxsize=256)
+def _paths_only(table: str, mtime_ns: int) -> dict[int, str]:
+    """Row -> path, for the rows with a path and no bytes."""
+    starts = _row_group_starts(table, mtime_ns)
+    found: dict[int, str] = {}
+    with _parquet_errors(table):
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(table) as file:
+            kind = file.schema_arrow.field("image").type
+            fields = {field.name for field in kind} if pyarrow.types.is_struct(kind) else set()
+            if "path" not in fields and not _is_text(kind):
+                return {}
+            for group, start in enumerate(starts[:-1]):
+                n_empty = _n_without_bytes(file.metadata.row_group(group), fields)
+                if n_empty == 0:
+                    continue
+                is_all = n_empty == starts[group + 1] - start
+                columns = ["image.path" if is_all and fields else "image"]
+                cells = file.read_row_group(group, columns=columns)["image"].to_pylist()
+                for row, cell in enumerate(cells, start):
+                    path = _path_of(cell)
+                    if path:
+                        found[row] = path
+    return found
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow
+
+    return pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)
+
+
+def _n_without_bytes(group: Any, fields: set[str]) -> int | None:
+    """Rows of a group without bytes, by the footer; None if it does not say."""
+    if "bytes" not in fields:
+        return group.num_rows
+    columns = [group.column(index) for index in range(group.num_columns)]
+    column = next(column for column in columns if column.path_in_schema == "image.bytes")
+    known = column.statistics
+    return known.null_count if known is not None and known.has_null_count else None
+
+
+def _path_of(cell: Any) -> str | None:
+    if isinstance(cell, dict):
+        return None if cell.get("bytes") else cell.get("path")
+    return cell
 
 
 @lru_cache(maxsize=256)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,10 @@ from buffycoat.cells import Manifest
 from buffycoat.config import ImagesConfig
 from buffycoat.errors import ImageError, OutputError
 from buffycoat.images.decode import decode, read_bytes
+from buffycoat.images.parquet_cells import picture_file
 from buffycoat.images.write import write_atomic, writing
 
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _CHUNK = 256
 
 
@@ -170,15 +173,28 @@ def _work_images(
 
 def _cache_key(paths: list[str], config: ImagesConfig) -> str:
     def stamp(path: str) -> tuple[str, int, int]:
-        file = path.rpartition("#")[0] if ".parquet#" in path else path
         try:
-            status = os.stat(file)
+            status = os.stat(picture_file(path))
         except OSError:
             return os.path.abspath(path), -1, -1
         return os.path.abspath(path), status.st_size, status.st_mtime_ns
 
-    key = [_CACHE_VERSION, config.model_dump(mode="json"), [stamp(path) for path in paths]]
+    key = [
+        _CACHE_VERSION,
+        _decoders(),
+        config.model_dump(mode="json"),
+        [stamp(path) for path in paths],
+    ]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+
+
+def _decoders() -> dict[str, str]:
+    """Their versions: another one may read another picture, or one that could not be read."""
+    versions = {}
+    for name in ("pillow", "pillow-heif", "tifffile", "imagecodecs"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def _read_cache(

@@ -14,12 +14,12 @@ from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fitted import Fitted
 
 
-def make_embedder(fitted: Fitted, cache: Path) -> Embed:
+def make_embedder(fitted: Fitted, cache: Path | None) -> Embed:
     """Photographs to embeddings, as `similar` makes them, and from the same cache.
 
     Args:
         fitted: Of a bundle.
-        cache: Folder of embeddings that were computed before.
+        cache: Folder of embeddings that were computed before; None to keep none.
     """
     settings = fitted.config.images
 

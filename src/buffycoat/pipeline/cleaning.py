@@ -12,13 +12,14 @@ from buffycoat.refine.features import measure_all
 from buffycoat.restore.gate import (
     GateLimits,
     GateNumbers,
+    Look,
     Masks,
     decide,
     measure_change,
     untouched,
 )
 from buffycoat.restore.one_by_one import Restorer
-from buffycoat.restore.severity import SeverityEstimator
+from buffycoat.restore.severity import Degradation, SeverityEstimator
 from buffycoat.segment.masks import CellMasks, Segmenter
 
 
@@ -116,7 +117,7 @@ def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
     elif len(rows):
         restored = restoration.restorer.restore(kept[rows])
         before = [masks[row] for row in rows]
-        verdict = judge_restored(kept[rows], restored, before, severity[rows], restoration)
+        verdict = judge_restored(kept[rows], restored, before, found.subset(rows), restoration)
         for index, row in enumerate(rows):
             reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
             if verdict.accepted[index]:
@@ -138,7 +139,7 @@ def judge_restored(
     original: np.ndarray,
     restored: np.ndarray,
     masks_before: Sequence[Masks],
-    severity_before: np.ndarray,
+    found: Degradation,
     restoration: Restoration,
 ) -> Verdict:
     """Whether restored images may replace their originals.
@@ -147,19 +148,15 @@ def judge_restored(
         original: Shape (n, w, w, 3), uint8.
         restored: Same shape.
         masks_before: Masks of the originals.
-        severity_before: Estimated severities of the originals, shape (n,).
+        found: What the estimator says of the originals.
         restoration: The fitted models.
     """
     masks = restoration.segment(restored)
+    severity = restoration.severity.estimate(restored)
     numbers = measure_change(
-        original,
-        restored,
-        masks_before,
-        masks,
-        severity_before,
-        restoration.severity.estimate(restored),
-        restoration.embed(original),
-        restoration.embed(restored),
+        Look(original, masks_before, found.severity, restoration.embed(original)),
+        Look(restored, masks, severity, restoration.embed(restored)),
+        found.has("light"),
     )
     accepted, reasons = decide(numbers, restoration.gate, restoration.restore_above)
     return Verdict(accepted, reasons, numbers, masks)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from buffycoat.backbones.build import build
 from buffycoat.backbones.frozen import freeze
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.classify.train import fit_fold
+from buffycoat.classify.train import check_training, fit_fold
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, Config, to_hash
 from buffycoat.errors import ConfigError
@@ -64,7 +64,7 @@ def fit_folds(
             "fold": fold,
             **recipe_key(config),
         }
-        rows = np.flatnonzero(data.learned_folds != fold)
+        rows = np.flatnonzero(data.learned_folds.fold != fold)
         cells = data.seen_by(images, rows, masks, np.flatnonzero(data.folds.fold == fold))
         result = store.run(
             f"fold{fold}",
@@ -132,6 +132,20 @@ def refit(
         models.append(_assemble(result, config, cells))
         reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
     return models
+
+
+def check_cells(data: TrainingSet, config: Config) -> None:
+    """Refuse, before any model is trained, cells that one of them could not be trained on.
+
+    Raises:
+        ConfigError: No cells are left to pick an epoch on, or batches cannot be shared evenly.
+    """
+    for fold in range(data.folds.n_folds):
+        rows, held_out = (
+            np.flatnonzero(m) for m in (data.folds.fold != fold, data.folds.fold == fold)
+        )
+        cells = data.seen_by(data.cells.images, rows, None, held_out)
+        check_training(cells, config.classify, config.seed * 100 + fold)
 
 
 def recipe_key(config: Config) -> dict[str, str | None]:

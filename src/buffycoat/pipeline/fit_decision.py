@@ -85,8 +85,12 @@ def _rules(
     if config.refine.rescue == "off":
         return RescueRules(data.taxonomy.codes, ())
     if config.refine.rescue == "published":
-        return published_rules(
+        rules = published_rules(
             data.taxonomy, cleaned.cells.features, data.targets, {**config.refine.transfer}
+        )
+        has_head = HEAD in opinion.log_probs or config.embed.head == "off"
+        return (
+            rules if has_head else rules.without_head("not estimable: it asks the embedding head")
         )
     features = np.concatenate([cleaned.cells.features, cleaned.twins.features])
     head = np.exp(opinion.log_probs[HEAD]) if HEAD in opinion.log_probs else None

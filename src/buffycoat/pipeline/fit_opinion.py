@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.head import Head, train_head
 from buffycoat.embed.neighbours import NeighbourVote
-from buffycoat.embed.outliers import SCORES, OutlierModel
+from buffycoat.embed.outliers import FALLBACK, SCORES, OutlierModel
 from buffycoat.embed.panel import HEAD, LABELS, Judge, Panel
 from buffycoat.embed.prototypes import Prototypes
-from buffycoat.errors import ConfigError
+from buffycoat.errors import ConfigError, NotEstimableError
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.images import writing
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
@@ -28,6 +28,8 @@ from buffycoat.pipeline.progress import Reporter
 from buffycoat.taxonomy import Taxonomy
 
 HEAD_FILE = "head.safetensors"
+OUTLIERS = "outlier score"
+"""What notes call it."""
 OUTLIER_FILE = "outliers.safetensors"
 
 
@@ -41,12 +43,14 @@ class Opinion:
             then twins.
         outliers: Fitted on the training cells as they are.
         gallery: The same cells, to look up those that look like a new one.
+        notes: What turned out not to be estimable, and is off: stage -> why.
     """
 
     panels: dict[str, Panel]
     log_probs: dict[str, np.ndarray]
     outliers: OutlierModel
     gallery: Gallery
+    notes: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,26 +98,36 @@ def fit(
     reporter: Reporter,
     cache: Path,
     logits: np.ndarray,
+    too_few: Mapping[str, str],
 ) -> Opinion:
     """Embed every cell and twin as they stand, fit judges inside each fold, score the rest.
 
     `logits`, shape (2n, k), are the classifier's, out of fold, for the outlier score of that kind.
+    Kinds in `too_few`, of `least_data.plan`, are left out. So is one whose cells only now prove
+    too alike: copies whose files differ.
     """
     cells = _embed(data, cleaned, encoder, config, store, reporter, cache)
     n = len(data.targets)
-    score = config.embed.outliers
-    if SCORES[score].looks_at == "logits":
-        outliers = OutlierModel.fit(score, logits[:n], data.targets, len(data.taxonomy))
-    else:
-        outliers = _outliers(score, cells.embeddings[:n], data, cells.key, store)
+    notes: dict[str, str] = {}
+    score = FALLBACK if OUTLIERS in too_few else config.embed.outliers
+    try:
+        outliers = _outliers(score, cells, logits[:n], data, store)
+    except NotEstimableError as error:
+        notes[OUTLIERS] = f"{score}: {error}; {FALLBACK} takes its place"
+        outliers = _outliers(FALLBACK, cells, logits[:n], data, store)
     panels, scores = {}, {}
     for kind, fit_judge in _wanted(cells, config, store, reporter).items():
+        if kind in too_few:
+            continue
         reporter.start(LABELS[kind])
-        panels[kind], scores[kind] = _panel(cells, fit_judge, config)
-        reporter.finish()
+        try:
+            panels[kind], scores[kind] = _panel(cells, fit_judge, config)
+        except NotEstimableError as error:
+            notes[kind] = str(error)
+        reporter.finish(f"off: {notes[kind]}" if kind in notes else "")
     ids = data.cells.manifest.frame["cell_id"].astype(str).tolist()
     gallery = Gallery.fit(cells.embeddings[:n], ids, data.targets)
-    return Opinion(panels, scores, outliers, gallery)
+    return Opinion(panels, scores, outliers, gallery, notes)
 
 
 def _embed(
@@ -198,15 +212,19 @@ def _panel(cells: Embedded, fit_judge: FitJudge, config: Config) -> tuple[Panel,
 
 
 def _outliers(
-    score: str, embeddings: np.ndarray, data: TrainingSet, key: str, store: StageStore
+    score: str, cells: Embedded, logits: np.ndarray, data: TrainingSet, store: StageStore
 ) -> OutlierModel:
+    k, n = len(data.taxonomy), len(data.targets)
+    if SCORES[score].looks_at == "logits":
+        return OutlierModel.fit(score, logits, data.targets, k)
+
     def compute(folder: Path) -> Outcome:
-        model = OutlierModel.fit(score, embeddings, data.targets, len(data.taxonomy))
+        model = OutlierModel.fit(score, cells.embeddings[:n], data.targets, k)
         with writing(folder / OUTLIER_FILE) as part:
             save_file(model.to_tensors(), part)
         return {}, {}
 
-    inputs = {"score": score, "embeddings": key, "data": data.key}
+    inputs = {"score": score, "embeddings": cells.key, "data": data.key}
     result = store.run("outliers", inputs, compute)
     return OutlierModel.from_tensors(score, load_file(result.folder / OUTLIER_FILE))
 

@@ -21,9 +21,10 @@ from buffycoat.pipeline.prepare import TrainingSet, segment_key
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
-from buffycoat.restore.gate import GateLimits, fit_gate, known_good
+from buffycoat.restore.apply import GENERATORS
+from buffycoat.restore.gate import HIGHEST, LOWEST, GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
-from buffycoat.restore.train import fit_restorer
+from buffycoat.restore.train import MIN_CELLS, fit_restorer
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 from buffycoat.training.devices import device
@@ -80,6 +81,11 @@ def fit(
     reporter.finish(str(severity.values["note"]))
     estimator = SeverityEstimator.from_dict(severity.values["estimator"])
     clean = np.flatnonzero(severity.arrays["is_clean"])
+    n_clean = len(np.unique(data.photographs[clean]))
+    if config.restore.method in GENERATORS and n_clean < MIN_CELLS:
+        config = config.model_copy(
+            update={"restore": config.restore.model_copy(update={"method": "identity"})}
+        )
 
     reporter.start("restore", config.restore.method)
     trained = store.run(
@@ -89,7 +95,12 @@ def fit(
     )
     tensors = load_file(trained.folder / MODEL_FILE)
     restorer = restorers.from_tensors(trained.values["restorer"], tensors)
-    reporter.finish(f"learned from {len(clean)} clean cells")
+    is_off = n_clean < MIN_CELLS and config.restore.method == "identity"
+    reporter.finish(
+        f"off: {n_clean} clean cells (< {MIN_CELLS})"
+        if is_off
+        else f"learned from {len(clean)} clean cells"
+    )
     ungated = Restoration(
         config.restore, estimator, restorer, None, encoder.encode, build_segmenter(config.segment)
     )
@@ -103,6 +114,7 @@ def fit(
             "restorer": trained.key,
             "encoder": encoder.fingerprint,
             "segment": segment_key(config),
+            "limits": [*LOWEST, *HIGHEST],
         },
         lambda _: (
             {},
@@ -112,6 +124,14 @@ def fit(
     reporter.finish()
     limits = GateLimits.from_dict(gate.values["limits"])
     return replace(ungated, gate=limits), gate.key
+
+
+def note(restoration: Restoration, config: Config) -> dict[str, str]:
+    """Why restoration is off although the settings want it; empty if it is as they want it."""
+    wanted, name = config.restore, restoration.restorer.name
+    if wanted.take_from or wanted.method == name:
+        return {}
+    return {"restoration": f"needs {MIN_CELLS} clean cells, fewer look so"}
 
 
 def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[Restoration, str]:
@@ -260,14 +280,13 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
         ]
     )
     restored = restoration.restorer.restore(degraded)
-    severity = restoration.severity.estimate(degraded)
+    found = restoration.severity.judge(degraded)
     verdict = cleaning.judge_restored(
-        degraded, restored, restoration.segment(degraded), severity, restoration
+        degraded, restored, restoration.segment(degraded), found, restoration
     )
     masks = restoration.segment(originals)
-    return fit_gate(
-        verdict.numbers, known_good(originals, degraded, restored, masks, verdict.masks)
-    )
+    is_good = known_good(originals, degraded, restored, masks, verdict.masks)
+    return fit_gate(verdict.numbers, is_good, severities == 0)
 
 
 def clean_batches(images: np.ndarray, restoration: Restoration, on_progress: Progress) -> Outcome:

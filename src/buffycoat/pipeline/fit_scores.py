@@ -13,7 +13,7 @@ from buffycoat.config import Config
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.fuse.calibrate import fit_temperature
-from buffycoat.fuse.stack import LOWER_BOUND
+from buffycoat.fuse.stack import LOWER_BOUND, MIN_ROWS
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.prepare import TrainingSet
@@ -64,7 +64,8 @@ def fit(
     """Score out of fold, calibrate each model by itself, and choose what later cells show.
 
     "auto" takes the restored image, or both, only where held-out cells prove it: balanced
-    macro-F1 rises and the paired interval does not fall below -0.002.
+    macro-F1 rises and the paired interval does not fall below -0.002; on fewer than `MIN_ROWS` rows
+    they are not asked.
     """
     reporter.start("score", "each cell by the model that has not seen it")
     views = [
@@ -73,7 +74,9 @@ def fit(
     ]
     reporter.finish()
     targets, folds = np.tile(data.targets, 2), np.tile(data.folds.fold, 2)
-    options = USES if config.restore.use == "auto" else (config.restore.use,)
+    options = USES if len(targets) >= MIN_ROWS else USES[:1]
+    if config.restore.use != "auto":
+        options = (config.restore.use,)
     scored = {
         use: _calibrated(views, targets, folds, use, config.fuse.calibrate) for use in options
     }
@@ -184,9 +187,9 @@ def _judge(
         "use": use,
         "balanced_macro_f1": macro_f1(targets, predicted, k),
         "gain": gain.estimate,
-        "low": gain.low,
-        "high": gain.high,
-        "is_kept": bool(is_base or (gain.estimate > 0 and gain.low >= LOWER_BOUND)),
+        "low": None if is_base else gain.low,
+        "high": None if is_base else gain.high,
+        "is_kept": bool(is_base or (gain.estimate > 0 and gain.is_from(LOWER_BOUND))),
     }
 
 

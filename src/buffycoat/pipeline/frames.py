@@ -106,7 +106,7 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
         before,
         prepare.scene(after, fitted.config),
         restoration.segment(before),
-        found.severity[tried],
+        found.subset(np.array(tried)),
         restoration,
     )
     for index, row in enumerate(tried):

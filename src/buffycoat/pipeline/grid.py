@@ -21,15 +21,15 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import fit_fold
 from buffycoat.config import Config, load
 from buffycoat.errors import ConfigError
-from buffycoat.fuse.calibrate import fit_temperature, log_probs
+from buffycoat.fuse.calibrate import MIN_ROWS, fit_temperature, log_probs
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
-from buffycoat.pipeline.fit_classifier import check, log_prior, recipe_key
+from buffycoat.pipeline.fit_classifier import check, check_cells, log_prior, recipe_key
 from buffycoat.pipeline.grid_table import Scored, to_row, write
 from buffycoat.pipeline.labels import adapt
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
-from buffycoat.sources.read import read
+from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import resolve
 
 KEYS = {"preset", "set", "seeds", "folds", "recipe"}
@@ -95,7 +95,12 @@ def read_grid(path: Path) -> Grid:
 
 
 def run(
-    data: Path, grid: Grid, out: Path, reporter: Reporter | None = None, layout: str = "auto"
+    data: Path,
+    grid: Grid,
+    out: Path,
+    reporter: Reporter | None = None,
+    layout: str = "auto",
+    reading: Reading | None = None,
 ) -> list[dict[str, Any]]:
     """Train and score every recipe; writes `table.csv`, `table.md` and each recipe's predictions.
 
@@ -105,17 +110,19 @@ def run(
         out: Folder of results; the same again resumes.
         reporter: Progress.
         layout: How the data lies.
+        reading: Where the layout leaves a choice; its taxonomy is that of the settings.
 
     Returns:
         One row a recipe, as in the table.
     """
     reporter = reporter or Silent()
     base = next(iter(grid.recipes.values()))
-    manifest = read(data, layout)
+    manifest = prepare.read_data(data, layout, reading, base, reporter, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     adapted = adapt(learned, resolve(base.taxonomy, manifest.frame["label"].dropna().tolist()))
     taxonomy, learned = adapted.taxonomy, adapted.learned
+    prepare.folds_of(learned, taxonomy, base)
     reporter.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, base, out / "cache", reporter, 0)
     store = StageStore(out / "stages")
@@ -123,6 +130,13 @@ def run(
     reporter.finish(". ".join((*adapted.notes, *training.notes)))
     for config in grid.recipes.values():
         check(config, len(taxonomy), tuple(training.coarse))
+        check_cells(training, config)
+    held_out = np.bincount(training.folds.fold, minlength=training.folds.n_folds)
+    if base.fuse.calibrate and held_out.min() < MIN_ROWS // 2:
+        reporter.say(
+            f"off, too few cells: calibration (needs {MIN_ROWS // 2} cells a fold, has "
+            f"{held_out.min()})"
+        )
     folds = grid.folds or tuple(range(training.folds.n_folds))
     scored: dict[str, list[Scored]] = {}
     table: list[dict[str, Any]] = []
@@ -186,7 +200,7 @@ def _train_and_score(
     label: str,
     masks: np.ndarray | None,
 ) -> Outcome:
-    seen = np.flatnonzero(data.learned_folds != fold)
+    seen = np.flatnonzero(data.learned_folds.fold != fold)
     inside = np.flatnonzero(data.folds.fold == fold)
     cells = data.seen_by(data.learned.images, seen, masks, inside)
     checkpoint = folder / "checkpoint.safetensors"

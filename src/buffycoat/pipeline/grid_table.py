@@ -26,6 +26,8 @@ from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.images import write_atomic
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.stages import MEANS
+from buffycoat.report.wording import NO_INTERVAL, Form, between, number, signed
+from buffycoat.tables import write_csv
 
 BANDS = ("head", "medium", "tail")
 
@@ -107,12 +109,12 @@ def to_row(
 
 def _as_ensemble(
     seeds: Sequence[Scored], first: Sequence[Scored], data: TrainingSet, average: str
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Figures of the mean of the seeds' models, and their gain over that of the first recipe's."""
     k = len(data.taxonomy)
     one, base = (_Pooled.mean_of(each, data, average) for each in (seeds, first))
     table = confusion(one.targets, one.called, k)
-    row = {
+    row: dict[str, float | None] = {
         "ensemble_macro_f1": float(class_weighted_macro_f1(table)),
         "ensemble_log_loss": float(one.losses @ balanced_weights(one.targets)),
     }
@@ -180,7 +182,7 @@ def _bands(table: np.ndarray, data: TrainingSet) -> dict[str, float]:
 def write(out: Path, table: Sequence[Mapping[str, Any]]) -> None:
     """Write the table as CSV, Markdown and JSON."""
     frame = pd.DataFrame(table)
-    write_atomic(out / "table.csv", frame.to_csv(index=False, float_format="%.5f").encode())
+    write_csv(out / "table.csv", frame.round(5))
     write_atomic(out / "table.md", markdown(table).encode())
     write_atomic(out / "table.json", (json.dumps(list(table), indent=1) + "\n").encode())
 
@@ -202,7 +204,7 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
             together = (score, _signed(row, "ensemble_gain", "ensemble"))
         figures = (
             row["recipe"],
-            f"{row['balanced_macro_f1']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
+            _with_ends(row, "balanced_macro_f1", ("low", "high"), number),
             _signed(row, "gain", "gain"),
             f"{row['mean_over_seeds']:.3f} ({row['spread_over_seeds']:.3f})",
             f"{row['balanced_log_loss']:.3f}",
@@ -219,6 +221,10 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
 
 def _signed(row: Mapping[str, Any], name: str, ends: str) -> str:
     """A difference and its interval from `ends`_low to `ends`_high; "" where there is none."""
-    if name not in row:
-        return ""
-    return f"{row[name]:+.3f} ({row[f'{ends}_low']:+.3f} to {row[f'{ends}_high']:+.3f})"
+    return _with_ends(row, name, (f"{ends}_low", f"{ends}_high"), signed) if name in row else ""
+
+
+def _with_ends(row: Mapping[str, Any], name: str, ends: tuple[str, str], form: Form) -> str:
+    low, high = (row[end] for end in ends)
+    words = NO_INTERVAL if low is None else between(low, high, 3, form)
+    return f"{form(row[name], 3)} ({words})"

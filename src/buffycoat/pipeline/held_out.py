@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import to_hash
 from buffycoat.embed.panel import HEAD, LABELS
 from buffycoat.evaluate.bootstrap import resample
-from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
+from buffycoat.evaluate.interval import IDENTICAL, Interval
+from buffycoat.evaluate.metrics import class_weighted_macro_f1, prior_weighted_macro_f1
 from buffycoat.evaluate.paired import paired_interval
-from buffycoat.evaluate.posterior import prior_weighted_interval
 from buffycoat.evaluate.summary import known_patients
 from buffycoat.pipeline import bundle, fit_restoration, stages
 from buffycoat.pipeline.cleaning import Cleaned
@@ -169,8 +169,7 @@ def _score(
     refined = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
     steps[REFINEMENT] = refined.rescue.labels
     strange = _strangeness(fitted, views, embeddings)
-    percentile = fitted.outliers.percentile(strange)
-    return steps, stages.findings(ids, refined, cleaned, strange, percentile)
+    return steps, stages.findings(ids, refined, cleaned, strange, fitted.outliers)
 
 
 def _strangeness(fitted: Fitted, views: Sequence[Any], embeddings: np.ndarray) -> np.ndarray:
@@ -202,22 +201,17 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
     rows = []
     before = None
     for stage, predicted in judged.steps.items():
-        interval = resample(judged.targets, predicted, k, patients).interval(
-            class_weighted_macro_f1
-        )
-        table = confusion(judged.targets, predicted, k)
-        gain = None
+        drawn = resample(judged.targets, predicted, k, patients)
         how = "no rule is asked" if stage == REFINEMENT else "shown as if it were on"
-        if before is not None:
-            gain = paired_interval(
-                judged.targets, before, predicted, class_weighted_macro_f1, patients, k=k
-            ).to_dict()
+        gain = None if before is None else _gain(judged, before, predicted, k)
         rows.append(
             AblationRow(
                 stage,
-                interval.to_dict(),
-                prior_weighted_interval(table, fitted.expected_counts).to_dict(),
-                gain,
+                drawn.interval(class_weighted_macro_f1).to_dict(),
+                drawn.interval(
+                    lambda c: prior_weighted_macro_f1(c, fitted.expected_counts)
+                ).to_dict(),
+                None if gain is None else gain.to_dict(),
                 is_used[stage],
                 "" if is_used[stage] else f"off: it did not win out of fold; {how}",
             )
@@ -225,3 +219,13 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
         if is_used[stage]:
             before = predicted
     return rows
+
+
+def _gain(judged: HeldOut, before: np.ndarray, after: np.ndarray, k: int) -> Interval:
+    """Gain in balanced macro-F1; a stage that changes no call has no interval, but says so."""
+    found = paired_interval(
+        judged.targets, before, after, class_weighted_macro_f1, judged.patients, k=k
+    )
+    if (before == after).all():
+        return replace(found, low=None, high=None, method=IDENTICAL)
+    return found

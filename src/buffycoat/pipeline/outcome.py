@@ -26,6 +26,7 @@ from buffycoat.pipeline.report import make_report
 from buffycoat.refine.decide import decide
 from buffycoat.report.model_card import model_card
 from buffycoat.report.records import AblationRow
+from buffycoat.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,7 @@ def write_bad_cells(path: Path, bad: Sequence[BadCell]) -> None:
     if not bad:
         path.unlink(missing_ok=True)
         return
-    with writing(path) as part:
-        pd.DataFrame([vars(cell) for cell in bad]).to_csv(part, index=False)
+    write_csv(path, pd.DataFrame([vars(cell) for cell in bad]))
 
 
 def _write_held_out(path: Path, judged: HeldOut | None, fitted: Fitted) -> None:

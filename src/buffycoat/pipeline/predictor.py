@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from buffycoat.cells import Manifest, Prediction, predictions_frame
+from buffycoat.cells import Manifest, Prediction, prediction_columns, predictions_frame
 from buffycoat.errors import BadCellsError
 from buffycoat.images import BadCell, load_work, to_work
 from buffycoat.pipeline import bundle, prepare, stages, summary
@@ -125,10 +125,19 @@ class Pipeline:
         reporter.finish()
         frame = predictions_frame(found, self.taxonomy)
         sources = manifest.frame.set_index("cell_id")
-        for name in ("patient_id", "slide_id"):
-            if sources[name].notna().to_numpy().any():
-                frame.insert(1, name, sources[name].reindex(frame["cell_id"]).to_numpy())
-        return PredictionSet(found, tuple(bad), frame)
+        for name in _known_groups(manifest):
+            frame[name] = sources[name].reindex(frame["cell_id"]).to_numpy()
+        return PredictionSet(found, tuple(bad), frame.loc[:, self.columns(manifest)])
+
+    def columns(self, manifest: Manifest) -> list[str]:
+        """Columns of the table that `predict_manifest` makes of these cells."""
+        first, *others = prediction_columns(self.taxonomy)
+        return [first, *_known_groups(manifest), *others]
 
     def _judge(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
         return judge(prepare.scene(work, self.fitted.config), ids, self.fitted, prior)
+
+
+def _known_groups(manifest: Manifest) -> list[str]:
+    """Slide and patient, where any cell has one."""
+    return [c for c in ("slide_id", "patient_id") if manifest.frame[c].notna().to_numpy().any()]

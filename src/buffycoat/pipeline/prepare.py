@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,25 @@ from buffycoat.cells import Manifest
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
-from buffycoat.images import BadCell, load_work
+from buffycoat.images import BadCell, load_work, write_atomic
+from buffycoat.pipeline.copies import find_photographs
 from buffycoat.pipeline.fingerprint import StageStore, digest, of_weights
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.segment.masks import Segmenter
 from buffycoat.segment.paint import paint_background
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.simulate.degrade import degrade
+from buffycoat.sources.options import Reading
+from buffycoat.sources.read import read
 from buffycoat.splits import Folds, assign_folds
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import expected_counts
 
 MAX_BAD_SHOWN = 10
+DATA = "data.json"
+"""What was read, in the folder of a run."""
+MIN_CLASSES = 2
+"""Classes that a classifier has something to tell apart with."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,8 @@ class TrainingSet:
         folds: Fold of each cell, and how the folds were made.
         learned: What classifiers learn from: `cells`, then m whose label is a group.
         labels: Of each of those, shape (n + m,): its class, or k + its place in `coarse`.
-        learned_folds: Fold of each of those, shape (n + m,).
+        learned_folds: Fold of each of those, and what stays whole among them.
+        photographs: Shape (n,), int64: copies of one photograph have one number.
         coarse: Labels of the m cells, g of them: code -> columns of the classes that it allows.
         degraded: A degraded twin of each cell, shape (n, w, w, 3), uint8.
         degraded_severity: Its severity, 1-4, shape (n,).
@@ -89,7 +98,8 @@ class TrainingSet:
     folds: Folds
     learned: Cells
     labels: np.ndarray
-    learned_folds: np.ndarray
+    learned_folds: Folds
+    photographs: np.ndarray
     coarse: Mapping[str, tuple[int, ...]]
     degraded: np.ndarray
     degraded_severity: np.ndarray
@@ -139,7 +149,7 @@ class TrainingSet:
             masks: Of `cell_masks`, for the same images.
             reported: Positions of the cells that it will be judged on; None for none.
         """
-        manifest, k = self.learned.manifest, len(self.taxonomy)
+        k = len(self.taxonomy)
         table = np.zeros((len(self.coarse), k), dtype=bool)
         for row, columns in enumerate(self.coarse.values()):
             table[row, list(columns)] = True
@@ -150,7 +160,7 @@ class TrainingSet:
             k,
             self.taxonomy.neighbours(),
             masks,
-            manifest.column("patient_id")[rows] if manifest.has_patients else None,
+            self.learned_folds.groups[rows] if self.has_groups else None,
             groups=table if len(table) else None,
         )
         return (
@@ -165,18 +175,51 @@ class TrainingSet:
         )
 
     @property
+    def has_groups(self) -> bool:
+        """Whether patients are known, or any photograph has copies."""
+        n_groups = len(np.unique(self.learned_folds.groups))
+        return self.learned.manifest.has_patients or n_groups < len(self.labels)
+
+    @property
     def groups(self) -> np.ndarray:
         """What counts as one observation among cells and twins, shape (2n,).
 
-        The patient where patients are known, else the cell: a twin is no second cell.
+        The patient where patients are known, else the photograph: neither a twin nor a copy is a
+        second cell.
         """
-        manifest = self.cells.manifest
-        return np.tile(manifest.column("patient_id" if manifest.has_patients else "cell_id"), 2)
+        return np.tile(self.folds.groups, 2)
 
     @property
     def known_pristine(self) -> np.ndarray:
         """Shape (n,), bool: cells that the data set itself calls pristine."""
         return (self.cells.manifest.frame["severity"] == 0).fillna(False).to_numpy(dtype=bool)
+
+
+def read_data(
+    data: Path,
+    layout: str,
+    reading: Reading | None,
+    config: Config,
+    reporter: Reporter,
+    out: Path,
+) -> Manifest:
+    """Read a data set, say what was read, and keep the statement in the run's `data.json`.
+
+    Args:
+        data: Folder or table of cells.
+        layout: How the data lies.
+        reading: Where the layout leaves a choice.
+        config: Its taxonomy has the names of the classes.
+        reporter: Says the statement.
+        out: Folder of the run.
+    """
+    reading = replace(reading or Reading(), taxonomy=config.taxonomy)
+    manifest = read(data, layout, reading)
+    for heading, text in manifest.statement.lines():
+        reporter.say(f"{heading}: {text}")
+    said = {"layout": layout, "reading": asdict(reading), **manifest.statement.to_dict()}
+    write_atomic(out / DATA, json.dumps(said, indent=1).encode())
+    return manifest
 
 
 def load_cells(
@@ -265,6 +308,59 @@ def cell_masks(
     return found.arrays["cell"]
 
 
+def folds_of(
+    manifest: Manifest,
+    taxonomy: Taxonomy,
+    config: Config,
+    photographs: np.ndarray | None = None,
+) -> Folds:
+    """Deal cells into folds, if a model can be trained outside each and judged inside it.
+
+    Asked before a picture is read, and once more of those that could be read.
+
+    Args:
+        manifest: n labelled cells.
+        taxonomy: Gives the classes.
+        config: Its folds and seed.
+        photographs: Shape (n,): copies of one photograph have one number, and one fold; None where
+            they are not known yet.
+
+    Raises:
+        ConfigError: Fewer cells, or fewer patients, than folds.
+        ManifestError: Fewer than `MIN_CLASSES` classes have cells in two folds: no class could be
+            told from another by a model that has seen some of it, and asked about the rest.
+    """
+    targets, labels, coarse = _labels_of(manifest, taxonomy)
+    counts = np.bincount(targets, minlength=len(taxonomy))
+    if (counts > 0).sum() < MIN_CLASSES:
+        raise ManifestError(
+            f"the training split holds {(counts > 0).sum()} class(es), expected at least "
+            f"{MIN_CLASSES}. Add cells of another class, or mend the labels"
+        )
+    patients = manifest.column("patient_id")
+    is_known = not all(pd.isna(patient) for patient in patients)
+    folds = assign_folds(
+        labels,
+        patients if is_known else None,
+        config.classify.folds,
+        config.seed,
+        (*taxonomy.codes, *coarse),
+        photographs,
+        len(taxonomy),
+    )
+    spread = [len(np.unique(folds.fold[labels == column])) for column in np.flatnonzero(counts)]
+    if sum(n_folds > 1 for n_folds in spread) < MIN_CLASSES:
+        held = zip(taxonomy.codes, counts, strict=True)
+        listed = ", ".join(f"{code} {n}" for code, n in held if n)
+        of_patients = " of different patients" if is_known else ""
+        raise ManifestError(
+            f"too few cells to train on: the training split holds {listed}. A model is judged on "
+            f"cells that it has not seen: at least {MIN_CLASSES} classes need 2 cells{of_patients} "
+            f"each. Add cells"
+        )
+    return folds
+
+
 def training_set(
     cells: Cells, taxonomy: Taxonomy, config: Config, store: StageStore
 ) -> TrainingSet:
@@ -278,29 +374,13 @@ def training_set(
         store: Keeps the twins.
 
     Raises:
-        ManifestError: Fewer than two classes have cells, or a group fewer than two classes with
-            cells of their own.
+        ManifestError: Too few cells to hold some out: see `folds_of`.
     """
-    stated = cells.manifest.frame["label"].tolist()
-    fine = cells.first(int(taxonomy.is_fine(stated).sum()))
-    targets = fine.manifest.targets(taxonomy)
-    if len(np.unique(targets)) < 2:
-        raise ManifestError(
-            f"the training split holds {len(np.unique(targets))} classes; need >= 2"
-        )
-    coarse = _coarse(stated[len(targets) :], targets, taxonomy)
-    place = {code: len(taxonomy) + row for row, code in enumerate(coarse)}
-    of_coarse = np.array([place[label] for label in stated[len(targets) :]], dtype=np.int64)
-    labels = np.concatenate([targets, of_coarse])
-    patients = cells.manifest.column("patient_id")
-    folds = assign_folds(
-        labels,
-        None if all(pd.isna(patient) for patient in patients) else patients,
-        config.classify.folds,
-        config.seed,
-        (*taxonomy.codes, *coarse),
-        len(taxonomy),
-    )
+    targets, labels, coarse = _labels_of(cells.manifest, taxonomy)
+    n = len(targets)
+    fine = cells.first(n)
+    photographs = find_photographs(cells.manifest, cells.digests, store)
+    folds = folds_of(cells.manifest, taxonomy, config, photographs)
     dealt = hashlib.sha256(labels.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
     key = digest(cells.key, dealt, taxonomy.codes)
     twins = store.run(
@@ -310,10 +390,11 @@ def training_set(
         fine,
         taxonomy,
         targets,
-        replace(folds, fold=folds.fold[: len(targets)]),
+        replace(folds, fold=folds.fold[:n], groups=folds.groups[:n]),
         cells,
         labels,
-        folds.fold,
+        folds,
+        photographs[:n],
         coarse,
         twins.arrays["images"],
         twins.arrays["severity"],
@@ -325,6 +406,27 @@ def fine_first(manifest: Manifest, taxonomy: Taxonomy) -> Manifest:
     """The same cells; those whose label is coarser than a class come last."""
     is_fine = taxonomy.is_fine(manifest.frame["label"].tolist())
     return manifest.subset(np.argsort(~is_fine, kind="stable"))
+
+
+def _labels_of(
+    manifest: Manifest, taxonomy: Taxonomy
+) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, ...]]]:
+    """Class of each cell that has one, label of every cell, and the groups among the labels.
+
+    Args:
+        manifest: Labelled cells; those whose label is a group come last, as `fine_first` has it.
+        taxonomy: Gives k classes.
+
+    Returns:
+        Shape (n,); shape (n + m,), a group as k + its place; group -> its columns.
+    """
+    stated = manifest.frame["label"].tolist()
+    n = int(taxonomy.is_fine(stated).sum())
+    targets = taxonomy.encode(stated[:n])
+    coarse = _coarse(stated[n:], targets, taxonomy)
+    place = {code: len(taxonomy) + row for row, code in enumerate(coarse)}
+    of_coarse = np.array([place[label] for label in stated[n:]], dtype=np.int64)
+    return targets, np.concatenate([targets, of_coarse]), coarse
 
 
 def _coarse(

@@ -80,9 +80,11 @@ def _provenance(fitted: Fitted) -> dict[str, Any]:
     record = fitted.provenance
     return {
         "data": record["data"],
+        "what was read": dict(record.get("read", {}).get("said", {})),
         "training cells": [f"{code} {n}" for code, n in fitted.label_counts.items()],
         **({"labels": record["labels"]} if record.get("labels") else {}),
         "folds": record["folds"],
+        "too few cells": record.get("too_few", {}),
         "initial weights": record["initial_weights"],
         "encoder": record["encoder"],
         "data fingerprint": record["data_fingerprint"],

@@ -28,6 +28,7 @@ from buffycoat.pipeline import (
     fit_restoration,
     fit_scores,
     labels,
+    least_data,
     outcome,
     prepare,
     stages,
@@ -43,7 +44,7 @@ from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
 from buffycoat.pipeline.stages import Classified
 from buffycoat.refine.decide import Findings, decide
 from buffycoat.segment.segmenters import build_segmenter
-from buffycoat.sources.read import read
+from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import resolve
 
 
@@ -103,8 +104,7 @@ def run_stages(
         fitted.prior(),
         fitted.prior(prior),
     )
-    percentile = fitted.outliers.percentile(strangeness)
-    findings = stages.findings(cell_ids, refined, cleaned, strangeness, percentile)
+    findings = stages.findings(cell_ids, refined, cleaned, strangeness, fitted.outliers)
     return Judged(cleaned, members, fused, findings)
 
 
@@ -154,6 +154,7 @@ def train(
     reporter: Reporter | None = None,
     layout: str = "auto",
     allow_bad: int = 0,
+    reading: Reading | None = None,
 ) -> RunResult:
     """Learn every stage from labelled cells; write a bundle, metrics and a report.
 
@@ -166,6 +167,7 @@ def train(
         reporter: Progress.
         layout: How the data lies; a key of `sources.read.LAYOUTS`.
         allow_bad: Unreadable cells that are tolerated; they are listed in `bad_cells.csv`.
+        reading: Where the layout leaves a choice; its taxonomy is that of the settings.
 
     Returns:
         Where the bundle and the report are, and the metrics.
@@ -174,7 +176,7 @@ def train(
         BuffycoatError: The data, the settings or the disk are at fault; the message says how.
     """
     watch = Stopwatch(reporter or Silent(), out / "timings.json")
-    learned = learn(data, out, config, watch, layout, allow_bad)
+    learned = learn(data, out, config, watch, layout, allow_bad, reading)
     for line in summary.restricted(learned.fitted.provenance):
         watch.say(line)
     return outcome.conclude(
@@ -190,10 +192,16 @@ def train(
 
 
 def learn(
-    data: Path, out: Path, config: Config, watch: Reporter, layout: str, allow_bad: int
+    data: Path,
+    out: Path,
+    config: Config,
+    watch: Reporter,
+    layout: str,
+    allow_bad: int,
+    reading: Reading | None = None,
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
-    manifest = read(data, layout)
+    manifest = prepare.read_data(data, layout, reading, config, watch, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     if not len(learned):
@@ -203,7 +211,8 @@ def learn(
     )
     taxonomy, learned = adapted.taxonomy, adapted.learned
     coarse = sorted({*learned.frame["label"]} - {*taxonomy.codes})
-    # What can be wrong in the settings fails here, and not after hours.
+    # What can be wrong in the settings or too little in the data fails here, and not after hours.
+    prepare.folds_of(learned, taxonomy, config)
     weights = fit_classifier.check(config, len(taxonomy), coarse)
     fit_opinion.check(config, taxonomy)
     build_segmenter(config.segment)
@@ -214,8 +223,11 @@ def learn(
     store = StageStore(out / "stages")
     training = prepare.training_set(cells, taxonomy, config, store)
     grain = (*adapted.notes, *training.notes)
-    watch.finish(". ".join((*manifest.notes, *grain, *training.folds.notes)))
+    watch.finish(". ".join((*grain, *training.folds.notes)))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
+    too_few = least_data.plan(training, config)
+    for sentence in least_data.sentences(too_few):
+        watch.say(sentence)
 
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
@@ -223,7 +235,7 @@ def learn(
     scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
     refits = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
     opinion = fit_opinion.fit(
-        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits
+        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few
     )
     decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
 
@@ -243,7 +255,8 @@ def learn(
         rules=decision.rules,
         conformal=decision.conformal,
         distributions=decision.distributions,
-        provenance=summary.provenance(training, weights, encoder, config, grain),
+        provenance=summary.provenance(training, weights, encoder, config, grain)
+        | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
         coarse_counts=training.coarse_counts,
     )
     held_out = manifest.of_split("eval")

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from buffycoat.cells import Manifest
+from buffycoat.cells import DOUBTS, Manifest
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Silent
 from buffycoat.pipeline.run_folder import EVAL, HELD_OUT, RunFolder
 from buffycoat.report.page import SHOWN_CELLS, SHOWN_PAIRS
 from buffycoat.report.records import CellLists, ExampleCell, RestoredPair
-
-DOUBTS = {"classify": "unsure", "embed": "outlying", "segment": "badly outlined"}
-"""Stage whose limit a cell breaks -> why a person should look."""
 
 NO_SPLIT = "This run had no labelled held-out cells, so no single cells are listed."
 NO_TABLE = (
@@ -87,9 +84,9 @@ class _Chosen:
 
 
 def _doubts(reasons: list[dict[str, object]]) -> str:
-    """Why a person should look: which of the limits of `refine.decide` the cell breaks."""
-    found = [str(of["stage"]) for of in reasons if of["limit"] is not None]
-    return ", ".join(words for stage, words in DOUBTS.items() if stage in found)
+    """Why a person should look; runs of versions without codes did not keep it."""
+    codes = [of.get("code") for of in reasons]
+    return ", ".join(words for code, words in DOUBTS.items() if code in codes)
 
 
 def _in_turn(frame: pd.DataFrame, column: str) -> pd.DataFrame:

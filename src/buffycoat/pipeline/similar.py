@@ -58,7 +58,7 @@ def find_similar(
     manifest: Manifest,
     fitted: Fitted,
     count: int,
-    cache: Path,
+    cache: Path | None,
     reporter: Reporter,
 ) -> Found:
     """Search a collection by the embeddings of a bundle's frozen encoder.
@@ -72,7 +72,7 @@ def find_similar(
         manifest: What to search.
         fitted: Of a bundle.
         count: Neighbours wanted; fewer come where fewer cells can be read.
-        cache: Folder of embeddings that were computed before.
+        cache: Folder of embeddings that were computed before; None to keep none.
         reporter: Progress.
     """
     settings = fitted.config.images
@@ -99,5 +99,5 @@ def find_similar(
     )
 
 
-def _embed(work: np.ndarray, fitted: Fitted, cache: Path) -> np.ndarray:
+def _embed(work: np.ndarray, fitted: Fitted, cache: Path | None) -> np.ndarray:
     return encode_cached(fitted.encoder, prepare.scene(work, fitted.config), cache)

@@ -14,6 +14,7 @@ import numpy as np
 
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import Panel
 from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
@@ -214,7 +215,7 @@ def findings(
     refined: Refined,
     cleaned: Cleaned,
     strangeness: np.ndarray,
-    percentile: np.ndarray,
+    outliers: OutlierModel,
 ) -> Findings:
     """All that the final word on n cells rests on.
 
@@ -223,7 +224,7 @@ def findings(
         refined: From `refine`.
         cleaned: What was measured.
         strangeness: Outlier score, shape (n,).
-        percentile: Of that score among the training cells, shape (n,).
+        outliers: Gives that score's name and its percentile among the training cells.
     """
     return Findings(
         cell_ids=list(cell_ids),
@@ -235,8 +236,9 @@ def findings(
         is_restored=cleaned.is_restored,
         restore_reasons=cleaned.reasons,
         restore_changes=cleaned.changes,
+        outlier_name=outliers.name,
         outlier_score=strangeness,
-        outlier_percentile=percentile,
+        outlier_percentile=outliers.percentile(strangeness),
         mask_quality=cleaned.mask_quality,
         features=cleaned.features,
     )

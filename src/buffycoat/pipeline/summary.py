@@ -14,6 +14,7 @@ from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import KINDS, LABELS
 from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
+from buffycoat.pipeline import least_data
 from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.fitted import Fitted
@@ -21,7 +22,7 @@ from buffycoat.pipeline.held_out import HeldOut
 from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, Doubt, StageNote
-from buffycoat.report.wording import signed
+from buffycoat.report.wording import between, signed
 from buffycoat.taxonomy import BUILT_IN, Taxonomy
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
@@ -49,6 +50,7 @@ def provenance(
         "never_seen": unseen,
         "data": config.data.model_dump(),
         "data_fingerprint": data.key,
+        "read": data.cells.manifest.statement.to_dict(),
         "training_cells": len(data.labels),
         "labels": list(labels),
         "folds": list(data.folds.notes),
@@ -103,21 +105,21 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
         choice: How it was decided what the classifier sees: `fit_scores.OutOfFold.choice`.
     """
     options = "; ".join(
-        f"{row['use']} {row['balanced_macro_f1']:.3f} (gain {signed(row['gain'], 4)}, "
-        f"{signed(row['low'], 4)} to {signed(row['high'], 4)})"
-        for row in choice
+        f"{row['use']} {row['balanced_macro_f1']:.3f}{_gain(row)}" for row in choice
     )
     stacked = {row["member"]: row for row in fitted.stack.table()}
+    too_few = fitted.provenance.get("too_few", {})
     rules = fitted.rules.table()
     n_on = sum(bool(row["is_on"]) for row in rules)
     return [
         StageNote(
             "restoration",
             "off" if fitted.use == "original" else "on",
-            f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
+            _off(too_few, "restoration")
+            or f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
             f"Chosen: {fitted.use}",
         ),
-        *(_opinion_note(kind, stacked.get(kind)) for kind in KINDS),
+        *(_opinion_note(kind, stacked.get(kind), _off(too_few, kind)) for kind in KINDS),
         StageNote(
             "refinement",
             "off" if not n_on else "on" if n_on == len(rules) else "partly",
@@ -131,7 +133,13 @@ def _asked(fitted: Fitted) -> str:
     return ", ".join(LABELS[kind] for kind in kinds) or "none is asked"
 
 
-def _opinion_note(kind: str, row: Mapping[str, Any] | None) -> StageNote:
+def _off(too_few: Mapping[str, str], stage: str) -> str:
+    return f"off, too few cells: {too_few[stage]}" if stage in too_few else ""
+
+
+def _opinion_note(kind: str, row: Mapping[str, Any] | None, off: str) -> StageNote:
+    if off:
+        return StageNote(LABELS[kind], "off", off)
     if row is None:
         return StageNote(LABELS[kind], "off", "the settings leave it out of the stack")
     return StageNote(LABELS[kind], "on" if row["is_kept"] else "off", row["reason"])
@@ -230,12 +238,8 @@ def limits(record: Mapping[str, Any]) -> list[str]:
     unseen = [_unseen(record["never_seen"])] if record["never_seen"] else []
     population = record["data"].get("population", "")
     sentences = [*unseen, population] if population else unseen
-    return [
-        *sentences,
-        *coarse,
-        *(_sentence(note) for note in record["folds"]),
-        *restricted(record),
-    ]
+    notes = [*record["folds"], *least_data.sentences(record.get("too_few", {}))]
+    return [*sentences, *coarse, *map(_sentence, notes), *restricted(record)]
 
 
 def _sentence(note: str) -> str:
@@ -251,3 +255,10 @@ def _unseen(names: Sequence[str]) -> str:
 def _is_non_commercial(licence: str) -> bool:
     text = licence.upper().replace("_", "-")
     return "-NC" in text or "NONCOMMERCIAL" in text or "NON-COMMERCIAL" in text
+
+
+def _gain(row: Mapping[str, Any]) -> str:
+    """What a view of the cells gains over the first one, which has no gain."""
+    if row["low"] is None:
+        return ""
+    return f" (gain {signed(row['gain'], 4)}, {between(row['low'], row['high'], 4, signed)})"

@@ -170,18 +170,15 @@ def apply(
         asked = checks(rule, scores.take(rows), tops[rows], rules.codes)
         for place, row in enumerate(rows):
             said = f"{rules.codes[tops[row]]} is called {rule.code} ({rule.origin} rule)"
-            evidence[row] += (Evidence("refine", said), *_reasons(rule, asked, place))
+            evidence[row] += (Evidence("refine", "rescued", said), *_reasons(rule, asked, place))
     return RescueResult(labels, is_rescued, evidence)
 
 
 def _replacement(codes: tuple[str, ...], was: int, now: int) -> tuple[Evidence, ...]:
     if was == now:
         return ()
-    return (
-        Evidence(
-            "refine", f"{codes[was]} is replaced by the runner-up {codes[now]} unless rescued"
-        ),
-    )
+    said = f"{codes[was]} is replaced by the runner-up {codes[now]} unless rescued"
+    return (Evidence("refine", "runner_up", said),)
 
 
 def _reasons(rule: Rule, asked: list[Check], place: int) -> list[Evidence]:
@@ -189,5 +186,5 @@ def _reasons(rule: Rule, asked: list[Check], place: int) -> list[Evidence]:
     for check in asked:
         value = float(check.values[place])
         text = f"{check.name} {value:.3g} {check.sign} {check.limit:.3g} ({rule.origin} limit)"
-        reasons.append(Evidence("refine", text, value, check.limit))
+        reasons.append(Evidence("refine", "rescue_limit", text, value, check.limit))
     return reasons

@@ -39,6 +39,7 @@ class Findings:
         is_restored: Shape (n,), bool.
         restore_reasons: n reasons.
         restore_changes: n mappings of number -> value; empty where restoration was not tried.
+        outlier_name: Which outlier score it is; a key of `embed.outliers.SCORES`.
         outlier_score: Shape (n,), larger is stranger.
         outlier_percentile: Shape (n,), 0 to 100; NaN where outliers are not scored.
         mask_quality: Shape (n,), 0 to 1.
@@ -54,6 +55,7 @@ class Findings:
     is_restored: np.ndarray
     restore_reasons: Sequence[str]
     restore_changes: Sequence[Mapping[str, float]]
+    outlier_name: str
     outlier_score: np.ndarray
     outlier_percentile: np.ndarray
     mask_quality: np.ndarray
@@ -61,7 +63,8 @@ class Findings:
 
     def __post_init__(self) -> None:
         n = len(self.cell_ids)
-        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self) if f.name != "rescue"}
+        arrays = [f.name for f in fields(self) if f.name not in ("rescue", "outlier_name")]
+        lengths = {name: len(getattr(self, name)) for name in arrays}
         lengths["rescue"] = len(self.rescue.labels)
         wrong = [f"{name} has {length}" for name, length in lengths.items() if length != n]
         if wrong:
@@ -139,13 +142,14 @@ def _top_two(probs: np.ndarray, taxonomy: Taxonomy) -> tuple[Evidence, ...]:
         f"{taxonomy.codes[first]} {probs[first]:.2f}, then "
         f"{taxonomy.codes[second]} {probs[second]:.2f}"
     )
-    return (Evidence("classify", text, float(probs[first])),)
+    return (Evidence("classify", "top_classes", text, float(probs[first])),)
 
 
 def _restored(findings: Findings, row: int) -> tuple[Evidence, ...]:
     if not findings.is_restored[row]:
         return ()
-    return (Evidence("restore", str(findings.restore_reasons[row]), float(findings.severity[row])),)
+    reason, severity = str(findings.restore_reasons[row]), float(findings.severity[row])
+    return (Evidence("restore", "restored", reason, severity),)
 
 
 def _doubts(findings: Findings, row: int, config: RefineConfig) -> tuple[Evidence, ...]:
@@ -156,14 +160,24 @@ def _doubts(findings: Findings, row: int, config: RefineConfig) -> tuple[Evidenc
     doubts = []
     if top < config.abstain_below:
         text = f"top probability {top:.2f} < {config.abstain_below:.2f}"
-        doubts.append(Evidence("classify", text, top, config.abstain_below))
+        doubts.append(Evidence("classify", "low_probability", text, top, config.abstain_below))
     if percentile > OUTLIER_PERCENTILE:
-        text = f"stranger than {percentile:.1f} % of training cells (limit {OUTLIER_PERCENTILE:g})"
-        doubts.append(Evidence("embed", text, percentile, OUTLIER_PERCENTILE))
+        text = (
+            f"outlier score ({findings.outlier_name.replace('_', ' ')}) above that of "
+            f"{percentile:.1f} % of training cells (limit {OUTLIER_PERCENTILE:g} %)"
+        )
+        doubts.append(Evidence("embed", "outlier", text, percentile, OUTLIER_PERCENTILE))
     if quality < MIN_MASK_QUALITY:
-        text = f"mask quality {quality:.2f} < {MIN_MASK_QUALITY:.2f}"
-        doubts.append(Evidence("segment", text, quality, MIN_MASK_QUALITY))
+        doubts.append(_poor_outline(quality, findings.features[row]))
     return tuple(doubts)
+
+
+def _poor_outline(quality: float, features: np.ndarray) -> Evidence:
+    """No cell at all, which has no area, or masks that are not to be trusted."""
+    text = f"mask quality {quality:.2f} < {MIN_MASK_QUALITY:.2f}"
+    if quality == 0 and np.isnan(features[NAMES.index("cell_area")]):
+        return Evidence("segment", "no_cell", f"no cell found: {text}", quality, MIN_MASK_QUALITY)
+    return Evidence("segment", "poor_outline", text, quality, MIN_MASK_QUALITY)
 
 
 def _unusual(
@@ -180,8 +194,8 @@ def _unusual(
         unit = "" if FEATURES[place].unit == "1" else f" {FEATURES[place].unit}"
         if value > high:
             text = f"{name} {value:.3g}{unit} > {high:.3g} ({code} 99th percentile)"
-            found.append(Evidence("refine", text, value, high))
+            found.append(Evidence("refine", "unusual_feature", text, value, high))
         elif value < low:
             text = f"{name} {value:.3g}{unit} < {low:.3g} ({code} 1st percentile)"
-            found.append(Evidence("refine", text, value, low))
+            found.append(Evidence("refine", "unusual_feature", text, value, low))
     return found

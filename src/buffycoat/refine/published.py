@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from buffycoat.errors import ConfigError
+from buffycoat.errors import ConfigError, NotEstimableError
 from buffycoat.refine.features import columns
 from buffycoat.refine.rules import RescueRules, Rule
 from buffycoat.statistics import ClassStatistics
@@ -136,15 +136,19 @@ def _plasma(part: _Part, taxonomy: Taxonomy, features: np.ndarray, targets: np.n
     from scipy.stats import chi2
 
     rows = plasma[:, columns(DISTANCE_FEATURES)]
+    try:
+        statistics = ClassStatistics.fit(rows, np.zeros(len(rows), dtype=np.int64), 1)
+    except NotEstimableError as error:
+        return Rule(part.code, origin="published", reason=f"not estimable: {error}")
     low, high = np.percentile(plasma[:, columns(BOX_FEATURES)], BOX_PERCENTILES, axis=0)
     return Rule(
         part.code,
         rivals=rivals,
         ratio_above=1 / PC_BOOST,
         head_above=PC_HEAD,
-        distance_below=float(chi2.ppf(DISTANCE_QUANTILE, rows.shape[1])),
+        distance_below=float(chi2.ppf(DISTANCE_QUANTILE, len(statistics.factors[0]))),
         distance_features=DISTANCE_FEATURES,
-        statistics=ClassStatistics.fit(rows, np.zeros(len(rows), dtype=np.int64), 1),
+        statistics=statistics,
         box=tuple(zip(BOX_FEATURES, low.tolist(), high.tolist(), strict=True)),
         is_direct_replaced=True,
         is_on=True,

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 
 from buffycoat.config import RefineConfig
-from buffycoat.errors import ShapeError, TaxonomyError
+from buffycoat.errors import NotEstimableError, ShapeError, TaxonomyError
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.refine.apply import RescueResult, Scores, apply, checks, holds
@@ -159,7 +159,7 @@ def _judged(
         return switched_off(final or Rule(code), lost or "no gain: no limits help", trial)
     reason = (
         f"kept: corrected {trial.corrected} and spoiled {trial.spoiled} held-out cells, gain "
-        f"{trial.gain:+.4f} [{trial.low:+.4f}, {trial.high:+.4f}]"
+        f"{trial.gain:+.4f} [{_signed(trial.low)}, {_signed(trial.high)}]"
     )
     return replace(final, is_on=True, reason=reason, trial=trial)
 
@@ -192,9 +192,14 @@ def _why_lost(trial: Trial, config: RefineConfig) -> str:
         return f"no gain: {found}, a rule must correct {config.min_corrected}"
     if trial.gain <= NO_GAIN:
         return f"no gain: {found}, macro-F1 {trial.gain:+.4f}"
-    if trial.low < config.lower_bound:
-        return f"no gain: {found}, lower bound {trial.low:+.4f} under {config.lower_bound:+.4f}"
+    if trial.low is None or trial.low < config.lower_bound:
+        end = _signed(trial.low)
+        return f"no gain: {found}, lower bound {end} under {config.lower_bound:+.4f}"
     return ""
+
+
+def _signed(end: float | None) -> str:
+    return "none" if end is None else f"{end:+.4f}"
 
 
 def _fit_one(data: OutOfFold, codes: tuple[str, ...], code: str, rival: str | None) -> Rule | None:
@@ -227,7 +232,6 @@ def _widest(data: OutOfFold, codes: tuple[str, ...], code: str, rival: str) -> R
     column = codes.index(code)
     rows = data.scores.features[:, columns(DISTANCE_FEATURES)]
     clean = np.isfinite(rows).all(axis=1)
-    is_varied = clean.any() and (rows[clean].std(axis=0) > 0).all()
     rule = Rule(code, rivals=(rival,), ratio_above=0.0)
     if data.scores.head_probs is not None:
         rule = replace(rule, head_above=-1.0)
@@ -235,15 +239,18 @@ def _widest(data: OutOfFold, codes: tuple[str, ...], code: str, rival: str) -> R
     if np.isfinite(spiky[data.targets == column]).sum() >= MIN_DISTANCE_CELLS:
         rule = replace(rule, spikiness_above=0.0)
     enough = (clean & (data.targets == column)).sum() >= MIN_DISTANCE_CELLS
-    if is_varied and enough and clean.sum() > 2 * rows.shape[1]:
+    if not enough or clean.sum() <= 2 * rows.shape[1]:
+        return rule
+    try:
         fitted = ClassStatistics.fit(rows[clean], data.targets[clean], len(codes))
-        rule = replace(
-            rule,
-            distance_below=float("inf"),
-            distance_features=DISTANCE_FEATURES,
-            statistics=fitted.only(column),
-        )
-    return rule
+    except NotEstimableError:  # the same few cells over and over: the rule asks no distance
+        return rule
+    return replace(
+        rule,
+        distance_below=float("inf"),
+        distance_features=DISTANCE_FEATURES,
+        statistics=fitted.only(column),
+    )
 
 
 def _limits(

@@ -22,7 +22,7 @@ class Trial:
         corrected: Cells of the class that the rule brought back.
         spoiled: Rightly called cells that the rule took away.
         gain: In macro-F1 with rows weighted 1/n of their class; NaN-free, 0 if never applied.
-        low: Lower end of the paired 95 % interval of the gain.
+        low: Lower end of the paired 95 % interval of the gain; None where no cell changed.
         high: Upper end.
     """
 
@@ -31,8 +31,8 @@ class Trial:
     corrected: int
     spoiled: int
     gain: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +112,14 @@ class RescueRules:
     def is_head_needed(self) -> bool:
         """Whether a rule in use asks the embedding head."""
         return any(rule.is_on and rule.head_above is not None for rule in self.rules)
+
+    def without_head(self, reason: str) -> RescueRules:
+        """The same rules, those that ask the embedding head off for this reason."""
+        rules = (
+            switched_off(rule, reason) if rule.is_on and rule.head_above is not None else rule
+            for rule in self.rules
+        )
+        return RescueRules(self.codes, tuple(rules))
 
     def tops(self, probs: np.ndarray) -> np.ndarray:
         """The likeliest class of each cell that no rule in use keeps to itself.

@@ -53,7 +53,7 @@ def render_audit(audit: Mapping[str, Any], read: Callable[[str], np.ndarray | No
     checks = [_shown(check, read) for check in audit["checks"]]
     classes = sorted({name for split in audit["counts"].values() for name in split})
     return environment.get_template("audit.html.jinja").render(
-        audit=audit,
+        audit={"statement": None, **audit},
         found=[check for check in checks if check["state"] == "found"],
         ignored=[check for check in checks if check["state"] == "ignored"],
         noted=[check for check in checks if check["state"] == "noted"],

@@ -23,7 +23,7 @@ def figures(split: str, record: Record) -> str:
         f"### {inline(split)}",
         inline(" ".join(wording.sentences(split, record))),
         _overall(split, record),
-        f"Scores of each class, with {level} intervals; none where there was no error to resample. "
+        f"Scores of each class, with {level} intervals. "
         "PPV is what a call is worth at the stated prevalence, the share of the training cells.",
         _classes(record["per_class"]),
         _groups(record.get("by_group", [])),
@@ -88,8 +88,8 @@ def _score(row: Record, key: str) -> str:
     value, interval = row[key], row[f"{key}_interval"]
     if isinstance(value, str):
         return value
-    if isinstance(interval, str):
-        return f"{wording.number(value, 2)} (no interval)"
+    if wording.interval_ends(interval) is None:
+        return f"{wording.number(value, 2)} ({wording.NO_INTERVAL})"
     return f"{wording.number(value, 2)} ({wording.ends(interval, 2)})"
 
 

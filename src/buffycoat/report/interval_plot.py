@@ -76,7 +76,7 @@ def dot_of(row: Mapping[str, Any], column: str, label: str, tone: Tone = "main")
     value, low, high = (row[name] for name in (column, f"{column}_low", f"{column}_high"))
     words = wording.number(value, 2)
     if low is not None:
-        words += f" ({wording.number(low, 2)} to {wording.number(high, 2)})"
+        words += f" ({wording.between(low, high, 2)})"
     is_number = isinstance(value, float | int)
     return Dot(row["row"], column, label, value if is_number else None, low, high, words, tone)
 

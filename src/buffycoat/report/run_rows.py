@@ -52,6 +52,7 @@ def ablation_rows(ablation: Sequence[AblationRow]) -> Rows:
             "is_used": of.is_used,
             **spread("balanced_macro_f1", of.balanced_macro_f1),
             **spread("gain", of.gain),
+            "gain_method": (of.gain or {}).get("method", ""),
             **spread("prior_weighted_macro_f1", of.prior_weighted_macro_f1),
             "note": of.note,
         }

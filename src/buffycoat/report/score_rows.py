@@ -41,8 +41,8 @@ def spread(name: str, score: Any, interval: Any = None) -> dict[str, Any]:
     """
     if isinstance(score, Mapping):
         score, interval = score["estimate"], score
-    ends = interval if isinstance(interval, Mapping) else {"low": None, "high": None}
-    return {name: score, f"{name}_low": ends["low"], f"{name}_high": ends["high"]}
+    low, high = wording.interval_ends(interval) or (None, None)
+    return {name: score, f"{name}_low": low, f"{name}_high": high}
 
 
 def metric_rows(evaluations: Records) -> Rows:

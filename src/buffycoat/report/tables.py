@@ -6,8 +6,6 @@ reader, or a test, can go from a mark in a figure to the file and the line that 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from buffycoat.images import write_atomic
 from buffycoat.report import cell_rows, run_rows, score_rows
 from buffycoat.report.records import ReportData
+from buffycoat.tables import csv_text
 
 Row = Mapping[str, Any]
 
@@ -44,12 +43,9 @@ class Table:
 
     def to_csv(self) -> str:
         """As text: numbers in full, nothing where there is none, lists joined by spaces."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        if self.rows:
-            writer.writerow(self.rows[0])
-            writer.writerows([_plain(value) for value in row.values()] for row in self.rows)
-        return out.getvalue()
+        if not self.rows:
+            return ""
+        return csv_text([*self.rows[0]], ([*map(_plain, row.values())] for row in self.rows))
 
 
 def build_tables(data: ReportData) -> dict[str, Table]:

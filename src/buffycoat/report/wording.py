@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import ceil, floor
 from typing import Any
 
 Record = Mapping[str, Any]
+Form = Callable[[float, int], str]
 
 METRICS = {
     "balanced_macro_f1": "Balanced macro-F1",
@@ -20,6 +22,7 @@ METRICS = {
 """Key in a record of `evaluate` -> name, in the order shown."""
 
 MISSING = "–"
+NO_INTERVAL = "no interval"
 MINUS = "\N{MINUS SIGN}"
 _WORST_CLASSES = 3
 _WORST_CONFUSIONS = 3
@@ -34,19 +37,48 @@ def number(value: float | str | None, digits: int = 3) -> str:
     return value if isinstance(value, str) else f"{value:.{digits}f}".replace("-", MINUS)
 
 
-def ends(interval: Record | str | None, digits: int = 3) -> str:
-    """The two ends of `Interval.to_dict()`."""
+def interval_ends(interval: Record | str | None) -> tuple[float, float] | None:
+    """Lower and upper end of `Interval.to_dict()`; None where there is no interval.
+
+    Files of earlier versions hold some without a width, and some that exclude their own estimate.
+    They are not shown.
+    """
     if interval is None or isinstance(interval, str):
-        return number(interval)
-    return f"{number(interval['low'], digits)} to {number(interval['high'], digits)}"
+        return None
+    low, high, estimate = (interval.get(name) for name in ("low", "high", "estimate"))
+    if low is None or high is None or not low < high:
+        return None
+    return (low, high) if estimate is None or low <= estimate <= high else None
+
+
+def ends(interval: Record | str | None, digits: int = 3, form: Form | None = None) -> str:
+    """The two ends of `Interval.to_dict()`; words where there is none.
+
+    Args:
+        interval: The record, or words such as "not estimable".
+        digits: Decimals.
+        form: How a figure is written; `number` if not given.
+    """
+    found = interval_ends(interval)
+    if found is None:
+        return interval if isinstance(interval, str) else NO_INTERVAL
+    return between(*found, digits, form)
+
+
+def between(low: float, high: float, digits: int = 3, form: Form | None = None) -> str:
+    """Two ends, rounded apart where they would read the same."""
+    form = form or number
+    if round(low, digits) == round(high, digits):
+        low, high = floor(low * 10**digits) / 10**digits, ceil(high * 10**digits) / 10**digits
+    return f"{form(low, digits)} to {form(high, digits)}"
 
 
 def span(row: Record, name: str, digits: int = 2) -> str:
     """The interval of a score in a row of a table; words where there is none."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     if low is None:
-        return "" if row[name] is None or isinstance(row[name], str) else "no interval"
-    return f"{number(low, digits)} to {number(high, digits)}"
+        return "" if row[name] is None or isinstance(row[name], str) else NO_INTERVAL
+    return between(low, high, digits)
 
 
 def without_verdict(reason: str) -> str:
@@ -87,20 +119,14 @@ def metric_rows(split: str, record: Record) -> list[dict[str, str]]:
     return rows
 
 
-def is_outside(interval: Record | None) -> bool:
-    """Whether a score lies outside its own interval, as a posterior's may."""
-    return interval is not None and not interval["low"] <= interval["estimate"] <= interval["high"]
-
-
 def sentences(split: str, record: Record) -> list[str]:
     """What the figures on a split say, in plain words."""
     found, score = record["balanced_accuracy"], record["balanced_macro_f1"]
-    share = f"{score['level'] * 100:.0f}\N{NO-BREAK SPACE}%"
     text = [
         f"Of 100 cells of each class in {split} ({record['n']:,} cells in all), "
-        f"{100 * found['estimate']:.1f} are called right ({100 * found['low']:.1f} to "
-        f"{100 * found['high']:.1f} with {share} confidence). Balanced macro-F1, which also counts "
-        f"how often a call is wrong, is {number(score['estimate'])} ({ends(score)}).",
+        f"{100 * found['estimate']:.1f} are called right ({_of_hundred(found)}). Balanced "
+        f"macro-F1, which also counts how often a call is wrong, is {number(score['estimate'])} "
+        f"({ends(score)}).",
         _level(record),
         _strongest(record),
         _weakest(record),
@@ -112,6 +138,15 @@ def sentences(split: str, record: Record) -> list[str]:
     if record["absent"]:
         text.append(f"Not in this split, so not scored: {', '.join(record['absent'])}.")
     return [line for line in text if line]
+
+
+def _of_hundred(score: Record) -> str:
+    """The interval of a share, per hundred."""
+    found = interval_ends(score)
+    if found is None:
+        return NO_INTERVAL
+    low, high = (100 * end for end in found)
+    return f"{between(low, high, 1)} with {percent(score['level'])} confidence"
 
 
 def _level(record: Record) -> str:
@@ -127,18 +162,11 @@ def _level(record: Record) -> str:
 def _prior(prior: Record | None) -> str:
     if prior is None:
         return ""
-    text = (
+    return (
         "On a stream with the training set's class shares, macro-F1 is estimated at "
-        f"{number(prior['estimate'])}, credible from {ends(prior)}: there a single frequent "
-        "cell that is called rare outweighs many rare cells."
+        f"{number(prior['estimate'])} ({ends(prior)}): there a single frequent cell that is called "
+        "rare outweighs many rare cells."
     )
-    if is_outside(prior):
-        text += (
-            " That estimate lies outside its interval: the interval adds half a cell to every "
-            "kind of error, seen or not, which costs rare classes most. Of a good classifier "
-            "it lies too low (benchmarks/results/evaluate)."
-        )
-    return text
 
 
 def _too_few(record: Record) -> str:
@@ -166,8 +194,8 @@ def _strongest(record: Record) -> str:
 
 def _is_sure(row: Record) -> bool:
     """Whether all of the interval lies above `STRONG`."""
-    interval = row["f1_interval"]
-    return isinstance(interval, Mapping) and interval["low"] > STRONG
+    found = interval_ends(row["f1_interval"])
+    return found is not None and found[0] > STRONG
 
 
 def _maturation(record: Record) -> str:

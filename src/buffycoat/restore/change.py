@@ -2,7 +2,9 @@
 
 The original is itself degraded, so every number is made to forgive what a right restoration
 changes (noise, sharpness, light) and to keep what it must not change (area, colour, granules,
-anything added or erased). How much is forgiven is fitted by severity, in `gate`.
+anything added or erased). How much is forgiven is fitted by severity, in `gate`. Two more numbers
+say whether there was anything to undo: how large the change is, and whether the background was
+recoloured where no fault of light was found (ADR 15).
 """
 
 from __future__ import annotations
@@ -14,14 +16,37 @@ import numpy as np
 
 from buffycoat.errors import ShapeError
 from buffycoat.restore.texture import Masks, Pair, granules, hue_shift, local_change
+from buffycoat.restore.worth import change_size, white_shift
 
-__all__ = ["GateNumbers", "Masks", "known_good", "measure_change", "overlap"]
+__all__ = ["GateNumbers", "Look", "Masks", "known_good", "measure_change", "overlap"]
 
 SAME_NUCLEUS = 0.8
 """Overlap (IoU) with the clean cell's nucleus from which a restored one counts as the same."""
 INVISIBLE = 3.0
 """Mean absolute difference, in gray levels, under which a restored clean cell counts as unchanged;
 a JPEG of quality 75 differs by 2 to 3."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Images of n cells, and what was made of them.
+
+    Attributes:
+        images: Shape (n, h, w, 3), uint8, RGB.
+        masks: n of them.
+        severity: Estimated, shape (n,), 0-4.
+        embeddings: Shape (n, d), rows of length 1.
+    """
+
+    images: np.ndarray
+    masks: Sequence[Masks]
+    severity: np.ndarray
+    embeddings: np.ndarray
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Of each attribute; all n if they belong together."""
+        return tuple(len(part) for part in vars(self).values())
 
 
 @dataclass(frozen=True)
@@ -48,6 +73,9 @@ class GateNumbers:
         local_change: Largest change at the scale of a granule clump in and around the cell, over
             the typical one: a blob that was added or erased stands out.
         embedding_change: 1 less the cosine of the two embeddings.
+        change_size: Root mean square change of all pixels, in gray levels.
+        unfounded_light: By how many gray levels the background was recoloured beyond what the
+            noise taken away may have hidden; 0 where a fault of light was found before.
     """
 
     severity_before: np.ndarray
@@ -62,6 +90,8 @@ class GateNumbers:
     granule_match: np.ndarray
     local_change: np.ndarray
     embedding_change: np.ndarray
+    change_size: np.ndarray
+    unfounded_light: np.ndarray
 
     def __len__(self) -> int:
         return len(self.severity_before)
@@ -77,27 +107,13 @@ class GateNumbers:
         return {name: value for name, value in cell.items() if np.isfinite(value)}
 
 
-def measure_change(
-    original: np.ndarray,
-    restored: np.ndarray,
-    masks_before: Sequence[Masks],
-    masks_after: Sequence[Masks],
-    severity_before: np.ndarray,
-    severity_after: np.ndarray,
-    embeddings_before: np.ndarray,
-    embeddings_after: np.ndarray,
-) -> GateNumbers:
+def measure_change(before: Look, after: Look, has_light_fault: np.ndarray) -> GateNumbers:
     """Compare each cell with its restored image.
 
     Args:
-        original: Shape (n, h, w, 3), uint8, RGB.
-        restored: Same shape.
-        masks_before: Masks of the originals.
-        masks_after: Masks of the restored images.
-        severity_before: Estimated severities of the originals, shape (n,).
-        severity_after: Of the restored images.
-        embeddings_before: Of the originals, shape (n, d), rows of length 1.
-        embeddings_after: Of the restored images.
+        before: The originals.
+        after: The restored images.
+        has_light_fault: Whether a fault of light was found in the original, shape (n,), bool.
 
     Returns:
         The numbers that `decide` judges.
@@ -105,22 +121,23 @@ def measure_change(
     Raises:
         ShapeError: The arguments are not of the same number of cells.
     """
-    lengths = [len(part) for part in (original, restored, masks_before, masks_after)]
-    lengths += [len(severity_before), len(severity_after)]
-    lengths += [len(embeddings_before), len(embeddings_after)]
-    if len(set(lengths)) > 1 or original.shape != restored.shape:
+    lengths = [*before.lengths, *after.lengths, len(has_light_fault)]
+    if len(set(lengths)) > 1 or before.images.shape != after.images.shape:
         raise ShapeError(
             "expected originals, restored images, their masks, severities and embeddings of the "
-            f"same cells; got {lengths} of each, images {original.shape} and {restored.shape}"
+            f"same cells; got {lengths} of each, images {before.images.shape} and "
+            f"{after.images.shape}"
         )
-    masks = list(zip(masks_before, masks_after, strict=True))
-    pairs = [Pair.of(o, r, *m) for o, r, m in zip(original, restored, masks, strict=True)]
+    images = list(zip(before.images, after.images, strict=True))
+    masks = list(zip(before.masks, after.masks, strict=True))
+    pairs = [Pair.of(o, r, *m) for (o, r), m in zip(images, masks, strict=True)]
     fine = np.array([granules(pair) for pair in pairs]).reshape(-1, 2)
+    shift = np.array([white_shift(*pair) for pair in images])
     return GateNumbers(
-        severity_before=np.asarray(severity_before, dtype=np.float64),
-        severity_after=np.asarray(severity_after, dtype=np.float64),
-        quality_before=np.array([before.quality for before, _ in masks], dtype=np.float64),
-        quality_after=np.array([after.quality for _, after in masks], dtype=np.float64),
+        severity_before=np.asarray(before.severity, dtype=np.float64),
+        severity_after=np.asarray(after.severity, dtype=np.float64),
+        quality_before=np.array([mask.quality for mask in before.masks], dtype=np.float64),
+        quality_after=np.array([mask.quality for mask in after.masks], dtype=np.float64),
         nucleus_change=np.array([_change(_area(b.nucleus), _area(a.nucleus)) for b, a in masks]),
         ratio_change=np.array([_change(_ratio(b), _ratio(a)) for b, a in masks]),
         nucleus_overlap=np.array([overlap(b.nucleus, a.nucleus) for b, a in masks]),
@@ -128,7 +145,9 @@ def measure_change(
         granule_change=fine[:, 0],
         granule_match=fine[:, 1],
         local_change=np.array([local_change(pair) for pair in pairs]),
-        embedding_change=_distance(embeddings_before, embeddings_after),
+        embedding_change=_distance(before.embeddings, after.embeddings),
+        change_size=np.array([change_size(*pair) for pair in images]),
+        unfounded_light=np.where(has_light_fault, 0.0, shift),
     )
 
 

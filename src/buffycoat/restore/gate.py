@@ -1,8 +1,10 @@
 """Whether a restored image may replace the original: only if it is cleaner and the same cell.
 
 The limits are quantiles over clean cells that were degraded and restored, so that the truth is
-known, one set for each step of severity: a heavy restoration changes more than a light one.
-Whatever cannot be judged keeps the original.
+known, one set for each step of severity: a heavy restoration changes more than a light one. Two
+ask whether there was anything to undo: the change must exceed the restorer's own error, and the
+background may be recoloured only where a fault of light was found (ADR 15). Whatever cannot be
+judged keeps the original.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from buffycoat.restore.change import GateNumbers, Masks, known_good, measure_change
+from buffycoat.restore.change import GateNumbers, Look, Masks, known_good, measure_change
 
 __all__ = [
     "GateLimits",
     "GateNumbers",
+    "Look",
     "Masks",
     "broken",
     "decide",
@@ -43,9 +46,16 @@ MIN_OVERLAP = 0.7
 the restored image is."""
 TRUSTED_QUALITY = 0.5
 """Mask quality that is enough, however much better the good pairs are: most masks reach 1.0."""
+OWN_ERROR_QUANTILE = 0.95
+"""Of clean cells, restored: that share changes by no more than the restorer's own error."""
+OWN_ERROR = 6.0
+"""The same in gray levels, where too few clean cells tell and for bundles that do not say: the
+starter's restorer on PBC-LT's 308 pristine training cells (ADR 15)."""
 
 LOWEST = {
     "severity_gain": "not clearly cleaner: severity fell by {value:.2f} < {limit:.2f}",
+    "change_size": "too little to undo: change no larger than the restorer's own error: "
+    "{value:.1f} < {limit:.1f} gray levels",
     "quality_before": "mask of the original unreliable: quality {value:.2f} < {limit:.2f}",
     "quality_after": "mask after restoration unreliable: quality {value:.2f} < {limit:.2f}",
     "nucleus_overlap": "nucleus moved: overlap {value:.2f} < {limit:.2f}",
@@ -54,6 +64,8 @@ LOWEST = {
 }
 """Number -> what is said where it falls under its limit, in the order in which they are told."""
 HIGHEST = {
+    "unfounded_light": "background recoloured, though no fault of light was found: {value:.1f} > "
+    "{limit:.1f} gray levels",
     "nucleus_change": "nucleus area changed by {value:.0%} > {limit:.0%}",
     "ratio_change": "N:C ratio changed by {value:.0%} > {limit:.0%}",
     "hue_shift": "hue shifted by {value:.1f} > {limit:.1f} degrees",
@@ -63,6 +75,9 @@ HIGHEST = {
     "embedding_change": "looks like another cell: embedding moved by {value:.2f} > {limit:.2f}",
 }
 """The same where it rises over its limit."""
+OF_THE_FAULT = ("change_size", "unfounded_light")
+"""Numbers that ask whether there was anything to undo, not whether it is the same cell: right
+restorations of small faults do not widen their limits."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +104,21 @@ class GateLimits:
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> GateLimits:
-        """The limits that were stored."""
+        """The limits that were stored; `OF_THE_FAULT` as they are by default where they lack."""
+        steps = len(table["pairs"])
+        low, high = ({name: [limit] * steps for name, limit in d.items()} for d in _of_the_fault())
         return cls(
-            {name: tuple(values) for name, values in table["lowest"].items()},
-            {name: tuple(values) for name, values in table["highest"].items()},
+            {name: tuple(values) for name, values in (low | table["lowest"]).items()},
+            {name: tuple(values) for name, values in (high | table["highest"]).items()},
             tuple(table["pairs"]),
         )
 
 
-def fit_gate(numbers: GateNumbers, is_good: np.ndarray | None = None) -> GateLimits:
+def fit_gate(
+    numbers: GateNumbers,
+    is_good: np.ndarray | None = None,
+    is_clean: np.ndarray | None = None,
+) -> GateLimits:
     """Limits that let nine in ten right restorations of each step of severity through.
 
     Within a step every number has the same tail: the widest with which all limits together turn
@@ -106,6 +127,8 @@ def fit_gate(numbers: GateNumbers, is_good: np.ndarray | None = None) -> GateLim
     Args:
         numbers: Of clean cells that were degraded, then restored.
         is_good: Shape (n,), bool, from `known_good`; None if all pairs are known to be right.
+        is_clean: Shape (n,), bool: cells that were not degraded, which show the restorer's own
+            error; under `MIN_PAIRS` of them it is taken to be `OWN_ERROR`.
 
     Returns:
         The limits; a step with fewer than `MIN_PAIRS` usable pairs lets nothing through.
@@ -123,6 +146,10 @@ def fit_gate(numbers: GateNumbers, is_good: np.ndarray | None = None) -> GateLim
         pairs.append(len(rows))
         part = {name: values[rows] for name, values in table.items()}
         fitted.append(_fit_step(part) if len(rows) >= MIN_PAIRS else _closed())
+    least, most = _of_the_fault(
+        None if is_clean is None else numbers.change_size[np.asarray(is_clean, dtype=bool)]
+    )
+    fitted = [(low | least, high | most) for low, high in fitted]
     return GateLimits(
         {name: tuple(low[name] for low, _ in fitted) for name in LOWEST},
         {name: tuple(high[name] for _, high in fitted) for name in HIGHEST},
@@ -199,6 +226,26 @@ def _table(numbers: GateNumbers) -> dict[str, np.ndarray]:
     return vars(numbers) | {"severity_gain": numbers.severity_gain}
 
 
+def _of_the_fault(
+    clean_change: np.ndarray | None = None,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Lowest and highest limits of `OF_THE_FAULT`.
+
+    The change is the fault that was undone plus the restorer's own error. If the two have nothing
+    to do with each other, their squares add up, and the fault was the larger one where the change
+    is over sqrt(2) times the error.
+
+    Args:
+        clean_change: Size of the change of clean cells, shape (n,).
+    """
+    error = OWN_ERROR
+    if clean_change is not None:
+        finite = clean_change[np.isfinite(clean_change)]
+        if len(finite) >= MIN_PAIRS:
+            error = float(np.quantile(finite, OWN_ERROR_QUANTILE))
+    return {"change_size": 2**0.5 * error}, {"unfounded_light": 0.0}
+
+
 def _pooled(step: np.ndarray, usable: np.ndarray, number: int) -> np.ndarray:
     """Usable rows of a step, and of ever farther neighbours until there are enough."""
     rows = np.flatnonzero(usable & (step == number))
@@ -224,11 +271,17 @@ def _fit_step(table: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[s
 def _at_tail(
     table: Mapping[str, np.ndarray], tail: float
 ) -> tuple[dict[str, float], dict[str, float]]:
-    low = {name: float(np.quantile(table[name], tail)) for name in LOWEST}
+    low = {name: float(np.quantile(table[name], tail)) for name in LOWEST if _is_same(name)}
     low["severity_gain"] = max(low["severity_gain"], 0.0)
     for name in ("quality_before", "quality_after"):
         low[name] = min(low[name], TRUSTED_QUALITY)
-    return low, {name: float(np.quantile(table[name], 1 - tail)) for name in HIGHEST}
+    return low, {
+        name: float(np.quantile(table[name], 1 - tail)) for name in HIGHEST if _is_same(name)
+    }
+
+
+def _is_same(name: str) -> bool:
+    return name not in OF_THE_FAULT
 
 
 def _refused(

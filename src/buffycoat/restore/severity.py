@@ -21,6 +21,9 @@ from buffycoat.simulate.degrade import MAX_SEVERITY
 
 PRESENT_FROM = 0.5
 """Probability from which a group is named."""
+MIN_CELLS = 2
+"""Clean cells that the estimator is fitted on at least: with one, what that cell looks like and
+what a clean cell looks like are the same."""
 HIDDEN = 128
 REGULARISATION = 0.3
 EPOCHS = 200
@@ -56,6 +59,14 @@ class Degradation:
     def severity(self) -> np.ndarray:
         """Expected severity, shape (n,), 0 to 4."""
         return (self.probs * np.arange(MAX_SEVERITY + 1.0)).sum(axis=1)
+
+    def has(self, group: str) -> np.ndarray:
+        """Whether a group is more likely present than not, shape (n,), bool."""
+        return self.kinds[:, GROUPS.index(group)] >= PRESENT_FROM
+
+    def subset(self, rows: np.ndarray) -> Degradation:
+        """Some of the cells; `rows` is an index or a mask."""
+        return Degradation(self.probs[rows], self.kinds[rows], self.restore_above)
 
     def names(self, row: int, restore_above: float | None = None) -> tuple[str, ...]:
         """The groups that one cell suffers, none where it does not count as degraded.
@@ -208,9 +219,9 @@ def fit_severity(
         ShapeError: Not such images, or fewer than two.
     """
     check_images(pristine)
-    if len(pristine) < 2:
+    if len(pristine) < MIN_CELLS:
         raise ShapeError(
-            f"severity needs at least two clean cells to learn from, got {len(pristine)}"
+            f"severity needs at least {MIN_CELLS} clean cells to learn from, got {len(pristine)}"
         )
     rng = np.random.default_rng(seed)
     graded = grade(pristine, rng, on_progress)

@@ -27,6 +27,9 @@ from buffycoat.simulate.degrade import paper_noise, random_degrade
 from buffycoat.training import devices, loop
 from buffycoat.training.ema import Average
 
+MIN_CELLS = 10
+"""Clean cells under which restoration is off: the gate takes each twice at most, and lets nothing
+through that it has fewer than 20 pairs for (`gate.MIN_PAIRS`)."""
 STEPS_PER_EPOCH = 100
 """Steps between two checkpoints."""
 WARMUP_STEPS = 100

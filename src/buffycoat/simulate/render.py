@@ -6,7 +6,6 @@ drawings: no figure measured on them says how a model does on patients.
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from buffycoat.simulate import paint
 from buffycoat.simulate.degrade import degrade, draw_severity
 from buffycoat.simulate.recipes import RECIPES, Recipe
 from buffycoat.simulate.shapes import Canvas, Disk, cell_mask, draw, draw_count, nucleus_mask
+from buffycoat.tables import csv_text
 
 FIELD_UM = 30.0
 """Width of the rendered field: a red cell takes about a quarter of it."""
@@ -211,8 +211,7 @@ def render_benchmark(
             if on_progress is not None:
                 on_progress(done, len(rows))
         for name, header, lines in _tables(rows):
-            with (partial / name).open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows([header, *lines])
+            (partial / name).write_bytes(csv_text(header, lines).encode())
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)

@@ -1,86 +1,249 @@
-"""Plain image files: one folder a class, names that begin with a class code, or neither."""
+"""Folders of picture files: class folders, coded names, tables beside them, or nothing of these."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import Manifest, manifest_error
-from buffycoat.images import list_images
-from buffycoat.taxonomy import BUILT_IN
+from buffycoat.cells import manifest_error
+from buffycoat.images import is_image, survey
+from buffycoat.sources.draft import Draft, is_left_out
+from buffycoat.sources.options import Reading
+from buffycoat.sources.parts import part_of
+from buffycoat.sources.places import (
+    Place,
+    is_line,
+    masks_among,
+    patients_note,
+    read_place,
+    stray_prefixes,
+)
+from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy.built_in import for_reading
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "eval": "eval",
-    "val": "eval",
-    "valid": "eval",
-    "validation": "eval",
-    "test": "test",
-}
-"""A first folder of this name is a split, not a class."""
-
-_CODES = frozenset(code for taxonomy in BUILT_IN.values() for code in taxonomy.codes)
-_PREFIX = re.compile(r"([A-Za-z]+)_")
+RESULTS = (".bad.csv", ".png.csv", "restoration.csv", "bad-cells.csv")
+"""How the names of lists end that commands leave, perhaps among cells: no data set is meant."""
+MASKS = "drawn mask"
+SHOWN = 3
 
 
-def read_folders(folder: Path) -> Manifest:
-    """Read labels from folder names, and from names like `SNE_123.jpg`.
+@dataclass
+class Pictures:
+    """The pictures of a folder, and what else lies there.
 
-    A name that begins with a built-in class code says more than its folder (PBC keeps `SNE_1.jpg`
-    and `BNE_1.jpg` in `neutrophil/`) and wins; a folder that is itself another class code
-    contradicts it. The names stay in the manifest and never reach a model.
+    Attributes:
+        folder: The data set's folder.
+        paths: Of the pictures, sorted.
+        tables: Files that may be tables of cells.
+        not_looked_at: Why -> files that are no pictures of cells.
+        left_out: Pattern -> pictures that the user does not want.
+        n_files: All pictures.
+    """
+
+    folder: Path
+    paths: list[Path]
+    tables: list[Path]
+    not_looked_at: dict[str, tuple[str, ...]]
+    left_out: Counter[str] = field(default_factory=Counter)
+    n_files: int = 0
+
+    def name(self, path: Path) -> str:
+        """Path relative to the folder, POSIX form."""
+        return path.relative_to(self.folder).as_posix()
+
+
+def find_pictures(folder: Path, reading: Reading) -> Pictures:
+    """Every file under a folder, sorted into pictures, tables and others.
+
+    Raises:
+        ManifestError: No picture, or a name that is not UTF-8.
+    """
+    found = survey(folder)
+    _check_names(folder, found.images)
+    others = defaultdict(list)
+    for other in found.others:
+        others[other.why].append(other.path.relative_to(folder).as_posix())
+    left_out: Counter[str] = Counter()
+    kept = []
+    for path in found.images:
+        pattern = is_left_out(path.relative_to(folder).as_posix(), reading.leave_out)
+        if pattern is None:
+            kept.append(path)
+        else:
+            left_out[pattern] += 1
+    masks = masks_among([p.relative_to(folder).as_posix() for p in kept], for_reading("auto"))
+    if masks:
+        others[MASKS] = sorted(masks)
+        kept = [path for path in kept if path.relative_to(folder).as_posix() not in masks]
+    if not kept:
+        there = ", ".join(f"{len(files)} {why}" for why, files in others.items()) or "no files"
+        raise manifest_error(str(folder), [f"no image in it, at any depth; there are {there}"])
+    tables = []
+    for other in found.others:
+        name = other.path.relative_to(folder).as_posix()
+        if other.kind not in ("table", "text") or name.endswith(RESULTS):
+            continue
+        pattern = is_left_out(name, reading.leave_out)
+        if pattern is None:
+            tables.append(other.path)
+        else:
+            left_out[pattern] += 1
+    return Pictures(
+        folder, kept, tables, {why: tuple(files) for why, files in others.items()}, left_out,
+        len(found.images),
+    )  # fmt: skip
+
+
+def read_images(path: Path, reading: Reading) -> Draft:
+    """Read every picture as an unlabelled cell, whatever the names of files and folders say.
 
     Args:
-        folder: `CLASS/NAME.jpg` or `CODE_ID.jpg`, optionally under `train/`, `val/` or `test/`.
-            Images of which none has a class are unlabelled cells.
+        path: A folder, or one image.
+        reading: What to leave out.
+
+    Raises:
+        ManifestError: No image.
+    """
+    if path.is_file():
+        _check_names(path.parent, [path])
+        if not is_image(path):
+            raise manifest_error(str(path), ["no image"])
+        return Draft(frame_of(path.parent, [path], [{}]), "folders", "one picture", 1)
+    found = find_pictures(path, reading)
+    return Draft(
+        frame_of(path, found.paths, [{}] * len(found.paths)),
+        "folders",
+        "pictures of cells, without labels",
+        found.n_files,
+        not_looked_at=found.not_looked_at,
+        left_out=found.left_out,
+    )
+
+
+def read_folders(found: Pictures, reading: Reading) -> Draft:
+    """Read labels and splits from the names of folders and files.
+
+    The folder that names a class gives the label. A code at the beginning of a file's name refines
+    a folder that is a group of it (PBC keeps `SNE_1.jpg` in `neutrophil/`); where no folder names a
+    class, it is the label. A folder of any depth that names a part of the data set gives the split.
+
+    Args:
+        found: The pictures.
+        reading: The taxonomy, and which place of labels counts.
 
     Returns:
         Labelled cells as split "train" unless a folder says otherwise; unlabelled ones as "test".
 
     Raises:
-        ManifestError: No image, or lists every contradiction and every image without a class
-            beside ones that have one.
+        ManifestError: Lists every contradiction, and every image without a class beside ones that
+            have one.
     """
-    paths = list_images(folder)
-    if not paths:
-        raise manifest_error(str(folder), ["no image in it, at any depth"])
-    faults: list[str] = []
-    rows = [_read_one(path.relative_to(folder), faults) for path in paths]
-    is_flat = all(path.parent == folder for path in paths)
-    lost = [row for row in rows if row["label"] is None and row["split"] != "test"]
-    notes = []
-    if len(lost) < len(rows) and lost and is_flat:
-        notes.append(
-            f"{len(rows) - len(lost)} of {len(rows)} names begin with a class code: not all do, "
-            "so all cells are taken as unlabelled"
-        )
-        rows = [{**row, "label": None} for row in rows]
-    elif len(lost) < len(rows):
-        faults += [
-            f"{row['name']}: has no class; put it in a folder named after its class" for row in lost
-        ]
+    taxonomy = for_reading(reading.taxonomy)
+    names = [found.name(path) for path in found.paths]
+    places = [read_place(name.split("/"), taxonomy) for name in names]
+    labels, label_from, notes = _labels(places, taxonomy, reading.labels_from, str(found.folder))
+    faults = [f"{p.name}: {p.contradiction}" for p in places if p.contradiction]
     if faults:
-        raise manifest_error(str(folder), faults)
-    return _to_manifest(folder, paths, rows, notes)
+        raise manifest_error(str(found.folder), faults)
+    rows = [
+        {"label": label or None, "split": place.part or None}
+        for label, place in zip(labels, places, strict=True)
+    ]
+    return Draft(
+        frame_of(found.folder, found.paths, rows),
+        "folders",
+        "class folders" if label_from.startswith("folders") else "a folder of pictures",
+        found.n_files,
+        label_from=label_from,
+        split_from=split_words(places),
+        not_looked_at=found.not_looked_at,
+        left_out=found.left_out,
+        notes=(*notes, *patients_note(places)),
+    )
 
 
-def read_images(path: Path) -> Manifest:
-    """Read every image as an unlabelled cell, whatever the names of files and folders say.
+def _labels(
+    places: Sequence[Place], taxonomy: Taxonomy, labels_from: str, folder: str
+) -> tuple[list[str], str, list[str]]:
+    """Label of each picture ("" for none), where they come from, and remarks."""
+    of_folders = [place.label for place in places]
+    has_class_folders = any(p.code for p in places) or len({p.label for p in places} - {""}) > 1
+    if labels_from != "names" and has_class_folders:
+        return _from_folders(places, taxonomy, labels_from, folder)
+    coded = [place.of_name for place in places]
+    n_coded = sum(map(bool, coded))
+    if labels_from == "folders":
+        return of_folders, "folders", []
+    if not n_coded:
+        return [""] * len(places), "", []
+    wanted = [i for i, place in enumerate(places) if not coded[i] and place.part != "test"]
+    if labels_from == "auto" and (wanted or len(set(coded) - {""}) == 1):
+        raise manifest_error(folder, [_ambiguous_names(places, n_coded, wanted)])
+    faults = [f"{places[i].name}: its name begins with no class code" for i in wanted]
+    if faults:
+        raise manifest_error(folder, faults)
+    return coded, "the codes that file names begin with", []
 
-    Args:
-        path: A folder, or one image.
 
-    Raises:
-        ManifestError: No image.
-    """
-    paths = [path] if path.is_file() else list_images(path)
-    if not paths:
-        raise manifest_error(str(path), ["no image in it, at any depth"])
-    folder = path.parent if path.is_file() else path
-    return _to_manifest(folder, paths, [{"label": None, "split": None}] * len(paths), [])
+def _ambiguous_names(places: Sequence[Place], n_coded: int, wanted: Sequence[int]) -> str:
+    codes = sorted({place.of_name for place in places if place.of_name})
+    if not wanted:
+        what = f"all names begin with {codes[0]}: is that the class of every cell?"
+    else:
+        first = ", ".join(places[i].name for i in wanted[:SHOWN])
+        what = f"{n_coded} of {len(places)} names begin with a class code, but not {first}."
+    return (
+        f"{what} Say what is meant: --labels-from names takes the codes for labels (leave the "
+        "others out with --leave-out NAME), --layout images takes all cells as unlabelled"
+    )
+
+
+def _from_folders(
+    places: Sequence[Place], taxonomy: Taxonomy, labels_from: str, folder: str
+) -> tuple[list[str], str, list[str]]:
+    strays = stray_prefixes(places, taxonomy) if labels_from == "auto" else {*taxonomy.members}
+    labels, faults, refined = [], [], 0
+    for place in places:
+        label, name = place.label, place.of_name
+        if not label and place.part != "test":
+            faults.append(
+                f"{place.name}: has no class; put it in a folder named after its class, or "
+                f"leave it out with --leave-out {place.name!r}"
+            )
+        if name and place.code and name not in strays and name != place.code:
+            members = taxonomy.members
+            if not is_line({name, place.code}, taxonomy):
+                faults.append(
+                    f"{place.name}: the folder says {label}, the name says {name}; decide by "
+                    "--labels-from folders or --labels-from names"
+                )
+            elif len(members[name]) < len(members[place.code]):
+                label, refined = name, refined + 1
+        labels.append(label)
+    if faults:
+        raise manifest_error(folder, faults)
+    notes = [
+        f"names begin with {code} in folders of several classes: not taken for a label"
+        for code in sorted(strays)
+        if labels_from == "auto"
+    ]
+    more = f", {refined} of them refined by the code in the name" if refined else ""
+    return labels, f"folders{more}", notes
+
+
+def split_words(places: Sequence[Place]) -> str:
+    """Which folders the splits come from."""
+    by_part = defaultdict(set)
+    for place in places:
+        for name in place.name.split("/")[:-1]:
+            if place.part and part_of(name) == place.part:
+                by_part[place.part].add(name)
+    told = "; ".join(f"{', '.join(sorted(names)[:4])} is {part}" for part, names in by_part.items())
+    return f"folders ({told})" if told else ""
 
 
 def unique_ids(names: list[str]) -> list[str]:
@@ -89,35 +252,32 @@ def unique_ids(names: list[str]) -> list[str]:
     return short if max(Counter(short).values(), default=0) < 2 else names
 
 
-def _read_one(relative: Path, faults: list[str]) -> dict[str, str | None]:
-    *folders, name = relative.parts
-    split = SPLIT_FOLDERS.get(folders[0].lower()) if folders else None
-    if split is not None:
-        folders = folders[1:]
-    match = _PREFIX.match(name)
-    code = match[1] if match and match[1] in _CODES else None
-    parent = folders[-1] if folders else None
-    if code and parent in _CODES and parent != code:
-        faults.append(f"{relative.as_posix()}: the folder says {parent}, the name says {code}")
-    return {"name": relative.as_posix(), "label": code or parent, "split": split}
+def frame_of(
+    folder: Path, paths: Sequence[Path], rows: Sequence[Mapping[str, object]]
+) -> pd.DataFrame:
+    """Pictures as the table of a manifest; ids are names, or paths where names repeat.
 
-
-def _to_manifest(
-    folder: Path, paths: list[Path], rows: list[dict[str, str | None]], notes: list[str]
-) -> Manifest:
-    unnamed = [path for path in paths if not _is_utf8(path)]
-    faults = [f"{str(path)!a}: the name is not UTF-8; rename it" for path in unnamed]
-    if faults:
-        raise manifest_error(str(folder), faults)
-    frame = pd.DataFrame(
+    Args:
+        folder: The data set's.
+        paths: Of the pictures.
+        rows: For each `label` and `split`, if it has them.
+    """
+    return pd.DataFrame(
         {
             "cell_id": unique_ids([path.relative_to(folder).as_posix() for path in paths]),
             "path": [str(path) for path in paths],
-            "label": [row["label"] for row in rows],
-            "split": [row["split"] or ("train" if row["label"] else "test") for row in rows],
+            "label": [row.get("label") for row in rows],
+            "split": [
+                row.get("split") or ("train" if row.get("label") else "test") for row in rows
+            ],
         }
     )
-    return Manifest.from_frame(frame, "folders", notes)
+
+
+def _check_names(folder: Path, paths: Sequence[Path]) -> None:
+    faults = [f"{str(p)!a}: the name is not UTF-8; rename it" for p in paths if not _is_utf8(p)]
+    if faults:
+        raise manifest_error(str(folder), faults)
 
 
 def _is_utf8(path: Path) -> bool:

@@ -1,8 +1,7 @@
-"""WBCBench 2026 in its Hugging Face layout: Parquet with pairs and patients."""
+"""Parquet tables of pictures: WBCBench 2026 with its pairs and patients, and the usual layout."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
+from buffycoat.sources.hub import is_hub_table, read_hub
+from buffycoat.tables import known_name
+from buffycoat.tables.parquet import class_names, text_of
 
 CONFIGS = ("pristine", "degraded")
 REQUIRED = ("image", "image_id", "label", "wbcbench_split")
@@ -29,11 +31,13 @@ SPLITS = {
 
 
 def read_hugging_face(path: Path) -> Manifest:
-    """Read the Parquet tables of the configs `pristine` and `degraded`.
+    """Read Parquet tables of pictures.
 
-    The config is the name of the table's folder, or how the table's own name begins. Pristine
-    images of eval and test cells are left out, by their own split and by the degraded cells that
-    name them: with them in training, the answers would be known. `notes` says how many.
+    Tables of pictures and labels, as they usually lie on the hub, are read by `hub.read_hub`. Of
+    WBCBench the configs `pristine` and `degraded` are read: the config is the name of the table's
+    folder, or how the table's own name begins. Pristine images of eval and test cells are left out,
+    by their own split and by the degraded cells that name them: with them in training, the answers
+    would be known. `notes` says how many.
 
     Args:
         path: A folder with Parquet tables at any depth, or one table.
@@ -47,6 +51,8 @@ def read_hugging_face(path: Path) -> Manifest:
         ManifestError: Lists every fault with its file and row.
     """
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    if any(is_hub_table(_columns_of(file)) for file in files):
+        return read_hub(path, files)
     faults: list[str] = []
     rows = [row for file in files for row in _read_table(file, path, faults)]
     if not faults and not rows:
@@ -64,6 +70,17 @@ def read_hugging_face(path: Path) -> Manifest:
         else []
     )
     return Manifest.from_frame(frame.iloc[np.flatnonzero(~is_twin)], "wbcbench", notes)
+
+
+def _columns_of(file: Path) -> list[str]:
+    """Names of a table's columns; none of a file that is no table, which is named later."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.read_schema(file).names
+    except (pyarrow.ArrowException, OSError):
+        return []
 
 
 def _name_cells(frame: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +124,7 @@ def _read_table(file: Path, root: Path, faults: list[str]) -> list[dict[str, obj
     except (pyarrow.ArrowException, OSError) as error:
         faults.append(f"{name}: not a readable Parquet table ({error}). Download it again")
         return []
-    names = _label_names(schema)
+    names = class_names(schema).get("label", [])
     rows = []
     for number, cell in enumerate(table):
         row = _read_row(cell, config, names, f"{name} row {number}", faults)
@@ -118,13 +135,6 @@ def _read_table(file: Path, root: Path, faults: list[str]) -> list[dict[str, obj
 def _config_of(name: str) -> str | None:
     parts = name.lower().split("/")
     return next((c for c in CONFIGS for part in parts if part.startswith(c)), None)
-
-
-def _label_names(schema: Any) -> list[str]:
-    """Class names that `datasets` keeps beside the schema where labels are stored as numbers."""
-    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    label = metadata.get("info", {}).get("features", {}).get("label", {})
-    return list(label.get("names", []))
 
 
 def _read_row(
@@ -149,5 +159,5 @@ def _read_row(
         "split": split,
         "severity": 0 if severity is None and config == "pristine" else severity,
         "original_id": cell.get("original_image_id"),
-        "patient_id": cell.get("patient_hash"),
+        "patient_id": known_name(text_of(cell.get("patient_hash"))),
     }

@@ -3,93 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from buffycoat.cells import Manifest
 from buffycoat.errors import ManifestError
-from buffycoat.images import SUFFIXES, list_images
+from buffycoat.images import READABLE, check_pictures, is_image
 from buffycoat.optional import choose
-from buffycoat.sources.csv_rows import read_csv
-from buffycoat.sources.folders import read_folders, read_images
+from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside
+from buffycoat.sources.draft import Draft, finish
+from buffycoat.sources.folders import find_pictures, read_folders, read_images
 from buffycoat.sources.hugging_face import read_hugging_face
+from buffycoat.sources.options import LABELS_FROM, Reading
 from buffycoat.sources.table import read_table
 from buffycoat.sources.wbcbench import PARTS, read_kaggle
 
-LAYOUTS: dict[str, Callable[[Path], Manifest]] = {
+LAYOUTS: dict[str, Callable[[Path, Reading], Draft]] = {
     "kaggle": read_kaggle,
-    "hugging_face": read_hugging_face,
-    "folders": read_folders,
-    "table": read_table,
+    "hugging_face": lambda path, reading: _read_parquet_pictures(path),
+    "folders": lambda folder, reading: read_folders(find_pictures(folder, reading), reading),
+    "table": lambda path, reading: _read_tables(path, reading),
     "images": read_images,
 }
-"""Name of a layout -> its reader."""
-
-RESULTS = (".bad.csv", ".png.csv", "restoration.csv", "bad-cells.csv")
-"""How the names of lists end that commands leave, perhaps among cells: no data set is meant."""
+"""Name of a layout -> its reader. "auto" takes folders and the tables in them together."""
 
 SUPPORTED = (
     "supported: WBCBench's Kaggle layout (phase1_label.csv and phase1/, phase2_*.csv and phase2/), "
-    "WBCBench's Parquet tables (pristine/, degraded/), a folder a class or names like SNE_1.jpg, "
-    "a CSV or Parquet table with a column 'path', or unlabelled images "
-    f"({', '.join(suffix[1:] for suffix in SUFFIXES)})"
+    "Parquet tables with pictures, a folder a class, names like SNE_1.jpg, pictures with a table "
+    f"that names them, or unlabelled pictures ({READABLE})"
 )
 
 
-def read(path: str | Path, layout: str = "auto") -> Manifest:
+def read(path: str | Path, layout: str = "auto", reading: Reading | None = None) -> Manifest:
     """Read a data set.
 
     Args:
         path: A folder, a table or an image.
         layout: A key of `LAYOUTS`, or "auto" to tell by what is there.
+        reading: Where the layout leaves a choice; None takes none.
 
     Returns:
-        The cells. File names and the order of rows never reach a model: only the manifest has
-        them.
+        The cells, with the statement of what was read and what was not. File names and the order
+        of rows never reach a model: only the manifest has them.
 
     Raises:
         ManifestError: No such path, nothing readable in it, or faults in it (all are listed).
         ConfigError: No such layout.
     """
-    path = Path(path)
+    path, reading = Path(path), reading or Reading()
+    choose({name: name for name in LABELS_FROM}, reading.labels_from, "labels_from")
     reader = None if layout == "auto" else choose(LAYOUTS, layout, "layout")
     if not path.exists():
         raise ManifestError(f"{path}: no such file or folder. Check the path")
-    if layout == "table" and path.is_dir():
-        path = _only_table(path)
     if reader is None:
-        name = _detect_file(path) if path.is_file() else _detect_folder(path)
-        if name == "table" and path.is_dir():
-            path = _tables(path)[0]
-        reader = LAYOUTS[name]
-    return reader(path)
+        reader = _detect_file(path) if path.is_file() else _detect_folder(path)
+    return finish(reader(path, reading), path, reading)
 
 
-def _detect_file(path: Path) -> str:
+def _detect_file(path: Path) -> Callable[[Path, Reading], Draft]:
     suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return "hugging_face" if "image_id" in _parquet_columns(path) else "table"
-    if suffix == ".csv":
-        return "table"
-    if suffix in SUFFIXES:
-        return "images"
+    if suffix == ".parquet" and "image" in _parquet_columns(path):
+        return LAYOUTS["hugging_face"]
+    if suffix in TABLE_SUFFIXES and suffix not in (".txt", ".dat"):
+        return read_table
+    if is_image(path):
+        return read_images
+    if suffix in TABLE_SUFFIXES:
+        return read_table
     raise ManifestError(f"{path}: a file of a kind that cannot be read. {SUPPORTED}")
 
 
-def _detect_folder(folder: Path) -> str:
+def _detect_folder(folder: Path) -> Callable[[Path, Reading], Draft]:
     if _is_kaggle(folder):
-        return "kaggle"
+        return read_kaggle
     inner = sorted(child for child in folder.iterdir() if child.is_dir() and _is_kaggle(child))
     if inner:
         raise ManifestError(f"{folder}: the data are one folder down; give {inner[0]}")
-    if len(_tables(folder)) == 1:
-        return "table"
-    if list_images(folder):
-        return "folders"
-    if next(folder.rglob("*.parquet"), None):
-        return "hugging_face"
+    if _has_parquet_pictures(folder):
+        return LAYOUTS["hugging_face"]
     if next(folder.iterdir(), None) is None:
         raise ManifestError(f"{folder}: the folder is empty; {SUPPORTED}")
-    raise ManifestError(f"{folder}: no cells found in this folder; {SUPPORTED}")
+    return lambda path, reading: read_beside(find_pictures(path, reading), reading)
 
 
 def _is_kaggle(folder: Path) -> bool:
@@ -97,29 +91,33 @@ def _is_kaggle(folder: Path) -> bool:
     return any((folder / name).exists() for name in names)
 
 
-def _only_table(folder: Path) -> Path:
-    found = _tables(folder)
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(path.name for path in found) or "none"
-    raise ManifestError(f"{folder}: expected one table with a column 'path', found {names}")
+def _read_tables(path: Path, reading: Reading) -> Draft:
+    """A table given by itself, or the tables of a folder."""
+    if path.is_file():
+        return read_table(path, reading)
+    wanted = replace(reading, labels_from="tables")
+    return read_beside(find_pictures(path, wanted), wanted)
 
 
-def _tables(folder: Path) -> list[Path]:
-    """Tables of cells directly in a folder: those with a column `path`, but for our own lists."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        if path.name.endswith(RESULTS):
-            continue
-        if path.suffix.lower() == ".parquet" and "path" in _parquet_columns(path):
-            found.append(path)
-        elif path.suffix.lower() == ".csv":
-            try:
-                read_csv(path, ("path",))
-            except ManifestError:
-                continue  # some other CSV file: not the table that is looked for
-            found.append(path)
-    return found
+def _read_parquet_pictures(path: Path) -> Draft:
+    tables = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    found = read_hugging_face(path)
+    for table in tables:
+        if "image" in _parquet_columns(table):
+            check_pictures(table)
+    return Draft(
+        found.frame,
+        "hugging_face",
+        "Parquet tables with pictures",
+        len(found),
+        label_from="the column of labels",
+        split_from="the tables",
+        notes=found.notes,
+    )
+
+
+def _has_parquet_pictures(folder: Path) -> bool:
+    return any("image" in _parquet_columns(path) for path in sorted(folder.rglob("*.parquet"))[:50])
 
 
 def _parquet_columns(path: Path) -> list[str]:

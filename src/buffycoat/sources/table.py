@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import difflib
+from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import Manifest, manifest_error
+from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
-from buffycoat.sources.csv_rows import read_csv
-from buffycoat.sources.folders import SPLIT_FOLDERS, unique_ids
+from buffycoat.images import survey
+from buffycoat.sources.columns import FILES, OTHERS, Columns, Row, find_columns, key, misspelt
+from buffycoat.sources.draft import Draft
+from buffycoat.sources.folders import unique_ids
+from buffycoat.sources.image_index import ImageIndex
+from buffycoat.sources.options import Reading
+from buffycoat.sources.parts import part_of
+from buffycoat.tables import Rows, is_unknown, known_name, read_rows
+from buffycoat.taxonomy.built_in import for_reading
 
-COLUMNS = (
-    "path",
-    "label",
-    "patient_id",
-    "slide_id",
-    "split",
-    "severity",
-    "original_id",
-    "cell_id",
-)
-"""Columns that are read; only `path` must be there."""
-
-_NEAR = 0.75
-"""Likeness (difflib's ratio) from which an unknown column is taken for a misspelt one."""
+SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
 
 
-def read_table(path: Path) -> Manifest:
+def read_table(path: Path, reading: Reading) -> Draft:
     """Read a table of cells.
 
     Args:
-        path: CSV (UTF-8, with a header) or Parquet with the columns of `COLUMNS`. `path` is
-            relative to the table's folder; `cell_id` is by default the file's name, or its
-            relative path where names repeat; `split` is by default "train" with a label, else
-            "test". Other columns are ignored, and `notes` says so.
+        path: CSV (with a header) or Parquet. One column names the pictures, `path` or another of
+            `columns.FILES`: relative to the table's folder, or the file's name, with or without its
+            suffix. `label` (or one column a class that holds 0 and 1), `patient_id`, `slide_id`,
+            `split`, `severity`, `original_id` and `cell_id` are read if they are there, also under
+            other usual names. `cell_id` is by default the file's name, or its relative path where
+            names repeat; `split` is by default "train" with a label, else "test".
+        reading: The taxonomy whose names are looked for.
 
     Returns:
         The cells in the table's order, which never reaches a model.
@@ -45,62 +43,160 @@ def read_table(path: Path) -> Manifest:
         ManifestError: Lists every fault with its line (or row): a missing or misspelt column, an
             empty path, no such file, a double `cell_id`, an unknown split or severity.
     """
-    is_csv = path.suffix.lower() != ".parquet"
-    lines = read_csv(path, ("path",)) if is_csv else _read_parquet(path)
-    columns = list(dict.fromkeys(key for _, row in lines for key in row))
-    unit = "line" if is_csv else "row"
-    faults = _misspelt(columns)
-    rows = [
-        _read_row(row, path.parent, f"{path.name} {unit} {number}", faults) for number, row in lines
+    table = read_rows(path)
+    file_column = _file_column(table.header, path)
+    spelling = for_reading(reading.taxonomy).spelling
+    columns = find_columns(table.header, [row for _, row in table.rows], spelling)
+    faults = [
+        f"unknown column {name!r}; rename it to {near!r}, or remove it"
+        for name, near in misspelt(table.header).items()
     ]
-    if not lines:
+    if columns.several:
+        faults.append(f"labels may be in {' or '.join(columns.several)}: rename one to 'label'")
+    if not table.rows:
         faults.append("the table has no rows")
-    cell_ids: list[str | None] = [row.get("cell_id") or None for _, row in lines]
-    if not any(cell_ids):
-        cell_ids = [*unique_ids([row.get("path", "") for _, row in lines])]
-    places = [f"{path.name} {unit} {number}" for number, _ in lines]
+    files = _Files(path)
+    rows, places = [], []
+    for number, row in table.rows:
+        places.append(f"{path.name} {table.unit} {number}")
+        value = row.get(file_column, "")
+        found = files.find(value, file_column, places[-1], faults)
+        rows.append({**read_row(row, columns, places[-1], faults), "path": found})
+    names = [_name(str(row["path"]), path.parent) for row in rows]
+    cell_ids = _cell_ids(table.header, [row for _, row in table.rows], file_column, names)
     faults += _doubles(cell_ids, places)
     if faults:
         raise manifest_error(str(path), faults)
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(cell_id=cell_ids)
-    ignored = [column for column in columns if column not in COLUMNS]
-    notes = [f"columns ignored: {', '.join(ignored)}"] if ignored else []
-    return Manifest.from_frame(frame, path.stem, notes)
+    used = {file_column, *columns.one_hot, *vars(columns).values()}
+    ignored = [c for c in table.header if c not in used and key(c) not in OTHERS]
+    return Draft(
+        pd.DataFrame(rows).assign(cell_id=cell_ids),
+        path.stem,
+        "a table of cells",
+        len({row["path"] for row in rows}),
+        label_from=label_words(columns, path.name),
+        split_from=f"column {columns.split} of {path.name}" if columns.split else "",
+        used=(path.name,),
+        notes=(
+            *table.notes,
+            *_unknown_notes(table, columns),
+            *([f"columns ignored: {', '.join(ignored)}"] if ignored else []),
+        ),
+    )
 
 
-def _misspelt(columns: list[str]) -> list[str]:
-    faults = []
-    for column in columns:
-        absent = [known for known in COLUMNS if known not in columns]
-        near = difflib.get_close_matches(column.lower(), absent, n=1, cutoff=_NEAR)
-        if column not in COLUMNS and near:
-            faults.append(f"unknown column {column!r}; rename it to {near[0]!r}, or remove it")
-    return faults
-
-
-def _read_row(
-    row: dict[str, str], folder: Path, where: str, faults: list[str]
+def read_row(
+    row: Row, columns: Columns, where: str, faults: list[str]
 ) -> dict[str, str | int | None]:
-    values: dict[str, str | int | None] = {key: row.get(key) or None for key in COLUMNS}
-    name = row.get("path", "")
-    file = folder / (name.rpartition("#")[0] if ".parquet#" in name else name)
-    if not name:
-        faults.append(f"{where}: path is empty")
-    elif not file.is_file():
-        faults.append(f"{where}: path {name!r} has no file in {folder}")
-    values["path"] = str(folder / name)
-    split = row.get("split", "")
-    values["split"] = SPLIT_FOLDERS.get(split.lower(), "train" if values["label"] else "test")
-    if split and split.lower() not in SPLIT_FOLDERS:
-        faults.append(f"{where}: split {split!r}, expected {', '.join(SPLIT_FOLDERS)}")
-    severity = row.get("severity", "").removesuffix(".0")
+    """What a row says of its cell, but for the picture.
+
+    Args:
+        row: Column -> text.
+        columns: What they hold.
+        where: Of the row, for messages.
+        faults: Grows by what is wrong.
+
+    Returns:
+        A row of the manifest's table; `split` falls back on "train" with a label, else "test".
+    """
+    try:
+        label = columns.label_of(row) or None
+    except ValueError as error:
+        faults.append(f"{where}: {error}")
+        label = None
+    text = {key(name): value for name, value in row.items()}
+    stated = row.get(columns.split, "") if columns.split else ""
+    split = part_of(stated)
+    if stated and split is None:
+        faults.append(f"{where}: split {stated!r}, expected {SPLIT_NAMES}")
+    severity = text.get("severity", "").removesuffix(".0")
     if severity and severity not in ("0", "1", "2", "3", "4"):
         faults.append(f"{where}: severity {severity!r}, expected 0 to 4")
-    values["severity"] = int(severity) if severity.isdigit() else None
-    return values
+    return {
+        "label": label,
+        "split": split or ("train" if label else "test"),
+        "patient_id": known_name(row.get(columns.patient_id or "", "")),
+        "slide_id": known_name(row.get(columns.slide_id or "", "")),
+        "severity": int(severity) if severity.isdigit() else None,
+        "original_id": known_name(text.get("originalid", "")),
+    }
 
 
-def _doubles(cell_ids: Sequence[str | None], places: list[str]) -> list[str]:
+def _unknown_notes(table: Rows, columns: Columns) -> list[str]:
+    """A sentence a column in which words, and not empty fields, stand for what is not known."""
+    notes = []
+    for column in (columns.patient_id, columns.slide_id):
+        words = [row[column] for _, row in table.rows if column and column in row]
+        meant = Counter(word for word in words if word and is_unknown(word))
+        if meant:
+            shown = ", ".join(map(repr, meant))
+            notes.append(f"{column} {shown} of {meant.total()} cells was taken as not known")
+    return notes
+
+
+def label_words(columns: Columns, name: str) -> str:
+    """Where the labels of a table come from, in words; "" where it has none."""
+    if columns.one_hot:
+        return f"the {len(columns.one_hot)} columns of classes in {name}"
+    return f"column {columns.label} of {name}" if columns.label else ""
+
+
+class _Files:
+    """Finds the pictures of a table given by itself: as paths from its folder, else by name."""
+
+    def __init__(self, table: Path) -> None:
+        self.table = table
+
+    @cached_property
+    def index(self) -> ImageIndex:
+        folder = self.table.parent
+        return ImageIndex(folder, survey(folder).images)
+
+    def find(self, value: str, column: str, where: str, faults: list[str]) -> str:
+        """The picture's path; a fault where it is none, or not clear which."""
+        folder = self.table.parent
+        file = folder / (value.rpartition("#")[0] if ".parquet#" in value else value)
+        if not value:
+            faults.append(f"{where}: {column} is empty")
+        elif not file.is_file():
+            found = self.index.find(value, self.table)
+            if len(found) == 1:
+                return str(found[0])
+            if not found:
+                faults.append(f"{where}: {column} {value!r} has no file in {folder}")
+            else:
+                names = ", ".join(path.relative_to(folder).as_posix() for path in found[:3])
+                faults.append(f"{where}: {column} {value!r} may be {names}: write the path")
+        return str(folder / value)
+
+
+def _file_column(names: Sequence[str], path: Path) -> str:
+    found = {key(name): name for name in reversed(names)}
+    known = next((found[word] for word in FILES if word in found), None)
+    if known is None:
+        raise ManifestError(
+            f"{path.name}: column 'path' is missing (or filename, image, ID): none names the "
+            f"pictures; it has {', '.join(names) or 'none'}"
+        )
+    return known
+
+
+def _name(path: str, folder: Path) -> str:
+    """Path of a picture from the table's folder, or as it is where it lies elsewhere."""
+    inside = Path(path).is_relative_to(folder)
+    return Path(path).relative_to(folder).as_posix() if inside else path
+
+
+def _cell_ids(
+    columns: Sequence[str], rows: Sequence[Row], file_column: str, names: list[str]
+) -> list[str | None]:
+    """Of a column `cell_id`, or else the pictures' names."""
+    column = next((name for name in columns if key(name) == "cellid" and name != file_column), None)
+    cell_ids: list[str | None] = [row.get(column or "") or None for row in rows]
+    return cell_ids if any(cell_ids) else [*unique_ids(names)]
+
+
+def _doubles(cell_ids: Sequence[str | None], places: Sequence[str]) -> list[str]:
     first: dict[str, str] = {}
     faults = []
     for cell_id, place in zip(cell_ids, places, strict=True):
@@ -109,20 +205,3 @@ def _doubles(cell_ids: Sequence[str | None], places: list[str]) -> list[str]:
         elif first.setdefault(cell_id, place) != place:
             faults.append(f"{place}: cell_id {cell_id!r} is used twice, first in {first[cell_id]}")
     return faults
-
-
-def _read_parquet(path: Path) -> list[tuple[int, dict[str, str]]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.ParquetFile(path).read()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ManifestError(f"{path}: not a readable Parquet table ({error})") from error
-    if "path" not in table.column_names:
-        have = ", ".join(table.column_names)
-        raise ManifestError(f"{path.name}: column 'path' is missing; it has {have}")
-    return [
-        (number, {key: "" if value is None else str(value).strip() for key, value in row.items()})
-        for number, row in enumerate(table.to_pylist())
-    ]

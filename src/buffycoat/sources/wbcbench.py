@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import Manifest, manifest_error
+from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
-from buffycoat.images import SUFFIXES
-from buffycoat.sources.csv_rows import read_csv
+from buffycoat.images import list_images, survey
+from buffycoat.sources.draft import Draft, is_left_out
+from buffycoat.sources.options import Reading
+from buffycoat.tables import read_rows
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ PARTS = (
 is never read: it may not be used in training."""
 
 
-def read_kaggle(folder: Path, taxonomy_codes: Collection[str] | None = None) -> Manifest:
+def read_kaggle(folder: Path, reading: Reading) -> Draft:
     """Read the Kaggle layout.
 
     The files' names and the order of rows carry the patient and so the label (copying the label
@@ -48,7 +51,7 @@ def read_kaggle(folder: Path, taxonomy_codes: Collection[str] | None = None) -> 
     Args:
         folder: Holds `phase1/`, `phase2/` and the label files. A part of which both folder and
             label file are missing is left out.
-        taxonomy_codes: The labels allowed; None allows all.
+        reading: Files and folders to leave out.
 
     Returns:
         phase1 and phase2_train as split "train", eval as "eval", test as "test"; `source` names
@@ -71,7 +74,7 @@ def read_kaggle(folder: Path, taxonomy_codes: Collection[str] | None = None) -> 
             )
             faults.append(f"{there} is there, but {lost} is missing")
             continue
-        rows += _read_part(folder, part, taxonomy_codes, seen, faults)
+        rows += _read_part(folder, part, seen, faults)
     if not faults and not any(row["split"] != "test" for row in rows):
         faults.append(
             "no labelled cells; expected one of "
@@ -79,29 +82,72 @@ def read_kaggle(folder: Path, taxonomy_codes: Collection[str] | None = None) -> 
         )
     if faults:
         raise manifest_error(str(folder), faults)
-    return Manifest.from_frame(pd.DataFrame(rows), "wbcbench")
+    left_out: Counter[str] = Counter()
+    kept = []
+    for row in rows:
+        name = Path(str(row["path"])).relative_to(folder).as_posix()
+        pattern = is_left_out(name, reading.leave_out)
+        if pattern is None:
+            kept.append(row)
+        else:
+            left_out[pattern] += 1
+    used, not_used, others = _rest(folder, {str(row["path"]) for row in rows})
+    return Draft(
+        pd.DataFrame(kept, columns=list(rows[0])),
+        "wbcbench",
+        "WBCBench's Kaggle layout",
+        len(rows),
+        label_from="column labels of the tables",
+        split_from="which table names the cell",
+        not_looked_at=others,
+        used=used,
+        not_used=not_used,
+        left_out=left_out,
+    )
+
+
+def _rest(
+    folder: Path, paths: Collection[str]
+) -> tuple[tuple[str, ...], dict[str, str], dict[str, tuple[str, ...]]]:
+    """Tables used, tables not used and why, and other files that were not looked at."""
+    found = survey(folder)
+    read = {part.csv for part in PARTS} | {f"{part.name}_severity.csv" for part in PARTS}
+    used, not_used, others = [], {}, defaultdict(list)
+    for path in found.images:
+        name = path.relative_to(folder).as_posix()
+        if str(path) not in paths:
+            home = name.rpartition("/")[0]
+            others[f"in {home}/, no part of the layout" if home else "at the top"].append(name)
+    for other in found.others:
+        name = other.path.relative_to(folder).as_posix()
+        if name in read:
+            used.append(name)
+        elif other.kind == "table":
+            not_used[name] = "no part of the layout"
+        else:
+            others[other.why].append(name)
+    return tuple(used), not_used, {why: tuple(names) for why, names in others.items()}
 
 
 def _read_part(
     folder: Path,
     part: _Part,
-    taxonomy_codes: Collection[str] | None,
     seen: dict[str, str],
     faults: list[str],
 ) -> list[dict[str, object]]:
     try:
-        table = read_csv(folder / part.csv, ("ID", "labels"))
+        table = read_rows(folder / part.csv, ("ID", "labels"))
     except ManifestError as error:
         faults.append(str(error))
         return []
     severities = _read_severities(folder, part, faults)
-    entries = (folder / part.folder).iterdir()
-    files = {e.name for e in entries if e.suffix.lower() in SUFFIXES and e.name[0] != "."}
+    home = folder / part.folder
+    files = {path.name for path in list_images(home) if path.parent == home}
     unused = set(files)
     rows = []
     for number, row in table:
         where, name, label = f"{part.csv} line {number}", row.get("ID", ""), row.get("labels", "")
-        faults += _row_faults(where, name, label, part, files, taxonomy_codes)
+        faults += _row_faults(where, name, label, part, files)
         if name in seen:
             faults.append(f"{where}: ID {name!r} is used twice, first in {seen[name]}")
         elif name:
@@ -129,7 +175,6 @@ def _row_faults(
     label: str,
     part: _Part,
     files: Collection[str],
-    taxonomy_codes: Collection[str] | None,
 ) -> list[str]:
     faults = []
     if not name:
@@ -138,8 +183,6 @@ def _row_faults(
         faults.append(f"{where}: ID {name!r} has no file in {part.folder}/")
     if not label and part.is_labelled:
         faults.append(f"{where}: labels is empty")
-    elif label and taxonomy_codes is not None and label not in taxonomy_codes:
-        faults.append(f"{where}: unknown label {label!r}, expected {', '.join(taxonomy_codes)}")
     return faults
 
 
@@ -148,7 +191,7 @@ def _read_severities(folder: Path, part: _Part, faults: list[str]) -> dict[str, 
     if not path.is_file():
         return {}
     try:
-        table = read_csv(path, ("ID", "severity"))
+        table = read_rows(path, ("ID", "severity"))
     except ManifestError as error:
         faults.append(str(error))
         return {}

@@ -77,5 +77,11 @@ def read_labels(labels: Iterable[str], name: str = "auto") -> dict[str, str]:
     """
     present = list(dict.fromkeys(labels))
     own = code_list_of(present)
-    spelling = (BLOOD if name == "auto" else named(name)).spelling
-    return {label: spelling.find(own.get(label, label)) or label for label in present}
+    spelling = for_reading(name).spelling
+    meant = {label: own.get(label, label) for label in present}
+    return {label: spelling.find(name) or name for label, name in meant.items()}
+
+
+def for_reading(name: str) -> Taxonomy:
+    """The taxonomy whose names are looked for in data: with "auto", all that are known."""
+    return BLOOD if name == "auto" else named(name)

@@ -1,0 +1,142 @@
+"""What a differential looks like in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from buffycoat.cli.console import results_console
+from buffycoat.cli.tables import new_table
+from buffycoat.evaluate.differential import Percent
+from buffycoat.evaluate.doubtful_cells import REFUSED, CheckedRow, alike, flag
+
+FULL_TABLES = 3
+"""Groups up to which all classes are shown; of more, one line each."""
+SHOWN_REFUSALS = 20
+WITHOUT = "\nwithout doubtful"
+"""Second line of the heads of columns that leave doubtful cells out."""
+
+
+def print_differential(
+    rows: Sequence[CheckedRow], by: str, thresholds: Mapping[str, float]
+) -> None:
+    """Figures of each slide, and those that are flagged from a threshold on.
+
+    Args:
+        rows: From `check_doubt`; at least one.
+        by: Column that was counted by, e.g. "slide_id".
+        thresholds: Class or "immature granulocytes" -> percent.
+    """
+    console = results_console()
+    slides: dict[str, list[CheckedRow]] = {}
+    for row in rows:
+        slides.setdefault(row.every.group, []).append(row)
+    given = {name: of for name, of in slides.items() if of[0].status != REFUSED}
+    refused = [of[0] for name, of in slides.items() if name not in given]
+    if len(slides) <= FULL_TABLES:
+        for of in given.values():
+            console.print(_slide_table(of))
+    for row in refused[:SHOWN_REFUSALS]:
+        console.print(f"[yellow]{escape(_refusal(row, by))}[/]", highlight=False)
+    if len(refused) > SHOWN_REFUSALS:
+        console.print(f"[yellow]... and {len(refused) - SHOWN_REFUSALS} more[/]", highlight=False)
+    for name, threshold in thresholds.items():
+        asked = [row for row in rows if row.every.name == name]
+        if asked and given:
+            console.print(_flag_table(asked, by, name, threshold))
+    for line in _notes([row for of in given.values() for row in of]):
+        console.print(line, highlight=False)
+    console.print("Not a medical device.")
+
+
+def _slide_table(of: Sequence[CheckedRow]) -> Table:
+    """Every class on one slide; the figures without doubtful cells only where there are some."""
+    first = of[0]
+    title = f"{escape(first.every.group)}: {first.every.n_leukocytes} leukocytes"
+    columns = ["percent", *(["adjusted"] if any(row.every.adjusted for row in of) else [])]
+    if first.n_doubtful:
+        title += f"; {_doubtful(first)} cells are doubtful"
+        is_kept_adjusted = any(row.kept and row.kept.adjusted for row in of)
+        best = "adjusted" if is_kept_adjusted else "percent"
+        columns = ["doubtful", *columns, f"{best}{WITHOUT}"]
+    shown = new_table(title, "class", "cells", *columns)
+    for row in of:
+        unit = "" if row.every.is_leukocyte else ", per 100 leukocytes"
+        n_kept = row.kept.count if row.kept else 0
+        found = _figures(row) | {"doubtful": str(row.every.count - n_kept)}
+        figures = (found[column] for column in columns)
+        shown.add_row(row.every.name + unit, str(row.every.count), *figures)
+    return shown
+
+
+def _figures(row: CheckedRow) -> dict[str, str]:
+    kept = row.kept
+    return {
+        "percent": _words(row.every.raw),
+        "adjusted": _words(row.every.adjusted),
+        f"percent{WITHOUT}": _words(kept.raw if kept else None),
+        f"adjusted{WITHOUT}": _words(kept.adjusted if kept else None),
+    }
+
+
+def _flag_table(asked: Sequence[CheckedRow], by: str, name: str, threshold: float) -> Table:
+    """One line a slide: the figure of one class, with and without doubtful cells, and its flag."""
+    columns = ["leukocytes", "percent"]
+    columns += ["adjusted"] if any(row.every.adjusted for row in asked) else []
+    if any(row.n_doubtful for row in asked):
+        columns = ["doubtful", *columns, "without doubtful"]
+    title = f"{name[0].upper()}{name[1:]}, flagged from {threshold:g} % on"
+    shown = new_table(title, by, *columns, "flag")
+    for row in asked:
+        found = _figures(row) | {"without doubtful": _words(alike(row)[1])}
+        if row.status == REFUSED:
+            found = dict.fromkeys(found, "-")
+        found |= {"doubtful": _doubtful(row), "leukocytes": str(row.every.n_leukocytes)}
+        figures = (found[column] for column in columns)
+        shown.add_row(escape(row.every.group), *figures, flag(row, threshold))
+    return shown
+
+
+def _words(of: Percent | None) -> str:
+    if of is None:
+        return "-"
+    value = "-" if of.value != of.value else f"{of.value:.1f}"
+    return f"{value} ({of.low:.1f} - {of.high:.1f})"
+
+
+def _doubtful(row: CheckedRow) -> str:
+    return "unknown" if row.n_doubtful is None else f"{row.n_doubtful} of {row.n_cells}"
+
+
+def _refusal(row: CheckedRow, by: str) -> str:
+    what = by.removesuffix("_id")
+    return f"{what} {row.every.group}: {_doubtful(row)} cells are doubtful; no differential"
+
+
+def _notes(rows: Sequence[CheckedRow]) -> list[str]:
+    """What the figures of the slides that have some rest on, in sentences."""
+    notes = [
+        f"Not adjusted, too few labelled cells: {escape(why)}."
+        for why in dict.fromkeys(_why(row) for row in rows)
+        if why
+    ]
+    if any(row.n_doubtful for row in rows):
+        notes.append(
+            "Figures without doubtful cells are no closer to the truth: rare and degraded cells "
+            "are doubtful more often. Where the two differ, look at the doubtful cells."
+        )
+    if rows:
+        is_adjusted = any(row.every.adjusted for row in rows)
+        more = ", of counting and misclassification for adjusted" if is_adjusted else ""
+        notes.append(f"Limits are 95 %: of counting for percent{more}.")
+    return notes
+
+
+def _why(row: CheckedRow) -> str:
+    if row.every.why:
+        return f"{row.every.name}: {row.every.why}"
+    if row.kept and row.kept.why:
+        return f"{row.every.name} without doubtful cells: {row.kept.why}"
+    return ""

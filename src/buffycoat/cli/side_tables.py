@@ -1,0 +1,180 @@
+"""Tables of what is known of cells beside their labels: severity, patient or slide, counts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from buffycoat import taxonomy as taxonomies
+from buffycoat.cells import manifest_error
+from buffycoat.cli.label_tables import read_labels, say
+from buffycoat.errors import ManifestError
+from buffycoat.evaluate.class_table import MIN_PATIENTS
+from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows, to_number
+from buffycoat.taxonomy import Taxonomy
+
+DOUBT = "is_abstained"
+TRUTH_VALUES = {"true": True, "1": True, "false": False, "0": False}
+
+
+def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
+    """Severity of each cell from a table with a column `severity`; NaN where it has none.
+
+    Raises:
+        ManifestError: A column is missing, an ID is there twice, or a severity is not a number from
+            0 to 4.
+    """
+    rows = read_rows(path, ("severity",))
+    faults = []
+    for place, text in zip(rows.places, rows.column("severity"), strict=True):
+        if not 0 <= to_number(text) <= 4:
+            faults.append(f"{place}: severity {text!r}, expected 0 to 4")
+    known = _by_cell(rows, "severity", cell_ids, faults)
+    return [to_number(known.get(cell_id, "")) for cell_id in cell_ids]
+
+
+def _by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) -> dict[str, str]:
+    """Text of a column by the cell's name; rows of other cells are left out.
+
+    Raises:
+        ManifestError: With the faults given, and each ID that is there twice.
+    """
+    ids = rows.column(find_ids(rows, known=cell_ids))
+    seen: set[str] = set()
+    for place, cell_id in zip(rows.places, ids, strict=True):
+        if cell_id in seen:
+            faults.append(f"{place}: ID {cell_id!r} is used twice")
+        seen.add(cell_id)
+    if faults:
+        raise manifest_error(str(rows.path), faults)
+    joined = join_names(ids, cell_ids)
+    if joined.how:
+        say(rows.path, f"IDs matched {joined.how}: {len(joined.known)} of {len(ids)}")
+    say(rows.path, *rows.notes)
+    texts = rows.column(column)
+    return {joined.known[i]: text for i, text in zip(ids, texts, strict=True) if i in joined.known}
+
+
+def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
+    """Patient or slide of each cell.
+
+    Args:
+        path: A table with a column of IDs and this one; other cells may be in it.
+        column: Such as "patient_id".
+        cell_ids: The cells, shape (n,).
+
+    Returns:
+        Shape (n,).
+
+    Raises:
+        ManifestError: A column is missing, an ID is there twice, or a cell has none: with some of
+            the patients unknown, nothing can be said about patients.
+    """
+    texts = _by_cell(read_rows(path, (column,)), column, cell_ids, [])
+    known = {cell_id: known_name(texts.get(cell_id, "")) for cell_id in cell_ids}
+    missing = [cell_id for cell_id, name in known.items() if name is None]
+    if missing:
+        raise manifest_error(
+            str(path),
+            [f"{len(missing)} of {len(cell_ids)} cells have no {column}, first {missing[0]!r}"],
+        )
+    return [name for cell_id in cell_ids if (name := known[cell_id]) is not None]
+
+
+def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:
+    """Whether a person should look at each cell, shape (n,), bool.
+
+    Args:
+        path: Predictions: CSV or Parquet, as `buffycoat predict` writes them.
+        cell_ids: Cells that are in it.
+
+    Returns:
+        None where the predictions do not say: a plain `ID,labels`.
+
+    Raises:
+        ManifestError: A value is neither True nor False.
+    """
+    rows = read_rows(path, ())
+    if DOUBT not in rows.header:
+        return None
+    faults = [
+        f"{place}: {DOUBT} {text!r}, expected True or False"
+        for place, text in zip(rows.places, rows.column(DOUBT), strict=True)
+        if text.strip().lower() not in TRUTH_VALUES
+    ]
+    if faults:
+        raise manifest_error(str(path), faults)
+    ids = rows.column(find_ids(rows, known=cell_ids))
+    joined = join_names(ids, cell_ids)
+    values = [TRUTH_VALUES[text.strip().lower()] for text in rows.column(DOUBT)]
+    known = {joined.known[i]: v for i, v in zip(ids, values, strict=True) if i in joined.known}
+    return np.array([known[cell_id] for cell_id in cell_ids], dtype=bool)
+
+
+def read_patients(path: Path, cell_ids: list[str]) -> list[str]:
+    """Patient of each cell, to resample patients whole; arguments as in `read_groups`.
+
+    Raises:
+        ManifestError: As `read_groups`, or there are too few patients for an interval.
+    """
+    patients = read_groups(path, "patient_id", cell_ids)
+    n = len(set(patients))
+    if n < MIN_PATIENTS:
+        raise ManifestError(
+            f"{path}: cells of {n} patient{'s' if n != 1 else ''}, and an interval over patients "
+            f"needs {MIN_PATIENTS}. Leave --patients out: intervals are image-level then"
+        )
+    return patients
+
+
+def read_train_counts(path: Path, taxonomy: str = "auto") -> Mapping[str, int]:
+    """Training cells of each class.
+
+    Args:
+        path: A bundle or `starter`, a JSON file `{"SNE": 946, ...}`, or the table of the training
+            labels, whose rows are counted.
+        taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
+
+    Raises:
+        ManifestError: It is none of these.
+    """
+    from buffycoat.pipeline.bundle import locate
+
+    path = locate(path) if str(path) == "starter" and not path.exists() else path
+    if path.is_file() and path.suffix.lower() != ".json":
+        return Counter(read_labels(path, taxonomy).values())
+    file = path / "bundle.json" if path.is_dir() else path
+    try:
+        table = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ManifestError(
+            f"{path}: expected a bundle, a JSON file of counts or a table of labels ({error})"
+        ) from error
+    counts = _bundle_counts(table) if path.is_dir() else table
+    if not _is_counts(counts):
+        raise ManifestError(f'{file}: expected counts such as {{"SNE": 946, "LY": 600}}')
+    codes = taxonomies.read_labels(counts, taxonomy)
+    total: Counter[str] = Counter()
+    for label, count in counts.items():
+        total[codes[label]] += count
+    return total
+
+
+def _is_counts(table: Any) -> TypeGuard[dict[str, int]]:
+    if not isinstance(table, dict) or not table:
+        return False
+    return all(type(count) is int and count >= 0 for count in table.values())
+
+
+def _bundle_counts(index: dict[str, Any]) -> dict[str, int] | None:
+    """Code of a class or group -> training cells, from a bundle's index."""
+    if "counts" not in index or "taxonomy" not in index:
+        return None
+    taxonomy = Taxonomy.from_dict(index["taxonomy"])
+    stated = dict(zip(taxonomy.codes, index["counts"], strict=True))
+    return stated | index.get("coarse_counts", {})

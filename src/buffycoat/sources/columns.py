@@ -1,0 +1,140 @@
+"""What the columns of a table are, by their names and by what stands in them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from buffycoat.sources.parts import part_of
+from buffycoat.taxonomy.spelling import Spelling
+
+FILES = (
+    "path", "filepath", "imagepath", "imgpath", "filename", "file", "imagename", "imagefile",
+    "image", "img", "imageid", "imgname", "id", "cellid", "name", "newnames", "picture",
+)  # fmt: skip
+LABELS = (
+    "label", "labels", "class", "classname", "classlabel", "category", "celltype", "cellclass",
+    "type", "diagnosis", "groundtruth", "target", "annotation",
+)  # fmt: skip
+SPLITS = ("split", "set", "subset", "partition", "phase", "usage", "wbcbenchsplit")
+PATIENTS = ("patientid", "patient", "patienthash", "subjectid", "subject", "donorid", "donor")
+SLIDES = ("slideid", "slide", "smearid", "smear")
+OTHERS = ("severity", "originalid", "cellid")
+_NEAR = 0.8
+"""Likeness (difflib's ratio) from which an unknown column is taken for a misspelt one."""
+_NAMED_AT_LEAST = 0.9
+"""Share of a column's values that mean a class, from which it holds labels whatever its name."""
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column holds what; None where none does.
+
+    Attributes:
+        label: Labels as text.
+        one_hot: Columns that are named after classes and hold 0 and 1; empty if there are none.
+        several: Columns of which each may hold the labels, where that is not clear.
+        split: Splits.
+        patient_id: Patients.
+        slide_id: Slides.
+    """
+
+    label: str | None
+    one_hot: tuple[str, ...]
+    several: tuple[str, ...]
+    split: str | None
+    patient_id: str | None
+    slide_id: str | None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the table says of which class a cell is."""
+        return self.label is not None or bool(self.one_hot)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether a split, a label or a patient stands in the table."""
+        return self.has_labels or any((self.several, self.split, self.patient_id, self.slide_id))
+
+    def label_of(self, row: Row) -> str:
+        """The label in a row, "" if it has none.
+
+        Raises:
+            ValueError: Not exactly one of the columns of classes holds a 1.
+        """
+        if not self.one_hot:
+            return row.get(self.label, "") if self.label else ""
+        marked = [name for name in self.one_hot if row.get(name, "") not in _ZERO]
+        if len(marked) > 1 or (not marked and any(row.get(name, "") for name in self.one_hot)):
+            raise ValueError(f"{len(marked)} of the columns {', '.join(self.one_hot)} are marked")
+        return marked[0] if marked else ""
+
+
+_ZERO = ("", "0", "0.0", "False", "false", "FALSE")
+_ONE = ("1", "1.0", "True", "true", "TRUE")
+
+
+def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) -> Columns:
+    """What the columns of a table hold.
+
+    Args:
+        names: Of its columns.
+        rows: Its rows.
+        spelling: Knows the names of classes.
+    """
+
+    def column(known: Sequence[str]) -> str | None:
+        found = {key(name): name for name in reversed(names)}
+        return next((found[word] for word in known if word in found), None)
+
+    label, several = column(LABELS), ()
+    one_hot = tuple(n for n in names if spelling.find(n) and _is_marked(n, rows))
+    one_hot = one_hot if label is None and len(one_hot) > 1 else ()
+    if label is None and not one_hot:
+        telling = [name for name in names if _means_classes(name, rows, spelling)]
+        label = telling[0] if len(telling) == 1 else None
+        several = tuple(telling) if len(telling) > 1 else ()
+    split, patient, slide = map(column, (SPLITS, PATIENTS, SLIDES))
+    if split is not None and key(split) != "split":  # "phase" may count patients' visits
+        told = [part_of(row.get(split, "") or "train") for row in rows]
+        split = split if all(told) else None
+    return Columns(label, one_hot, several, split, patient, slide)
+
+
+def key(name: str) -> str:
+    """A column's name without case, spaces and signs."""
+    return "".join(char for char in name.casefold() if char.isalnum())
+
+
+def misspelt(names: Sequence[str]) -> dict[str, str]:
+    """Columns that are almost one that would be read -> its name."""
+    known = ("path", "label", "patient_id", "slide_id", "split", "severity", "original_id")
+    read = {*FILES, *LABELS, *SPLITS, *PATIENTS, *SLIDES, *OTHERS}
+    present = {key(name) for name in names}
+    found = {}
+    for name in names:
+        absent = [k for k in known if key(k) not in present]
+        near = difflib.get_close_matches(name.casefold(), absent, n=1, cutoff=_NEAR)
+        if key(name) not in read and near:
+            found[name] = near[0]
+    return found
+
+
+def _is_marked(name: str, rows: Sequence[Row]) -> bool:
+    return all(row.get(name, "") in (*_ZERO, *_ONE) for row in rows)
+
+
+def _means_classes(name: str, rows: Sequence[Row], spelling: Spelling) -> bool:
+    values = [row[name] for row in rows if row.get(name)]
+    means = sum(count for value, count in _counts(values).items() if spelling.find(value))
+    return bool(values) and means >= _NAMED_AT_LEAST * len(values)
+
+
+def _counts(values: Sequence[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return counts

@@ -1,0 +1,120 @@
+"""Parquet tables of pictures and labels, as data sets usually lie on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from buffycoat.cells import Manifest, manifest_error
+from buffycoat.errors import ManifestError
+from buffycoat.tables import Rows, find_labels, known_name, read_rows
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "eval",
+    "valid": "eval",
+    "val": "eval",
+    "dev": "eval",
+    "eval": "eval",
+    "test": "test",
+}
+"""Word in the name of a table or its folder -> split."""
+
+
+def is_hub_table(columns: Sequence[str]) -> bool:
+    """Whether columns are of pictures with labels, and not those of WBCBench's own tables."""
+    return "image" in columns and not {"path", "image_id", "wbcbench_split"} & {*columns}
+
+
+def read_hub(path: Path, files: Sequence[Path]) -> Manifest:
+    """Read tables with a column `image` and one of labels.
+
+    The split is what the table's name says, such as `test-00000-of-00001.parquet`, else its folder;
+    a table whose names say none holds training cells if it has labels. Labels are names, or numbers
+    for which `datasets` notes the names in the table.
+
+    Args:
+        path: What the person gave.
+        files: The tables, in or at that path.
+
+    Returns:
+        `path` is `FILE.parquet#ROW`. A cell's id is the name of its picture where no other has it,
+        else `TABLE#ROW`. `patient_id` and `slide_id` are read from columns of these names.
+
+    Raises:
+        ManifestError: Lists every fault with its file and row.
+    """
+    faults: list[str] = []
+    cells: list[dict[str, str | None]] = []
+    notes: list[str] = []
+    for file in files:
+        name = file.name if file == path else file.relative_to(path).as_posix()
+        try:
+            rows = read_rows(file, ("image",))
+            cells += _cells(rows, name, notes)
+        except ManifestError as error:
+            faults.append(str(error))
+    if not faults and not cells:
+        faults.append("no rows in any Parquet table")
+    if faults:
+        raise manifest_error(str(path), faults)
+    times = Counter(cell["image"] for cell in cells)
+    for cell in cells:
+        image = cell.pop("image")
+        if image and times[image] == 1:
+            cell["cell_id"] = image
+    return Manifest.from_frame(pd.DataFrame(cells), path.stem, notes)
+
+
+def _cells(rows: Rows, name: str, notes: list[str]) -> list[dict[str, str | None]]:
+    """The cells of one table."""
+    try:
+        column, labels = find_labels(rows)
+    except ManifestError:
+        if len(rows.header) > 1:
+            raise  # a column that is there may be the labels, under another name
+        column, labels = "", [""] * len(rows)
+    _refuse_numbers(rows, column, labels)
+    split = split_of(name)
+    if split is None:
+        split = "train" if any(labels) else "test"
+        notes.append(f"{name}: its name says no split; its {len(rows)} cells are taken as {split}")
+    return [
+        {
+            "image": row["image"],
+            "cell_id": f"{name}#{number}",
+            "path": f"{rows.path}#{number}",
+            "label": label or None,
+            "split": split,
+            "patient_id": known_name(row.get("patient_id", "")),
+            "slide_id": known_name(row.get("slide_id", "")),
+        }
+        for (number, row), label in zip(rows, labels, strict=True)
+    ]
+
+
+def _refuse_numbers(rows: Rows, column: str, labels: Sequence[str]) -> None:
+    known = {label for label in labels if label}
+    if known and all(label.isdecimal() for label in known):
+        raise ManifestError(
+            f"{rows.path.name}: column {column!r} holds numbers, and the table gives no names for "
+            "them. Write it by `datasets` with a ClassLabel, or with the classes' names as text"
+        )
+
+
+def split_of(name: str) -> str | None:
+    """Split that the name of a table says, or the folder nearest to it; None for none.
+
+    >>> split_of("data/test-00000-of-00001.parquet"), split_of("default/train/0000.parquet")
+    ('test', 'train')
+    """
+    for part in reversed(name.removesuffix(".parquet").split("/")):
+        words = {SPLITS.get(word) for word in re.split(r"[\W_\d]+", part.casefold())} - {None}
+        if len(words) == 1:
+            return words.pop()
+    return None

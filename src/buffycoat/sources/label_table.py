@@ -1,0 +1,104 @@
+"""A table among pictures: which of them it names, and what it says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from buffycoat.errors import ManifestError
+from buffycoat.sources.columns import FILES, Columns, Row, find_columns, key
+from buffycoat.sources.image_index import ImageIndex
+from buffycoat.sources.parts import part_of
+from buffycoat.tables import read_rows
+from buffycoat.taxonomy.spelling import Spelling
+
+NAMES_AT_LEAST = 0.5
+"""Share of rows that must name a picture of the folder for a column to hold names of pictures."""
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table that was looked at.
+
+    Attributes:
+        path: The table.
+        unit: "line" or "row": what a number counts.
+        rows: (number, column -> text).
+        file_column: Names the pictures; None if no column names those of the folder.
+        columns: What the others hold.
+        pictures: Number of a row -> the pictures that it may name, shape as `ImageIndex.find`.
+        why_not: Why the table cannot be used; "" if it can.
+    """
+
+    path: Path
+    unit: str = "line"
+    rows: tuple[tuple[int, Row], ...] = ()
+    file_column: str | None = None
+    columns: Columns = field(default=Columns(None, (), (), None, None, None))
+    pictures: dict[int, list[Path]] = field(default_factory=dict)
+    why_not: str = ""
+
+    @property
+    def part(self) -> str | None:
+        """The split that the table's own name tells."""
+        return part_of(self.path.stem)
+
+    @property
+    def looks_useful(self) -> bool:
+        """Whether it names pictures of the folder and says something of them."""
+        return self.file_column is not None and self.columns.says_something
+
+    @property
+    def may_hold_labels(self) -> bool:
+        """Whether labels stand in it, or it cannot be read and so may hold them."""
+        is_shut = not self.rows and self.path.suffix.lower() not in (".txt", ".dat")
+        return is_shut or self.columns.has_labels or bool(self.columns.several)
+
+    def where(self, number: int) -> str:
+        """A row, for messages."""
+        return f"{self.path.name} {self.unit} {number}"
+
+
+def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
+    """Read a table and find out what it says of the pictures of a folder.
+
+    Args:
+        path: The table.
+        index: The pictures.
+        spelling: Knows the names of classes.
+    """
+    try:
+        table = read_rows(path)
+    except ManifestError as error:
+        return LabelTable(path, why_not=str(error).removeprefix(f"{path}: "))
+    names = list(table.header)
+    rows = [row for _, row in table.rows]
+    columns = find_columns(names, rows, spelling)
+    found = _file_column(names, table.rows, index, path)
+    if found is None:
+        first = next(iter(rows[0].values()), "") if rows else ""
+        why = f"no column names pictures of this folder (its first row begins with {first!r})"
+        why = why if rows else "it has no rows"
+        return LabelTable(path, table.unit, tuple(table.rows), None, columns, why_not=why)
+    file_column, pictures = found
+    why = "" if columns.says_something else "no label, split or patient in it"
+    if columns.several:
+        why = f"labels may be in {' or '.join(map(repr, columns.several))}"
+    return LabelTable(path, table.unit, tuple(table.rows), file_column, columns, pictures, why)
+
+
+def _file_column(
+    names: Sequence[str], rows: Sequence[tuple[int, Row]], index: ImageIndex, path: Path
+) -> tuple[str, dict[int, list[Path]]] | None:
+    """The column that names most pictures; of equals the one whose name says that it does."""
+    best: tuple[float, str, dict[int, list[Path]]] | None = None
+    ordered = sorted(names, key=lambda name: FILES.index(key(name)) if key(name) in FILES else 99)
+    for name in ordered:
+        found = {n: index.find(row[name], path) for n, row in rows if row.get(name)}
+        share = sum(map(bool, found.values())) / max(len(rows), 1)
+        if share and (best is None or share > best[0]):
+            best = (share, name, found)
+    if best is None or (best[0] < NAMES_AT_LEAST and key(best[1]) not in FILES):
+        return None
+    return best[1], best[2]

@@ -1,0 +1,23 @@
+"""How a data set is to be read, where its layout leaves a choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LABELS_FROM = ("auto", "folders", "names", "tables")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Choices that a user may make.
+
+    Attributes:
+        taxonomy: A built-in name, a TOML file or "auto"; its names are looked for in the data.
+        labels_from: One of `LABELS_FROM`: which of several places with labels counts.
+        leave_out: Labels in any spelling, or patterns of files, folders and tables, whose cells
+            are not wanted; `*` stands for any characters.
+    """
+
+    taxonomy: str = "auto"
+    labels_from: str = "auto"
+    leave_out: tuple[str, ...] = ()

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+from buffycoat import images
+from buffycoat.errors import ManifestError
+from buffycoat.sources.hugging_face import read_hugging_face
+
+NAMES = ["SNE", "LY", "MO"]
+
+
+def _png(value: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20), (value, 0, 0)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _write(
+    path: Path,
+    labels: list[int | str | None],
+    paths: list[str | None],
+    names: list[str] | None = NAMES,
+    **more: list[object],
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [{"bytes": _png(n), "path": name} for n, name in enumerate(paths)]
+    table = pyarrow.table({"image": pictures, "label": labels, **more})
+    if names is not None:
+        feature = {"names": names, "_type": "ClassLabel"}
+        told = json.dumps({"info": {"features": {"label": feature}}})
+        table = table.replace_schema_metadata({"huggingface": told})
+    pyarrow.parquet.write_table(table, path, row_group_size=2)
+
+
+def test_splits_come_from_names_and_labels_from_the_features(tmp_path: Path) -> None:
+    _write(tmp_path / "data/train-00000-of-00001.parquet", [0, 1, 2], ["a.png", "b.png", "c.png"])
+    _write(tmp_path / "data/validation-00000-of-00001.parquet", [1], ["d.png"])
+    _write(tmp_path / "data/test-00000-of-00001.parquet", [-1, -1], ["e.png", "f.png"])
+    manifest = read_hugging_face(tmp_path)
+    frame = manifest.frame.set_index("cell_id")
+    assert frame["split"].to_dict() == {
+        **dict.fromkeys(("a.png", "b.png", "c.png"), "train"),
+        "d.png": "eval",
+        "e.png": "test",
+        "f.png": "test",
+    }
+    labels = {"a.png": "SNE", "b.png": "LY", "c.png": "MO", "d.png": "LY"}
+    assert frame["label"].dropna().to_dict() == labels
+    assert images.read(frame.loc["c.png", "path"])[0, 0, 0] == 2
+    assert manifest.notes == ()
+
+
+def test_the_hub_s_own_conversion_keeps_splits_in_folders(tmp_path: Path) -> None:
+    _write(tmp_path / "default/train/0000.parquet", ["SNE", "LY"], ["1.png", "1.png"], None)
+    _write(tmp_path / "default/test/0000.parquet", ["MO"], [None], None)
+    frame = read_hugging_face(tmp_path).frame
+    assert frame["cell_id"].tolist() == [
+        "default/test/0000.parquet#0",
+        "default/train/0000.parquet#0",
+        "default/train/0000.parquet#1",
+    ], "names that two pictures share name none of them"
+    assert frame["split"].tolist() == ["test", "train", "train"]
+    assert frame["label"].tolist() == ["MO", "SNE", "LY"]
+
+
+def test_patients_are_read_and_unknown_ones_are_nobody(tmp_path: Path) -> None:
+    patients = [3.0, None, 3.0]
+    _write(tmp_path / "cells.parquet", [0, 1, 2], ["a", "b", "c"], patient_id=patients)
+    manifest = read_hugging_face(tmp_path / "cells.parquet")
+    assert manifest.frame["patient_id"].fillna("").tolist() == ["3", "", "3"]
+    assert set(manifest.frame["split"]) == {"train"}
+    assert "cells.parquet: its name says no split; its 3 cells are taken as train" in manifest.notes
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "said"),
+    [
+        ([0, 1], None, "column 'label' holds numbers"),
+        ([0, 7], NAMES, "row 1: label 7 is a number that the table gives no name for"),
+    ],
+)
+def test_numbers_without_names_are_refused(
+    tmp_path: Path, labels: list[int | str | None], names: list[str] | None, said: str
+) -> None:
+    _write(tmp_path / "train.parquet", labels, ["a.png", "b.png"], names)
+    with pytest.raises(ManifestError) as caught:
+        read_hugging_face(tmp_path)
+    assert said in str(caught.value)
+
+
+def test_pictures_alone_are_unlabelled_and_an_unknown_column_is_asked_about(tmp_path: Path) -> None:
+    pictures = [{"bytes": _png(0), "path": "a.png"}]
+    pyarrow.parquet.write_table(pyarrow.table({"image": pictures}), tmp_path / "0.parquet")
+    frame = read_hugging_face(tmp_path).frame
+    assert frame["label"].isna().all()
+    assert frame["split"].tolist() == ["test"]
+    table = pyarrow.table({"image": pictures, "mark": ["good"]})
+    pyarrow.parquet.write_table(table, tmp_path / "0.parquet")
+    with pytest.raises(ManifestError, match="it has image, mark"):
+        read_hugging_face(tmp_path)
