@@ -172,8 +172,9 @@ def _is_counts(table: Any) -> TypeGuard[dict[str, int]]:
 
 
 def _bundle_counts(index: dict[str, Any]) -> dict[str, int] | None:
-    """Code -> training cells, from a bundle's index."""
+    """Code of a class or group -> training cells, from a bundle's index."""
     if "counts" not in index or "taxonomy" not in index:
         return None
     taxonomy = Taxonomy.from_dict(index["taxonomy"])
-    return dict(zip(taxonomy.codes, index["counts"], strict=True))
+    stated = dict(zip(taxonomy.codes, index["counts"], strict=True))
+    return stated | index.get("coarse_counts", {})
