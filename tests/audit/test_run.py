@@ -184,7 +184,7 @@ def test_a_twin_in_the_same_split_that_the_table_admits_is_no_news(cells) -> Non
 def test_contradicting_labels(cells) -> None:
     source = cells.of("train", "LY")[0]
     cells.add(NEAR["mirrored"](cells.image(source)), "train", "MO", "9001.jpg")
-    result = cells.audit()
+    result = cells.audit("near_duplicates")
     _only(result, "contradicting_labels", source["path"], "9001.jpg")
     message = result.of_state("found")[0].looked.findings[0].message
     assert "LY (train" in message

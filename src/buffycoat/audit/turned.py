@@ -12,6 +12,9 @@ from buffycoat.audit.perceptual import Picture
 
 LANDMARKS_AT_LEAST = 5
 """That agree. See docs/adr/0014: strangers seldom share more than 4, and never 9."""
+CLIPPED_LANDMARKS_AT_LEAST = 9
+"""The same of clipped pictures (`overlay.Agreement`): two bright round cells that share 5 landmarks
+were seen to correlate by 0.94, outline on outline."""
 CORRELATION_AT_LEAST = 0.78
 """Of the pictures once aligned. Of strangers with five common landmarks none passes 0.69, of copies
 that a turn, crop or light made few are under 0.85 (docs/adr/0014)."""
@@ -49,12 +52,12 @@ def align_landmarks(
     grays = [picture.gray.astype(np.float32) for picture in (first, second)]
     sides = landmarks[1].sides
     warps = (found.warp, _refine(grays, found.warp, sides))
-    judged = [one for one in (_judge(grays, near, sides) for near in warps) if one is not None]
+    judged = [one for near in warps if (one := _judge(grays, near, sides, found.count)) is not None]
     return max(judged, key=lambda one: one.margin, default=None)
 
 
 def _judge(
-    grays: list[np.ndarray], found: np.ndarray, sides: tuple[float, float]
+    grays: list[np.ndarray], found: np.ndarray, sides: tuple[float, float], count: int
 ) -> Alignment | None:
     scale = warp.scale_of(found)
     if not 1 / MAX_SCALE <= scale <= MAX_SCALE:
@@ -66,6 +69,8 @@ def _judge(
     kept = covered & overlay.round_part(sides, found)
     orientation = warp.nearest_orientation(found)
     agreed = overlay.agree(grays[0], laid, kept)
+    if agreed.is_clipped and count < CLIPPED_LANDMARKS_AT_LEAST:
+        return None
     return Alignment(
         agreed.correlation,
         found,
