@@ -94,9 +94,8 @@ def _file_column(
 ) -> tuple[str, dict[int, list[Path]]] | None:
     """The column that names most pictures; of equals the one whose name says that it does."""
     best: tuple[float, str, dict[int, list[Path]]] | None = None
-    ordered = sorted(
-        names, key=lambda name: ID_NAMES.index(key(name)) if key(name) in ID_NAMES else 99
-    )
+    places = {name: place for place, name in enumerate(ID_NAMES)}
+    ordered = sorted(names, key=lambda name: places.get(key(name), len(places)))
     for name in ordered:
         found = {n: index.find(row[name], path) for n, row in rows if row.get(name)}
         share = sum(map(bool, found.values())) / max(len(rows), 1)
