@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from buffycoat.evaluate import metrics
 from buffycoat.evaluate.bootstrap import resample
 from buffycoat.evaluate.class_table import class_rows, patients_of_class
 from buffycoat.evaluate.interval import Array
@@ -110,7 +109,7 @@ def right_at_grain(
     """Share of cells whose predicted class their label allows, as `Interval.to_dict`."""
     right = taxonomy.allowed(truth)[np.arange(len(truth)), predicted].astype(np.int64)
     of = resample(np.ones_like(right), right, 2, patients, seed=seed)
-    return of.interval(metrics.accuracy).to_dict()
+    return of.accuracy().to_dict()
 
 
 def _against_rest(code: str, name: str) -> Taxonomy:
