@@ -40,7 +40,8 @@ def rows() -> Rows:
 def test_differences_are_paired_and_of_the_right_sign(rows):
     table = downstream.tabulate(rows, K)
     same = table["clean"]["differences"]["both - augmentation"]
-    assert same == {"estimate": 0.0, "low": 0.0, "high": 0.0}
+    assert same["estimate"] == 0
+    assert same["low"] < 0 < same["high"]  # no cell tells them apart, and there are few cells
     better = table["degraded"]["differences"]["both - augmentation"]
     assert 0 < better["low"] < better["estimate"] < better["high"]
     scores = table["degraded"]["macro_f1"]
