@@ -49,7 +49,7 @@ def test_free_turns_bright_copies_and_tight_crops_are_found(tmp_path: Path) -> N
     _draw(data / "val", 2, 50)
     planted = {}
     for code in CODES:
-        for number, how in enumerate((3, 6, 10, 15, 30, 45, "x1.8", "x2.2", "zoom")):
+        for number, how in enumerate((3, 6, 10, 15, 30, 45, "x1.6", "x1.8", "zoom")):
             name = f"copy_{how}_{number}.jpg"
             _change(_image(code, number), how).save(data / "val" / code / name, quality=92)
             planted[f"val/{code}/{name}"] = f"train/{code}/{number:03d}.png"
@@ -91,7 +91,7 @@ def test_what_is_beyond_reach_is_said_in_table_json_and_page(tmp_path: Path) -> 
     assert checks["far_copies"]["state"] == "not checked"
     limits = checks["far_copies"]["not_checked"]
     assert "crops to under" in limits
-    assert "far_copies not checked" in said
+    assert "far_copies │ not checked" in said
     page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
     assert limits in page
 

@@ -112,7 +112,8 @@ def test_a_copy_with_another_label(data: tuple[Path, Rows], tmp_path: Path) -> N
     rows.append({"path": "5001.jpg", "label": "EO", "split": source["split"]})
     code, said, found = _audit(folder, rows, tmp_path / "out")
     assert code == 4, said
-    assert found == {"contradicting_labels": [{source["path"], "5001.jpg"}]}
+    copies = [{source["path"], "5001.jpg"}]
+    assert found == {"near_duplicates": copies, "contradicting_labels": copies}
     assert f"LY (train: {source['path']}) and EO (train: 5001.jpg)" in said
 
 

@@ -130,7 +130,6 @@ def test_the_hub_s_parquet(predictions: Path) -> None:
         (b"PK\x03\x04....", "Excel workbook"),
         (b"a.png,SNE\nb.png,LY\n", "does not name the columns"),
         (PLAIN.replace("SNE", "Lymphocite").encode(), "did you mean 'lymphocyte'?"),
-        (PLAIN.replace("SNE", "NE").encode(), "NE (2 cells; SNE or BNE)"),
         (b"image,path,label\n0.png,0.png,SNE\n", "ID '1.png' has no label"),
         (b"ID,class,type\n0.png,SNE,LY\n", "columns 'class' and 'type' may both hold the labels"),
         (b"image,SNE,LY\n0.png,1,1\n", "line 2: is of SNE and LY"),

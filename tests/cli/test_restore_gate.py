@@ -14,6 +14,7 @@ import buffycoat
 from buffycoat.cli.main import app
 from buffycoat.images import read, to_work, write_png
 from buffycoat.pipeline import cleaning
+from buffycoat.pipeline.fitted import Fitted
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell
 
@@ -27,6 +28,11 @@ SOFT = {
 NOISY = {"noisy": ("ERB", 2, "noise"), "noisy too": ("LY", 0, "noise")}
 
 
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    return buffycoat.load("starter").fitted
+
+
 def _psnr(clean: np.ndarray, image: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(np.mean((clean.astype(float) - image) ** 2), 1e-6)))
 
@@ -37,8 +43,7 @@ def _draw(code: str, seed: int, kind: str | None) -> tuple[np.ndarray, np.ndarra
     return clean, worse
 
 
-def test_a_picture_is_replaced_only_if_it_gets_better(tmp_path: Path) -> None:
-    fitted = buffycoat.load("starter").fitted
+def test_a_picture_is_replaced_only_if_it_gets_better(fitted: Fitted, tmp_path: Path) -> None:
     settings = fitted.config.images
     cells = {name: _draw(*how) for name, how in (SOFT | NOISY).items()}
     for name, (_, worse) in cells.items():
@@ -62,8 +67,8 @@ def test_a_picture_is_replaced_only_if_it_gets_better(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SOFT)
-def test_the_other_limits_alone_let_it_be_harmed(name: str) -> None:
-    restoration = buffycoat.load("starter").fitted.restoration
+def test_the_other_limits_alone_let_it_be_harmed(fitted: Fitted, name: str) -> None:
+    restoration = fitted.restoration
     assert restoration.gate is not None
     closed = restoration.gate
     lowest = {**closed.lowest, "change_size": (0.0,) * len(closed.pairs)}

@@ -84,7 +84,7 @@ def test_labels_come_from_the_folder_or_from_a_table(
 
     by_name, said = _similar(tiny_bundle, cell, "--layout", "folders", *options)
     assert by_name.exit_code == 2  # two of the names do not begin with a class
-    assert "has no class" in said
+    assert "names begin with a class code, but not" in said
 
     labels.write_text("ID,labels\nelsewhere,BA\n")
     result, said = _similar(tiny_bundle, cell, *options, "--labels", labels)

@@ -14,10 +14,13 @@ from buffycoat.restore.gate import (
     STEPS,
     GateLimits,
     GateNumbers,
+    Look,
     decide,
     fit_gate,
+    measure_change,
 )
-from buffycoat.restore.worth import change_size, white_shift
+from buffycoat.restore.worth import change_size, leaves_known_white, white_shift
+from buffycoat.segment.masks import CellMasks
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell
 
@@ -45,6 +48,34 @@ def test_a_background_in_another_white_is_seen(lilac: np.ndarray) -> None:
     assert white_shift(lilac, lilac) <= 0
     assert white_shift(lilac, cream) > 20
     assert white_shift(cream, lilac) > 20
+
+
+@pytest.mark.parametrize("light", [1.0, 0.8, 0.5])
+def test_a_known_white_is_known_in_any_light(lilac: np.ndarray, light: float) -> None:
+    dim = np.rint(lilac * light).astype(np.uint8)
+    cream = _white(lilac, (254, 229, 203))
+    assert leaves_known_white(dim, cream)
+    assert not leaves_known_white(dim, lilac)
+    assert not leaves_known_white(np.rint(cream * light).astype(np.uint8), cream)
+
+
+def test_a_cast_that_no_photograph_has_may_be_taken_out(lilac: np.ndarray) -> None:
+    cream = _white(lilac, (254, 229, 203))
+    for cast in ((200, 229, 203), (254, 200, 203), (254, 229, 170)):
+        assert not leaves_known_white(_white(cream, cast), cream)
+
+
+def test_a_fault_of_light_does_not_excuse_another_white(lilac: np.ndarray) -> None:
+    cream = _white(lilac, (254, 229, 203))
+    yellow = _white(cream, (254, 229, 170))
+    empty = CellMasks.none(*lilac.shape[:2])
+    given, found = np.stack([lilac, cream, cream]), np.stack([cream, yellow, yellow])
+    three = [empty] * 3, np.ones(3), np.ones((3, 1))
+    has_fault = np.array([True, True, False])
+    numbers = measure_change(Look(given, *three), Look(found, *three), has_fault)
+    assert numbers.unfounded_light[0] > 15
+    assert numbers.unfounded_light[1] == 0
+    assert numbers.unfounded_light[2] > 15
 
 
 @pytest.mark.parametrize("kind", ["noise", "salt_and_pepper"])

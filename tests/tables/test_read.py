@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from buffycoat.errors import ManifestError
 from buffycoat.tables import read_rows
@@ -119,12 +121,31 @@ def _workbook(member: str) -> bytes:
         (b"1.png,SNE\n2.png,LY\n", "does not name the columns"),
         (b"BAS/BAS_0001.tiff BAS nan nan\nBAS/BAS_0002.tiff BAS nan nan\n", "ID labels more"),
         (b"17,SNE\n18,SNE\n19,LY\n", "does not name the columns"),
+        (b"17,Lymphocyte\n18,SNE\n", "does not name the columns"),
         (b"ID,labels\na,b.png,SNE\n", "line 2: 3 fields"),
         (b"ID,labels,ID\na.png,SNE,b.png\n", "'ID' is there twice"),
     ],
 )
 def test_what_is_no_table_is_named(tmp_path: Path, data: bytes, said: str) -> None:
     assert said in _fault(tmp_path, data)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.text('ID,;\t|"\r\n a1\u00e9=\0', max_size=60).map(str.encode),
+        st.text("ID,;\n\u00e9a", max_size=40).map(lambda text: text.encode("utf-16")),
+    )
+)
+def test_any_bytes_are_a_table_or_a_named_fault(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(data)
+    try:
+        rows = read_rows(path)
+    except ManifestError:
+        return
+    assert all({*row} == {*rows.header} for _, row in rows)
 
 
 def test_a_missing_column_or_file_is_named(tmp_path: Path) -> None:

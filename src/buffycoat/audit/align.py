@@ -120,6 +120,8 @@ def _judge(grays: list[np.ndarray], orientation: int, found: np.ndarray) -> Alig
     parts = [_agree(grays[0], grays[1], found, sides) for sides in (None, overlay.SQUARE)]
     agreed = min(parts, key=lambda part: part.correlation)
     is_same_frame = is_still(found, orientation)
+    if agreed.is_clipped and not is_same_frame:  # laid freely, one outline fits any other
+        agreed = NOWHERE
     at_least = agreed.least(SAME_FRAME_AT_LEAST if is_same_frame else CROP_AT_LEAST)
     scale = warp.scale_of(found)
     return Alignment(agreed.correlation, found, orientation, scale, is_same_frame, at_least)

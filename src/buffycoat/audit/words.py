@@ -53,7 +53,8 @@ def find_alike(landmarks: Sequence[Landmarks]) -> list[tuple[int, int, bool]]:
         text.sum_duplicates()
         text.data[:] = 1
         texts.append(text)
-    rarity = np.log(len(landmarks) / np.maximum(texts[0].getnnz(axis=0), 1)).astype(np.float32)
+    shared_by = np.maximum(texts[0].getnnz(axis=0), 1)
+    rarity = np.log1p(len(landmarks) / shared_by).astype(np.float32)
     index = (texts[0] @ sparse.diags_array(rarity**2)).T.tocsr()
     found: set[tuple[int, int, bool]] = set()
     for start in range(0, len(landmarks), _ROWS_AT_ONCE):

@@ -82,7 +82,8 @@ def fit(
     estimator = SeverityEstimator.from_dict(severity.values["estimator"])
     clean = np.flatnonzero(severity.arrays["is_clean"])
     n_clean = len(np.unique(data.photographs[clean]))
-    if config.restore.method in GENERATORS and n_clean < MIN_CELLS:
+    is_off = config.restore.method in GENERATORS and n_clean < MIN_CELLS
+    if is_off:
         config = config.model_copy(
             update={"restore": config.restore.model_copy(update={"method": "identity"})}
         )
@@ -95,7 +96,6 @@ def fit(
     )
     tensors = load_file(trained.folder / MODEL_FILE)
     restorer = restorers.from_tensors(trained.values["restorer"], tensors)
-    is_off = n_clean < MIN_CELLS and config.restore.method == "identity"
     reporter.finish(
         f"off: {n_clean} clean cells (< {MIN_CELLS})"
         if is_off

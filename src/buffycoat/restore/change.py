@@ -16,7 +16,7 @@ import numpy as np
 
 from buffycoat.errors import ShapeError
 from buffycoat.restore.texture import Masks, Pair, granules, hue_shift, local_change
-from buffycoat.restore.worth import change_size, white_shift
+from buffycoat.restore.worth import change_size, leaves_known_white, white_shift
 
 __all__ = ["GateNumbers", "Look", "Masks", "known_good", "measure_change", "overlap"]
 
@@ -75,7 +75,8 @@ class GateNumbers:
         embedding_change: 1 less the cosine of the two embeddings.
         change_size: Root mean square change of all pixels, in gray levels.
         unfounded_light: By how many gray levels the background was recoloured beyond what the
-            noise taken away may have hidden; 0 where a fault of light was found before.
+            noise taken away may have hidden; 0 where a fault of light was found before, unless a
+            background of one known colour was given another one's.
     """
 
     severity_before: np.ndarray
@@ -133,6 +134,7 @@ def measure_change(before: Look, after: Look, has_light_fault: np.ndarray) -> Ga
     pairs = [Pair.of(o, r, *m) for (o, r), m in zip(images, masks, strict=True)]
     fine = np.array([granules(pair) for pair in pairs]).reshape(-1, 2)
     shift = np.array([white_shift(*pair) for pair in images])
+    leaves = np.array([leaves_known_white(*pair) for pair in images], dtype=bool)
     return GateNumbers(
         severity_before=np.asarray(before.severity, dtype=np.float64),
         severity_after=np.asarray(after.severity, dtype=np.float64),
@@ -147,7 +149,7 @@ def measure_change(before: Look, after: Look, has_light_fault: np.ndarray) -> Ga
         local_change=np.array([local_change(pair) for pair in pairs]),
         embedding_change=_distance(before.embeddings, after.embeddings),
         change_size=np.array([change_size(*pair) for pair in images]),
-        unfounded_light=np.where(has_light_fault, 0.0, shift),
+        unfounded_light=np.where(has_light_fault & ~leaves, 0.0, shift),
     )
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from buffycoat.restore.classical import WHITES
+
 SMALL_PX = 128
 """Shorter side at which the background is measured; larger images are averaged down to it."""
 WHITE_PERCENTILE = 90
@@ -18,6 +20,11 @@ NOISE_SCALE = 0.03
 """Sigma that leaves hardly any noise in the background, as a share of the shorter side."""
 FINE_SCALE = 0.036
 """Sigma over which a change is one of light or colour; finer ones are noise and sharpness."""
+
+WHITE_COLOURS = np.log(np.array(WHITES)[:, [0, 2]]) - np.log(np.array(WHITES)[:, [1]])
+"""Colours of known free backgrounds: logarithms of red and blue over green, shape (k, 2)."""
+COLOUR_TOLERANCE = 0.03
+"""Distance from a known colour within which a background's own is believed (ADR 15)."""
 
 
 def change_size(original: np.ndarray, restored: np.ndarray) -> float:
@@ -44,6 +51,26 @@ def white_shift(original: np.ndarray, restored: np.ndarray) -> float:
     change = restored.astype(np.float32) - original
     fine = change - _smooth(change, FINE_SCALE)
     return float((moved - np.sqrt(np.mean(fine**2, axis=(0, 1)))).max())
+
+
+def leaves_known_white(original: np.ndarray, restored: np.ndarray) -> bool:
+    """Whether a background of one known colour was given another one's.
+
+    Only the colour counts: a known white under too little light may be brightened.
+
+    Args:
+        original: Shape (h, w, 3), uint8, RGB.
+        restored: Same shape.
+    """
+    before, after = (
+        np.abs(_colour(image) - WHITE_COLOURS).max(axis=1) for image in (original, restored)
+    )
+    return bool(before.min() <= COLOUR_TOLERANCE and before.argmin() != after.argmin())
+
+
+def _colour(image: np.ndarray) -> np.ndarray:
+    red, green, blue = np.log(_white(image) + 1.0)
+    return np.array([red - green, blue - green])
 
 
 def _white(image: np.ndarray) -> np.ndarray:

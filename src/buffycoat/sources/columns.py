@@ -7,16 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from buffycoat.sources.parts import part_of
+from buffycoat.tables.columns import ID_NAMES, LABEL_NAMES, OFF, ON, TRUE_LABELS, key
 from buffycoat.taxonomy.spelling import Spelling
 
-FILES = (
-    "path", "filepath", "imagepath", "imgpath", "filename", "file", "imagename", "imagefile",
-    "image", "img", "imageid", "imgname", "id", "cellid", "name", "newnames", "picture",
-)  # fmt: skip
-LABELS = (
-    "label", "labels", "class", "classname", "classlabel", "category", "celltype", "cellclass",
-    "type", "diagnosis", "groundtruth", "target", "annotation",
-)  # fmt: skip
 SPLITS = ("split", "set", "subset", "partition", "phase", "usage", "wbcbenchsplit")
 PATIENTS = ("patientid", "patient", "patienthash", "subjectid", "subject", "donorid", "donor")
 SLIDES = ("slideid", "slide", "smearid", "smear")
@@ -67,14 +60,10 @@ class Columns:
         """
         if not self.one_hot:
             return row.get(self.label, "") if self.label else ""
-        marked = [name for name in self.one_hot if row.get(name, "") not in _ZERO]
+        marked = [name for name in self.one_hot if row.get(name, "").casefold() in ON]
         if len(marked) > 1 or (not marked and any(row.get(name, "") for name in self.one_hot)):
             raise ValueError(f"{len(marked)} of the columns {', '.join(self.one_hot)} are marked")
         return marked[0] if marked else ""
-
-
-_ZERO = ("", "0", "0.0", "False", "false", "FALSE")
-_ONE = ("1", "1.0", "True", "true", "TRUE")
 
 
 def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) -> Columns:
@@ -90,7 +79,7 @@ def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) 
         found = {key(name): name for name in reversed(names)}
         return next((found[word] for word in known if word in found), None)
 
-    label, several = column(LABELS), ()
+    label, several = column((*sorted(TRUE_LABELS), *LABEL_NAMES)), ()
     one_hot = tuple(n for n in names if spelling.find(n) and _is_marked(n, rows))
     one_hot = one_hot if label is None and len(one_hot) > 1 else ()
     if label is None and not one_hot:
@@ -104,15 +93,10 @@ def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) 
     return Columns(label, one_hot, several, split, patient, slide)
 
 
-def key(name: str) -> str:
-    """A column's name without case, spaces and signs."""
-    return "".join(char for char in name.casefold() if char.isalnum())
-
-
 def misspelt(names: Sequence[str]) -> dict[str, str]:
     """Columns that are almost one that would be read -> its name."""
     known = ("path", "label", "patient_id", "slide_id", "split", "severity", "original_id")
-    read = {*FILES, *LABELS, *SPLITS, *PATIENTS, *SLIDES, *OTHERS}
+    read = {*ID_NAMES, *LABEL_NAMES, *TRUE_LABELS, *SPLITS, *PATIENTS, *SLIDES, *OTHERS}
     present = {key(name) for name in names}
     found = {}
     for name in names:
@@ -124,7 +108,7 @@ def misspelt(names: Sequence[str]) -> dict[str, str]:
 
 
 def _is_marked(name: str, rows: Sequence[Row]) -> bool:
-    return all(row.get(name, "") in (*_ZERO, *_ONE) for row in rows)
+    return all(row.get(name, "").casefold() in ON | OFF for row in rows)
 
 
 def _means_classes(name: str, rows: Sequence[Row], spelling: Spelling) -> bool:

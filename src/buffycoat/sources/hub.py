@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,19 +10,8 @@ import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import ManifestError
+from buffycoat.sources.parts import part_of
 from buffycoat.tables import Rows, find_labels, known_name, read_rows
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "eval",
-    "valid": "eval",
-    "val": "eval",
-    "dev": "eval",
-    "eval": "eval",
-    "test": "test",
-}
-"""Word in the name of a table or its folder -> split."""
 
 
 def is_hub_table(columns: Sequence[str]) -> bool:
@@ -113,8 +101,5 @@ def split_of(name: str) -> str | None:
     >>> split_of("data/test-00000-of-00001.parquet"), split_of("default/train/0000.parquet")
     ('test', 'train')
     """
-    for part in reversed(name.removesuffix(".parquet").split("/")):
-        words = {SPLITS.get(word) for word in re.split(r"[\W_\d]+", part.casefold())} - {None}
-        if len(words) == 1:
-            return words.pop()
-    return None
+    parts = map(part_of, reversed(name.removesuffix(".parquet").split("/")))
+    return next(filter(None, parts), None)

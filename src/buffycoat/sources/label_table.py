@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from buffycoat.errors import ManifestError
-from buffycoat.sources.columns import FILES, Columns, Row, find_columns, key
+from buffycoat.sources.columns import Columns, Row, find_columns
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import read_rows
+from buffycoat.tables.columns import ID_NAMES, key
 from buffycoat.taxonomy.spelling import Spelling
 
 NAMES_AT_LEAST = 0.5
@@ -93,12 +94,13 @@ def _file_column(
 ) -> tuple[str, dict[int, list[Path]]] | None:
     """The column that names most pictures; of equals the one whose name says that it does."""
     best: tuple[float, str, dict[int, list[Path]]] | None = None
-    ordered = sorted(names, key=lambda name: FILES.index(key(name)) if key(name) in FILES else 99)
+    places = {name: place for place, name in enumerate(ID_NAMES)}
+    ordered = sorted(names, key=lambda name: places.get(key(name), len(places)))
     for name in ordered:
         found = {n: index.find(row[name], path) for n, row in rows if row.get(name)}
         share = sum(map(bool, found.values())) / max(len(rows), 1)
         if share and (best is None or share > best[0]):
             best = (share, name, found)
-    if best is None or (best[0] < NAMES_AT_LEAST and key(best[1]) not in FILES):
+    if best is None or (best[0] < NAMES_AT_LEAST and key(best[1]) not in ID_NAMES):
         return None
     return best[1], best[2]

@@ -12,13 +12,14 @@ import pandas as pd
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
-from buffycoat.sources.columns import FILES, OTHERS, Columns, Row, find_columns, key, misspelt
+from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
 from buffycoat.sources.draft import Draft
 from buffycoat.sources.folders import unique_ids
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import Rows, is_unknown, known_name, read_rows
+from buffycoat.tables.columns import ID_NAMES, key
 from buffycoat.taxonomy.built_in import for_reading
 
 SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
@@ -29,7 +30,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
 
     Args:
         path: CSV (with a header) or Parquet. One column names the pictures, `path` or another of
-            `columns.FILES`: relative to the table's folder, or the file's name, with or without its
+            `ID_NAMES`: relative to the table's folder, or the file's name, with or without its
             suffix. `label` (or one column a class that holds 0 and 1), `patient_id`, `slide_id`,
             `split`, `severity`, `original_id` and `cell_id` are read if they are there, also under
             other usual names. `cell_id` is by default the file's name, or its relative path where
@@ -172,7 +173,7 @@ class _Files:
 
 def _file_column(names: Sequence[str], path: Path) -> str:
     found = {key(name): name for name in reversed(names)}
-    known = next((found[word] for word in FILES if word in found), None)
+    known = next((found[word] for word in ID_NAMES if word in found), None)
     if known is None:
         raise ManifestError(
             f"{path.name}: column 'path' is missing (or filename, image, ID): none names the "

@@ -14,23 +14,30 @@ from buffycoat.taxonomy import BLOOD, read_labels
 OWN_IDS = ("ID", "cell_id")
 """As our own tables name the column, and WBCBench's."""
 OWN_LABELS = ("labels", "label")
-_TRUE_LABELS = frozenset("truelabel truth groundtruth target".split())
+TRUE_LABELS = frozenset("truelabel truth groundtruth target".split())
 """Beside one of these, a column `label` may be a prediction."""
-_IDS = frozenset(
-    "id idcode cellid cellname image images imageid imagename imagefile imagefilename imagepath "
-    "img imgid imgname imgfile imgpath file filename filepath path name".split()
+ID_NAMES = (
+    "path filepath imagepath imgpath filename file imagefile imagefilename imgfile image images "
+    "imagename imageid img imgid imgname id idcode cellid cellname name newnames picture".split()
 )
-"""Other names of the column of IDs, without case, spaces and signs."""
-_LABELS = frozenset(
+"""Other names of the column of IDs, without case, spaces and signs; those of paths first."""
+LABEL_NAMES = (
     "label labels labelname classlabel class classes classname cellclass celltype celltypes "
     "cellname category categories type y annotation annotations".split()
 )
-_ON, _OFF = {"1", "1.0", "true", "yes", "x"}, {"", "0", "0.0", "false", "no"}
+"""Other names of the column of labels."""
+ON, OFF = {"1", "1.0", "true", "yes", "x"}, {"", "0", "0.0", "false", "no"}
 
 
 def is_known_column(name: str) -> bool:
     """Whether a text is a usual name of a column of IDs or labels."""
-    return _key(name) in _IDS | _LABELS | _TRUE_LABELS
+    return key(name) in {*ID_NAMES, *LABEL_NAMES, *TRUE_LABELS}
+
+
+def is_class_among(names: Sequence[str]) -> bool:
+    """Whether one text among several is a class, as in a row; columns of classes are more."""
+    codes = read_labels(filter(None, names))
+    return len(names) > 1 and sum(code in BLOOD.members for code in codes.values()) == 1
 
 
 def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ()) -> str:
@@ -47,7 +54,7 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
     if chosen is not None:
         rows.require((chosen,))
         return chosen
-    found = [name for name in rows.header if _key(name) in _IDS]
+    found = [name for name in rows.header if key(name) in ID_NAMES]
     if known and len(found) != 1:
         found = _that_join(rows, found or list(rows.header), known) or found
     own = [name for name in OWN_IDS if name in found]
@@ -94,10 +101,10 @@ def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
     if chosen is not None:
         rows.require((chosen,))
         return chosen, rows.column(chosen)
-    keys = {name: _key(name) for name in rows.header}
-    true = [name for name in rows.header if keys[name] in _TRUE_LABELS]
+    keys = {name: key(name) for name in rows.header}
+    true = [name for name in rows.header if keys[name] in TRUE_LABELS]
     own = [name for name in OWN_LABELS if name in rows.header]
-    found = true or own[:1] or [name for name in rows.header if keys[name] in _LABELS]
+    found = true or own[:1] or [name for name in rows.header if keys[name] in LABEL_NAMES]
     if found:
         name = found[0] if len(found) == 1 else _agreed(rows, found)
         return name, rows.column(name)
@@ -114,7 +121,8 @@ def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
     )
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
+    """A column's name without case, spaces and signs."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
@@ -149,13 +157,13 @@ def _one_hot(rows: Rows, classes: Sequence[str]) -> list[str]:
     labels, faults = [], []
     for place, (_, row) in zip(rows.places, rows, strict=True):
         marks = {name: row[name].casefold() for name in classes}
-        strange = [name for name, mark in marks.items() if mark not in _ON | _OFF]
+        strange = [name for name, mark in marks.items() if mark not in ON | OFF]
         if strange:
             faults.append(
                 f"{place}: column {strange[0]!r} is {row[strange[0]]!r}, expected 1 or 0 in a "
                 "column of a class"
             )
-        on = [name for name, mark in marks.items() if mark in _ON]
+        on = [name for name, mark in marks.items() if mark in ON]
         if len(on) > 1:
             faults.append(f"{place}: is of {' and '.join(on)}; a cell is of one class")
         labels.append(on[0] if on else "")

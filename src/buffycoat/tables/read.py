@@ -9,7 +9,7 @@ from pathlib import Path
 
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
-from buffycoat.tables.columns import is_known_column
+from buffycoat.tables.columns import is_class_among, is_known_column
 from buffycoat.tables.delimiter import DELIMITERS, find_delimiter, records, split_directive
 from buffycoat.tables.names import IMAGE_SUFFIX
 from buffycoat.tables.parquet import is_parquet, read_parquet
@@ -112,7 +112,7 @@ def _check(
         for place, name in enumerate(header)
     )
     is_data = any(IMAGE_SUFFIX.search(name) for name in header) or (
-        recurs and not any(map(is_known_column, header))
+        (recurs or is_class_among(header)) and not any(map(is_known_column, header))
     )
     if is_data:
         example = delimiter.join(("ID", "labels", "more", "further")[: max(len(header), 1)])
