@@ -124,15 +124,16 @@ class TrainingSet:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How labels coarser than a class were used, in sentences."""
-        return tuple(
-            f"{n} cells are labelled {code} ({' or '.join(self.taxonomy.codes[c] for c in columns)}"
-            f"): the classifier learns that from them; all else is fitted on the "
-            f"{len(self.targets)} cells whose class is known"
-            for (code, columns), n in zip(
-                self.coarse.items(), self.coarse_counts.values(), strict=True
-            )
+        """How labels coarser than a class were used, in a sentence; none where there are none."""
+        if not self.coarse:
+            return ()
+        counts, codes = self.coarse_counts, self.taxonomy.codes
+        stated = "; ".join(
+            f"{counts[code]} cells are labelled {code} ({' or '.join(codes[c] for c in columns)})"
+            for code, columns in self.coarse.items()
         )
+        known = f"the {len(self.targets)} cells whose class is known"
+        return (f"{stated}: the classifier learns that from them, all else is fitted on {known}",)
 
     def seen_by(
         self,
