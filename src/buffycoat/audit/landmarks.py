@@ -64,9 +64,7 @@ class Landmarks:
         green = np.ascontiguousarray(image[..., 1])
         how = cv2.INTER_AREA if longer > SIDE_PX else cv2.INTER_CUBIC
         gray = cv2.resize(green, size, interpolation=how)
-        # OpenCV's type stubs leave SIFT out.
-        make = cv2.SIFT_create  # pyright: ignore[reportAttributeAccessIssue]
-        sift = make(nfeatures=MAX_SPOTS, contrastThreshold=CONTRAST_AT_LEAST)
+        sift = cv2.SIFT.create(nfeatures=MAX_SPOTS, contrastThreshold=CONTRAST_AT_LEAST)
         spots, raw = sift.detectAndCompute(gray, None)
         sides = (width / longer, height / longer)
         if raw is None:

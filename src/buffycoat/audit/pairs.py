@@ -117,25 +117,25 @@ def confirm(
     total = len(alike) + len(by_hash)
     same: dict[tuple[int, int], Alignment] = {}
 
-    def judge(pair: tuple[int, int], is_mirrored: bool | None) -> None:
+    def judge(pair: tuple[int, int], has_landmarks: bool) -> None:
         if pair in same:
             return
         pictures = found.picture(pair[0]), found.picture(pair[1])
-        if is_mirrored is None:
-            alignment = align(*pictures)
-        else:
+        if has_landmarks:
             landmarks = found.landmarks[pair[0]], found.landmarks[pair[1]]
-            alignment = align_landmarks(*pictures, landmarks, is_mirrored)
+            alignment = align_landmarks(*pictures, landmarks)
+        else:
+            alignment = align(*pictures)
         if alignment is not None and alignment.is_same:
             same[pair] = alignment
 
     for done in range(total):
         if done < len(alike):
-            a, b, is_mirrored = alike[done]
-            judge((int(rows[a]), int(rows[b])), is_mirrored)
+            a, b = alike[done]
+            judge((int(rows[a]), int(rows[b])), True)
         else:
             first, second = by_hash[done - len(alike)]
-            judge((first, second), None)
+            judge((first, second), False)
         if on_progress is not None and (done % 256 == 255 or done + 1 == total):
             on_progress(done + 1, total)
     return same

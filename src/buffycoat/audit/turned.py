@@ -30,7 +30,6 @@ def align_landmarks(
     first: Picture,
     second: Picture,
     landmarks: tuple[Landmarks, Landmarks],
-    is_mirrored: bool,
 ) -> Alignment | None:
     """Align the second picture with the first by their landmarks, then by all that they show.
 
@@ -41,13 +40,13 @@ def align_landmarks(
         first: A picture.
         second: Another.
         landmarks: Of the two.
-        is_mirrored: Whether the second is taken for a mirrored copy.
 
     Returns:
         The better of the landmarks' own alignment and the refined one; None if too few landmarks
         agree, or if neither frame lies in the other.
     """
-    found = match(*landmarks, is_mirrored)
+    matches = [found for way in (False, True) if (found := match(*landmarks, way)) is not None]
+    found = max(matches, key=lambda one: one.count, default=None)
     if found is None or found.count < LANDMARKS_AT_LEAST:
         return None
     grays = [picture.gray.astype(np.float32) for picture in (first, second)]

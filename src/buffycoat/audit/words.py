@@ -24,15 +24,14 @@ _LANDMARKS_AT_ONCE = 8192
 _SEED = 0
 
 
-def find_alike(landmarks: Sequence[Landmarks]) -> list[tuple[int, int, bool]]:
+def find_alike(landmarks: Sequence[Landmarks]) -> list[tuple[int, int]]:
     """Pairs of pictures that share the most words.
 
     Args:
         landmarks: Of m pictures.
 
     Returns:
-        Two positions, the smaller first, and whether they share them with one mirrored; a pair may
-        occur both ways.
+        Two positions, the smaller first; one may be mirrored.
     """
     from scipy import sparse
 
@@ -56,13 +55,13 @@ def find_alike(landmarks: Sequence[Landmarks]) -> list[tuple[int, int, bool]]:
     shared_by = np.maximum(texts[0].getnnz(axis=0), 1)
     rarity = np.log1p(len(landmarks) / shared_by).astype(np.float32)
     index = (texts[0] @ sparse.diags_array(rarity**2)).T.tocsr()
-    found: set[tuple[int, int, bool]] = set()
+    found: set[tuple[int, int]] = set()
     for start in range(0, len(landmarks), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
-        for is_mirrored, text in enumerate(texts):
+        for text in texts:
             scores = (text[part] @ index).toarray()
             for a, b in _nearest(scores, start):
-                found.add((min(a, b), max(a, b), bool(is_mirrored)))
+                found.add((min(a, b), max(a, b)))
     return sorted(found)
 
 
