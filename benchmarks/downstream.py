@@ -34,6 +34,7 @@ from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_scores import seen
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Silent
+from buffycoat.report.wording import ends
 from buffycoat.sources.read import read
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -217,7 +218,7 @@ def markdown(table: Mapping[str, Any]) -> str:
         for method in table[names[0]][what]:
             found = [table[name][what][method] for name in names]
             figures = [
-                f"{form} ({form} to {form})".format(f["estimate"], f["low"], f["high"])
+                f"{form.format(f['estimate'])} ({ends(f, form=lambda v, _, shown=form: shown.format(v))})"
                 for f in found
             ]
             lines.append(f"| {method} | " + " | ".join(figures) + " |")

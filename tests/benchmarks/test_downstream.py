@@ -41,7 +41,7 @@ def test_differences_are_paired_and_of_the_right_sign(rows):
     table = downstream.tabulate(rows, K)
     same = table["clean"]["differences"]["both - augmentation"]
     assert same["estimate"] == 0
-    assert same["low"] < 0 < same["high"]  # no cell tells them apart, and there are few cells
+    assert same["low"] is None  # no cell tells them apart
     better = table["degraded"]["differences"]["both - augmentation"]
     assert 0 < better["low"] < better["estimate"] < better["high"]
     scores = table["degraded"]["macro_f1"]

@@ -137,15 +137,26 @@ def test_one_class_of_one_beside_larger_ones_is_trained_and_noted(tmp_path: Path
     assert "head" not in _notes(tmp_path / "run")
 
 
-def test_copies_of_one_picture_leave_class_means_and_distances_off(tmp_path: Path) -> None:
+def test_copies_of_one_picture_are_one_cell_to_the_folds(tmp_path: Path) -> None:
     """Whatever their files: they differ in their bytes."""
     data = _draw(tmp_path / "data", {"SNE": 8, "LY": 8}, is_same=True)
+    code, said = _train(data, tmp_path / "run", "classify.folds=3", "restore.method=identity")
+    assert code == 2
+    assert "2 photographs cannot fill 3 folds" in said
+
+
+def test_too_few_photographs_leave_class_means_and_distances_off(tmp_path: Path) -> None:
+    data = _draw(tmp_path / "data", {"SNE": 2, "LY": 2})
     code, said = _train(
-        data, tmp_path / "run", "restore.method=identity", "embed.outliers=relative_mahalanobis"
+        data,
+        tmp_path / "run",
+        "classify.folds=2",
+        "restore.method=identity",
+        "embed.outliers=relative_mahalanobis",
     )
     assert code == 0, said
     notes = _notes(tmp_path / "run")
-    assert "has 2 outside fold 1" in notes["class_means"]
+    assert "has 2 outside fold" in notes["class_means"]
     assert "classifier_energy takes its place" in notes["outlier score"]
     index = json.loads((tmp_path / "run" / "bundle" / "bundle.json").read_text())
     assert index["outliers"] == "classifier_energy"

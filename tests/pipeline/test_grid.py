@@ -89,6 +89,7 @@ def test_seeds_are_judged_as_the_mean_of_their_models_too() -> None:
         taxonomy=Taxonomy("two", PBC.classes[:2]),
         targets=np.array([0, 1]),
         counts=np.array([1, 1]),
+        expected_counts=np.array([1.0, 1.0]),
         groups=np.array([0, 1, 0, 1]),
     )
     # each is right and sure of two rows, and wrong but in doubt of the others
