@@ -34,7 +34,7 @@ from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_scores import seen
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Silent
-from buffycoat.report.wording import ends
+from buffycoat.report.wording import ends, number, signed
 from buffycoat.sources.read import read
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -214,13 +214,10 @@ def markdown(table: Mapping[str, Any]) -> str:
     for what in ("n", "share_restored"):
         figures = [f"{table[name][what]:.3g}" for name in names]
         lines.append(f"| {what.replace('_', ' ')} | " + " | ".join(figures) + " |")
-    for what, form in (("macro_f1", "{:.3f}"), ("differences", "{:+.3f}")):
+    for what, written in (("macro_f1", number), ("differences", signed)):
         for method in table[names[0]][what]:
             found = [table[name][what][method] for name in names]
-            figures = [
-                f"{form.format(f['estimate'])} ({ends(f, form=lambda v, _, shown=form: shown.format(v))})"
-                for f in found
-            ]
+            figures = [f"{written(f['estimate'], 3)} ({ends(f, 3, written)})" for f in found]
             lines.append(f"| {method} | " + " | ".join(figures) + " |")
     return "\n".join(lines)
 
