@@ -142,11 +142,11 @@ def out_of_fold(
             continue
         logs = np.zeros((len(targets), len(data.taxonomy)))
         fitted_here = temperatures.setdefault(arm, {}).setdefault(use, {})
-        for number in folds:
-            inside = np.flatnonzero(fold == number)
-            views = arms.score(part, cleaned, models[arm], number, inside, store)
-            fitted_here[number] = arms.temperature(views, targets[inside], use)
-            logs[inside] = seen(views, fitted_here[number], use).log_probs
+        for index in folds:
+            inside = np.flatnonzero(fold == index)
+            views = arms.score(part, cleaned, models[arm], index, inside, store)
+            fitted_here[index] = arms.temperature(views, targets[inside], use)
+            logs[inside] = seen(views, fitted_here[index], use).log_probs
         calls[name] = logs.argmax(axis=1)
     severity = data.degraded_severity[rows]
     n = len(rows)
