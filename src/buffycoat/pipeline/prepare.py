@@ -383,7 +383,8 @@ def training_set(
     photographs = find_photographs(cells.manifest, cells.digests, store)
     folds = folds_of(cells.manifest, taxonomy, config, photographs)
     dealt = hashlib.sha256(labels.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
-    key = digest(cells.key, dealt, taxonomy.codes)
+    whole = hashlib.sha256(folds.groups.astype(np.int64).tobytes()).hexdigest()
+    key = digest(cells.key, dealt, taxonomy.codes, {c: list(of) for c, of in coarse.items()}, whole)
     twins = store.run(
         "twins", {"cells": key, "seed": config.seed}, lambda _: _degrade_all(fine, config.seed)
     )

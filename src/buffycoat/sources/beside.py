@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
 
 from buffycoat.cells import manifest_error
 from buffycoat.sources.draft import Draft
 from buffycoat.sources.folders import Pictures, frame_of, read_folders, split_words
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import LabelTable, look_at
+from buffycoat.sources.more_columns import add_columns
 from buffycoat.sources.options import Reading
+from buffycoat.sources.parts import part_of
 from buffycoat.sources.places import Place, patients_note, read_place
 from buffycoat.sources.table import label_words, read_row
 from buffycoat.taxonomy import Taxonomy, read_labels
 from buffycoat.taxonomy.built_in import for_reading
+from buffycoat.taxonomy.spelling import words_of
 
 SHOWN = 3
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".parquet", ".xlsx", ".xls", ".ods")
 MAX_TABLES = 30
 """More tables than that are one a picture, such as lists of boxes: they are not looked into."""
+_WHY_UNUSED = {True: "it says nothing that folders do not", False: "its labels are not wanted"}
+_SPLIT_WORDS = frozenset({"split", "fold", "partition"})
+_LABEL_WORDS = frozenset({"label", "annotation", "groundtruth"})
+_HOLDS_LISTS = (
+    ".json",
+    ".jsonl",
+    ".yaml",
+    ".yml",
+    ".txt",
+    ".lst",
+    ".mat",
+    ".npy",
+    ".npz",
+    ".pkl",
+    ".xml",
+)
 _MOVED = "{n:,} cells lie in a folder of another split than the table says: the table counts"
 _DECIDE = "decide by --labels-from tables, or --labels-from folders, or --leave-out {name}"
 
@@ -49,15 +71,13 @@ def read_beside(found: Pictures, reading: Reading) -> Draft:
         draft = read_folders(found, reading)
         if reading.labels_from == "auto":
             _check_agreement(draft, with_labels, found, reading)
+    draft = add_columns(draft, tables, found)
+    _refuse_unread(draft, tables, found, reading)
     unused = {
-        found.name(table.path): table.why_not or "it gives labels, and they are not wanted"
+        found.name(table.path): table.why_not or _WHY_UNUSED[reading.labels_from == "auto"]
         for table in tables
-        if found.name(table.path) not in draft.used and table.path.suffix.lower() != ".txt"
+        if table.path.suffix.lower() != ".txt" or table.looks_useful
     }
-    if not draft.label_from and reading.labels_from == "auto":
-        _refuse_unread(tables, found)
-    for table in tables:
-        draft = _with_columns(draft, table, found)
     return replace(draft, not_used={k: v for k, v in unused.items() if k not in draft.used})
 
 
@@ -65,8 +85,8 @@ def _look(found: Pictures, taxonomy: Taxonomy) -> list[LabelTable]:
     paths = [path for path in found.tables if path.suffix.lower() in TABLE_SUFFIXES]
     if len(paths) > MAX_TABLES:
         return []
-    index = ImageIndex(found.folder, found.paths)
-    return [look_at(path, index, taxonomy.spelling) for path in paths]
+    index = ImageIndex(found.folder, [*found.paths, *found.unwanted])
+    return [look_at(path, index, taxonomy.spelling).without(set(found.unwanted)) for path in paths]
 
 
 def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence[Place]) -> Draft:
@@ -157,17 +177,18 @@ def _check_agreement(
     draft: Draft, tables: Sequence[LabelTable], found: Pictures, reading: Reading
 ) -> None:
     """Refuse tables that say of a cell something else than folders and names do."""
-    of_path = dict(zip(draft.frame["path"], draft.frame["label"], strict=True))
+    labels = [None if pd.isna(label) else str(label) for label in draft.frame["label"]]
+    of_path = dict(zip(draft.frame["path"], labels, strict=True))
     faults = []
     for table in tables:
-        labels = {number: table.columns.label_of(row) for number, row in table.rows}
-        codes = read_labels({*filter(None, labels.values()), *filter(None, of_path.values())},
-                            reading.taxonomy)  # fmt: skip
+        stated = {number: table.columns.label_of(row) for number, row in table.rows}
+        present = {*filter(None, stated.values()), *filter(None, labels)}
+        codes = read_labels(present, reading.taxonomy)
         other = []
         for number, pictures in table.pictures.items():
             here = of_path[str(pictures[0])] if len(pictures) == 1 else None
-            if here and labels[number] and codes[labels[number]] != codes[here]:
-                other.append((number, here, labels[number]))
+            if here and stated[number] and codes[stated[number]] != codes[here]:
+                other.append((number, here, stated[number]))
         if other:
             number, here, there = other[0]
             faults.append(
@@ -178,52 +199,32 @@ def _check_agreement(
         raise manifest_error(str(found.folder), faults)
 
 
-def _refuse_unread(tables: Sequence[LabelTable], found: Pictures) -> None:
-    """Without any label, a table that may hold them must not be passed over."""
-    faults = [
-        f"{table.path.name} may hold the labels, but {table.why_not}. Mend it, or go on without "
-        f"labels with --leave-out {table.path.name}"
-        for table in tables
-        if table.why_not and table.may_hold_labels
-    ]
+def _refuse_unread(
+    draft: Draft, tables: Sequence[LabelTable], found: Pictures, reading: Reading
+) -> None:
+    """Refuse files that may hold the labels or splits that the cells lack.
+
+    Raises:
+        ManifestError: Lists them, each with what to do.
+    """
+    faults = []
+    if not draft.label_from and reading.labels_from == "auto":
+        faults += [
+            f"{table.path.name} may hold the labels, but {table.why_not}. Mend it, or go on "
+            f"without labels with --leave-out {table.path.name}"
+            for table in tables
+            if table.why_not and table.may_hold_labels
+        ]
+    told = {found.name(table.path) for table in tables if not table.is_shut}
+    for name in sorted({name for files in found.not_looked_at.values() for name in files} - told):
+        words = {*words_of(Path(name).stem)}
+        what = "splits" if words & _SPLIT_WORDS or part_of(Path(name).stem) else ""
+        what = "labels" if words & _LABEL_WORDS else what
+        lacks = {"splits": not draft.split_from, "labels": not draft.label_from}
+        if what and lacks[what] and Path(name).suffix.lower() in _HOLDS_LISTS:
+            faults.append(
+                f"{name} may hold the {what}, and is no table that is read here. Put them into a "
+                f"CSV file with the pictures' names, or go on without with --leave-out {name}"
+            )
     if faults:
         raise manifest_error(str(found.folder), faults)
-
-
-def _with_columns(draft: Draft, table: LabelTable, found: Pictures) -> Draft:
-    """Add what a table says of splits, patients and slides to cells that have their labels."""
-    name = found.name(table.path)
-    columns = table.columns
-    if not table.looks_useful or name in draft.used:
-        return draft
-    faults: list[str] = []
-    said = {}
-    for number, row in table.rows:
-        if len(table.pictures.get(number, [])) == 1:
-            values = read_row(row, columns, table.where(number), faults)
-            said[str(table.pictures[number][0])] = values
-    frame = draft.frame.copy()
-    used = [key for key in ("split", "patient_id", "slide_id") if getattr(columns, key)]
-    for key in used:
-        values = [said.get(path, {}).get(key) for path in frame["path"]]
-        if key == "split":
-            faults += _split_faults(draft, values, table)
-        frame[key] = values
-    if faults:
-        raise manifest_error(str(found.folder), faults)
-    if not used:
-        return draft
-    split_from = f"column {columns.split} of {name}" if columns.split else draft.split_from
-    return replace(draft, frame=frame, used=(*draft.used, name), split_from=split_from)
-
-
-def _split_faults(draft: Draft, values: list, table: LabelTable) -> list[str]:
-    decide = f"Complete it, or leave it out with --leave-out {table.path.name}"
-    missing = [n for n, value in zip(draft.frame["cell_id"], values, strict=True) if not value]
-    if missing:
-        what = f"{len(missing)} cells have no split, first {missing[0]}"
-        return [f"{table.path.name}: {what}. {decide}"]
-    other = [a != b for a, b in zip(draft.frame["split"], values, strict=True)]
-    if draft.split_from and any(other):
-        return [f"{table.path.name}: {sum(other)} cells have another split by folder. {decide}"]
-    return []

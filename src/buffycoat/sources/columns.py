@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from buffycoat.sources.parts import part_of
-from buffycoat.tables.columns import ID_NAMES, LABEL_NAMES, OFF, ON, TRUE_LABELS, key
+from buffycoat.tables.columns import (
+    ID_NAMES,
+    LABEL_NAMES,
+    OFF,
+    ON,
+    OWN_LABELS,
+    TRUE_LABELS,
+    key,
+)
 from buffycoat.taxonomy.spelling import Spelling
 
 SPLITS = ("split", "set", "subset", "partition", "phase", "usage", "wbcbenchsplit")
@@ -79,18 +87,38 @@ def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) 
         found = {key(name): name for name in reversed(names)}
         return next((found[word] for word in known if word in found), None)
 
-    label, several = column((*sorted(TRUE_LABELS), *LABEL_NAMES)), ()
+    label, several = _label_column(names, rows, spelling)
     one_hot = tuple(n for n in names if spelling.find(n) and _is_marked(n, rows))
     one_hot = one_hot if label is None and len(one_hot) > 1 else ()
-    if label is None and not one_hot:
+    if label is None and not one_hot and not several:
         telling = [name for name in names if _means_classes(name, rows, spelling)]
         label = telling[0] if len(telling) == 1 else None
         several = tuple(telling) if len(telling) > 1 else ()
     split, patient, slide = map(column, (SPLITS, PATIENTS, SLIDES))
+    if split is not None and not any(row.get(split) for row in rows):
+        split = None
     if split is not None and key(split) != "split":  # "phase" may count patients' visits
         told = [part_of(row.get(split, "") or "train") for row in rows]
         split = split if all(told) else None
     return Columns(label, one_hot, several, split, patient, slide)
+
+
+def _label_column(
+    names: Sequence[str], rows: Sequence[Row], spelling: Spelling
+) -> tuple[str | None, tuple[str, ...]]:
+    """The column of labels by its name, or several of which any may be it."""
+    keys = {name: key(name) for name in names}
+    true = [name for name in names if keys[name] in TRUE_LABELS]
+    own = [name for name in names if name in OWN_LABELS]
+    found = true or own[:1] or [name for name in names if keys[name] in LABEL_NAMES]
+    if len(found) < 2:
+        return next(iter(found), None), ()
+    meant = {}
+    for name in found:
+        codes = [spelling.find(row[name]) for row in rows if row.get(name)]
+        if codes and None not in codes:
+            meant[name] = tuple(spelling.find(row.get(name, "")) for row in rows)
+    return (next(iter(meant)), ()) if len(set(meant.values())) == 1 else (None, tuple(found))
 
 
 def misspelt(names: Sequence[str]) -> dict[str, str]:

@@ -41,6 +41,7 @@ class Pictures:
         tables: Files that may be tables of cells.
         not_looked_at: Why -> files that are no pictures of cells.
         left_out: Pattern -> pictures that the user does not want.
+        unwanted: These pictures.
         n_files: All pictures.
     """
 
@@ -49,6 +50,7 @@ class Pictures:
     tables: list[Path]
     not_looked_at: dict[str, tuple[str, ...]]
     left_out: Counter[str] = field(default_factory=Counter)
+    unwanted: list[Path] = field(default_factory=list)
     n_files: int = 0
 
     def name(self, path: Path) -> str:
@@ -68,13 +70,14 @@ def find_pictures(folder: Path, reading: Reading) -> Pictures:
     for other in found.others:
         others[other.why].append(other.path.relative_to(folder).as_posix())
     left_out: Counter[str] = Counter()
-    kept = []
+    kept, unwanted = [], []
     for path in found.images:
         pattern = is_left_out(path.relative_to(folder).as_posix(), reading.leave_out)
         if pattern is None:
             kept.append(path)
         else:
             left_out[pattern] += 1
+            unwanted.append(path)
     masks = masks_among([p.relative_to(folder).as_posix() for p in kept], for_reading("auto"))
     if masks:
         others[MASKS] = sorted(masks)
@@ -94,7 +97,7 @@ def find_pictures(folder: Path, reading: Reading) -> Pictures:
             left_out[pattern] += 1
     return Pictures(
         folder, kept, tables, {why: tuple(files) for why, files in others.items()}, left_out,
-        len(found.images),
+        unwanted, len(found.images),
     )  # fmt: skip
 
 

@@ -19,6 +19,10 @@ class ImageIndex:
     def __init__(self, root: Path, paths: Iterable[Path]) -> None:
         self.root = root
         self._found: dict[str, list[Path]] = {}
+        paths = list(paths)
+        self._folders = {
+            folder.casefold() for path in paths for folder in path.relative_to(root).parts[:-1]
+        }
         for path in paths:
             relative = path.relative_to(root).as_posix().casefold()
             names = {relative, relative.rpartition("/")[2]}
@@ -40,9 +44,19 @@ class ImageIndex:
             name = "/".join(parts[start:])
             inside = "/".join((*(part.casefold() for part in folder), name))
             found = self._found.get(inside) or self._found.get(name, [])
+            found = [path for path in found if not self._contradicts(parts[:start], path)]
             if found:
                 return found if len(found) == 1 else self._near(found, table)
         return []
+
+    def _contradicts(self, dropped: list[str], path: Path) -> bool:
+        """Whether a value names a folder of this data set, or a split, that is not the path's."""
+        if not dropped:
+            return False
+        last, part = dropped[-1], part_of(dropped[-1])
+        own = {folder.casefold() for folder in path.relative_to(self.root).parts[:-1]}
+        is_other_split = part is not None and bool(self._parts(path) - {None, part})
+        return last not in own and (last in self._folders or is_other_split)
 
     def _near(self, found: list[Path], table: Path) -> list[Path]:
         part = part_of(table.stem)

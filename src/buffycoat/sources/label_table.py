@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from buffycoat.errors import ManifestError
@@ -14,6 +14,7 @@ from buffycoat.tables import read_rows
 from buffycoat.tables.columns import ID_NAMES, key
 from buffycoat.taxonomy.spelling import Spelling
 
+_LISTED = "name"
 NAMES_AT_LEAST = 0.5
 """Share of rows that must name a picture of the folder for a column to hold names of pictures."""
 
@@ -48,13 +49,26 @@ class LabelTable:
     @property
     def looks_useful(self) -> bool:
         """Whether it names pictures of the folder and says something of them."""
-        return self.file_column is not None and self.columns.says_something
+        says_something = self.columns.says_something or self.part is not None
+        return self.file_column is not None and says_something
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether it could not be read."""
+        return not self.rows
 
     @property
     def may_hold_labels(self) -> bool:
         """Whether labels stand in it, or it cannot be read and so may hold them."""
-        is_shut = not self.rows and self.path.suffix.lower() not in (".txt", ".dat")
-        return is_shut or self.columns.has_labels or bool(self.columns.several)
+        is_table = self.path.suffix.lower() not in (".txt", ".dat")
+        return (self.is_shut and is_table) or self.columns.has_labels or bool(self.columns.several)
+
+    def without(self, pictures: set[Path]) -> LabelTable:
+        """The table without the rows of some pictures."""
+        gone = {n for n, found in self.pictures.items() if found and set(found) <= pictures}
+        rows = tuple((number, row) for number, row in self.rows if number not in gone)
+        kept = {n: [p for p in found if p not in pictures] for n, found in self.pictures.items()}
+        return replace(self, rows=rows, pictures={n: kept[n] for n in kept if n not in gone})
 
     def where(self, number: int) -> str:
         """A row, for messages."""
@@ -69,6 +83,9 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
         index: The pictures.
         spelling: Knows the names of classes.
     """
+    listed = _read_list(path, index)
+    if listed is not None:
+        return listed
     try:
         table = read_rows(path)
     except ManifestError as error:
@@ -83,10 +100,29 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
         why = why if rows else "it has no rows"
         return LabelTable(path, table.unit, tuple(table.rows), None, columns, why_not=why)
     file_column, pictures = found
-    why = "" if columns.says_something else "no label, split or patient in it"
+    is_part = part_of(path.stem) is not None
+    why = "" if columns.says_something or is_part else "no label, split or patient in it"
     if columns.several:
         why = f"labels may be in {' or '.join(map(repr, columns.several))}"
     return LabelTable(path, table.unit, tuple(table.rows), file_column, columns, pictures, why)
+
+
+def _read_list(path: Path, index: ImageIndex) -> LabelTable | None:
+    """A list of pictures, a name a line and no header, as `train.txt`; None for anything else."""
+    if path.suffix.lower() not in (".txt", ".lst", ".csv", ".tsv"):
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    rows = [
+        (number, {_LISTED: line.strip()}) for number, line in enumerate(lines, 1) if line.strip()
+    ]
+    found = {number: index.find(row[_LISTED], path) for number, row in rows}
+    if not rows or not all(found.values()):
+        return None
+    why = "" if part_of(path.stem) else "no label, split or patient in it"
+    return LabelTable(path, "line", tuple(rows), _LISTED, pictures=found, why_not=why)
 
 
 def _file_column(

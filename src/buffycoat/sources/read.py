@@ -8,19 +8,19 @@ from pathlib import Path
 
 from buffycoat.cells import Manifest
 from buffycoat.errors import ManifestError
-from buffycoat.images import READABLE, check_pictures, is_image
+from buffycoat.images import READABLE, is_image, survey
 from buffycoat.optional import choose
 from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside
-from buffycoat.sources.draft import Draft, finish
+from buffycoat.sources.draft import Draft, finish, is_left_out
 from buffycoat.sources.folders import find_pictures, read_folders, read_images
-from buffycoat.sources.hugging_face import read_hugging_face
 from buffycoat.sources.options import LABELS_FROM, Reading
+from buffycoat.sources.parquet import columns_of, parquet_pictures, read_parquet_pictures
 from buffycoat.sources.table import read_table
 from buffycoat.sources.wbcbench import PARTS, read_kaggle
 
 LAYOUTS: dict[str, Callable[[Path, Reading], Draft]] = {
     "kaggle": read_kaggle,
-    "hugging_face": lambda path, reading: _read_parquet_pictures(path),
+    "hugging_face": read_parquet_pictures,
     "folders": lambda folder, reading: read_folders(find_pictures(folder, reading), reading),
     "table": lambda path, reading: _read_tables(path, reading),
     "images": read_images,
@@ -56,13 +56,13 @@ def read(path: str | Path, layout: str = "auto", reading: Reading | None = None)
     if not path.exists():
         raise ManifestError(f"{path}: no such file or folder. Check the path")
     if reader is None:
-        reader = _detect_file(path) if path.is_file() else _detect_folder(path)
+        reader = _detect_file(path) if path.is_file() else _detect_folder(path, reading)
     return finish(reader(path, reading), path, reading)
 
 
 def _detect_file(path: Path) -> Callable[[Path, Reading], Draft]:
     suffix = path.suffix.lower()
-    if suffix == ".parquet" and "image" in _parquet_columns(path):
+    if suffix == ".parquet" and "image" in columns_of(path):
         return LAYOUTS["hugging_face"]
     if suffix in TABLE_SUFFIXES and suffix not in (".txt", ".dat"):
         return read_table
@@ -73,17 +73,27 @@ def _detect_file(path: Path) -> Callable[[Path, Reading], Draft]:
     raise ManifestError(f"{path}: a file of a kind that cannot be read. {SUPPORTED}")
 
 
-def _detect_folder(folder: Path) -> Callable[[Path, Reading], Draft]:
+def _detect_folder(folder: Path, reading: Reading) -> Callable[[Path, Reading], Draft]:
     if _is_kaggle(folder):
         return read_kaggle
     inner = sorted(child for child in folder.iterdir() if child.is_dir() and _is_kaggle(child))
     if inner:
         raise ManifestError(f"{folder}: the data are one folder down; give {inner[0]}")
-    if _has_parquet_pictures(folder):
-        return LAYOUTS["hugging_face"]
     if next(folder.iterdir(), None) is None:
         raise ManifestError(f"{folder}: the folder is empty; {SUPPORTED}")
-    return lambda path, reading: read_beside(find_pictures(path, reading), reading)
+    tables = parquet_pictures(folder, reading)
+    if not tables:
+        return lambda path, reading: read_beside(find_pictures(path, reading), reading)
+    wanted = (path.relative_to(folder).as_posix() for path in survey(folder).images)
+    pictures = [name for name in wanted if is_left_out(name, reading.leave_out) is None]
+    if pictures:
+        names = ", ".join(path.relative_to(folder).as_posix() for path in tables[:3])
+        raise ManifestError(
+            f"{folder}: pictures stand in Parquet tables ({names}) and in {len(pictures)} files "
+            f"(such as {pictures[0]}). Say which are meant: --layout hugging_face, --layout "
+            "folders, or --leave-out the names of the others"
+        )
+    return LAYOUTS["hugging_face"]
 
 
 def _is_kaggle(folder: Path) -> bool:
@@ -97,36 +107,3 @@ def _read_tables(path: Path, reading: Reading) -> Draft:
         return read_table(path, reading)
     wanted = replace(reading, labels_from="tables")
     return read_beside(find_pictures(path, wanted), wanted)
-
-
-def _read_parquet_pictures(path: Path) -> Draft:
-    tables = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
-    found = read_hugging_face(path)
-    for table in tables:
-        if "image" in _parquet_columns(table):
-            check_pictures(table)
-    return Draft(
-        found.frame,
-        "hugging_face",
-        "Parquet tables with pictures",
-        len(found),
-        label_from="the column of labels",
-        split_from="the tables",
-        notes=found.notes,
-    )
-
-
-def _has_parquet_pictures(folder: Path) -> bool:
-    return any("image" in _parquet_columns(path) for path in sorted(folder.rglob("*.parquet"))[:50])
-
-
-def _parquet_columns(path: Path) -> list[str]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        return pyarrow.parquet.read_schema(path).names
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ManifestError(
-            f"{path}: not a readable Parquet table ({error}). Download it again"
-        ) from error

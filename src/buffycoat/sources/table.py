@@ -13,7 +13,7 @@ from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
 from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
-from buffycoat.sources.draft import Draft
+from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.folders import unique_ids
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.options import Reading
@@ -68,6 +68,8 @@ def read_table(path: Path, reading: Reading) -> Draft:
     faults += _doubles(cell_ids, places)
     if faults:
         raise manifest_error(str(path), faults)
+    kept, left_out = _leave_out(names, reading.leave_out)
+    rows, cell_ids = [rows[row] for row in kept], [cell_ids[row] for row in kept]
     used = {file_column, *columns.one_hot, *vars(columns).values()}
     ignored = [c for c in table.header if c not in used and key(c) not in OTHERS]
     return Draft(
@@ -78,6 +80,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
         label_from=label_words(columns, path.name),
         split_from=f"column {columns.split} of {path.name}" if columns.split else "",
         used=(path.name,),
+        left_out=left_out,
         notes=(
             *table.notes,
             *_unknown_notes(table, columns),
@@ -110,6 +113,8 @@ def read_row(
     split = part_of(stated)
     if stated and split is None:
         faults.append(f"{where}: split {stated!r}, expected {SPLIT_NAMES}")
+    if columns.split and not stated and label:
+        faults.append(f"{where}: {columns.split} is empty, though other rows have one")
     severity = text.get("severity", "").removesuffix(".0")
     if severity and severity not in ("0", "1", "2", "3", "4"):
         faults.append(f"{where}: severity {severity!r}, expected 0 to 4")
@@ -180,6 +185,12 @@ def _file_column(names: Sequence[str], path: Path) -> str:
             f"pictures; it has {', '.join(names) or 'none'}"
         )
     return known
+
+
+def _leave_out(names: Sequence[str], patterns: Sequence[str]) -> tuple[list[int], Counter[str]]:
+    """Rows of pictures that are wanted, and how many each pattern leaves out."""
+    found = [is_left_out(name, patterns) for name in names]
+    return [n for n, out in enumerate(found) if out is None], Counter(filter(None, found))
 
 
 def _name(path: str, folder: Path) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from buffycoat.taxonomy.classes import CellClass, CellGroup
+from buffycoat.taxonomy.spelling import plain
 
 
 def class_faults(cell: CellClass) -> list[str]:
@@ -24,6 +27,17 @@ def class_faults(cell: CellClass) -> list[str]:
         faults.append(
             f"class {cell.code!r}: is_leukocyte is {cell.is_leukocyte!r}, expected a bool"
         )
+    return faults
+
+
+def name_faults(known: Sequence[CellClass | CellGroup]) -> list[str]:
+    """One sentence a name that two classes or groups claim, so that a label could mean either."""
+    owners: dict[str, str] = {}
+    faults = []
+    for one in known:
+        for name in dict.fromkeys((one.code, one.name, *one.aliases)):
+            if isinstance(name, str) and owners.setdefault(plain(name), one.code) != one.code:
+                faults.append(f"{name!r} is a name of {owners[plain(name)]!r} and of {one.code!r}")
     return faults
 
 

@@ -38,16 +38,18 @@ class Spelling:
     """
 
     def __init__(self, classes: Iterable[CellClass], groups: Iterable[CellGroup]) -> None:
-        self._codes: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         known: list[Named] = [*classes, *groups]
-        for one in known:
-            self._codes[one.code.casefold()] = one.code
+        exact = {plain(name): one.code for one in known for name in (*one.aliases, one.name)}
+        exact |= {plain(one.code): one.code for one in known}
+        claims: dict[str, set[str]] = {}
         for one in known:
             for name in (one.code, one.name, *one.aliases):
-                for key in (name.casefold().strip(), *_keys(name)):
-                    self._codes.setdefault(key, one.code)
+                for key in _keys(name):
+                    claims.setdefault(key, set()).add(one.code)
                 self._shown.setdefault(name.casefold(), name)
+        # What two of them share is no name: "type 1" and "type 2" without their numbers.
+        self._codes = {key: codes.pop() for key, codes in claims.items() if len(codes) == 1} | exact
 
     def find(self, label: str) -> str | None:
         """Code of the class or group that a label means; None if none is meant for sure.
@@ -55,7 +57,7 @@ class Spelling:
         Args:
             label: As it stands in a folder's name or a table.
         """
-        for key in (label.casefold().strip(), *_keys(label)):
+        for key in (plain(label), *_keys(label)):
             if key in self._codes:
                 return self._codes[key]
         # "BA - Basophil": each word by itself says the same.
@@ -66,6 +68,12 @@ class Spelling:
         """The name most like a label that means none, if one is like it."""
         near = difflib.get_close_matches(label.casefold(), self._shown, n=1, cutoff=_NEAR)
         return self._shown[near[0]] if near else None
+
+
+def plain(name: str) -> str:
+    """A name without case and signs, its numbers kept: "Blast_type-2" is "blast type 2"."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(re.findall(r"[^\W_]+", folded)) or folded.strip()
 
 
 def _keys(text: str) -> tuple[str, ...]:

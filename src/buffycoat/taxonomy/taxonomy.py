@@ -15,7 +15,7 @@ import numpy as np
 
 from buffycoat.errors import TaxonomyError
 from buffycoat.taxonomy.classes import CellClass, CellGroup
-from buffycoat.taxonomy.faults import class_faults, group_faults
+from buffycoat.taxonomy.faults import class_faults, group_faults, name_faults
 from buffycoat.taxonomy.spelling import Spelling, is_no_class
 
 Band = Literal["head", "medium", "tail"]
@@ -49,6 +49,9 @@ class Taxonomy:
         if len(codes) < 2:
             raise TaxonomyError(f"taxonomy {self.name!r} has {len(codes)} classes; it needs >= 2")
         twice = sorted({code for code in codes if codes.count(code) > 1})
+        faults = name_faults((*self.classes, *self.groups))
+        if faults and not twice:
+            raise TaxonomyError(f"taxonomy {self.name!r}:\n  " + "\n  ".join(faults))
         if twice:
             raise TaxonomyError(f"taxonomy {self.name!r} names a class twice: {', '.join(twice)}")
 
