@@ -53,6 +53,14 @@ def _by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) ->
     if faults:
         raise manifest_error(str(rows.path), faults)
     joined = join_names(ids, cell_ids)
+    if cell_ids and not joined.known and not joined.doubtful:
+        faults.append(f"none of its IDs is one of the cells: {ids[:1]} is not like {cell_ids[:1]}")
+    faults += [
+        f"ID {name!r} may be {' or '.join(map(repr, names[:3]))}; give the names with their folders"
+        for name, names in joined.doubtful.items()
+    ]
+    if faults:
+        raise manifest_error(str(rows.path), faults)
     if joined.how:
         say(rows.path, f"IDs matched {joined.how}: {len(joined.known)} of {len(ids)}")
     say(rows.path, *rows.notes)

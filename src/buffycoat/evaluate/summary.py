@@ -205,7 +205,9 @@ def _estimable(split: _Split, rows: list[dict[str, Any]]) -> dict[str, Any]:
     present = [(i, row) for i, row in enumerate(rows) if row["support"] > 0]
     columns = [i for i, row in present if row["why"] is None]
     score: Any = NOT_ESTIMABLE
-    if columns:
+    if len(columns) == 1:  # the mean of one class is that class, limits and all
+        score = rows[columns[0]]["f1_interval"]
+    elif columns:
         score = split.resamples.interval(_mean_of("f1", columns)).to_dict()
     return {
         "macro_f1_estimable": score,

@@ -181,15 +181,15 @@ def _cache_key(paths: list[str], config: ImagesConfig) -> str:
 
     key = [
         _CACHE_VERSION,
-        _decoders(),
+        decoder_versions(),
         config.model_dump(mode="json"),
         [stamp(path) for path in paths],
     ]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
 
 
-def _decoders() -> dict[str, str]:
-    """Their versions: another one may read another picture, or one that could not be read."""
+def decoder_versions() -> dict[str, str]:
+    """Versions of what decodes: another may read another picture, or one that could not be read."""
     versions = {}
     for name in ("pillow", "pillow-heif", "tifffile", "imagecodecs"):
         with contextlib.suppress(metadata.PackageNotFoundError):

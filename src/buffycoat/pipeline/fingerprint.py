@@ -15,7 +15,7 @@ from buffycoat.backbones.weights import sha256
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic, writing
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a stage's meaning changes, so that no result of an older version is served."""
 
 

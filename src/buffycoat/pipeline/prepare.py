@@ -15,7 +15,7 @@ from buffycoat.cells import Manifest
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
-from buffycoat.images import BadCell, load_work, write_atomic
+from buffycoat.images import BadCell, decoder_versions, load_work, write_atomic
 from buffycoat.pipeline.copies import find_photographs
 from buffycoat.pipeline.fingerprint import StageStore, digest, of_weights
 from buffycoat.pipeline.progress import Reporter
@@ -245,8 +245,10 @@ def load_cells(
             [(cell.cell_id, cell.path, cell.reason) for cell in loaded.bad],
         )
     content = hashlib.sha256("".join(loaded.digests).encode()).hexdigest()
+    decoded = hashlib.sha256(loaded.is_good.tobytes()).hexdigest()
     is_painted = config.segment.paint_background
-    key = digest(content, to_hash(config.images), is_painted and segment_key(config))
+    painted = is_painted and segment_key(config)
+    key = digest(content, decoded, decoder_versions(), to_hash(config.images), painted)
     images = scene(loaded.images, config)
     digests = tuple(np.array(loaded.digests)[loaded.is_good].tolist())
     return Cells(manifest.subset(loaded.is_good), images, loaded.bad, key, digests)

@@ -28,7 +28,7 @@ MAX_TABLES = 30
 """More tables than that are one a picture, such as lists of boxes: they are not looked into."""
 _WHY_UNUSED = {True: "it says nothing that folders do not", False: "its labels are not wanted"}
 _SPLIT_WORDS = frozenset({"split", "fold", "partition"})
-_LABEL_WORDS = frozenset({"label", "annotation", "groundtruth"})
+_LABEL_WORDS = frozenset({"label", "annotation", "groundtruth", "metadata"})
 _HOLDS_LISTS = (
     ".json",
     ".jsonl",
@@ -105,10 +105,10 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
             values = read_row(row, table.columns, where, faults)
             if name is None:
                 continue
-            if not (table.columns.split and row.get(table.columns.split)):
-                values["split"] = table.part or of_place[name].part or values["split"]
-            elif of_place[name].part not in ("", values["split"]):
-                moved += 1
+            part = of_place[name].part
+            moved += bool(values["split"] and part and values["split"] != part)
+            default = "train" if values["label"] else "test"
+            values["split"] = values["split"] or table.part or part or default
             if first.setdefault(name, where) != where and said[name] != values:
                 faults.append(f"{where}: {name} is in {first[name]} too, and otherwise there")
             said.setdefault(name, values)
@@ -127,8 +127,9 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
     frame = frame_of(found.folder, found.paths, rows)
     for column in columns:
         frame[column] = [row.get(column) for row in rows]
-    splits = [f"column {t.columns.split} of {t.path.name}" for t in tables if t.columns.split]
-    without = [table for table in tables if not table.columns.split]
+    telling = [table for table in tables if table.columns.tells_split]
+    splits = [f"column {table.columns.tells_split} of {table.path.name}" for table in telling]
+    without = [table for table in tables if not table.columns.tells_split]
     splits += [f"the name of {table.path.name}" for table in without if table.part]
     if without and any(place.part for place in places):
         splits.append(split_words(places))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from buffycoat.sources.parts import part_of
@@ -41,6 +41,9 @@ class Columns:
         split: Splits.
         patient_id: Patients.
         slide_id: Slides.
+        severity: Severities of degradation.
+        original_id: Ids of the pristine twins.
+        flag: 1 where the cell is of the split that the column's name tells, such as `is_test`.
     """
 
     label: str | None
@@ -49,6 +52,9 @@ class Columns:
     split: str | None
     patient_id: str | None
     slide_id: str | None
+    severity: str | None = None
+    original_id: str | None = None
+    flag: str | None = None
 
     @property
     def has_labels(self) -> bool:
@@ -58,7 +64,13 @@ class Columns:
     @property
     def says_something(self) -> bool:
         """Whether a split, a label or a patient stands in the table."""
-        return self.has_labels or any((self.several, self.split, self.patient_id, self.slide_id))
+        of_cell = (self.patient_id, self.slide_id, self.severity, self.original_id)
+        return self.has_labels or any((self.several, self.split, self.flag, *of_cell))
+
+    @property
+    def tells_split(self) -> str | None:
+        """The column that splits are read from."""
+        return self.split or self.flag
 
     def label_of(self, row: Row) -> str:
         """The label in a row, "" if it has none.
@@ -100,7 +112,15 @@ def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) 
     if split is not None and key(split) != "split":  # "phase" may count patients' visits
         told = [part_of(row.get(split, "") or "train") for row in rows]
         split = split if all(told) else None
-    return Columns(label, one_hot, several, split, patient, slide)
+    flags = [n for n in names if part_of(n) and _is_marked(n, rows) and any(map(_is_said(n), rows))]
+    return Columns(
+        label, one_hot, several, split, patient, slide, column(("severity",)),
+        column(("originalid",)), flags[0] if len(flags) == 1 and split is None else None,
+    )  # fmt: skip
+
+
+def _is_said(name: str) -> Callable[[Row], bool]:
+    return lambda row: bool(row.get(name))
 
 
 def _label_column(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from buffycoat.cells import manifest_error
-from buffycoat.images import is_image, survey
+from buffycoat.images import is_image, list_images, survey
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.options import Reading
+from buffycoat.sources.parquet import parquet_pictures, read_parquet_pictures
 from buffycoat.sources.parts import part_of
 from buffycoat.sources.places import (
     Place,
@@ -116,6 +117,9 @@ def read_images(path: Path, reading: Reading) -> Draft:
         if not is_image(path):
             raise manifest_error(str(path), ["no image"])
         return Draft(frame_of(path.parent, [path], [{}]), "folders", "one picture", 1)
+    if not list_images(path) and parquet_pictures(path, reading):
+        draft = read_parquet_pictures(path, reading)
+        return replace(draft, frame=draft.frame.assign(label=None), label_from="")
     found = find_pictures(path, reading)
     return Draft(
         frame_of(path, found.paths, [{}] * len(found.paths)),

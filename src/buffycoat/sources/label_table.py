@@ -12,7 +12,7 @@ from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import read_rows
 from buffycoat.tables.columns import ID_NAMES, key
-from buffycoat.taxonomy.spelling import Spelling
+from buffycoat.taxonomy.spelling import Spelling, words_of
 
 _LISTED = "name"
 NAMES_AT_LEAST = 0.5
@@ -83,6 +83,8 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
         index: The pictures.
         spelling: Knows the names of classes.
     """
+    if "submission" in words_of(path.stem):
+        return LabelTable(path, why_not="a form for answers, by its name")
     listed = _read_list(path, index)
     if listed is not None:
         return listed

@@ -1,4 +1,4 @@
-"""What tables say of cells beside their labels: splits, patients and slides."""
+"""What tables say of cells beside their labels: splits, patients, slides, severity, twins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from buffycoat.sources.folders import Pictures
 from buffycoat.sources.label_table import LabelTable
 from buffycoat.sources.table import read_row
 
-KEYS = ("split", "patient_id", "slide_id")
+KEYS = ("split", "patient_id", "slide_id", "severity", "original_id")
 
 
 def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> Draft:
@@ -40,23 +40,24 @@ def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> 
     used, splits = list(draft.used), []
     for table in tables:
         name = found.name(table.path)
-        gives = [key for key in KEYS if getattr(table.columns, key)]
-        if table.part and "split" not in gives:
+        column = table.columns.tells_split
+        gives = [key for key in KEYS if getattr(table.columns, key) and key != "split"]
+        if column or table.part:
             gives.append("split")
         if not table.looks_useful or not gives or name in draft.used:
             continue
         used.append(name)
         if "split" in gives:
-            splits.append(
-                f"column {table.columns.split} of {name}" if table.columns.split else name
-            )
+            splits.append(f"column {column} of {name}" if column else f"the name of {name}")
         for number, row in table.rows:
             pictures = table.pictures.get(number, [])
             if len(pictures) != 1:
+                value = row.get(table.file_column or "", "")
+                what = "names no picture" if not pictures else "names several pictures"
+                faults.append(f"{table.where(number)}: {value!r} {what}")
                 continue
             said = read_row(row, table.columns, table.where(number), faults)
-            if not (table.columns.split and row.get(table.columns.split)):
-                said["split"] = table.part
+            said["split"] = said["split"] or table.part
             _fill(known, place[str(pictures[0])], {key: said[key] for key in gives},
                   table.where(number), faults)  # fmt: skip
     if splits:
@@ -72,14 +73,14 @@ def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> 
     return replace(draft, frame=frame, used=tuple(used), split_from=split_from or draft.split_from)
 
 
-def _column(frame: pd.DataFrame, key: str) -> list[str | None]:
+def _column(frame: pd.DataFrame, key: str) -> list[str | int | None]:
     if key not in frame:
         return [None] * len(frame)
-    return [None if pd.isna(value) else str(value) for value in frame[key]]
+    return [None if pd.isna(value) else value for value in frame[key]]
 
 
 def _fill(
-    known: dict[str, list[str | None]],
+    known: dict[str, list[str | int | None]],
     row: int,
     said: dict[str, str | int | None],
     where: str,
@@ -95,10 +96,12 @@ def _fill(
                 f"{where}: {key} {value!r}, but {before!r} by another table or the folder. Mend "
                 "one, or leave the table out with --leave-out"
             )
-        known[key][row] = str(value)
+        known[key][row] = value
 
 
-def _without_split(draft: Draft, values: Sequence[str | None], splits: Sequence[str]) -> list[str]:
+def _without_split(
+    draft: Draft, values: Sequence[str | int | None], splits: Sequence[str]
+) -> list[str]:
     """A fault where the tables of splits leave cells out."""
     missing = [n for n, value in zip(draft.frame["cell_id"], values, strict=True) if not value]
     if not missing:

@@ -19,7 +19,7 @@ from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import Rows, is_unknown, known_name, read_rows
-from buffycoat.tables.columns import ID_NAMES, key
+from buffycoat.tables.columns import ID_NAMES, ON, key
 from buffycoat.taxonomy.built_in import for_reading
 
 SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
@@ -62,7 +62,9 @@ def read_table(path: Path, reading: Reading) -> Draft:
         places.append(f"{path.name} {table.unit} {number}")
         value = row.get(file_column, "")
         found = files.find(value, file_column, places[-1], faults)
-        rows.append({**read_row(row, columns, places[-1], faults), "path": found})
+        said = read_row(row, columns, places[-1], faults)
+        split = said["split"] or ("train" if said["label"] else "test")
+        rows.append({**said, "split": split, "path": found})
     names = [_name(str(row["path"]), path.parent) for row in rows]
     cell_ids = _cell_ids(table.header, [row for _, row in table.rows], file_column, names)
     faults += _doubles(cell_ids, places)
@@ -101,30 +103,32 @@ def read_row(
         faults: Grows by what is wrong.
 
     Returns:
-        A row of the manifest's table; `split` falls back on "train" with a label, else "test".
+        A row of the manifest's table; None for what is not said.
     """
     try:
         label = columns.label_of(row) or None
     except ValueError as error:
         faults.append(f"{where}: {error}")
         label = None
-    text = {key(name): value for name, value in row.items()}
     stated = row.get(columns.split, "") if columns.split else ""
     split = part_of(stated)
+    if columns.flag:
+        split = part_of(columns.flag) if row.get(columns.flag, "").casefold() in ON else None
+        split = split or ("eval" if part_of(columns.flag) == "train" else "train")
     if stated and split is None:
         faults.append(f"{where}: split {stated!r}, expected {SPLIT_NAMES}")
     if columns.split and not stated and label:
         faults.append(f"{where}: {columns.split} is empty, though other rows have one")
-    severity = text.get("severity", "").removesuffix(".0")
+    severity = row.get(columns.severity or "", "").removesuffix(".0")
     if severity and severity not in ("0", "1", "2", "3", "4"):
         faults.append(f"{where}: severity {severity!r}, expected 0 to 4")
     return {
         "label": label,
-        "split": split or ("train" if label else "test"),
+        "split": split,
         "patient_id": known_name(row.get(columns.patient_id or "", "")),
         "slide_id": known_name(row.get(columns.slide_id or "", "")),
         "severity": int(severity) if severity.isdigit() else None,
-        "original_id": known_name(text.get("originalid", "")),
+        "original_id": known_name(row.get(columns.original_id or "", "")),
     }
 
 

@@ -139,9 +139,10 @@ class Taxonomy:
         told = "\n  ".join(self._remedy(label) for label in labels)
         return TaxonomyError(
             f"{len(labels)} label(s) mean no class of taxonomy {self.name!r} "
-            f"({', '.join(self.codes)}):\n  {told}\nFix the label, leave its cells out with "
-            "--leave-out LABEL, or add the class, or the label as an alias of one, in a taxonomy "
-            "file: --set taxonomy=my.toml"
+            f"({', '.join(self.codes)}):\n  {told}\nFix the label; or add the class, or the label "
+            "as an alias of one, in a taxonomy file (--set taxonomy=my.toml in train and bench, "
+            "--taxonomy my.toml elsewhere); or, in train, bench and audit, leave its cells out "
+            "with --leave-out LABEL"
         )
 
     def _remedy(self, label: str) -> str:
