@@ -181,3 +181,19 @@ def test_a_users_aliases_and_groups_are_read(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"SMU"]', '"XX"]'))
     with pytest.raises(TaxonomyError, match="group 'ANY': 'XX' is no class here"):
         Taxonomy.from_toml(path)
+
+
+def test_what_two_classes_share_names_neither(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'name = "own"\n'
+        + "".join(
+            f'[[classes]]\ncode = "T{n}"\nname = "blast type {n}"\nlineage = "blast"\n'
+            for n in (1, 2)
+        )
+    )
+    labels = ["blast_type_2", "Blast Type 1", "blast type"]
+    assert list(read_labels(labels, str(path)).values()) == ["T2", "T1", "blast type"]
+    path.write_text(path.read_text().replace('"blast type 2"', '"blast type 1"'))
+    with pytest.raises(TaxonomyError, match="is a name of 'T1' and of 'T2'"):
+        read_labels(labels, str(path))

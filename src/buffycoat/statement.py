@@ -61,6 +61,12 @@ class Statement:
         }
         return {"said": dict(self.lines()), **asdict(self), "not_looked_at": files}
 
+    def counts(self) -> dict[str, Any]:
+        """The statement without a path or name of a file, for a bundle that goes to others."""
+        record = self.to_dict()
+        kept = ("layout", "n_files", "spelled", "groups", "unknown", "cells", "patients")
+        return {key: record[key] for key in kept}
+
     def lines(self) -> list[tuple[str, str]]:
         """What a person wants to know, as (heading, sentence); at most nine, as a rule six."""
         found = [("Data", f"{self.data}: {self.layout}"), ("Files", self._files())]

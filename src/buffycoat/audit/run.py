@@ -93,8 +93,8 @@ CHECKS: dict[str, Check] = {
         "from augmented images: the score is too high. Within training cells it makes out-of-fold "
         "scores too high.",
         "Split before you augment. Put all copies of a photograph into one split and one fold: "
-        "`buffycoat train` keeps those that this check finds in one fold; other tools need one "
-        "patient_id or group for them.",
+        "`buffycoat train` does so with those that this check finds without --embedding; other "
+        "tools need one patient_id or group for them.",
         lambda m: duplicates.check_near(m.frame, m.pairs, m.searched),
     ),
     far_copies.NAME: Check(

@@ -14,6 +14,7 @@ from buffycoat.cli.console import errors_console
 from buffycoat.errors import ManifestError
 from buffycoat.tables import Rows, find_ids, find_labels, join_names, read_rows
 from buffycoat.tables.columns import OWN_IDS, OWN_LABELS
+from buffycoat.taxonomy.built_in import for_reading
 
 _SHOWN = 12
 """Spellings of labels that the line about them lists."""
@@ -49,7 +50,7 @@ def read_labels(
             f"{path}: holds predictions (columns prob_...); give a table of true labels"
         )
     ids = find_ids(rows, id_column, known)
-    column, labels = find_labels(rows, label_column)
+    column, labels = find_labels(rows, label_column, for_reading(taxonomy).spelling)
     told = [f"IDs from column {ids!r}"] if ids not in OWN_IDS else []
     if column not in OWN_LABELS:
         source = f"column {column!r}" if column else "one column a class"

@@ -11,6 +11,7 @@ from buffycoat.cli.console import errors_console
 from buffycoat.cli.output import check_file
 from buffycoat.cli.predict import cells_of, report_bad, write_bad
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import LabelsFrom, LeaveOut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,8 @@ def measure(
         str | None,
         typer.Option(help="IMAGES is a data set: measure its split train, eval or test."),
     ] = None,
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; default: one a CPU.")
     ] = None,
@@ -59,7 +62,7 @@ def measure(
     Example: `buffycoat measure cells/ --out features.parquet`
     """
     check_file(out, (".csv", ".parquet"), images)
-    manifest = cells_of(images, split)
+    manifest = cells_of(images, split, labels_from, leave_out)
 
     from buffycoat.pipeline.morphology import measure_manifest
 

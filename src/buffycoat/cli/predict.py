@@ -14,8 +14,8 @@ from buffycoat.cli.console import errors_console, print_bad_cells
 from buffycoat.cli.output import check_file
 from buffycoat.cli.prior import Prior, check_prior
 from buffycoat.cli.progress import make_reporter
-from buffycoat.cli.reading import print_statement
-from buffycoat.errors import BadCellsError, ConfigError, ManifestError
+from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
+from buffycoat.errors import BadCellsError, ConfigError, ManifestError, OutputError
 
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
@@ -47,6 +47,8 @@ def predict(
         str | None,
         typer.Option(help="IMAGES is a data set: predict its split train, eval or test."),
     ] = None,
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
 ) -> None:
     """Classify every cell of a folder, with its probability and the reasons.
 
@@ -58,11 +60,16 @@ def predict(
     Example: `buffycoat predict starter cells/ --out cells.csv --columns doubt`
     """
     check_file(out, (".csv", ".parquet"), images)
+    if images.is_dir() and images.resolve() in out.resolve().parents:
+        raise OutputError(
+            f"--out {out}: lies among the images, where it would be read as their labels. Choose a "
+            "place outside"
+        )
     check_prior(prior)
     if columns is not None and out.suffix.lower() == ".parquet":
         raise ConfigError(f"--columns is for .csv files, and {out} has all columns: leave it out")
 
-    manifest = cells_of(images, split)
+    manifest = cells_of(images, split, labels_from, leave_out)
 
     from buffycoat.pipeline.predictor import Pipeline
 
@@ -147,15 +154,22 @@ def bad_file(out: Path) -> Path:
     return out.with_name(out.name + ".bad.csv")
 
 
-def cells_of(images: Path, split: str | None) -> Manifest:
+def cells_of(
+    images: Path,
+    split: str | None,
+    labels_from: str = "auto",
+    leave_out: Sequence[str] | None = None,
+) -> Manifest:
     """The cells that a command is given: a folder, one image, a table, or a split of a data set.
 
     Raises:
         ManifestError: No cell is of that split.
     """
+    from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
 
-    cells = read(images, "images" if split is None and images.is_dir() else "auto")
+    reading = Reading(labels_from=labels_from, leave_out=tuple(leave_out or ()))
+    cells = read(images, "images" if split is None and images.is_dir() else "auto", reading)
     print_statement(cells)
     if split is None:
         return cells

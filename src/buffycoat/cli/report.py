@@ -51,7 +51,8 @@ def report(
     check_file(target, (".html",))
     with make_reporter() as reporter:
         reporter.start("report", str(run))
-        manifest = None if data is None else read(data, layout)
+        kept = run_folder.reading(run)
+        manifest = None if data is None else read(data, layout, kept)
         fitted = bundle.read(run / run_folder.BUNDLE)
         tables = make_report(fitted, left, target, manifest, reporter)
         reporter.finish(f"{target.stat().st_size / 1e6:.1f} MB")

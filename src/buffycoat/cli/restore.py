@@ -16,14 +16,14 @@ from rich.markup import escape
 from buffycoat import __version__
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_folder
+from buffycoat.cli.predict import cells_of
 from buffycoat.cli.progress import make_reporter
-from buffycoat.cli.reading import print_statement
+from buffycoat.cli.reading import LeaveOut
 from buffycoat.errors import BadCellsError, ImageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from buffycoat.cells import Manifest
     from buffycoat.cli.restored import Job, Journal
     from buffycoat.pipeline.fitted import Fitted
     from buffycoat.pipeline.progress import Reporter
@@ -54,6 +54,7 @@ def restore(
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Exit with 0 if at most so many images are unreadable.")
     ] = 0,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Restore degraded photographs of cells, for human review.
 
@@ -66,7 +67,7 @@ def restore(
     """
     from buffycoat.cli.restored import BAD, TABLE, Journal, plan
 
-    manifest = _manifest(images)
+    manifest = cells_of(images, None, leave_out=leave_out)
     jobs = plan(manifest, images, out)
 
     from buffycoat.pipeline import bundle as bundles
@@ -98,14 +99,6 @@ def restore(
         )
     if outcome.bad:
         print_bad_cells(outcome.bad)
-
-
-def _manifest(images: Path) -> Manifest:
-    from buffycoat.sources.read import read
-
-    cells = read(images, "images" if images.is_dir() else "auto")
-    print_statement(cells)
-    return cells
 
 
 def _restore_all(

@@ -76,7 +76,9 @@ def read_scored(
         cell_ids,
         relabelled([truth[cell_id] for cell_id in cell_ids], classes),
         relabelled([stated[cell_id] for cell_id in cell_ids], classes),
-        None if frame is None else _probs(frame, cell_ids, classes, predictions),
+        None
+        if frame is None
+        else _probs(frame, cell_ids, classes, predictions, is_open=taxonomy == "auto"),
         classes,
     )
 
@@ -182,8 +184,22 @@ def _codes_of(frame: pd.DataFrame) -> set[str]:
     return {name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY)}
 
 
-def _probs(frame: pd.DataFrame, cell_ids: list[str], taxonomy: Taxonomy, path: Path) -> np.ndarray:
-    """Shape (n, k); where the taxonomy is coarser than the table, finer classes are added up."""
+def _probs(
+    frame: pd.DataFrame,
+    cell_ids: list[str],
+    taxonomy: Taxonomy,
+    path: Path,
+    is_open: bool = False,
+) -> np.ndarray:
+    """Shape (n, k); where the taxonomy is coarser than the table, finer classes are added up.
+
+    Args:
+        frame: The predictions, by cell.
+        cell_ids: The n cells.
+        taxonomy: Gives k classes.
+        path: For messages.
+        is_open: Whether a class that the model does not know has probability 0; else it is a fault.
+    """
     for code in taxonomy.codes:
         finer = [
             PROBABILITY + other
@@ -194,7 +210,11 @@ def _probs(frame: pd.DataFrame, cell_ids: list[str], taxonomy: Taxonomy, path: P
             frame = frame.assign(**{PROBABILITY + code: frame[finer].sum(axis=1)})
     columns = [PROBABILITY + code for code in taxonomy.codes]
     missing = [column for column in columns if column not in frame]
-    if missing:
+    if missing and is_open:
+        codes = ", ".join(column.removeprefix(PROBABILITY) for column in missing)
+        say(path, f"no probabilities of {codes}: taken as 0, the model does not know them")
+        frame = frame.assign(**dict.fromkeys(missing, 0.0))
+    elif missing:
         raise ManifestError(
             f"{path}: column {', '.join(map(repr, missing))} is missing for taxonomy "
             f"{taxonomy.name!r}; name another with --taxonomy"

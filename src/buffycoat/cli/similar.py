@@ -14,7 +14,7 @@ from buffycoat.cli.cache import embeddings_cache
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
-from buffycoat.cli.reading import print_statement
+from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
 from buffycoat.errors import ManifestError, OutputError
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def similar(
             "shown."
         ),
     ] = "images",
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
     count: Annotated[int, typer.Option(min=1, max=99, help="Cells to show.")] = 14,
     cache: Annotated[
         Path | None,
@@ -82,11 +84,13 @@ def similar(
     check_file(out, (".png",), cell, within, labels)
 
     from buffycoat.images import decode, read_bytes
+    from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
 
     data = read_bytes(str(cell))
     photograph = decode(data, str(cell))
-    manifest = read(within, layout if within.is_dir() else "auto")
+    reading = Reading(labels_from=labels_from, leave_out=tuple(leave_out or ()))
+    manifest = read(within, layout if within.is_dir() else "auto", reading)
     print_statement(manifest)
     known = _labels(manifest, labels)
 

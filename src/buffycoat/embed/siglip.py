@@ -161,7 +161,10 @@ def _processor(weights: str, preprocessing: str | dict[str, Any]) -> Any:
     transformers = require("transformers", "embed")
     if isinstance(preprocessing, dict):
         values = dict(preprocessing)
-        return getattr(transformers, values.pop("image_processor_type"))(**values)
+        name = str(values.pop("image_processor_type", ""))
+        if not name.endswith(("ImageProcessor", "ImageProcessorFast")):
+            raise ConfigError(f"{weights}: {name!r} in the bundle is no image processor")
+        return getattr(transformers, name)(**values)
     try:
         return _load(transformers.AutoImageProcessor, weights)
     except (WeightsNotFoundError, ConfigError) as error:

@@ -54,7 +54,7 @@ def given(text: str, codes: Sequence[str]) -> np.ndarray:
         if code in stated:
             faults.append(f"{code} is named twice")
         if code not in codes:
-            faults.append(f"{code!r} is no class of this bundle")
+            faults.append(f"{code!r} is no class here")
         if not (np.isfinite(amount) and amount >= 0):
             faults.append(f"{part.strip()!r} is not CODE=NUMBER with a number >= 0")
         stated[code] = amount

@@ -10,11 +10,18 @@ import pandas as pd
 from buffycoat.audit.pairs import photographs
 from buffycoat.audit.scan import scan
 from buffycoat.cells import Manifest
+from buffycoat.images import decoder_versions
 from buffycoat.pipeline.fingerprint import StageStore, digest
+from buffycoat.pipeline.progress import Reporter, Silent
 from buffycoat.splits import merge_groups
 
 
-def find_photographs(manifest: Manifest, digests: Sequence[str], store: StageStore) -> np.ndarray:
+def find_photographs(
+    manifest: Manifest,
+    digests: Sequence[str],
+    store: StageStore,
+    reporter: Reporter | None = None,
+) -> np.ndarray:
     """Which photograph each cell shows, by the audit's search and by the column `original_id`.
 
     Embeddings are not compared: they add no copy that landmarks and hashes miss (docs/adr/0014).
@@ -23,14 +30,19 @@ def find_photographs(manifest: Manifest, digests: Sequence[str], store: StageSto
         manifest: n training cells, all readable.
         digests: Fingerprint of each cell's file.
         store: Keeps what was found.
+        reporter: Progress.
 
     Returns:
         Shape (n,), int64; copies have one number.
     """
+    advance = (reporter or Silent()).advance
     found = store.run(
         "copies",
-        {"files": digest(*digests)},
-        lambda _: ({"photograph": photographs(scan(manifest))}, {}),
+        {"files": digest(*digests), "decoders": decoder_versions()},
+        lambda _: (
+            {"photograph": photographs(scan(manifest, on_progress=advance), advance)},
+            {},
+        ),
     )
     pairs = zip(manifest.column("original_id"), manifest.column("cell_id"), strict=True)
     stated = [cell if pd.isna(original) else original for original, cell in pairs]

@@ -126,7 +126,7 @@ def run(
     reporter.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, base, out / "cache", reporter, 0)
     store = StageStore(out / "stages")
-    training = prepare.training_set(cells, taxonomy, base, store)
+    training = prepare.training_set(cells, taxonomy, base, store, reporter)
     reporter.finish(". ".join((*adapted.notes, *training.notes)))
     for config in grid.recipes.values():
         check(config, len(taxonomy), tuple(training.coarse))

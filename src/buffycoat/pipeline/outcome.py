@@ -81,7 +81,8 @@ def conclude(
         judged = judge_held_out(fitted, held_out, out, reporter, allow_bad)
         parts = [judged]
         if len(coarse):
-            parts.append(judge_held_out(fitted, coarse, out, reporter, allow_bad))
+            left = allow_bad - len(judged.cells.bad)
+            parts.append(judge_held_out(fitted, coarse, out, reporter, left))
         evaluations[run_folder.EVAL] = _evaluate(parts, fitted)
         ablation = ablate(judged, fitted)
         write_bad_cells(

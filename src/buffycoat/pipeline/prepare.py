@@ -16,6 +16,7 @@ from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.errors import BadCellsError, ManifestError
 from buffycoat.images import BadCell, decoder_versions, load_work, write_atomic
+from buffycoat.pipeline import run_folder
 from buffycoat.pipeline.copies import find_photographs
 from buffycoat.pipeline.fingerprint import StageStore, digest, of_weights
 from buffycoat.pipeline.progress import Reporter
@@ -30,8 +31,6 @@ from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import expected_counts
 
 MAX_BAD_SHOWN = 10
-DATA = "data.json"
-"""What was read, in the folder of a run."""
 MIN_CLASSES = 2
 """Classes that a classifier has something to tell apart with."""
 
@@ -218,8 +217,14 @@ def read_data(
     manifest = read(data, layout, reading)
     for heading, text in manifest.statement.lines():
         reporter.say(f"{heading}: {text}")
+    tested = manifest.of_split("test")
+    if tested.is_labelled.any() and not manifest.of_split("eval").is_labelled.any():
+        reporter.say(
+            f"The {int(tested.is_labelled.sum())} labelled test cells are not scored here: predict "
+            "them with --split test, then evaluate. Held-out scores need a split called val"
+        )
     said = {"layout": layout, "reading": asdict(reading), **manifest.statement.to_dict()}
-    write_atomic(out / DATA, json.dumps(said, indent=1).encode())
+    write_atomic(out / run_folder.DATA, json.dumps(said, indent=1).encode())
     return manifest
 
 
@@ -365,7 +370,11 @@ def folds_of(
 
 
 def training_set(
-    cells: Cells, taxonomy: Taxonomy, config: Config, store: StageStore
+    cells: Cells,
+    taxonomy: Taxonomy,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter | None = None,
 ) -> TrainingSet:
     """Targets, folds and degraded twins of the training cells.
 
@@ -374,7 +383,8 @@ def training_set(
             `fine_first` has it.
         taxonomy: The classes.
         config: The settings.
-        store: Keeps the twins.
+        store: Keeps the twins, and which cells are copies.
+        reporter: Progress of the search for copies.
 
     Raises:
         ManifestError: Too few cells to hold some out: see `folds_of`.
@@ -382,7 +392,7 @@ def training_set(
     targets, labels, coarse = _labels_of(cells.manifest, taxonomy)
     n = len(targets)
     fine = cells.first(n)
-    photographs = find_photographs(cells.manifest, cells.digests, store)
+    photographs = find_photographs(cells.manifest, cells.digests, store, reporter)
     folds = folds_of(cells.manifest, taxonomy, config, photographs)
     dealt = hashlib.sha256(labels.tobytes() + folds.fold.astype(np.int64).tobytes()).hexdigest()
     whole = hashlib.sha256(folds.groups.astype(np.int64).tobytes()).hexdigest()

@@ -13,7 +13,7 @@ import buffycoat
 from buffycoat.cells import Manifest
 from buffycoat.evaluate.crossing import crossing_rows
 from buffycoat.evaluate.curves import PrecisionRecall, precision_recall
-from buffycoat.pipeline import summary
+from buffycoat.pipeline import run_folder, summary
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Reporter, Silent
 from buffycoat.pipeline.run_folder import EVAL, FOLDS, RunFolder, check_same_run
@@ -69,18 +69,18 @@ def report_data(fitted: Fitted, run: RunFolder, data: Manifest | None) -> Report
         doubt=Doubt(**metrics["doubt"]) if "doubt" in metrics else None,
         cells=cell_lists(fitted, run, data),
         audit=run.audit,
-        provenance=_provenance(fitted),
+        provenance=_provenance(fitted, run_folder.said(run.root)),
         settings=fitted.config.model_dump(mode="json"),
         seconds=run.seconds or {},
         limits=summary.limits(record),
     )
 
 
-def _provenance(fitted: Fitted) -> dict[str, Any]:
+def _provenance(fitted: Fitted, read: Mapping[str, str]) -> dict[str, Any]:
     record = fitted.provenance
     return {
         "data": record["data"],
-        "what was read": dict(record.get("read", {}).get("said", {})),
+        "what was read": dict(read),
         "training cells": [f"{code} {n}" for code, n in fitted.label_counts.items()],
         **({"labels": record["labels"]} if record.get("labels") else {}),
         "folds": record["folds"],

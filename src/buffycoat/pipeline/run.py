@@ -221,7 +221,7 @@ def learn(
     watch.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
     store = StageStore(out / "stages")
-    training = prepare.training_set(cells, taxonomy, config, store)
+    training = prepare.training_set(cells, taxonomy, config, store, watch)
     grain = (*adapted.notes, *training.notes)
     watch.finish(". ".join((*grain, *training.folds.notes)))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)

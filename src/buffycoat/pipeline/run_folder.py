@@ -14,6 +14,7 @@ import pyarrow
 
 from buffycoat.errors import RunError
 from buffycoat.evaluate.metrics import confusion
+from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import Taxonomy
 
 BUNDLE = "bundle"
@@ -21,6 +22,8 @@ METRICS = "metrics.json"
 HELD_OUT = "held_out.parquet"
 OUT_OF_FOLD = "out_of_fold.parquet"
 TIMINGS = "timings.json"
+DATA = "data.json"
+"""What was read, and how."""
 AUDIT = "audit.json"
 REPORT = "report.html"
 
@@ -85,6 +88,21 @@ def read(root: Path, audit: Path | None = None) -> RunFolder:
     if audit is None and not (root / AUDIT).exists():
         return run
     return replace(run, audit=read_audit(audit or root / AUDIT))
+
+
+def reading(root: Path) -> Reading:
+    """How the run read its data, so that they are read so again; the default in an older run."""
+    path = root / DATA
+    if not path.exists():
+        return Reading()
+    table = _read_json(path)["reading"]
+    return Reading(**{**table, "leave_out": tuple(table["leave_out"])})
+
+
+def said(root: Path) -> dict[str, str]:
+    """What the run said of its data, heading -> sentence; empty in an older run."""
+    path = root / DATA
+    return dict(_read_json(path)["said"]) if path.exists() else {}
 
 
 def read_audit(path: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def provenance(
         "never_seen": unseen,
         "data": config.data.model_dump(),
         "data_fingerprint": data.key,
-        "read": data.cells.manifest.statement.to_dict(),
+        "read": data.cells.manifest.statement.counts(),
         "training_cells": len(data.labels),
         "labels": list(labels),
         "folds": list(data.folds.notes),

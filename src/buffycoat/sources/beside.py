@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from buffycoat.cells import manifest_error
@@ -25,7 +26,7 @@ from buffycoat.taxonomy.spelling import words_of
 SHOWN = 3
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".parquet", ".xlsx", ".xls", ".ods")
 MAX_TABLES = 30
-"""More tables than that are one a picture, such as lists of boxes: they are not looked into."""
+"""More than that are no tables of cells. Lists of boxes, one a picture, do not count."""
 _WHY_UNUSED = {True: "it says nothing that folders do not", False: "its labels are not wanted"}
 _SPLIT_WORDS = frozenset({"split", "fold", "partition"})
 _LABEL_WORDS = frozenset({"label", "annotation", "groundtruth", "metadata"})
@@ -66,7 +67,8 @@ def read_beside(found: Pictures, reading: Reading) -> Draft:
         reading.labels_from == "auto" and bool(with_labels) and not is_in_classes
     )
     if wants_tables:
-        draft = _from_tables(found, with_labels, places)
+        names = [t for t in tables if t.looks_useful and t not in with_labels]
+        draft = _from_tables(found, with_labels, places, names)
     else:
         draft = read_folders(found, reading)
         if reading.labels_from == "auto":
@@ -82,15 +84,35 @@ def read_beside(found: Pictures, reading: Reading) -> Draft:
 
 
 def _look(found: Pictures, taxonomy: Taxonomy) -> list[LabelTable]:
-    paths = [path for path in found.tables if path.suffix.lower() in TABLE_SUFFIXES]
+    stems = {path.stem for path in [*found.paths, *found.unwanted]}
+    paths = [
+        path
+        for path in found.tables
+        if path.suffix.lower() in TABLE_SUFFIXES
+        and not (path.suffix.lower() == ".txt" and path.stem in stems)
+    ]
     if len(paths) > MAX_TABLES:
-        return []
+        raise manifest_error(
+            str(found.folder),
+            [
+                f"{len(paths)} files may be tables of cells, such as {found.name(paths[0])}: leave "
+                "out those that are not with --leave-out and a pattern such as '*.txt'"
+            ],
+        )
     index = ImageIndex(found.folder, [*found.paths, *found.unwanted])
     return [look_at(path, index, taxonomy.spelling).without(set(found.unwanted)) for path in paths]
 
 
-def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence[Place]) -> Draft:
-    """Cells by the tables that give labels; splits by a column, the table's name or the folder."""
+def _from_tables(
+    found: Pictures,
+    tables: Sequence[LabelTable],
+    places: Sequence[Place],
+    without_labels: Sequence[LabelTable],
+) -> Draft:
+    """Cells by the tables that give labels; splits by a column, the table's name or the folder.
+
+    A picture that only a table without labels names, such as a list of test cells, has no label.
+    """
     if not tables:
         raise manifest_error(str(found.folder), ["no table in it names its pictures and a label"])
     faults: list[str] = []
@@ -112,7 +134,18 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
             if first.setdefault(name, where) != where and said[name] != values:
                 faults.append(f"{where}: {name} is in {first[name]} too, and otherwise there")
             said.setdefault(name, values)
-    missing = [n for n, place in of_place.items() if n not in said and place.part != "test"]
+    listed = {
+        found.name(picture)
+        for table in without_labels
+        if table.part or table.columns.tells_split
+        for pictures in table.pictures.values()
+        for picture in pictures
+    } - {*said}
+    missing = [
+        name
+        for name, place in of_place.items()
+        if name not in said and name not in listed and place.part != "test"
+    ]
     if missing:
         names = " or ".join(table.path.name for table in tables)
         faults.append(
@@ -127,6 +160,8 @@ def _from_tables(found: Pictures, tables: Sequence[LabelTable], places: Sequence
     frame = frame_of(found.folder, found.paths, rows)
     for column in columns:
         frame[column] = [row.get(column) for row in rows]
+    is_listed = [name in listed and not place.part for name, place in of_place.items()]
+    frame["split"] = frame["split"].where(~np.array(is_listed), None)
     telling = [table for table in tables if table.columns.tells_split]
     splits = [f"column {table.columns.tells_split} of {table.path.name}" for table in telling]
     without = [table for table in tables if not table.columns.tells_split]

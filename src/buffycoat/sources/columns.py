@@ -130,7 +130,8 @@ def _label_column(
     keys = {name: key(name) for name in names}
     true = [name for name in names if keys[name] in TRUE_LABELS]
     own = [name for name in names if name in OWN_LABELS]
-    found = true or own[:1] or [name for name in names if keys[name] in LABEL_NAMES]
+    others = [name for name in names if keys[name] in LABEL_NAMES and name not in own]
+    found = true or [*own[:1], *others]
     if len(found) < 2:
         return next(iter(found), None), ()
     meant = {}
@@ -138,7 +139,10 @@ def _label_column(
         codes = [spelling.find(row[name]) for row in rows if row.get(name)]
         if codes and None not in codes:
             meant[name] = tuple(spelling.find(row.get(name, "")) for row in rows)
-    return (next(iter(meant)), ()) if len(set(meant.values())) == 1 else (None, tuple(found))
+    if len(set(meant.values())) == 1:
+        return next(iter(meant)), ()
+    is_own = not meant and found[0] in OWN_LABELS
+    return (found[0], ()) if is_own else (None, tuple(meant) or tuple(found))
 
 
 def misspelt(names: Sequence[str]) -> dict[str, str]:

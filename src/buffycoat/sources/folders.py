@@ -21,6 +21,7 @@ from buffycoat.sources.places import (
     masks_among,
     patients_note,
     read_place,
+    stray_folders,
     stray_prefixes,
 )
 from buffycoat.taxonomy import Taxonomy
@@ -68,9 +69,17 @@ def find_pictures(folder: Path, reading: Reading) -> Pictures:
     found = survey(folder)
     _check_names(folder, found.images)
     others = defaultdict(list)
-    for other in found.others:
-        others[other.why].append(other.path.relative_to(folder).as_posix())
+    tables = []
     left_out: Counter[str] = Counter()
+    for other in found.others:
+        name = other.path.relative_to(folder).as_posix()
+        pattern = is_left_out(name, reading.leave_out)
+        if pattern is not None:
+            left_out[pattern] += 1
+            continue
+        others[other.why].append(name)
+        if other.kind in ("table", "text") and not name.endswith(RESULTS):
+            tables.append(other.path)
     kept, unwanted = [], []
     for path in found.images:
         pattern = is_left_out(path.relative_to(folder).as_posix(), reading.leave_out)
@@ -86,16 +95,6 @@ def find_pictures(folder: Path, reading: Reading) -> Pictures:
     if not kept:
         there = ", ".join(f"{len(files)} {why}" for why, files in others.items()) or "no files"
         raise manifest_error(str(folder), [f"no image in it, at any depth; there are {there}"])
-    tables = []
-    for other in found.others:
-        name = other.path.relative_to(folder).as_posix()
-        if other.kind not in ("table", "text") or name.endswith(RESULTS):
-            continue
-        pattern = is_left_out(name, reading.leave_out)
-        if pattern is None:
-            tables.append(other.path)
-        else:
-            left_out[pattern] += 1
     return Pictures(
         folder, kept, tables, {why: tuple(files) for why, files in others.items()}, left_out,
         unwanted, len(found.images),
@@ -154,6 +153,7 @@ def read_folders(found: Pictures, reading: Reading) -> Draft:
     places = [read_place(name.split("/"), taxonomy) for name in names]
     labels, label_from, notes = _labels(places, taxonomy, reading.labels_from, str(found.folder))
     faults = [f"{p.name}: {p.contradiction}" for p in places if p.contradiction]
+    faults += stray_folders(places, labels)
     if faults:
         raise manifest_error(str(found.folder), faults)
     rows = [
@@ -169,7 +169,7 @@ def read_folders(found: Pictures, reading: Reading) -> Draft:
         split_from=split_words(places),
         not_looked_at=found.not_looked_at,
         left_out=found.left_out,
-        notes=(*notes, *patients_note(places)),
+        notes=(*notes, *patients_note(places), *_train_note(places, labels)),
     )
 
 
@@ -240,6 +240,14 @@ def _from_folders(
     ]
     more = f", {refined} of them refined by the code in the name" if refined else ""
     return labels, f"folders{more}", notes
+
+
+def _train_note(places: Sequence[Place], labels: Sequence[str]) -> list[str]:
+    """How many labelled cells are in no folder of a split, where others are."""
+    loose = sum(bool(label) and not p.part for p, label in zip(places, labels, strict=True))
+    if not loose or not any(place.part for place in places):
+        return []
+    return [f"{loose:,} cells are in no folder of a split, and are taken as train"]
 
 
 def split_words(places: Sequence[Place]) -> str:

@@ -12,6 +12,8 @@ from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import Rows, find_labels, known_name, read_rows
+from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy.built_in import for_reading
 
 
 def is_hub_table(columns: Sequence[str]) -> bool:
@@ -19,7 +21,7 @@ def is_hub_table(columns: Sequence[str]) -> bool:
     return "image" in columns and not {"path", "image_id", "wbcbench_split"} & {*columns}
 
 
-def read_hub(path: Path, files: Sequence[Path]) -> Manifest:
+def read_hub(path: Path, files: Sequence[Path], taxonomy: str = "auto") -> Manifest:
     """Read tables with a column `image` and one of labels.
 
     The split is what the table's name says, such as `test-00000-of-00001.parquet`, else its folder;
@@ -29,6 +31,7 @@ def read_hub(path: Path, files: Sequence[Path]) -> Manifest:
     Args:
         path: What the person gave.
         files: The tables, in or at that path.
+        taxonomy: Whose names are looked for.
 
     Returns:
         `path` is `FILE.parquet#ROW`. A cell's id is the name of its picture where no other has it,
@@ -44,7 +47,7 @@ def read_hub(path: Path, files: Sequence[Path]) -> Manifest:
         name = file.name if file == path else file.relative_to(path).as_posix()
         try:
             rows = read_rows(file, ("image",))
-            cells += _cells(rows, name, notes)
+            cells += _cells(rows, name, notes, for_reading(taxonomy))
         except ManifestError as error:
             faults.append(str(error))
     if not faults and not cells:
@@ -59,15 +62,17 @@ def read_hub(path: Path, files: Sequence[Path]) -> Manifest:
     return Manifest.from_frame(pd.DataFrame(cells), path.stem, notes)
 
 
-def _cells(rows: Rows, name: str, notes: list[str]) -> list[dict[str, str | None]]:
+def _cells(
+    rows: Rows, name: str, notes: list[str], taxonomy: Taxonomy
+) -> list[dict[str, str | None]]:
     """The cells of one table."""
     try:
-        column, labels = find_labels(rows)
+        column, labels = find_labels(rows, spelling=taxonomy.spelling)
     except ManifestError:
         if len(rows.header) > 1:
             raise  # a column that is there may be the labels, under another name
         column, labels = "", [""] * len(rows)
-    _refuse_numbers(rows, column, labels)
+    _refuse_numbers(rows, column, labels, taxonomy)
     split = split_of(name)
     if split is None:
         split = "train" if any(labels) else "test"
@@ -86,8 +91,8 @@ def _cells(rows: Rows, name: str, notes: list[str]) -> list[dict[str, str | None
     ]
 
 
-def _refuse_numbers(rows: Rows, column: str, labels: Sequence[str]) -> None:
-    known = {label for label in labels if label}
+def _refuse_numbers(rows: Rows, column: str, labels: Sequence[str], taxonomy: Taxonomy) -> None:
+    known = {label for label in labels if label and taxonomy.spelling.find(label) is None}
     if known and all(label.isdecimal() for label in known):
         raise ManifestError(
             f"{rows.path.name}: column {column!r} holds numbers, and the table gives no names for "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ SPLITS = {
 """`wbcbench_split` -> split."""
 
 
-def read_hugging_face(path: Path) -> Manifest:
+def read_hugging_face(
+    path: Path, files: Sequence[Path] | None = None, taxonomy: str = "auto"
+) -> Manifest:
     """Read Parquet tables of pictures.
 
     Tables of pictures and labels, as they usually lie on the hub, are read by `hub.read_hub`. Of
@@ -41,6 +44,8 @@ def read_hugging_face(path: Path) -> Manifest:
 
     Args:
         path: A folder with Parquet tables at any depth, or one table.
+        files: The tables; None takes all in the folder.
+        taxonomy: Whose names are looked for, as in `taxonomy.resolve`.
 
     Returns:
         `path` is `FILE.parquet#ROW`; `patient_id` is the patient hash; `original_id` of a
@@ -50,9 +55,10 @@ def read_hugging_face(path: Path) -> Manifest:
     Raises:
         ManifestError: Lists every fault with its file and row.
     """
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    if files is None:
+        files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
     if any(is_hub_table(_columns_of(file)) for file in files):
-        return read_hub(path, files)
+        return read_hub(path, files, taxonomy)
     faults: list[str] = []
     rows = [row for file in files for row in _read_table(file, path, faults)]
     if not faults and not rows:

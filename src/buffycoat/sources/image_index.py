@@ -51,12 +51,10 @@ class ImageIndex:
 
     def _contradicts(self, dropped: list[str], path: Path) -> bool:
         """Whether a value names a folder of this data set, or a split, that is not the path's."""
-        if not dropped:
-            return False
-        last, part = dropped[-1], part_of(dropped[-1])
         own = {folder.casefold() for folder in path.relative_to(self.root).parts[:-1]}
-        is_other_split = part is not None and bool(self._parts(path) - {None, part})
-        return last not in own and (last in self._folders or is_other_split)
+        stated, lies_in = ({part_of(f) for f in folders} - {None} for folders in (dropped, own))
+        is_elsewhere = any(folder in self._folders and folder not in own for folder in dropped)
+        return is_elsewhere or bool(stated and lies_in and stated != lies_in)
 
     def _near(self, found: list[Path], table: Path) -> list[Path]:
         part = part_of(table.stem)

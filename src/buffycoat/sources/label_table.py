@@ -15,6 +15,8 @@ from buffycoat.tables.columns import ID_NAMES, key
 from buffycoat.taxonomy.spelling import Spelling, words_of
 
 _LISTED = "name"
+FORM = "a form for answers, by its name"
+PREDICTIONS = "it holds predictions"
 NAMES_AT_LEAST = 0.5
 """Share of rows that must name a picture of the folder for a column to hold names of pictures."""
 
@@ -60,6 +62,8 @@ class LabelTable:
     @property
     def may_hold_labels(self) -> bool:
         """Whether labels stand in it, or it cannot be read and so may hold them."""
+        if self.why_not in (FORM, PREDICTIONS):
+            return False
         is_table = self.path.suffix.lower() not in (".txt", ".dat")
         return (self.is_shut and is_table) or self.columns.has_labels or bool(self.columns.several)
 
@@ -84,7 +88,7 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
         spelling: Knows the names of classes.
     """
     if "submission" in words_of(path.stem):
-        return LabelTable(path, why_not="a form for answers, by its name")
+        return LabelTable(path, why_not=FORM)
     listed = _read_list(path, index)
     if listed is not None:
         return listed
@@ -93,6 +97,8 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
     except ManifestError as error:
         return LabelTable(path, why_not=str(error).removeprefix(f"{path}: "))
     names = list(table.header)
+    if is_predicted(names):
+        return LabelTable(path, table.unit, why_not=PREDICTIONS)
     rows = [row for _, row in table.rows]
     columns = find_columns(names, rows, spelling)
     found = _file_column(names, table.rows, index, path)
@@ -107,6 +113,11 @@ def look_at(path: Path, index: ImageIndex, spelling: Spelling) -> LabelTable:
     if columns.several:
         why = f"labels may be in {' or '.join(map(repr, columns.several))}"
     return LabelTable(path, table.unit, tuple(table.rows), file_column, columns, pictures, why)
+
+
+def is_predicted(names: Sequence[str]) -> bool:
+    """Whether columns are of predictions, whose labels are no truth."""
+    return "is_abstained" in names or any(name.startswith("prob_") for name in names)
 
 
 def _read_list(path: Path, index: ImageIndex) -> LabelTable | None:

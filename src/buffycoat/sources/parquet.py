@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from buffycoat.cells import manifest_error
@@ -37,11 +37,12 @@ def read_parquet_pictures(path: Path, reading: Reading) -> Draft:
     Raises:
         ManifestError: A fault in a table, or another table that would say more of the cells.
     """
-    found = read_hugging_face(path)
     tables = [path] if path.is_file() else parquet_pictures(path, reading)
+    found = read_hugging_face(path, tables, reading.taxonomy)
     for table in tables:
         check_pictures(table)
-    others, not_used = _beside(path, tables, reading) if path.is_dir() else ({}, {})
+    left_out: Counter[str] = Counter()
+    others, not_used = _beside(path, tables, reading, left_out) if path.is_dir() else ({}, {})
     return Draft(
         found.frame,
         "hugging_face",
@@ -52,21 +53,30 @@ def read_parquet_pictures(path: Path, reading: Reading) -> Draft:
         not_looked_at=others,
         used=tuple(p.name if path.is_file() else p.relative_to(path).as_posix() for p in tables),
         not_used=not_used,
+        left_out=left_out,
         notes=found.notes,
     )
 
 
 def _beside(
-    folder: Path, tables: list[Path], reading: Reading
+    folder: Path, tables: list[Path], reading: Reading, left_out: Counter[str]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """Files that are not looked at, and tables that say nothing of the cells."""
     found = survey(folder)
     others, not_used, faults = defaultdict(list), {}, []
     for picture in found.images:
-        others["picture beside the tables"].append(picture.relative_to(folder).as_posix())
+        name = picture.relative_to(folder).as_posix()
+        pattern = is_left_out(name, reading.leave_out)
+        if pattern is None:
+            others["picture (beside the tables)"].append(name)
+        else:
+            left_out[pattern] += 1
     for other in found.others:
         name = other.path.relative_to(folder).as_posix()
-        if other.path in tables or is_left_out(name, reading.leave_out) is not None:
+        pattern = is_left_out(name, reading.leave_out)
+        if pattern is not None:
+            left_out[pattern] += 1
+        if other.path in tables or pattern is not None:
             continue
         if other.kind == "table" and _says_something(other.path, reading):
             faults.append(

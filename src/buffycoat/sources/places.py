@@ -31,6 +31,7 @@ class Place:
         part: Split by a folder's name; "" if none tells one.
         contradiction: What folders disagree about; "" if nothing.
         of_name: Class code at the beginning of its own name; "" if there is none.
+        others: Folders that name neither a class nor a split.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Place:
     part: str
     contradiction: str
     of_name: str
+    others: tuple[str, ...] = ()
 
 
 def read_place(parts: Sequence[str], taxonomy: Taxonomy) -> Place:
@@ -52,7 +54,7 @@ def read_place(parts: Sequence[str], taxonomy: Taxonomy) -> Place:
     spelling = taxonomy.spelling
     labels: list[tuple[str, str]] = []
     splits: dict[str, str] = {}
-    rest = ""
+    others: list[str] = []
     for folder in folders:
         part, text = None, folder
         if not _is_class(folder, taxonomy):
@@ -62,19 +64,20 @@ def read_place(parts: Sequence[str], taxonomy: Taxonomy) -> Place:
         if _is_class(text, taxonomy):
             labels.append((folder, spelling.find(text) or ""))
         elif part is None:
-            rest = folder
+            others.append(folder)
     codes = {code for _, code in labels}
     contradiction = ""
     if len(splits) > 1:
         contradiction = f"folders {' and '.join(splits.values())} name different splits"
     elif len(codes) > 1 and not is_line(codes, taxonomy):
         contradiction = f"folders {' and '.join(f for f, _ in labels)} name different classes"
-    label, code = labels[-1] if labels else (rest, "")
+    label, code = labels[-1] if labels else (others[-1] if others else "", "")
     match = _PREFIX.match(name)
     if match and any(name.casefold().startswith(folder.casefold()) for folder in folders):
         match = None  # the folder's own name, as in `lymphocyte_reactive/lymphocyte_reactive_1.png`
     of_name = spelling.find(match[1]) if match and _is_code(match[1], taxonomy) else None
-    return Place("/".join(parts), label, code, next(iter(splits), ""), contradiction, of_name or "")
+    part = next(iter(splits), "")
+    return Place("/".join(parts), label, code, part, contradiction, of_name or "", tuple(others))
 
 
 def is_line(codes: set[str], taxonomy: Taxonomy) -> bool:
@@ -94,6 +97,30 @@ def stray_prefixes(places: Sequence[Place], taxonomy: Taxonomy) -> set[str]:
         for name, codes in folders.items()
         if len(codes) > 1 and not all(is_line({name, code}, taxonomy) for code in codes)
     }
+
+
+def stray_folders(places: Sequence[Place], labels: Sequence[str]) -> list[str]:
+    """A fault for folders that name no split where others beside them do.
+
+    Args:
+        places: n of them.
+        labels: Of each, "" for none.
+    """
+    parted = {folder for place in places if place.part for folder in place.others}
+    parts = {place.part for place in places} - {""}
+    stray = {
+        folder
+        for place, label in zip(places, labels, strict=True)
+        if label and parts and not place.part
+        for folder in place.others
+        if folder not in parted and folder != label
+    }
+    if not stray:
+        return []
+    return [
+        f"folders {', '.join(sorted(stray)[:3])} name no split, and others do: put 'train', 'val' "
+        "or 'test' into their names, or leave them out with --leave-out"
+    ]
 
 
 def patients_note(places: Sequence[Place]) -> list[str]:

@@ -16,6 +16,7 @@ from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspe
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.folders import unique_ids
 from buffycoat.sources.image_index import ImageIndex
+from buffycoat.sources.label_table import is_predicted
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import Rows, is_unknown, known_name, read_rows
@@ -45,6 +46,10 @@ def read_table(path: Path, reading: Reading) -> Draft:
             empty path, no such file, a double `cell_id`, an unknown split or severity.
     """
     table = read_rows(path)
+    if is_predicted(table.header):
+        raise ManifestError(
+            f"{path}: holds predictions, and its labels are no truth. Give a table of true labels"
+        )
     file_column = _file_column(table.header, path)
     spelling = for_reading(reading.taxonomy).spelling
     columns = find_columns(table.header, [row for _, row in table.rows], spelling)

@@ -9,7 +9,8 @@ from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.tables.names import join_names
 from buffycoat.tables.rows import Rows
-from buffycoat.taxonomy import BLOOD, read_labels
+from buffycoat.taxonomy import BLOOD
+from buffycoat.taxonomy.spelling import Spelling
 
 OWN_IDS = ("ID", "cell_id")
 """As our own tables name the column, and WBCBench's."""
@@ -36,8 +37,8 @@ def is_known_column(name: str) -> bool:
 
 def is_class_among(names: Sequence[str]) -> bool:
     """Whether one text among several is a class, as in a row; columns of classes are more."""
-    codes = read_labels(filter(None, names))
-    return len(names) > 1 and sum(code in BLOOD.members for code in codes.values()) == 1
+    found = {name: BLOOD.spelling.find(name) for name in filter(None, names)}
+    return len(names) > 1 and sum(code is not None for code in found.values()) == 1
 
 
 def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ()) -> str:
@@ -80,7 +81,9 @@ def _that_join(rows: Rows, names: list[str], known: Collection[str]) -> list[str
     return best[:1] if len({cells[name] for name in best}) == 1 else best
 
 
-def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
+def find_labels(
+    rows: Rows, chosen: str | None = None, spelling: Spelling = BLOOD.spelling
+) -> tuple[str, list[str]]:
     """The true label of each row as it is spelt.
 
     Labels stand in one column, or in one column a class that holds 1 where the cell is of it. A
@@ -89,6 +92,7 @@ def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
     Args:
         rows: The table.
         chosen: The column, if a person has named it.
+        spelling: Knows the names of classes.
 
     Returns:
         Name of the column, "" for columns of classes; and the labels, "" where there is none,
@@ -104,16 +108,17 @@ def find_labels(rows: Rows, chosen: str | None = None) -> tuple[str, list[str]]:
     keys = {name: key(name) for name in rows.header}
     true = [name for name in rows.header if keys[name] in TRUE_LABELS]
     own = [name for name in OWN_LABELS if name in rows.header]
-    found = true or own[:1] or [name for name in rows.header if keys[name] in LABEL_NAMES]
+    others = [name for name in rows.header if keys[name] in LABEL_NAMES and name not in own]
+    found = true or [*own[:1], *others]
     if found:
-        name = found[0] if len(found) == 1 else _agreed(rows, found)
+        name = found[0] if len(found) == 1 else _agreed(rows, found, spelling)
         return name, rows.column(name)
-    classes = [name for name in rows.header if read_labels([name])[name] in BLOOD.members]
+    classes = [name for name in rows.header if spelling.find(name)]
     if len(classes) > 1:
         return "", _one_hot(rows, classes)
-    telling = [name for name in rows.header if _holds_classes(rows.column(name))]
+    telling = [name for name in rows.header if _holds_classes(rows.column(name), spelling)]
     if telling:
-        name = telling[0] if len(telling) == 1 else _agreed(rows, telling)
+        name = telling[0] if len(telling) == 1 else _agreed(rows, telling, spelling)
         return name, rows.column(name)
     raise ManifestError(
         f"{rows.path}: no column with the labels of the cells; it has "
@@ -126,21 +131,22 @@ def key(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-def _holds_classes(texts: Sequence[str]) -> bool:
-    codes = read_labels(set(texts))
-    return bool(texts) and all(codes[text] in BLOOD.members for text in codes)
+def _holds_classes(texts: Sequence[str], spelling: Spelling) -> bool:
+    return bool(texts) and all(spelling.find(text) for text in set(texts))
 
 
-def _agreed(rows: Rows, names: Sequence[str]) -> str:
+def _agreed(rows: Rows, names: Sequence[str], spelling: Spelling) -> str:
     """The first of the columns that name classes, if all of these mean the same ones."""
     meaning = {}
     for name in names:
         column = rows.column(name)
-        codes = read_labels(column)
-        if all(codes[text] in BLOOD.members for text in column if text):
-            meaning[name] = [codes[text] for text in column]
+        codes = [spelling.find(text) if text else "" for text in column]
+        if None not in codes and any(codes):
+            meaning[name] = codes
     if len({tuple(codes) for codes in meaning.values()}) == 1:
         return next(iter(meaning))
+    if not meaning and names[0] in OWN_LABELS:
+        return names[0]
     raise _ambiguous(rows, "labels", [*meaning] or names, "labels", "--label-column")
 
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import islice
 
+from buffycoat.tables.names import IMAGE_SUFFIX
+
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 """Tried in this order; spaces last, and only where every line has as many words."""
 _RECORDS = 200
@@ -68,6 +70,9 @@ def _is_spaced(text: str) -> bool:
     if len(sizes) < 2 or sizes[1] < 2 or len({*sizes[1:]}) > 1:
         return False
     has_row_numbers = all(fields[0] == str(n) for n, fields in enumerate(words[1:], 1))
+    is_cut = any(IMAGE_SUFFIX.search(word) for line in words[1:] for word in line[1:])
+    if is_cut and not has_row_numbers:
+        return False  # names of pictures that have a space in them
     return sizes[1] == sizes[0] or (sizes[1] == sizes[0] + 1 and has_row_numbers)
 
 

@@ -93,7 +93,7 @@ def is_no_class(label: str) -> bool:
 
 def code_list_of(labels: Iterable[str]) -> dict[str, str]:
     """What the labels mean in the data set whose own codes they all are; empty if in none."""
-    present = {label.strip() for label in labels}
+    present = {label.strip() for label in labels if not is_no_class(label)}
     for codes in CODE_LISTS.values():
         if present and present <= set(codes):
             return {label: codes[label] for label in present}
