@@ -90,7 +90,7 @@ class Statement:
         why = []
         for reason, files in self.not_looked_at.items():
             names = f" ({_some(files)})" if len(files) <= MAX_NAMES else ""
-            why.append(f"{len(files):,} {_plural(reason, len(files))}{names}")
+            why.append(f"{len(files):,} {plural(reason, len(files))}{names}")
         return f"{said}; not looked at: {'; '.join(why)}" if why else said
 
     def _tables(self) -> str:
@@ -122,7 +122,7 @@ class Statement:
         return "; ".join(said)
 
 
-def _plural(reason: str, count: int) -> str:
+def plural(reason: str, count: int) -> str:
     """A kind of file for several: "table (.csv)" becomes "tables (.csv)"."""
     kind, space, rest = reason.partition(" (")
     is_one = count == 1 or kind.startswith(("in ", "at ")) or kind.endswith("s")

@@ -80,7 +80,7 @@ def test_every_command_on_cells_says_what_it_looked_at(tmp_path: Path) -> None:
     (data / "notes.txt").write_text("x")
     for command in (("measure", str(data), "--out", str(tmp_path / "m.csv")),):
         _, said = _run(*command)
-        assert "4 pictures; not looked at: 1 text (.txt) (notes.txt); 1 drawn mask" in said
+        assert "3 pictures; not looked at: 1 text (.txt) (notes.txt); 1 drawn mask" in said
 
 
 def test_training_refuses_what_means_no_class_with_remedies(tmp_path: Path) -> None:

@@ -70,3 +70,10 @@ def test_logit_adjustment_leaves_what_tau_and_weights_leave():
 
 def test_a_class_without_cells_does_not_win_by_its_prior():
     assert _log_prior(_learned(50, 50, 0), "loss=cross_entropy")[2] == pytest.approx(np.log(0.01))
+
+
+def test_a_class_without_training_cells_is_never_predicted() -> None:
+    from buffycoat.pipeline.run import of_known_classes
+
+    probs = of_known_classes(np.array([[0.5, 0.2, 0.3], [0.0, 1.0, 0.0]]), np.array([0.0, 3, 1]))
+    np.testing.assert_allclose(probs, [[0, 0.4, 0.6], [0, 1, 0]])

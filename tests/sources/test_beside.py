@@ -178,7 +178,7 @@ def test_a_picture_is_left_out_with_its_row(tmp_path: Path, is_given: bool) -> N
 def test_a_missing_picture_is_not_found_under_another_split_however_deep(tmp_path: Path) -> None:
     _files(tmp_path, "train/imgs/1.png", "test/imgs/5.png")
     (tmp_path / "labels.csv").write_text("image,label\ntrain/imgs/1.png,SNE\ntrain/imgs/5.png,LY\n")
-    with pytest.raises(ManifestError, match="line 3: image 'train/imgs/5.png' names no picture"):
+    with pytest.raises(ManifestError, match=r"line 3: image 'train/imgs/5.png' names no picture"):
         read(tmp_path)
 
 
@@ -213,3 +213,47 @@ def test_class_folders_beside_a_test_folder_are_training_and_it_is_said(tmp_path
     cells = read(tmp_path)
     assert sorted(cells.frame["split"]) == ["test", "train", "train"]
     assert "2 cells are in no folder of a split" in cells.statement.notes[0]
+
+
+def test_patients_of_a_table_join_unlabelled_pictures(tmp_path: Path) -> None:
+    _classes(tmp_path)
+    (tmp_path / "who.csv").write_text("image,patient_id,split\nsne0.png,A,test\nly0.png,B,test\n")
+    (tmp_path / "labels.csv").write_text("image,label\nsne0.png,SNE\n")
+    cells = read(tmp_path, "images")
+    assert not cells.is_labelled.any()
+    assert _of(cells, "patient_id")["ly0.png"] == "B"
+    assert cells.statement.tables_used == ("who.csv",)
+    assert "labels.csv" in cells.statement.tables_not_used
+
+
+def test_an_ambiguous_row_must_agree_with_one_of_its_pictures(tmp_path: Path) -> None:
+    _files(tmp_path, "SNE/0.png", "LY/0.png")
+    (tmp_path / "l.csv").write_text("image,label\n0.png,SNE\n0.png,LY\n")
+    assert read(tmp_path).counts() == {"LY": 1, "SNE": 1}
+    (tmp_path / "l.csv").write_text("image,label\n0.png,MO\n")
+    with pytest.raises(ManifestError, match="line 2 says MO, the folder says"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["data_split", "train_or_test", "purpose"])
+def test_a_column_of_splits_is_known_by_its_values(tmp_path: Path, column: str) -> None:
+    _files(tmp_path, "1.png", "2.png", "3.png")
+    rows = "1.png,SNE,Training\n2.png,LY,Validation\n3.png,LY,Testing\n"
+    (tmp_path / "t.csv").write_text(f"image,label,{column}\n{rows}")
+    assert list(_of(read(tmp_path), "split").values()) == ["train", "eval", "test"]
+
+
+def test_a_folder_of_cut_out_cells_is_no_class(tmp_path: Path) -> None:
+    _files(tmp_path, "Original/Benign/1.png", "Segmented/Benign/1.png", "Original/Pro/2.png")
+    assert read(tmp_path).statement.unknown == ("Benign", "Pro")
+
+
+def test_rows_of_pictures_that_are_not_there_can_be_left_out(tmp_path: Path) -> None:
+    _files(tmp_path, "1.png", "2.png")
+    rows = "1.png,SNE\n2.png,LY\ngone_3.png,LY\ngone_4.png,LY\n"
+    (tmp_path / "labels.csv").write_text(f"image,label\n{rows}")
+    with pytest.raises(ManifestError, match="'gone_3.png' names no picture .*--leave-out"):
+        read(tmp_path)
+    cells = read(tmp_path, reading=Reading(leave_out=("gone_*",)))
+    assert cells.counts() == {"LY": 1, "SNE": 1}
+    assert cells.statement.left_out == {"gone_*": 2}

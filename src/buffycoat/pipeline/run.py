@@ -95,7 +95,7 @@ def run_stages(
         images, cleaned, fitted.models, fitted.temperatures, fitted.use, average
     )
     members, strangeness = _opinions(cleaned, classified, fitted)
-    fused = fitted.stack.apply(members)
+    fused = of_known_classes(fitted.stack.apply(members), fitted.expected_counts)
     refined = stages.refine(
         fused,
         members.get(HEAD),
@@ -106,6 +106,20 @@ def run_stages(
     )
     findings = stages.findings(cell_ids, refined, cleaned, strangeness, fitted.outliers)
     return Judged(cleaned, members, fused, findings)
+
+
+def of_known_classes(probs: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Probabilities without the classes that training had no cell of: they cannot be told.
+
+    Args:
+        probs: Shape (n, k), rows sum to 1.
+        counts: Training cells of each class, shape (k,).
+
+    Returns:
+        Shape (n, k), rows sum to 1.
+    """
+    known = probs * (counts > 0)
+    return known / known.sum(axis=1, keepdims=True)
 
 
 def _opinions(

@@ -11,7 +11,14 @@ import pandas as pd
 
 from buffycoat.cells import manifest_error
 from buffycoat.sources.draft import Draft
-from buffycoat.sources.folders import Pictures, frame_of, read_folders, split_words
+from buffycoat.sources.folders import (
+    Pictures,
+    find_pictures,
+    frame_of,
+    read_folders,
+    read_images,
+    split_words,
+)
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import LabelTable, look_at
 from buffycoat.sources.more_columns import add_columns
@@ -59,7 +66,7 @@ def read_beside(found: Pictures, reading: Reading) -> Draft:
             setting that decides; or a fault in what is used.
     """
     taxonomy = for_reading(reading.taxonomy)
-    tables = _look(found, taxonomy)
+    tables = _look(found, taxonomy, reading.leave_out)
     with_labels = [table for table in tables if table.looks_useful and table.columns.has_labels]
     places = [read_place(found.name(path).split("/"), taxonomy) for path in found.paths]
     is_in_classes = any(place.code for place in places)
@@ -83,14 +90,44 @@ def read_beside(found: Pictures, reading: Reading) -> Draft:
     return replace(draft, not_used={k: v for k, v in unused.items() if k not in draft.used})
 
 
-def _look(found: Pictures, taxonomy: Taxonomy) -> list[LabelTable]:
+def read_unlabelled(path: Path, reading: Reading) -> Draft:
+    """Every picture as an unlabelled cell, with the patients and slides of a table beside them.
+
+    Args:
+        path: A folder, or one image.
+        reading: What to leave out.
+
+    Raises:
+        ManifestError: No image, or tables that say different things of a cell's patient.
+    """
+    draft = read_images(path, reading)
+    if path.is_file() or draft.source != "folders":
+        return draft
+    found = find_pictures(path, reading)
+    if len(_candidates(found)) > MAX_TABLES:
+        return draft
+    tables = [
+        t for t in _look(found, for_reading(reading.taxonomy), reading.leave_out) if t.looks_useful
+    ]
+    of_cells = [t for t in tables if t.columns.patient_id or t.columns.slide_id]
+    draft = add_columns(draft, of_cells, found, ("patient_id", "slide_id"))
+    others = [found.name(t.path) for t in tables if found.name(t.path) not in draft.used]
+    return replace(draft, not_used=dict.fromkeys(others, "labels and splits are not asked for"))
+
+
+def _candidates(found: Pictures) -> list[Path]:
+    """Files that may be tables of cells; a list of boxes, one a picture, is none."""
     stems = {path.stem for path in [*found.paths, *found.unwanted]}
-    paths = [
+    return [
         path
         for path in found.tables
         if path.suffix.lower() in TABLE_SUFFIXES
         and not (path.suffix.lower() == ".txt" and path.stem in stems)
     ]
+
+
+def _look(found: Pictures, taxonomy: Taxonomy, patterns: Sequence[str]) -> list[LabelTable]:
+    paths = _candidates(found)
     if len(paths) > MAX_TABLES:
         raise manifest_error(
             str(found.folder),
@@ -100,7 +137,8 @@ def _look(found: Pictures, taxonomy: Taxonomy) -> list[LabelTable]:
             ],
         )
     index = ImageIndex(found.folder, [*found.paths, *found.unwanted])
-    return [look_at(path, index, taxonomy.spelling).without(set(found.unwanted)) for path in paths]
+    tables = [look_at(path, index, taxonomy.spelling) for path in paths]
+    return [table.without(set(found.unwanted), patterns, found.left_out) for table in tables]
 
 
 def _from_tables(
@@ -151,7 +189,8 @@ def _from_tables(
         faults.append(
             f"{len(missing)} of {len(of_place)} pictures have no row in "
             f"{names}, such as {missing[0]}: add the rows, "
-            "or leave these pictures out with --leave-out and their names or folder"
+            "take the labels from folders with --labels-from folders, or leave these pictures out "
+            "with --leave-out and their names or folder"
         )
     if faults:
         raise manifest_error(str(found.folder), faults)
@@ -202,7 +241,10 @@ def _picture(
     if not value:
         faults.append(f"{where}: {column} is empty")
     elif not pictures:
-        faults.append(f"{where}: {column} {value!r} names no picture in {found.folder}")
+        faults.append(
+            f"{where}: {column} {value!r} names no picture in {found.folder}; "
+            f"leave the row out with --leave-out {value!r}"
+        )
     else:
         names = ", ".join(found.name(path) for path in pictures[:SHOWN])
         faults.append(f"{where}: {column} {value!r} may be {names}: write the path")
@@ -222,9 +264,13 @@ def _check_agreement(
         codes = read_labels(present, reading.taxonomy)
         other = []
         for number, pictures in table.pictures.items():
-            here = of_path[str(pictures[0])] if len(pictures) == 1 else None
-            if here and stated[number] and codes[stated[number]] != codes[here]:
-                other.append((number, here, stated[number]))
+            here = [label for picture in pictures if (label := of_path[str(picture)])]
+            if (
+                here
+                and stated[number]
+                and codes[stated[number]] not in {codes[one] for one in here if one}
+            ):
+                other.append((number, here[0], stated[number]))
         if other:
             number, here, there = other[0]
             faults.append(

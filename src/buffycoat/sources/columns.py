@@ -24,6 +24,8 @@ SLIDES = ("slideid", "slide", "smearid", "smear")
 OTHERS = ("severity", "originalid", "cellid")
 _NEAR = 0.8
 """Likeness (difflib's ratio) from which an unknown column is taken for a misspelt one."""
+_MAX_SPLITS = 20
+"""Different names of splits in a column; pictures' names that hold such a word are more."""
 _NAMED_AT_LEAST = 0.9
 """Share of a column's values that mean a class, from which it holds labels whatever its name."""
 
@@ -109,6 +111,8 @@ def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) 
     split, patient, slide = map(column, (SPLITS, PATIENTS, SLIDES))
     if split is not None and not any(row.get(split) for row in rows):
         split = None
+    if split is None:
+        split = next((name for name in names if name != label and _means_splits(name, rows)), None)
     if split is not None and key(split) != "split":  # "phase" may count patients' visits
         told = [part_of(row.get(split, "") or "train") for row in rows]
         split = split if all(told) else None
@@ -161,6 +165,13 @@ def misspelt(names: Sequence[str]) -> dict[str, str]:
 
 def _is_marked(name: str, rows: Sequence[Row]) -> bool:
     return all(row.get(name, "").casefold() in ON | OFF for row in rows)
+
+
+def _means_splits(name: str, rows: Sequence[Row]) -> bool:
+    """Whether all that stands in a column are names of splits, two of them or more."""
+    values = {row[name] for row in rows if row.get(name)}
+    parts = {part_of(value) for value in values} if len(values) < _MAX_SPLITS else {None}
+    return None not in parts and len(parts) > 1
 
 
 def _means_classes(name: str, rows: Sequence[Row], spelling: Spelling) -> bool:

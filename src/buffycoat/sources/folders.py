@@ -24,6 +24,7 @@ from buffycoat.sources.places import (
     stray_folders,
     stray_prefixes,
 )
+from buffycoat.statement import plural
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.built_in import for_reading
 
@@ -93,11 +94,12 @@ def find_pictures(folder: Path, reading: Reading) -> Pictures:
         others[MASKS] = sorted(masks)
         kept = [path for path in kept if path.relative_to(folder).as_posix() not in masks]
     if not kept:
-        there = ", ".join(f"{len(files)} {why}" for why, files in others.items()) or "no files"
+        named = (f"{len(files)} {plural(why, len(files))}" for why, files in others.items())
+        there = ", ".join(named) or "no files"
         raise manifest_error(str(folder), [f"no image in it, at any depth; there are {there}"])
     return Pictures(
         folder, kept, tables, {why: tuple(files) for why, files in others.items()}, left_out,
-        unwanted, len(found.images),
+        unwanted, len(found.images) - len(masks),
     )  # fmt: skip
 
 

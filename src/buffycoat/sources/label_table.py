@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from buffycoat.errors import ManifestError
 from buffycoat.sources.columns import Columns, Row, find_columns
+from buffycoat.sources.draft import is_left_out
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import read_rows
@@ -67,9 +69,23 @@ class LabelTable:
         is_table = self.path.suffix.lower() not in (".txt", ".dat")
         return (self.is_shut and is_table) or self.columns.has_labels or bool(self.columns.several)
 
-    def without(self, pictures: set[Path]) -> LabelTable:
-        """The table without the rows of some pictures."""
+    def without(
+        self, pictures: set[Path], patterns: Sequence[str], left_out: Counter[str]
+    ) -> LabelTable:
+        """The table without the rows of some pictures, and of names that a user leaves out.
+
+        Args:
+            pictures: That are not wanted.
+            patterns: As in `Reading.leave_out`.
+            left_out: Grows by the rows of pictures that are not there.
+        """
         gone = {n for n, found in self.pictures.items() if found and set(found) <= pictures}
+        for number, row in self.rows:
+            value = row.get(self.file_column or "", "").replace("\\", "/")
+            pattern = is_left_out(value, patterns) if value else None
+            if pattern is not None and not self.pictures.get(number):
+                gone.add(number)
+                left_out[pattern] += 1
         rows = tuple((number, row) for number, row in self.rows if number not in gone)
         kept = {n: [p for p in found if p not in pictures] for n, found in self.pictures.items()}
         return replace(self, rows=rows, pictures={n: kept[n] for n in kept if n not in gone})

@@ -16,7 +16,9 @@ from buffycoat.sources.table import read_row
 KEYS = ("split", "patient_id", "slide_id", "severity", "original_id")
 
 
-def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> Draft:
+def add_columns(
+    draft: Draft, tables: Sequence[LabelTable], found: Pictures, wanted: Sequence[str] = KEYS
+) -> Draft:
     """Add splits, patients and slides to cells that have their labels.
 
     A table without a column of splits may tell one by its name: `val.csv` lists the cells of eval.
@@ -26,6 +28,7 @@ def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> 
         draft: The cells.
         tables: That were looked at; those of `draft.used` have been read already.
         found: The pictures.
+        wanted: Of `KEYS`, what is to be added.
 
     Raises:
         ManifestError: Two tables, or a table and a folder, say different things of a cell; or a
@@ -41,8 +44,8 @@ def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> 
     for table in tables:
         name = found.name(table.path)
         column = table.columns.tells_split
-        gives = [key for key in KEYS if getattr(table.columns, key) and key != "split"]
-        if column or table.part:
+        gives = [key for key in wanted if getattr(table.columns, key) and key != "split"]
+        if (column or table.part) and "split" in wanted:
             gives.append("split")
         if not table.looks_useful or not gives or name in draft.used:
             continue
@@ -53,8 +56,8 @@ def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> 
             pictures = table.pictures.get(number, [])
             if len(pictures) != 1:
                 value = row.get(table.file_column or "", "")
-                what = "names no picture" if not pictures else "names several pictures"
-                faults.append(f"{table.where(number)}: {value!r} {what}")
+                what = "names several pictures" if pictures else "names no picture"
+                faults.append(f"{table.where(number)}: {value!r} {what}; --leave-out leaves it out")
                 continue
             said = read_row(row, table.columns, table.where(number), faults)
             said["split"] = said["split"] or table.part
@@ -66,8 +69,8 @@ def add_columns(draft: Draft, tables: Sequence[LabelTable], found: Pictures) -> 
         raise manifest_error(str(found.folder), faults)
     if len(used) == len(draft.used):
         return draft
-    wanted = [key for key in KEYS if key != "split" or splits]
-    frame = frame.assign(**{key: known[key] for key in wanted})
+    told = [key for key in wanted if key != "split" or splits]
+    frame = frame.assign(**{key: known[key] for key in told})
     words = " and ".join(splits)
     split_from = f"{draft.split_from} and {words}" if draft.split_from and words else words
     return replace(draft, frame=frame, used=tuple(used), split_from=split_from or draft.split_from)

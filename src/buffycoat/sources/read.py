@@ -10,9 +10,9 @@ from buffycoat.cells import Manifest
 from buffycoat.errors import ManifestError
 from buffycoat.images import READABLE, is_image, survey
 from buffycoat.optional import choose
-from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside
+from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside, read_unlabelled
 from buffycoat.sources.draft import Draft, finish, is_left_out
-from buffycoat.sources.folders import find_pictures, read_folders, read_images
+from buffycoat.sources.folders import find_pictures, read_folders
 from buffycoat.sources.options import LABELS_FROM, Reading
 from buffycoat.sources.parquet import columns_of, parquet_pictures, read_parquet_pictures
 from buffycoat.sources.table import read_table
@@ -23,7 +23,7 @@ LAYOUTS: dict[str, Callable[[Path, Reading], Draft]] = {
     "hugging_face": read_parquet_pictures,
     "folders": lambda folder, reading: read_folders(find_pictures(folder, reading), reading),
     "table": lambda path, reading: _read_tables(path, reading),
-    "images": read_images,
+    "images": read_unlabelled,
 }
 """Name of a layout -> its reader. "auto" takes folders and the tables in them together."""
 
@@ -67,7 +67,7 @@ def _detect_file(path: Path) -> Callable[[Path, Reading], Draft]:
     if suffix in TABLE_SUFFIXES and suffix not in (".txt", ".dat"):
         return read_table
     if is_image(path):
-        return read_images
+        return read_unlabelled
     if suffix in TABLE_SUFFIXES:
         return read_table
     raise ManifestError(f"{path}: a file of a kind that cannot be read. {SUPPORTED}")

@@ -52,7 +52,7 @@ KNOWN = {
     for cell in (
         CellClass(
             "SNE", "segmented neutrophil", "granulocytic", 5,
-            aliases=("segmented", "seg", "seg neutrophil", "neutrophil segmented granulocyte"),
+            aliases=("seg neutrophil",),
         ),
         CellClass("LY", "lymphocyte", "lymphoid", aliases=("lymph", "lymp", "lympho", "LYM")),
         CellClass("MO", "monocyte", "monocytic", aliases=("mono", "MON")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from buffycoat.errors import TaxonomyError
-from buffycoat.taxonomy.classes import CellClass, CellGroup
+from buffycoat.taxonomy.classes import KNOWN, CellClass, CellGroup
 from buffycoat.taxonomy.faults import class_faults, group_faults, name_faults
 from buffycoat.taxonomy.spelling import Spelling, is_no_class
 
@@ -221,7 +221,7 @@ class Taxonomy:
             got = type(entries).__name__
             raise TaxonomyError(f"{where}: expected a list [[classes]], got {got}")
         try:
-            classes = tuple(CellClass(**_with_tuples(entry)) for entry in entries)
+            classes = tuple(_with_usual_names(CellClass(**_with_tuples(e))) for e in entries)
         except TypeError as error:
             raise TaxonomyError(
                 f"{where}: each class takes code, name, lineage and, if wanted, maturation, "
@@ -256,6 +256,13 @@ class Taxonomy:
 def _list(table: Mapping[str, object], key: str) -> list[Any]:
     entries = table.get(key, [])
     return entries if isinstance(entries, list) else [entries]
+
+
+def _with_usual_names(cell: CellClass) -> CellClass:
+    """A class of the usual code and name, with its usual aliases if it has none of its own."""
+    usual = KNOWN.get(cell.code)
+    is_usual = usual is not None and usual.name == cell.name and not cell.aliases
+    return replace(cell, aliases=usual.aliases) if usual is not None and is_usual else cell
 
 
 def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
