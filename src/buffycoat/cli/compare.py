@@ -39,8 +39,8 @@ def compare(
 ) -> None:
     """Compare two methods on the same cells: what B gains over A, and which cells it wins or loses.
 
-    Every difference is B less A, on the same drawn cells. How intervals are made, and how often
-    they hold the truth: docs/honest-reporting.md.
+    Every difference is B less A, on the same drawn cells. How intervals are made, and
+    their coverage: docs/honest-reporting.md.
 
     Example: `buffycoat compare old.parquet new.parquet labels.csv --out old-new`
     """

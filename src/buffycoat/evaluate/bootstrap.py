@@ -4,8 +4,8 @@ Cells of one patient are alike. Where patients are known they are resampled whol
 bootstrap, Efron and Tibshirani 1993, ch. 13), the ends are moved out by Student's t with one degree
 of freedom less than patients, and the interval is never narrower than that of independent images.
 Without patients every interval is image-level, is narrower than the truth for new patients, and
-says so. How images are drawn is in `draws.py`; differences of two methods are in `paired.py`; how
-often the intervals hold the truth is in `docs/honest-reporting.md`.
+says so. How images are drawn is in `draws.py`; differences of two methods are in `paired.py`; the
+coverage of the intervals is in `docs/honest-reporting.md`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from buffycoat.evaluate.proportion import clopper_pearson
 
 UNSEEN = 0.5
 """Cells more in each class, wrong for the lower end and right for the upper. Of 0, 1/2 and 1 the
-least that holds the truth of macro scores 95 % of the time, see ADR 0016."""
+least that gives macro scores 95 % coverage, see ADR 0016."""
 UNSEEN_IN_CALLS = 1.0
 """The same for the predictive values of one class, which hang on single cells of frequent ones."""
 EXACT = "exact binomial limits (Clopper-Pearson)"
