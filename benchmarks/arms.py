@@ -21,8 +21,8 @@ from buffycoat.pipeline.fingerprint import StageStore, digest
 from buffycoat.pipeline.fit_classifier import MODEL_FILE, log_prior
 from buffycoat.pipeline.fit_scores import seen
 from buffycoat.pipeline.fitted import Fitted
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.stages import mean_of_probs
+from buffycoat.pipeline.training_set import TrainingSet
 
 ARMS = {
     "none": "trained on images as they are",

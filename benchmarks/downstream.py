@@ -34,6 +34,7 @@ from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_scores import seen
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.progress import Silent
+from buffycoat.pipeline.training_set import TrainingSet, build_training_set
 from buffycoat.report.wording import ends, number, signed
 from buffycoat.sources.read import read
 
@@ -119,7 +120,7 @@ def _plain(found: Interval) -> dict[str, Any]:
 
 
 def out_of_fold(
-    data: prepare.TrainingSet, models: Mapping[str, Arm], fitted: Fitted, options: Any
+    data: TrainingSet, models: Mapping[str, Arm], fitted: Fitted, options: Any
 ) -> tuple[Rows, dict[str, dict[str, dict[int, float]]]]:
     """Each training cell and its twin by the model that saw neither, and the temperatures.
 
@@ -250,7 +251,7 @@ def main() -> None:
     learned = learned.subset(learned.is_labelled)
     cells = prepare.load_cells(learned, fitted.config, options.cache / "images", Silent(), 0)
     store = StageStore(options.cache / "stages")
-    data = prepare.training_set(cells, fitted.taxonomy, fitted.config, store)
+    data = build_training_set(cells, fitted.taxonomy, fitted.config, store)
     models = arms.load_arms(options.arm, data, fitted, options.views)
     decided, temperatures = out_of_fold(data, models, fitted, options)
     found: dict[str, Any] = {

@@ -41,6 +41,7 @@ from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.progress import Silent
+from buffycoat.pipeline.training_set import build_training_set
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
 
@@ -137,7 +138,7 @@ def embed(
     learned = learned.subset(learned.is_labelled)
     taxonomy = resolve(config.taxonomy, learned.frame["label"].dropna().tolist())
     cells = prepare.load_cells(learned, config, cache / "images", Silent(), 0)
-    training = prepare.training_set(cells, taxonomy, config, StageStore(cache / "stages"))
+    training = build_training_set(cells, taxonomy, config, StageStore(cache / "stages"))
     judged = manifest.of_split("eval")
     judged = judged.subset(judged.is_labelled)
     shown = prepare.load_cells(judged, config, cache / "images", Silent(), 0)

@@ -32,8 +32,8 @@ from buffycoat.fuse.calibrate import FLOOR, fit_temperature, log_probs
 from buffycoat.fuse.stack import fit_stack
 from buffycoat.pipeline import prepare, stages
 from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Silent
+from buffycoat.pipeline.training_set import TrainingSet, build_training_set
 from buffycoat.refine.features import measure_all
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sources.read import read
@@ -117,7 +117,7 @@ def load_training(
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     cells = prepare.load_cells(learned, config, work / "cache", Silent(), 0)
-    return prepare.training_set(cells, taxonomy, config, StageStore(work / "stages"))
+    return build_training_set(cells, taxonomy, config, StageStore(work / "stages"))
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from buffycoat.config import Config, load
 from buffycoat.embed.encoders import build_encoder
 from buffycoat.pipeline import fit_restoration, prepare
 from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Silent, Stopwatch
+from buffycoat.pipeline.training_set import TrainingSet, build_training_set
 from buffycoat.restore.one_by_one import Restorer
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
@@ -64,7 +64,7 @@ def training_set(data: Path, config: Config, out: Path) -> TrainingSet:
     learned = learned.subset(learned.is_labelled)
     taxonomy = resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
     cells = prepare.load_cells(learned, config, out / "cache", Silent(), 0)
-    return prepare.training_set(cells, taxonomy, config, StageStore(out / "stages"))
+    return build_training_set(cells, taxonomy, config, StageStore(out / "stages"))
 
 
 def with_steps(config: Config, steps: int) -> Config:

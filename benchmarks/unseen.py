@@ -30,8 +30,8 @@ from buffycoat.images import writing
 from buffycoat.pipeline import bundle, prepare
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_classifier import log_prior
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Silent
+from buffycoat.pipeline.training_set import TrainingSet, build_training_set
 from buffycoat.simulate.degrade import GROUPS, degrade
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
@@ -125,7 +125,7 @@ def main() -> None:
     taxonomy = resolve(config.taxonomy, learned.frame["label"].dropna().tolist())
     store = StageStore(options.work / "stages")
     cells = prepare.load_cells(learned, config, options.work / "cache", Silent(), 0)
-    data = prepare.training_set(cells, taxonomy, config, store)
+    data = build_training_set(cells, taxonomy, config, store)
     evaluation, pairs = twins.load_eval(options.data, config, options.work / "cache")
     targets = evaluation.targets(taxonomy)
     table: dict[str, Any] = {

@@ -10,6 +10,7 @@ from benchmarks import arms, downstream
 from buffycoat.pipeline import bundle, prepare
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.progress import Silent
+from buffycoat.pipeline.training_set import build_training_set
 from buffycoat.sources.read import read
 
 K = 4
@@ -73,7 +74,7 @@ def test_each_training_cell_is_scored_by_the_model_that_has_not_seen_it(
     learned = read(rendered_cells).of_split("train")
     cells = prepare.load_cells(learned, fitted.config, None, Silent(), 0)
     store = StageStore(tmp_path / "stages")
-    data = prepare.training_set(cells, fitted.taxonomy, fitted.config, store)
+    data = build_training_set(cells, fitted.taxonomy, fitted.config, store)
     folder = tiny_bundle.parent / "stages"
     models = arms.load_arms([f"none={folder}", f"augmentation={folder}"], data, fitted, "one")
     options = Namespace(cache=tmp_path, limit=None)

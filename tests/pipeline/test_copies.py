@@ -13,6 +13,7 @@ from buffycoat.config import Config
 from buffycoat.pipeline import copies, prepare
 from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.progress import Silent
+from buffycoat.pipeline.training_set import build_training_set
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
@@ -75,7 +76,7 @@ def test_folds_and_intervals_count_a_photograph_once(
 ) -> None:
     readable = prepare.load_cells(cells, tiny_settings, None, Silent(), 0)
     taxonomy = resolve("auto", CODES)
-    data = prepare.training_set(readable, taxonomy, tiny_settings, StageStore(tmp_path))
+    data = build_training_set(readable, taxonomy, tiny_settings, StageStore(tmp_path))
     names = np.array(_photograph(readable.manifest))
     for name in set(names.tolist()):
         assert len(set(data.folds.fold[names == name].tolist())) == 1

@@ -252,7 +252,7 @@ def test_rows_of_pictures_that_are_not_there_can_be_left_out(tmp_path: Path) -> 
     _files(tmp_path, "1.png", "2.png")
     rows = "1.png,SNE\n2.png,LY\ngone_3.png,LY\ngone_4.png,LY\n"
     (tmp_path / "labels.csv").write_text(f"image,label\n{rows}")
-    with pytest.raises(ManifestError, match="'gone_3.png' names no picture .*--leave-out"):
+    with pytest.raises(ManifestError, match=r"'gone_3.png' names no picture .*--leave-out"):
         read(tmp_path)
     cells = read(tmp_path, reading=Reading(leave_out=("gone_*",)))
     assert cells.counts() == {"LY": 1, "SNE": 1}

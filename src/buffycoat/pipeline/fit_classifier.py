@@ -22,8 +22,8 @@ from buffycoat.losses.registry import build_loss
 from buffycoat.pipeline import prepare
 from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest, of_weights
 from buffycoat.pipeline.fit_restoration import CleanedSet
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.training.samplers import class_weights
 
 MODEL_FILE = "model.safetensors"

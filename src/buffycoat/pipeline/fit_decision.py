@@ -13,9 +13,9 @@ from buffycoat.fuse.stack import Stack, base_only, fit_stack
 from buffycoat.pipeline.fit_opinion import Opinion
 from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.fit_scores import OutOfFold
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import prior_of
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.refine import rescue
 from buffycoat.refine.conformal import cross_fitted_sets
 from buffycoat.refine.decide import Conformal, Distributions, fit_conformal

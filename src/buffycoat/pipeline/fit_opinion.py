@@ -23,8 +23,8 @@ from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.images import writing
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.taxonomy import Taxonomy
 
 HEAD_FILE = "head.safetensors"

@@ -17,8 +17,9 @@ from buffycoat.images import writing
 from buffycoat.pipeline import bundle, cleaning, stages
 from buffycoat.pipeline.cleaning import Cleaned, Restoration
 from buffycoat.pipeline.fingerprint import Outcome, StageResult, StageStore, digest, of_weights
-from buffycoat.pipeline.prepare import TrainingSet, segment_key
+from buffycoat.pipeline.prepare import segment_key
 from buffycoat.pipeline.progress import Reporter
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.apply import GENERATORS

@@ -16,9 +16,9 @@ from buffycoat.fuse.calibrate import fit_temperature
 from buffycoat.fuse.stack import LOWER_BOUND, MIN_ROWS
 from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.stages import Classified, of_views
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.training.loop import Progress
 
 USES = ("original", "restored", "both")

@@ -27,8 +27,8 @@ from buffycoat.pipeline.fingerprint import Outcome, StageStore
 from buffycoat.pipeline.fit_classifier import check, check_cells, log_prior, recipe_key
 from buffycoat.pipeline.grid_table import Scored, to_row, write
 from buffycoat.pipeline.labels import adapt
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
+from buffycoat.pipeline.training_set import TrainingSet, build_training_set, folds_of
 from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import resolve
 
@@ -122,11 +122,11 @@ def run(
     learned = learned.subset(learned.is_labelled)
     adapted = adapt(learned, resolve(base.taxonomy, manifest.frame["label"].dropna().tolist()))
     taxonomy, learned = adapted.taxonomy, adapted.learned
-    prepare.folds_of(learned, taxonomy, base)
+    folds_of(learned, taxonomy, base)
     reporter.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, base, out / "cache", reporter, 0)
     store = StageStore(out / "stages")
-    training = prepare.training_set(cells, taxonomy, base, store, reporter)
+    training = build_training_set(cells, taxonomy, base, store, reporter)
     reporter.finish(". ".join((*adapted.notes, *training.notes)))
     for config in grid.recipes.values():
         check(config, len(taxonomy), tuple(training.coarse))

@@ -24,8 +24,8 @@ from buffycoat.evaluate.paired import paired_interval, paired_mean_interval
 from buffycoat.fuse.calibrate import FLOOR, balanced_weights
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.images import write_atomic
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.stages import MEANS
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.report.wording import NO_INTERVAL, Form, between, number, signed
 from buffycoat.tables import write_csv
 

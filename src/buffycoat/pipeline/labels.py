@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from buffycoat.cells import Manifest
-from buffycoat.pipeline.prepare import fine_first
+from buffycoat.pipeline.training_set import fine_first
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import at_grain_of
 

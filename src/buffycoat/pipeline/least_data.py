@@ -18,7 +18,7 @@ from buffycoat.embed.panel import LABELS, TOO_FEW
 from buffycoat.fuse import calibrate, stack
 from buffycoat.pipeline import fit_classifier
 from buffycoat.pipeline.fit_opinion import OUTLIERS
-from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.refine import conformal, distributions
 from buffycoat.restore import train as restorer
 from buffycoat.restore.apply import GENERATORS

@@ -20,9 +20,9 @@ from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.held_out import HeldOut, ablate, judge_held_out
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter
 from buffycoat.pipeline.report import make_report
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.refine.decide import decide
 from buffycoat.report.model_card import model_card
 from buffycoat.report.records import AblationRow

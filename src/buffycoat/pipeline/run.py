@@ -39,9 +39,9 @@ from buffycoat.pipeline.fingerprint import StageStore
 from buffycoat.pipeline.fit_restoration import CleanedSet
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.outcome import RunResult
-from buffycoat.pipeline.prepare import TrainingSet
 from buffycoat.pipeline.progress import Reporter, Silent, Stopwatch
 from buffycoat.pipeline.stages import Classified
+from buffycoat.pipeline.training_set import TrainingSet, build_training_set, folds_of
 from buffycoat.refine.decide import Findings, decide
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sources.options import Reading
@@ -226,7 +226,7 @@ def learn(
     taxonomy, learned = adapted.taxonomy, adapted.learned
     coarse = sorted({*learned.frame["label"]} - {*taxonomy.codes})
     # What can be wrong in the settings or too little in the data fails here, and not after hours.
-    prepare.folds_of(learned, taxonomy, config)
+    folds_of(learned, taxonomy, config)
     weights = fit_classifier.check(config, len(taxonomy), coarse)
     fit_opinion.check(config, taxonomy)
     build_segmenter(config.segment)
@@ -235,7 +235,7 @@ def learn(
     watch.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
     store = StageStore(out / "stages")
-    training = prepare.training_set(cells, taxonomy, config, store, watch)
+    training = build_training_set(cells, taxonomy, config, store, watch)
     grain = (*adapted.notes, *training.notes)
     watch.finish(". ".join((*grain, *training.folds.notes)))
     outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)

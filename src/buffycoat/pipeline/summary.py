@@ -19,7 +19,7 @@ from buffycoat.pipeline.fit_decision import Decision
 from buffycoat.pipeline.fit_scores import OutOfFold
 from buffycoat.pipeline.fitted import Fitted
 from buffycoat.pipeline.held_out import HeldOut
-from buffycoat.pipeline.prepare import TrainingSet
+from buffycoat.pipeline.training_set import TrainingSet
 from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, Doubt, StageNote
 from buffycoat.report.wording import between, signed

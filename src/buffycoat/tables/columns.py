@@ -87,7 +87,7 @@ def find_labels(
     """The true label of each row as it is spelt.
 
     Labels stand in one column, or in one column a class that holds 1 where the cell is of it. A
-    column is told by its name, else by holding names of classes in every row.
+    column is recognised by its name, else by holding names of classes in every row.
 
     Args:
         rows: The table.
