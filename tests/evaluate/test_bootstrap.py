@@ -108,7 +108,7 @@ def test_patients_never_make_an_interval_narrower(rng):
 
 
 def test_few_patients_widen_the_interval_as_students_t_does(rng):
-    """Means of 5 patients: the percentile interval holds the truth far less often than it says."""
+    """Means of 5 patients: the coverage of the percentile interval is far below the stated one."""
     held = 0
     for seed in range(150):
         right = np.repeat(np.clip(rng.normal(0.7, 0.12, 5), 0, 1), 200)

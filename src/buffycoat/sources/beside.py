@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.cells import manifest_error
+from buffycoat.images import list_images
 from buffycoat.sources.draft import Draft
 from buffycoat.sources.folders import (
     Pictures,
     find_pictures,
     frame_of,
     read_folders,
-    read_images,
+    read_image,
     split_words,
+    unlabelled,
 )
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import LabelTable, look_at
 from buffycoat.sources.more_columns import add_columns
 from buffycoat.sources.options import Reading
+from buffycoat.sources.parquet import parquet_pictures, read_parquet_pictures
 from buffycoat.sources.parts import part_of
 from buffycoat.sources.places import Place, patients_note, read_place
 from buffycoat.sources.table import label_words, read_row
@@ -100,10 +103,13 @@ def read_unlabelled(path: Path, reading: Reading) -> Draft:
     Raises:
         ManifestError: No image, or tables that say different things of a cell's patient.
     """
-    draft = read_images(path, reading)
-    if path.is_file() or draft.source != "folders":
-        return draft
+    if path.is_file():
+        return read_image(path)
+    if parquet_pictures(path, reading) and not list_images(path):
+        draft = read_parquet_pictures(path, reading)
+        return replace(draft, frame=draft.frame.assign(label=None), label_from="")
     found = find_pictures(path, reading)
+    draft = unlabelled(found)
     if len(_candidates(found)) > MAX_TABLES:
         return draft
     tables = [

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from buffycoat.cells import manifest_error
-from buffycoat.images import is_image, list_images, survey
+from buffycoat.images import is_image, survey
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.options import Reading
-from buffycoat.sources.parquet import parquet_pictures, read_parquet_pictures
 from buffycoat.sources.parts import part_of
 from buffycoat.sources.places import (
     Place,
@@ -103,27 +102,22 @@ def find_pictures(folder: Path, reading: Reading) -> Pictures:
     )  # fmt: skip
 
 
-def read_images(path: Path, reading: Reading) -> Draft:
-    """Read every picture as an unlabelled cell, whatever the names of files and folders say.
-
-    Args:
-        path: A folder, or one image.
-        reading: What to leave out.
+def read_image(path: Path) -> Draft:
+    """One picture, as an unlabelled cell.
 
     Raises:
-        ManifestError: No image.
+        ManifestError: It is no picture.
     """
-    if path.is_file():
-        _check_names(path.parent, [path])
-        if not is_image(path):
-            raise manifest_error(str(path), ["no image"])
-        return Draft(frame_of(path.parent, [path], [{}]), "folders", "one picture", 1)
-    if not list_images(path) and parquet_pictures(path, reading):
-        draft = read_parquet_pictures(path, reading)
-        return replace(draft, frame=draft.frame.assign(label=None), label_from="")
-    found = find_pictures(path, reading)
+    _check_names(path.parent, [path])
+    if not is_image(path):
+        raise manifest_error(str(path), ["no image"])
+    return Draft(frame_of(path.parent, [path], [{}]), "folders", "one picture", 1)
+
+
+def unlabelled(found: Pictures) -> Draft:
+    """Every picture as an unlabelled cell, whatever the names of files and folders say."""
     return Draft(
-        frame_of(path, found.paths, [{}] * len(found.paths)),
+        frame_of(found.folder, found.paths, [{}] * len(found.paths)),
         "folders",
         "pictures of cells, without labels",
         found.n_files,
