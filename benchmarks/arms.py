@@ -11,18 +11,18 @@ import numpy as np
 from safetensors.torch import load_file
 
 from benchmarks import stored
+from buffycoat.bundle.fitted import Fitted
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 from buffycoat.fuse.calibrate import fit_temperature
+from buffycoat.learn.fit_classifier import MODEL_FILE, log_prior
+from buffycoat.learn.fit_scores import seen
+from buffycoat.learn.stage_store import StageStore, digest
+from buffycoat.learn.training_set import TrainingSet
 from buffycoat.optional import choose
-from buffycoat.pipeline import cleaning, stages
-from buffycoat.pipeline.fingerprint import StageStore, digest
-from buffycoat.pipeline.fit_classifier import MODEL_FILE, log_prior
-from buffycoat.pipeline.fit_scores import seen
-from buffycoat.pipeline.fitted import Fitted
-from buffycoat.pipeline.stages import mean_of_probs
-from buffycoat.pipeline.training_set import TrainingSet
+from buffycoat.predict import cleaning, stages
+from buffycoat.predict.stages import mean_of_probs
 
 ARMS = {
     "none": "trained on images as they are",

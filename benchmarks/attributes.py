@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
 from buffycoat.cells import Manifest
-from buffycoat.pipeline.morphology import measure_manifest
+from buffycoat.predict.morphology import measure_manifest
 from buffycoat.refine.features import NAMES
 from buffycoat.sources.read import read
 

@@ -204,8 +204,8 @@ def _with_copies(found: Scan, copies: Sequence[np.ndarray], embed: Embed | None)
 
 
 def _embedder(cache: Path) -> Embed:
-    from buffycoat.pipeline.audit import make_embedder
-    from buffycoat.pipeline.predictor import Pipeline
+    from buffycoat.predict.embedder import make_embedder
+    from buffycoat.predict.predictor import Pipeline
 
     return make_embedder(Pipeline.load("starter").fitted, cache)
 

@@ -143,8 +143,8 @@ def search(folder: Path, out: Path, has_embeddings: bool) -> dict[str, float]:
 
     embed = None
     if has_embeddings:
-        from buffycoat.pipeline.audit import make_embedder
-        from buffycoat.pipeline.predictor import Pipeline
+        from buffycoat.predict.embedder import make_embedder
+        from buffycoat.predict.predictor import Pipeline
 
         embed = make_embedder(Pipeline.load("starter").fitted, out.parent / "embeddings")
     manifest = read(folder, "images")

@@ -25,7 +25,7 @@ from benchmarks import stored
 from buffycoat.config import load
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.fuse.calibrate import balanced_weights, fit_temperature, log_probs, nll
-from buffycoat.pipeline.stages import MEANS
+from buffycoat.predict.stages import MEANS
 from buffycoat.sources.read import read
 from buffycoat.splits import assign_folds
 from buffycoat.taxonomy import resolve

@@ -30,8 +30,8 @@ from buffycoat.evaluate.interval import Interval, Metric
 from buffycoat.evaluate.metrics import macro_f1, per_class
 from buffycoat.evaluate.paired import paired_resample
 from buffycoat.images import load_work, writing
-from buffycoat.pipeline.fit_classifier import log_prior
-from buffycoat.pipeline.stages import MEANS, of_views
+from buffycoat.learn.fit_classifier import log_prior
+from buffycoat.predict.stages import MEANS, of_views
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import Taxonomy, resolve
 

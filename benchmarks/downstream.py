@@ -25,16 +25,17 @@ import torch
 from benchmarks.arms import ARMS, Arm, Part, Views
 
 from benchmarks import arms, stored, twins
+from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
 from buffycoat.evaluate.bootstrap import bootstrap_interval
 from buffycoat.evaluate.interval import Interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
 from buffycoat.evaluate.paired import paired_interval
-from buffycoat.pipeline import bundle, prepare
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.fit_scores import seen
-from buffycoat.pipeline.fitted import Fitted
-from buffycoat.pipeline.progress import Silent
-from buffycoat.pipeline.training_set import TrainingSet, build_training_set
+from buffycoat.learn import prepare
+from buffycoat.learn.fit_scores import seen
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.training_set import TrainingSet, build_training_set
+from buffycoat.progress import Silent
 from buffycoat.report.wording import ends, number, signed
 from buffycoat.sources.read import read
 
@@ -246,7 +247,7 @@ def main() -> None:
     options = read_arguments()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    fitted = bundle.read(options.bundle)
+    fitted = files.read(options.bundle)
     learned = read(options.data).of_split("train")
     learned = learned.subset(learned.is_labelled)
     cells = prepare.load_cells(learned, fitted.config, options.cache / "images", Silent(), 0)

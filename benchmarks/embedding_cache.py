@@ -23,7 +23,7 @@ import numpy as np
 
 from buffycoat.embed.cache import encode_cached
 from buffycoat.images import write_atomic
-from buffycoat.training.loop import Progress
+from buffycoat.progress import Progress
 
 SIDES_PX = {"speed": 224, "memory": 32}
 CELLS_AT_ONCE = 100

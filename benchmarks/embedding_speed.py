@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from buffycoat.backbones.prefetch import prefetch
 from buffycoat.config import EmbedConfig, ImagesConfig
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.encoders import build_encoder
 from buffycoat.images import list_images, read, to_work, write_atomic
-from buffycoat.training.loop import prefetch
 
 CHUNK = 32
 """Cells that are decoded while the ones before them are embedded."""

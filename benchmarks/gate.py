@@ -22,9 +22,11 @@ import numpy as np
 from benchmarks.plants import LEAST_PSNR, PLANTS, REQUIRED, psnr
 from benchmarks.twins import Twins, load_eval, spread
 
+from buffycoat.bundle import files
+from buffycoat.bundle.restoration import Restoration
 from buffycoat.images import write_atomic
-from buffycoat.pipeline import bundle, cleaning
-from buffycoat.pipeline.cleaning import Restoration, Verdict
+from buffycoat.predict import cleaning
+from buffycoat.predict.cleaning import Verdict
 from buffycoat.restore.gate import MIN_QUALITY, GateLimits, broken, known_good
 from buffycoat.restore.severity import Degradation
 from buffycoat.segment.stain import CellMasks, segment_all
@@ -201,7 +203,7 @@ def share(values: np.ndarray) -> float | None:
 
 def measure(data: Path, folder: Path, cache: Path | None, limit: int | None) -> dict[str, Any]:
     """All figures; see the module."""
-    fitted = bundle.read(folder)
+    fitted = files.read(folder)
     restoration = fitted.restoration
     cells, twins = load_eval(data, fitted.config, cache, limit)
     assert restoration.gate is not None, f"{folder}: the bundle has no gate"

@@ -24,12 +24,13 @@ import torch
 from benchmarks.quality import PSNR_CEILING_DB, mean_interval
 from benchmarks.stored import restoration_key, write_json
 
+from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.bundle.restoration import Restoration
 from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.images import list_images, read, to_work, write_png
-from buffycoat.pipeline import bundle, cleaning, stages
-from buffycoat.pipeline.cleaning import Restoration
-from buffycoat.pipeline.fingerprint import StageStore, digest
-from buffycoat.pipeline.fitted import Fitted
+from buffycoat.learn.stage_store import StageStore, digest
+from buffycoat.predict import cleaning, stages
 from buffycoat.report.contact_sheet import MAX_PAIRS, Pair, draw_contact_sheet
 from buffycoat.restore.gate import OF_THE_FAULT, GateLimits, decide
 from buffycoat.simulate.degrade import GROUPS, MAX_SEVERITY, degrade_labelled
@@ -252,7 +253,7 @@ def main() -> None:
     """Measure, write JSON, print tables for people."""
     parser = argparse.ArgumentParser(description="Share of pictures that restoration harms.")
     parser.add_argument("cells", type=Path, help="folder of clean photographs")
-    parser.add_argument("--bundle", default=bundle.STARTER)
+    parser.add_argument("--bundle", default=files.STARTER)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--part", choices=PARTS, default=PARTS[1])
     parser.add_argument("--limit", type=int, help="take so many cells, for a trial")
@@ -261,7 +262,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    fitted = bundle.read(options.bundle)
+    fitted = files.read(options.bundle)
     paths = choose(options.cells, options.part, options.limit)
     store = StageStore(options.cache / "stages")
     found: dict[str, Any] = {

@@ -38,10 +38,10 @@ from buffycoat.evaluate.metrics import (
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.fuse.calibrate import log_softmax
 from buffycoat.fuse.prior import apply_prior, shares, uniform
-from buffycoat.pipeline import prepare
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.progress import Silent
-from buffycoat.pipeline.training_set import build_training_set
+from buffycoat.learn import prepare
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.training_set import build_training_set
+from buffycoat.progress import Silent
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
 from buffycoat.evaluate.summary import evaluate
-from buffycoat.pipeline import bundle, summary
-from buffycoat.pipeline.fitted import Fitted
-from buffycoat.pipeline.predictor import Pipeline
+from buffycoat.learn import summary
+from buffycoat.predict.predictor import Pipeline
 from buffycoat.report.model_card import model_card
 from buffycoat.sources.read import read
 
@@ -70,15 +71,15 @@ def main() -> None:
     parser.add_argument("--population", default="", help="whose cells, in a sentence")
     parser.add_argument("--out", type=Path, default=STARTER)
     options = parser.parse_args()
-    fitted = condense(bundle.read(options.run / "bundle"), options.models)
+    fitted = condense(files.read(options.run / "bundle"), options.models)
     if options.population:
         fitted = describe(fitted, options.population)
-    bundle.write(options.out, fitted, {}, "", is_half=True)
+    files.write(options.out, fitted, {}, "", is_half=True)
     figures = {"eval": measure(options.out, options.data)}
     card = model_card(
         replace(summary.card(fitted, figures), name="buffycoat starter", load="starter")
     )
-    bundle.write(options.out, fitted, {"evaluations": figures}, card, is_half=True)
+    files.write(options.out, fitted, {"evaluations": figures}, card, is_half=True)
     size = sum(path.stat().st_size for path in options.out.iterdir())
     score = figures["eval"]["balanced_macro_f1"]
     print(

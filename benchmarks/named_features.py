@@ -30,10 +30,11 @@ from buffycoat.evaluate.bootstrap import resample
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
 from buffycoat.fuse.calibrate import FLOOR, fit_temperature, log_probs
 from buffycoat.fuse.stack import fit_stack
-from buffycoat.pipeline import prepare, stages
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.progress import Silent
-from buffycoat.pipeline.training_set import TrainingSet, build_training_set
+from buffycoat.learn import prepare
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.training_set import TrainingSet, build_training_set
+from buffycoat.predict import stages
+from buffycoat.progress import Silent
 from buffycoat.refine.features import measure_all
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sources.read import read

@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 from benchmarks import stored
 from buffycoat import images
-from buffycoat.pipeline.predictor import Pipeline
+from buffycoat.predict.predictor import Pipeline
 
 COARSE = {
     "SNE": "neutrophil",

@@ -30,8 +30,8 @@ from buffycoat.config import ClassifyConfig, Config, load
 from buffycoat.embed.encoders import BackboneEncoder
 from buffycoat.embed.outliers import OF_EMBEDDINGS
 from buffycoat.images import writing
-from buffycoat.pipeline import prepare
-from buffycoat.pipeline.progress import Silent
+from buffycoat.learn import prepare
+from buffycoat.progress import Silent
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
 

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from buffycoat.images import write_atomic
-from buffycoat.pipeline import cleaning, predictor, run, stages
-from buffycoat.pipeline.predictor import Pipeline
+from buffycoat.predict import bracket, cleaning, predictor, stages
+from buffycoat.predict.predictor import Pipeline
 from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.sources.read import read
 
@@ -37,7 +37,7 @@ CALLS = {
     "classify": (stages, "classify"),
     "embed": (stages, "embed"),
     "refine": (stages, "refine"),
-    "decide": (run, "decide"),
+    "decide": (bracket, "decide"),
 }
 """Stage -> where its call is looked up; segmentation, which a bundle carries, is timed besides.
 "restore" is what `clean` does besides the listed ones."""

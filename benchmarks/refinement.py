@@ -27,10 +27,11 @@ from buffycoat.embed.panel import HEAD
 from buffycoat.evaluate.metrics import per_class, reweighted
 from buffycoat.evaluate.paired import paired_resample
 from buffycoat.fuse.prior import apply_prior, shares, uniform
-from buffycoat.pipeline import prepare, run, stages
-from buffycoat.pipeline.fit_decision import ENSEMBLE
-from buffycoat.pipeline.progress import Silent
-from buffycoat.pipeline.run import Learned
+from buffycoat.learn import prepare, train
+from buffycoat.learn.train import Learned
+from buffycoat.predict import stages
+from buffycoat.predict.stages import ENSEMBLE
+from buffycoat.progress import Silent
 from buffycoat.refine.rescue import (
     OutOfFold,
     RescueRules,
@@ -87,7 +88,7 @@ def evaluation(learned: Learned, folder: Path) -> Split:
     parts = []
     for rows in stages.batches(len(cells.images)):
         ids = cells.manifest.frame["cell_id"].iloc[rows].tolist()
-        parts.append(run.run_stages(cells.images[rows], ids, fitted))
+        parts.append(train.run_stages(cells.images[rows], ids, fitted))
     head = [np.exp(part.members[HEAD]) for part in parts if HEAD in part.members]
     scores = Scores(
         np.concatenate([part.fused for part in parts]),
@@ -155,7 +156,7 @@ def tried(name: str, data: Path, folder: Path) -> Iterator[dict[str, Any]]:
     """One row for each split, class mix and kind of rules of a run."""
     settings = json.loads((folder / "bundle" / "bundle.json").read_text(encoding="utf-8"))
     config = Config.model_validate(settings["config"])
-    learned = run.learn(data, folder, config, Silent(), "auto", 0)
+    learned = train.learn(data, folder, config, Silent(), "auto", 0)
     taxonomy, counts = learned.fitted.taxonomy, learned.fitted.counts
     bands = taxonomy.bands(dict(zip(taxonomy.codes, counts.tolist(), strict=True)))
     tail = [code for code in taxonomy.codes if bands[code] == "tail"]

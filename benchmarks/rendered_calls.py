@@ -21,8 +21,8 @@ from buffycoat.taxonomy import WBCBENCH
 def rendered_population(n: int, seed: int, size_px: int = 160) -> np.ndarray:
     """Drawn cells by their calls, shape (k, k): n a class, classes as in WBCBench."""
     from buffycoat.embed.prototypes import Prototypes
-    from buffycoat.pipeline.audit import make_embedder
-    from buffycoat.pipeline.predictor import Pipeline
+    from buffycoat.predict.embedder import make_embedder
+    from buffycoat.predict.predictor import Pipeline
     from buffycoat.simulate.render import render_cell
 
     k = len(WBCBENCH)

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.bundle import files
 from buffycoat.evaluate.interval import IDENTICAL, IMAGE_LEVEL, NOT_ESTIMABLE
 from buffycoat.evaluate.summary import evaluate
-from buffycoat.pipeline import bundle, summary
+from buffycoat.learn import summary
 from buffycoat.report.model_card import model_card
 from buffycoat.report.wording import METRICS, interval_ends, metric_rows
 from buffycoat.taxonomy import PBC
@@ -64,14 +65,14 @@ def without_lies(values: Any) -> Any:
 
 def write_bundle(folder: Path, metrics: Mapping[str, Any]) -> None:
     """Write metrics, model card and checksums of the starter bundle."""
-    card = summary.card(bundle.read(folder), metrics["evaluations"])
+    card = summary.card(files.read(folder), metrics["evaluations"])
     text = model_card(replace(card, name="buffycoat starter", load="starter"))
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
-    index = json.loads((folder / bundle.INDEX).read_text(encoding="utf-8"))
+    index = json.loads((folder / files.INDEX).read_text(encoding="utf-8"))
     for name in ("metrics.json", "MODEL_CARD.md"):
         index["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / bundle.INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+    (folder / files.INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
 
 
 def main() -> None:

@@ -22,9 +22,10 @@ import torch
 from benchmarks.twins import Twins
 
 from benchmarks import quality, speed, stored, twins
-from buffycoat.pipeline import bundle, cleaning, stages
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.fitted import Fitted
+from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.predict import cleaning, stages
 from buffycoat.restore.apply import from_tensors
 from buffycoat.restore.one_by_one import Restorer
 
@@ -124,7 +125,7 @@ def read_arguments() -> argparse.Namespace:
     """The command line, restorers loaded."""
     parser = argparse.ArgumentParser(description="PSNR, SSIM and speed of restoration.")
     parser.add_argument("data", type=Path, help="PBC-LT, with phase2/eval_pristine/")
-    parser.add_argument("--bundle", default=bundle.STARTER, help="ours: a bundle's folder")
+    parser.add_argument("--bundle", default=files.STARTER, help="ours: a bundle's folder")
     parser.add_argument(
         "--restorer", action="append", default=[], metavar="NAME=FOLDER",
         help="another one, as benchmarks.train_restorer writes it; may be given several times",
@@ -146,7 +147,7 @@ def main() -> None:
     options = read_arguments()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    fitted = bundle.read(options.bundle)
+    fitted = files.read(options.bundle)
     about = {"bundle": stored.restoration_key(fitted), "data": options.data.name}
     if options.speed:
         found = speed.measure(fitted, options.restorers, options.data, options.cache)

@@ -21,9 +21,9 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from buffycoat.config import Config, load
-from buffycoat.pipeline.predictor import Pipeline
-from buffycoat.pipeline.prepare import load_cells
-from buffycoat.pipeline.progress import Silent
+from buffycoat.learn.prepare import load_cells
+from buffycoat.predict.predictor import Pipeline
+from buffycoat.progress import Silent
 from buffycoat.restore.graded import GROUPS
 from buffycoat.restore.severity import Degradation, SeverityEstimator, fit_severity
 from buffycoat.simulate.degrade import degrade_labelled

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import twins
-from buffycoat.pipeline import cleaning
-from buffycoat.pipeline.fitted import Fitted
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.predict import cleaning
 from buffycoat.restore.one_by_one import Restorer
 
 SIDE_PX = 256

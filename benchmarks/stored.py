@@ -10,16 +10,16 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 import buffycoat
+from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
 from buffycoat.config import to_hash
 from buffycoat.errors import WeightsNotFoundError
 from buffycoat.images import write_atomic, writing
-from buffycoat.pipeline import bundle
-from buffycoat.pipeline.fitted import Fitted
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.one_by_one import Restorer
 
 SETTINGS, WEIGHTS = "restorer.json", "restorer.safetensors"
-CODE = ("restore", "segment", "pipeline/cleaning.py")
+CODE = ("restore", "segment", "predict/cleaning.py")
 """What decides on restored images besides the bundle; a change of it makes older figures void."""
 
 
@@ -64,7 +64,7 @@ def code_key() -> str:
 
 def restorer_key(restorer: Restorer) -> str:
     """Fingerprint of a restorer and its code."""
-    return bundle.fingerprint(restorer.to_tensors(), restorer.to_dict(), code_key())
+    return files.fingerprint(restorer.to_tensors(), restorer.to_dict(), code_key())
 
 
 def restoration_key(fitted: Fitted) -> str:
@@ -72,4 +72,4 @@ def restoration_key(fitted: Fitted) -> str:
     parts = fitted.restoration
     gate = parts.gate.to_dict() if parts.gate else None
     settings = (parts.severity.to_dict(), gate, to_hash(parts.config), fitted.encoder.fingerprint)
-    return bundle.fingerprint({}, restorer_key(parts.restorer), *settings)
+    return files.fingerprint({}, restorer_key(parts.restorer), *settings)

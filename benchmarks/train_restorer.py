@@ -19,10 +19,11 @@ from pathlib import Path
 from benchmarks import stored
 from buffycoat.config import Config, load
 from buffycoat.embed.encoders import build_encoder
-from buffycoat.pipeline import fit_restoration, prepare
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.progress import Silent, Stopwatch
-from buffycoat.pipeline.training_set import TrainingSet, build_training_set
+from buffycoat.learn import fit_restoration, prepare
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.stopwatch import Stopwatch
+from buffycoat.learn.training_set import TrainingSet, build_training_set
+from buffycoat.progress import Silent
 from buffycoat.restore.one_by_one import Restorer
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve

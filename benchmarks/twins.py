@@ -16,8 +16,8 @@ import numpy as np
 from buffycoat.cells import Manifest
 from buffycoat.config import Config
 from buffycoat.errors import ManifestError
-from buffycoat.pipeline.prepare import load_cells
-from buffycoat.pipeline.progress import Silent
+from buffycoat.learn.prepare import load_cells
+from buffycoat.progress import Silent
 from buffycoat.simulate.degrade import KINDS, MAX_SEVERITY, degrade
 from buffycoat.sources.read import read
 

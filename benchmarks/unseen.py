@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import stored, twins
+from buffycoat.bundle import files
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import fit_fold
 from buffycoat.config import Config, load, to_hash
@@ -27,11 +28,11 @@ from buffycoat.evaluate.bootstrap import bootstrap_interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.images import writing
-from buffycoat.pipeline import bundle, prepare
-from buffycoat.pipeline.fingerprint import Outcome, StageStore
-from buffycoat.pipeline.fit_classifier import log_prior
-from buffycoat.pipeline.progress import Silent
-from buffycoat.pipeline.training_set import TrainingSet, build_training_set
+from buffycoat.learn import prepare
+from buffycoat.learn.fit_classifier import log_prior
+from buffycoat.learn.stage_store import Outcome, StageStore
+from buffycoat.learn.training_set import TrainingSet, build_training_set
+from buffycoat.progress import Silent
 from buffycoat.simulate.degrade import GROUPS, degrade
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import resolve
@@ -44,7 +45,7 @@ MODEL = "model.safetensors"
 
 def cells_without(data: TrainingSet, kind: str) -> np.ndarray:
     """Rows of the training cells that do not suffer from a kind, by the starter's estimate."""
-    found = bundle.read("starter").restoration.severity.judge(data.cells.images)
+    found = files.read("starter").restoration.severity.judge(data.cells.images)
     return np.array(
         [row for row in range(len(data.targets)) if kind not in found.names(row, SUFFERS_FROM)]
     )

@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from buffycoat.pipeline import bundle, cleaning
-from buffycoat.pipeline.explain import explain
+from buffycoat.bundle import files
+from buffycoat.predict import cleaning
+from buffycoat.predict.explain import explain
 from buffycoat.report.explanation import draw_explanation
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 from buffycoat.simulate.recipes import RECIPES
@@ -81,7 +82,7 @@ def restored(name: str) -> np.ndarray:
     Args:
         name: A bundle's folder, or "starter".
     """
-    fitted = bundle.read(name)
+    fitted = files.read(name)
     side_px = fitted.config.images.work_px
     clean, degraded = [], []
     for number, (code, kinds) in enumerate(RESTORED.items()):
@@ -118,7 +119,7 @@ def explained(name: str) -> dict[str, np.ndarray]:
     Args:
         name: A bundle's folder, or "starter".
     """
-    fitted = bundle.read(name)
+    fitted = files.read(name)
     names = {cell.code: cell.name for cell in fitted.taxonomy.classes}
     figures = {}
     for number, code in enumerate(EXPLAINED):
@@ -142,7 +143,7 @@ def main() -> None:
     wanted = parser.add_mutually_exclusive_group()
     wanted.add_argument("--restored", action="store_true", help="draw restored-cells.png")
     wanted.add_argument("--explained", action="store_true", help="draw explained-CLASS.png")
-    parser.add_argument("--bundle", default=bundle.STARTER, help="whose work they show")
+    parser.add_argument("--bundle", default=files.STARTER, help="whose work they show")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the pictures")
     options = parser.parse_args()
     if options.restored:

@@ -108,9 +108,9 @@ def tiny_bundle(
     rendered_cells: Path, tiny_settings: Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A bundle trained through the pipeline on `rendered_cells`, every stage at its smallest."""
-    from buffycoat.pipeline import run
+    from buffycoat.learn import train
 
-    return run.train(rendered_cells, tmp_path_factory.mktemp("run"), tiny_settings).bundle
+    return train.train(rendered_cells, tmp_path_factory.mktemp("run"), tiny_settings).bundle
 
 
 SIGLIP_PX = 28

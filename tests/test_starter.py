@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import buffycoat
-from buffycoat.pipeline import bundle
-from buffycoat.pipeline.predictor import Pipeline
+from buffycoat.bundle import files
+from buffycoat.predict.predictor import Pipeline
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import PBC
@@ -21,7 +21,7 @@ def starter() -> Pipeline:
 
 
 def test_it_is_small_and_carries_its_card() -> None:
-    folder = bundle.locate("starter")
+    folder = files.locate("starter")
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 20_000_000
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     for words in ("CC BY 4.0", "Acevedo", "image-level", "Not for diagnosis", "without infection"):

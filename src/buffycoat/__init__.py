@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from buffycoat.pipeline.predictor import Pipeline
+    from buffycoat.predict.predictor import Pipeline
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
@@ -24,6 +24,6 @@ def load(bundle: str | Path) -> Pipeline:
     Raises:
         BundleError: The folder is no bundle, or one of its files has changed.
     """
-    from buffycoat.pipeline.predictor import Pipeline  # heavy: loads torch
+    from buffycoat.predict.predictor import Pipeline  # heavy: loads torch
 
     return Pipeline.load(bundle)

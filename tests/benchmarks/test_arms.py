@@ -12,8 +12,8 @@ from benchmarks.arms import Arm, Part, Stands
 
 from benchmarks import arms
 from buffycoat.errors import ConfigError, WeightsNotFoundError
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.fit_scores import USES
+from buffycoat.learn.fit_scores import USES
+from buffycoat.learn.stage_store import StageStore
 
 N, K = 6, 3
 

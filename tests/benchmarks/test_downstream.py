@@ -7,10 +7,11 @@ import pytest
 from benchmarks.downstream import METHODS, Rows
 
 from benchmarks import arms, downstream
-from buffycoat.pipeline import bundle, prepare
-from buffycoat.pipeline.fingerprint import StageStore
-from buffycoat.pipeline.progress import Silent
-from buffycoat.pipeline.training_set import build_training_set
+from buffycoat.bundle import files
+from buffycoat.learn import prepare
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.training_set import build_training_set
+from buffycoat.progress import Silent
 from buffycoat.sources.read import read
 
 K = 4
@@ -70,7 +71,7 @@ def test_shares_of_restored_cells_are_those_of_the_group(rows):
 def test_each_training_cell_is_scored_by_the_model_that_has_not_seen_it(
     tiny_bundle, rendered_cells, tmp_path
 ):
-    fitted = bundle.read(tiny_bundle)
+    fitted = files.read(tiny_bundle)
     learned = read(rendered_cells).of_split("train")
     cells = prepare.load_cells(learned, fitted.config, None, Silent(), 0)
     store = StageStore(tmp_path / "stages")

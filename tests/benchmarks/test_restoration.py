@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from benchmarks import restoration, speed, stored, twins
+from buffycoat.bundle import files
 from buffycoat.errors import WeightsNotFoundError
-from buffycoat.pipeline import bundle
 from buffycoat.restore.apply import from_tensors
 
 
 def test_every_method_is_measured_on_every_set(
     tiny_bundle: Path, twinned_cells: Path, tmp_path: Path
 ) -> None:
-    fitted = bundle.read(tiny_bundle)
+    fitted = files.read(tiny_bundle)
     other = from_tensors({"name": "identity"}, {})
     options = Namespace(
         data=twinned_cells, cache=tmp_path, limit=None, per_kind=2, restorers={"other": other}
@@ -30,7 +30,7 @@ def test_every_method_is_measured_on_every_set(
 
 
 def test_the_gated_method_is_the_bundle_s_own_stage(tiny_bundle: Path, twinned_cells: Path) -> None:
-    fitted = bundle.read(tiny_bundle)
+    fitted = files.read(tiny_bundle)
     _, cells = twins.load_eval(twinned_cells, fitted.config, None)
     methods = restoration.gather(fitted, {})
     ungated, gated = (methods[name].apply(cells.degraded) for name in restoration.OURS)
@@ -39,7 +39,7 @@ def test_the_gated_method_is_the_bundle_s_own_stage(tiny_bundle: Path, twinned_c
 
 
 def test_a_restorer_in_a_folder_is_read_back_equal(tiny_bundle: Path, tmp_path: Path) -> None:
-    restorer = bundle.read(tiny_bundle).restoration.restorer
+    restorer = files.read(tiny_bundle).restoration.restorer
     stored.write_restorer(tmp_path / "r", restorer)
     again = stored.read_restorer(tmp_path / "r")
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)

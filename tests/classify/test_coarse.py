@@ -11,7 +11,7 @@ from buffycoat.classify.train import fit_fold
 from buffycoat.classify.training_cells import TrainingCells, batches
 from buffycoat.config import ClassifyConfig, load
 from buffycoat.errors import ConfigError
-from buffycoat.pipeline.fit_classifier import check, log_prior
+from buffycoat.learn.fit_classifier import check, log_prior
 from buffycoat.training.samplers import class_share, draw_epoch
 
 K, GROUP = 3, 3

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 import buffycoat
 from buffycoat import images
+from buffycoat.bundle import files
 from buffycoat.cli.main import app
-from buffycoat.pipeline import bundle
-from buffycoat.pipeline.explain import explain, verdict
+from buffycoat.predict.explain import explain, verdict
 from buffycoat.refine.features import NAMES
 from buffycoat.simulate.render import render_cell
 
@@ -41,7 +41,7 @@ def test_the_figure_and_the_words_are_of_the_prediction(tiny_bundle: Path, cell:
 
 
 def test_the_explanation_holds_every_stage_and_feature(tiny_bundle: Path, cell: Path) -> None:
-    fitted = bundle.read(tiny_bundle)
+    fitted = files.read(tiny_bundle)
     found, said = explain(images.read(cell), "cell", fitted)
     assert found.leading[0] == said.label
     assert len(found.leading) == 3
@@ -57,7 +57,7 @@ def test_the_explanation_holds_every_stage_and_feature(tiny_bundle: Path, cell: 
 
 
 def test_the_verdict_names_what_cannot_be_ruled_out(tiny_bundle: Path, cell: Path) -> None:
-    fitted = bundle.read(tiny_bundle)
+    fitted = files.read(tiny_bundle)
     _, said = explain(images.read(cell), "cell", fitted)
     text = verdict(said, fitted.taxonomy, 0.9)
     others = set(said.conformal_set) - {said.label}

@@ -19,7 +19,7 @@ from buffycoat import images
 from buffycoat.cli import restored
 from buffycoat.cli.main import app
 from buffycoat.errors import ManifestError, OutputError
-from buffycoat.pipeline import frames, predictor
+from buffycoat.predict import frames, predictor
 from buffycoat.restore.classical import FlatField
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell

@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 import buffycoat
+from buffycoat.bundle.fitted import Fitted
 from buffycoat.cli.main import app
 from buffycoat.images import read, to_work, write_png
-from buffycoat.pipeline import cleaning
-from buffycoat.pipeline.fitted import Fitted
+from buffycoat.predict import cleaning
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell
 

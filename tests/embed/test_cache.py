@@ -12,7 +12,7 @@ import pytest
 from buffycoat.embed import cache
 from buffycoat.embed.cache import DamagedShardWarning, UnkeptWarning, encode_cached
 from buffycoat.embed.encoders import BackboneEncoder
-from buffycoat.training.loop import Progress
+from buffycoat.progress import Progress
 
 
 class PixelEncoder:

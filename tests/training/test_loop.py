@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from buffycoat.backbones.prefetch import prefetch
 from buffycoat.training import checkpoint as checkpoints
-from buffycoat.training.loop import fit, prefetch
+from buffycoat.training.loop import fit
 
 
 class Line:

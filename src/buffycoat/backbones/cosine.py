@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from buffycoat.losses.ldam import COSINE_SCALE
+COSINE_SCALE = 30.0
+"""Cosines lie in -1 to 1, too close for a softmax: logits are so many times as large."""
 
 
 class CosineClassifier(nn.Module):

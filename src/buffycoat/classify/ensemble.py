@@ -9,12 +9,13 @@ import torch
 
 from buffycoat.backbones.activations import write_anew
 from buffycoat.backbones.build import BuiltBackbone, build
+from buffycoat.backbones.devices import autocast, device, is_cpu_bf16, place
 from buffycoat.backbones.folded import fold_batch_norm
+from buffycoat.backbones.prefetch import prefetch
 from buffycoat.classify.augment import centre
 from buffycoat.classify.views import VIEWS, views_of
 from buffycoat.config import ClassifyConfig
-from buffycoat.training.devices import autocast, device, is_cpu_bf16, place
-from buffycoat.training.loop import Progress, prefetch
+from buffycoat.progress import Progress
 
 GPU_CELLS_AT_ONCE = 64
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch.multiprocessing
 
+from buffycoat.progress import Progress
 from buffycoat.training import checkpoint
-from buffycoat.training.loop import Progress
 
 
 @dataclass(frozen=True)

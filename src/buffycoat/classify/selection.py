@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from buffycoat.backbones.devices import autocast
 from buffycoat.classify.augment import centre
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
-from buffycoat.training.devices import autocast
 
 CELLS_AT_ONCE = 64
 

@@ -16,8 +16,9 @@ from buffycoat.classify.trainee import Classifier
 from buffycoat.classify.training_cells import TrainingCells, batches
 from buffycoat.config import ClassifyConfig
 from buffycoat.errors import ConfigError
+from buffycoat.progress import Progress
 from buffycoat.training.devices import keep_freed_memory, make_fabric
-from buffycoat.training.loop import Progress, fit
+from buffycoat.training.loop import fit
 
 State = dict[str, torch.Tensor]
 History = list[dict[str, float]]

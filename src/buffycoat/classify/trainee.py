@@ -11,13 +11,13 @@ from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivate
 from buffycoat.backbones.activations import write_anew
 from buffycoat.backbones.build import BuiltBackbone
 from buffycoat.backbones.depthwise import speed_up_gradients
+from buffycoat.backbones.devices import is_cpu_bf16
 from buffycoat.backbones.frozen import frozen_modules
 from buffycoat.classify.mix import Mixed
 from buffycoat.classify.selection import BestEpoch
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig
 from buffycoat.losses.registry import build_loss
-from buffycoat.training.devices import is_cpu_bf16
 from buffycoat.training.ema import Average
 from buffycoat.training.samplers import class_weights
 

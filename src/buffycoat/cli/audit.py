@@ -114,8 +114,8 @@ def audit(
 
 def _embedder(bundle: str, cache: Path | None) -> Embed:
     from buffycoat.cli.cache import embeddings_cache
-    from buffycoat.pipeline.audit import make_embedder
-    from buffycoat.pipeline.predictor import Pipeline
+    from buffycoat.predict.embedder import make_embedder
+    from buffycoat.predict.predictor import Pipeline
 
     return make_embedder(Pipeline.load(bundle).fitted, embeddings_cache(cache))
 

@@ -40,8 +40,8 @@ def classify(
     --out runs/screen`
     """
     from buffycoat.errors import ManifestError
-    from buffycoat.pipeline import grid as recipes
-    from buffycoat.pipeline.grid_table import markdown
+    from buffycoat.learn.experiments import grid as recipes
+    from buffycoat.learn.experiments.grid_table import markdown
     from buffycoat.sources.options import Reading
 
     wanted = recipes.read_grid(grid)

@@ -12,7 +12,7 @@ from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 
 if TYPE_CHECKING:
-    from buffycoat.pipeline.progress import Reporter
+    from buffycoat.progress import Reporter
 
 EVAL_PER_CLASS = 12
 TEST_PER_CLASS = 8
@@ -38,7 +38,8 @@ def demo(
     from buffycoat.cli.columns import AS_SUBMITTED
     from buffycoat.cli.predict import write_predictions
     from buffycoat.cli.tables import print_metrics
-    from buffycoat.pipeline import predictor, run
+    from buffycoat.learn import train
+    from buffycoat.predict import predictor
     from buffycoat.sources.read import read
 
     cells, predictions = out / "cells", out / "test.csv"
@@ -46,7 +47,7 @@ def demo(
     with make_reporter() as reporter:
         if not cells.exists():  # it appears only when it is complete
             _render(cells, reporter)
-        result = run.train(cells, out / "run", settings, reporter)
+        result = train.train(cells, out / "run", settings, reporter)
         test = read(cells).of_split("test")
         predicted = predictor.Pipeline.load(result.bundle).predict_manifest(test, reporter=reporter)
     write_predictions(predicted, predictions, tuple(AS_SUBMITTED))

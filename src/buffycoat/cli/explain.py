@@ -37,8 +37,8 @@ def explain(
     check_file(target, (".png",), cell)
     check_prior(prior)
 
-    from buffycoat.pipeline.explain import explain as explain_cell
-    from buffycoat.pipeline.predictor import Pipeline
+    from buffycoat.predict.explain import explain as explain_cell
+    from buffycoat.predict.predictor import Pipeline
     from buffycoat.report.explanation import draw_explanation
 
     photograph = read(str(cell))

@@ -64,7 +64,7 @@ def measure(
     check_file(out, (".csv", ".parquet"), images)
     manifest = cells_of(images, split, labels_from, leave_out)
 
-    from buffycoat.pipeline.morphology import measure_manifest
+    from buffycoat.predict.morphology import measure_manifest
 
     with make_reporter() as reporter:
         found = measure_manifest(manifest, um_per_px, workers, reporter)

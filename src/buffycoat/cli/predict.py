@@ -20,7 +20,7 @@ from buffycoat.errors import BadCellsError, ConfigError, ManifestError, OutputEr
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
     from buffycoat.images import BadCell
-    from buffycoat.pipeline.predictor import PredictionSet
+    from buffycoat.predict.predictor import PredictionSet
 
 
 def predict(
@@ -71,7 +71,7 @@ def predict(
 
     manifest = cells_of(images, split, labels_from, leave_out)
 
-    from buffycoat.pipeline.predictor import Pipeline
+    from buffycoat.predict.predictor import Pipeline
 
     pipeline = Pipeline.load(bundle)
     pipeline.fitted.prior(prior)  # a mix that is wrong is refused before anything is decoded

@@ -43,8 +43,9 @@ def report(
     """
     target = out or run / "report.html"
 
-    from buffycoat.pipeline import bundle, run_folder
-    from buffycoat.pipeline.report import make_report
+    from buffycoat.bundle import files
+    from buffycoat.learn import run_folder
+    from buffycoat.learn.report import make_report
     from buffycoat.sources.read import read
 
     left = run_folder.read(run, audit)
@@ -53,7 +54,7 @@ def report(
         reporter.start("report", str(run))
         kept = run_folder.reading(run)
         manifest = None if data is None else read(data, layout, kept)
-        fitted = bundle.read(run / run_folder.BUNDLE)
+        fitted = files.read(run / run_folder.BUNDLE)
         tables = make_report(fitted, left, target, manifest, reporter)
         reporter.finish(f"{target.stat().st_size / 1e6:.1f} MB")
     console = results_console()

@@ -24,9 +24,9 @@ from buffycoat.errors import BadCellsError, ImageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from buffycoat.bundle.fitted import Fitted
     from buffycoat.cli.restored import Job, Journal
-    from buffycoat.pipeline.fitted import Fitted
-    from buffycoat.pipeline.progress import Reporter
+    from buffycoat.progress import Reporter
 
 FRAMES_AT_ONCE = 8
 """Photographs in memory at a time; they may be of any size."""
@@ -70,8 +70,8 @@ def restore(
     manifest = cells_of(images, None, leave_out=leave_out)
     jobs = plan(manifest, images, out)
 
-    from buffycoat.pipeline import bundle as bundles
-    from buffycoat.pipeline.predictor import Pipeline
+    from buffycoat.bundle import files as bundles
+    from buffycoat.predict.predictor import Pipeline
 
     pipeline = Pipeline.load(bundle)
     index = (bundles.locate(bundle) / bundles.INDEX).read_bytes()
@@ -135,7 +135,7 @@ def _restore_some(
     waiting: Sequence[tuple[Job, str, Any]], out: Path, fitted: Fitted, journal: Journal
 ) -> dict[Job, dict[str, Any]]:
     from buffycoat.images import write_png
-    from buffycoat.pipeline.frames import restore_frames
+    from buffycoat.predict.frames import restore_frames
 
     rows = {}
     results = restore_frames([frame for _, _, frame in waiting], fitted)

@@ -151,7 +151,7 @@ def read_train_counts(path: Path, taxonomy: str = "auto") -> Mapping[str, int]:
     Raises:
         ManifestError: It is none of these.
     """
-    from buffycoat.pipeline.bundle import locate
+    from buffycoat.bundle.files import locate
 
     path = locate(path) if str(path) == "starter" and not path.exists() else path
     if path.is_file() and path.suffix.lower() != ".json":

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from buffycoat.cells import Manifest
-    from buffycoat.pipeline.predictor import Pipeline
-    from buffycoat.pipeline.similar import Found
+    from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.similar import Found
 
 
 def similar(
@@ -94,8 +94,8 @@ def similar(
     print_statement(manifest)
     known = _labels(manifest, labels)
 
-    from buffycoat.pipeline.predictor import Pipeline
-    from buffycoat.pipeline.similar import find_similar
+    from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.similar import find_similar
 
     pipeline = Pipeline.load(bundle)
     verdict = _verdict(pipeline, photograph, cell)
@@ -132,8 +132,8 @@ def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> Non
     import pandas as pd
 
     from buffycoat.images import read
-    from buffycoat.pipeline.predictor import Pipeline
-    from buffycoat.pipeline.similar import find_remembered
+    from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.similar import find_remembered
     from buffycoat.tables import write_csv
 
     photograph = read(str(cell))

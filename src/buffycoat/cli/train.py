@@ -51,11 +51,11 @@ def train(
     check_folder(out)
 
     from buffycoat.cli.tables import print_metrics
-    from buffycoat.pipeline import run
+    from buffycoat.learn import train
     from buffycoat.sources.options import Reading
 
     with make_reporter() as reporter:
-        result = run.train(
+        result = train.train(
             data,
             out,
             settings,

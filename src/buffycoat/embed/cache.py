@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic
-from buffycoat.training.loop import Progress
+from buffycoat.progress import Progress
 
 CELLS_A_SHARD = 512
 """A kill loses the work on at most so many; as many images are in memory at once."""

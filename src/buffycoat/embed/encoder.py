@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from buffycoat.embed.engine import Engine
 from buffycoat.errors import ShapeError
-from buffycoat.training.loop import Progress
+from buffycoat.progress import Progress
 
 
 class Encoder(abc.ABC):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from buffycoat.training.devices import device
+from buffycoat.backbones.devices import device
 
 GPU_CELLS_AT_ONCE = 32
 

@@ -16,8 +16,9 @@ from buffycoat.losses.cross_entropy import CrossEntropy
 from buffycoat.losses.focal import Focal
 from buffycoat.losses.supcon import SupCon, has_positive
 from buffycoat.optional import choose
+from buffycoat.progress import Progress
 from buffycoat.statistics import cells_of_each
-from buffycoat.training.loop import Progress, fit
+from buffycoat.training.loop import fit
 
 MIN_CELLS, MIN_CLASSES = 2, 2
 """Different cells of a class that make a pair to contrast, and classes that must have a pair: with

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from buffycoat.errors import ConfigError, ShapeError
+from buffycoat.optional import choose
 
 ABSENT_COUNT = 0.5
 """Cells that a class without any counts for: a prior of 0 could never be undone."""
@@ -104,3 +105,24 @@ def apply_prior(probs: np.ndarray, from_prior: np.ndarray, to_prior: np.ndarray)
         logs = np.log(np.maximum(probs, 1e-300)) + np.log(wanted) - np.log(source)
     moved = np.exp(logs - logs.max(axis=1, keepdims=True))
     return moved / moved.sum(axis=1, keepdims=True)
+
+
+def prior_of(name: str, counts: np.ndarray) -> np.ndarray:
+    """The class mix that final scores assume, shape (k,).
+
+    Args:
+        name: "uniform", "train" or "as_trained". The last leaves scores as they are, which is
+            what a uniform target does to scores that were never corrected.
+        counts: Training cells of each class.
+
+    Raises:
+        ConfigError: Another name.
+    """
+    return choose(PRIORS, name, "prior")(counts)
+
+
+PRIORS = {
+    "uniform": lambda counts: uniform(len(counts)),
+    "train": shares,
+    "as_trained": lambda counts: uniform(len(counts)),
+}

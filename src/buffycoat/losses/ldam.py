@@ -6,10 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from buffycoat.backbones.cosine import COSINE_SCALE
 from buffycoat.losses.logit_adjustment import ABSENT_COUNT
 
-COSINE_SCALE = 30.0
-"""Cosines lie in -1 to 1, too close for a softmax: logits are so many times as large."""
 MAX_MARGIN = 0.5
 """Of the rarest class, as a difference of cosines; scale and margin are the authors'."""
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from buffycoat.backbones import devices
 from buffycoat.errors import BundleError
 from buffycoat.optional import choose
 from buffycoat.restore.classical import CLASSICAL
 from buffycoat.restore.one_by_one import Progress, Restorer, check_images, one_by_one
 from buffycoat.restore.residual import ResidualUNet
 from buffycoat.restore.unet import UNet
-from buffycoat.training import devices
 
 
 class Identity:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from buffycoat.backbones import devices
 from buffycoat.config import RestoreConfig
 from buffycoat.errors import ShapeError, TrainingError
 from buffycoat.optional import choose
@@ -24,7 +25,7 @@ from buffycoat.restore.objective import Features, Objective, binary_cross_entrop
 from buffycoat.restore.one_by_one import Progress, Restorer, check_images
 from buffycoat.restore.patchgan import PatchGAN
 from buffycoat.simulate.degrade import paper_noise, random_degrade
-from buffycoat.training import devices, loop
+from buffycoat.training import loop
 from buffycoat.training.ema import Average
 
 MIN_CELLS = 10

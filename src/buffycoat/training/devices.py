@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import sys
 from functools import cache
 from typing import Any
 
-import torch
 from lightning.fabric import Fabric
-from torch import nn
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
@@ -66,25 +63,3 @@ def keep_freed_memory() -> None:
         start = -(-block // _PAGE_BYTES) * _PAGE_BYTES
         libc.madvise(start, _HUGE_BYTES - _PAGE_BYTES, _MADV_HUGEPAGE)  # a wish: it may say no
         libc.free(block)
-
-
-def device() -> torch.device:
-    """The device that inference uses."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def place(model: nn.Module) -> nn.Module:
-    """A convolutional model on that device, its weights in the order that is fastest there."""
-    return model.to(device=device(), memory_format=torch.channels_last)  # pyright: ignore
-
-
-def is_cpu_bf16(device: torch.device, precision: str) -> bool:
-    """Whether a model computes in bf16 on a CPU, where some of torch's kernels are slow."""
-    return device.type == "cpu" and precision == "bf16"
-
-
-def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:
-    """bf16 arithmetic for "bf16", nothing for "fp32"."""
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device().type, dtype=torch.bfloat16)

@@ -6,20 +6,15 @@ killed and resumed at the last finished epoch ends with the weights of an unbrok
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 
+from buffycoat.backbones.prefetch import prefetch
+from buffycoat.progress import Progress
 from buffycoat.training import checkpoint as checkpoints
-
-Batch = TypeVar("Batch")
-Progress = Callable[[int, int], None]
-
-PREFETCHED_BATCHES = 4
 
 
 class Trainee(Protocol):
@@ -96,22 +91,3 @@ def _run_epoch(
         if on_progress is not None:
             on_progress(done + count, total)
     return {name: float(value) / count for name, value in sums.items()}
-
-
-def prefetch(batches: Iterable[Batch], ahead: int = PREFETCHED_BATCHES) -> Iterator[Batch]:
-    """The same batches in the same order, made in a thread while the model works.
-
-    Decoding and warping release the interpreter's lock, so a thread is enough and nothing is
-    copied between processes. An error in the thread is raised here.
-    """
-    iterator = iter(batches)
-    end = object()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = deque(pool.submit(next, iterator, end) for _ in range(ahead))
-        try:
-            while (batch := waiting.popleft().result()) is not end:
-                waiting.append(pool.submit(next, iterator, end))
-                yield batch  # pyright: ignore[reportReturnType]
-        finally:
-            for future in waiting:
-                future.cancel()

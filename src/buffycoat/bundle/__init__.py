@@ -1,0 +1,1 @@
+"""A trained system as one folder: what it holds, its files, and what it was made from."""

@@ -1,0 +1,297 @@
+"""One folder that holds a trained system: written whole, verified when it is read, no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+import buffycoat
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.bundle.restoration import Restoration
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.config import Config, to_hash
+from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.encoders import from_spec
+from buffycoat.embed.gallery import Gallery
+from buffycoat.embed.outliers import OutlierModel
+from buffycoat.embed.panel import Panel
+from buffycoat.errors import BundleError, OutputError
+from buffycoat.fuse.stack import Stack
+from buffycoat.refine.decide import Conformal, Distributions
+from buffycoat.refine.rescue import RescueRules
+from buffycoat.restore import apply as restorers
+from buffycoat.restore.gate import GateLimits
+from buffycoat.restore.severity import SeverityEstimator
+from buffycoat.segment.segmenters import build_segmenter
+from buffycoat.taxonomy import Taxonomy
+
+FORMAT = 2
+STARTER = "starter"
+INDEX = "bundle.json"
+
+
+def write(
+    folder: Path,
+    fitted: Fitted,
+    metrics: Mapping[str, Any],
+    model_card: str,
+    is_half: bool = False,
+) -> Path:
+    """Write a bundle; an older one of that name is replaced only once the new one is whole.
+
+    Args:
+        folder: Where.
+        fitted: What.
+        metrics: Goes into metrics.json.
+        model_card: Goes into MODEL_CARD.md.
+        is_half: Store network weights in fp16: half the size, and results that differ in the
+            third digit of a probability.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        _write_tensors(part, fitted, is_half)
+        parts = ("rules", "conformal", "distributions")
+        refine = {name: getattr(fitted, name).to_dict() for name in parts}
+        _write_json(part / "refine.json", refine)
+        _write_json(part / "metrics.json", metrics)
+        (part / "MODEL_CARD.md").write_text(model_card, encoding="utf-8")
+        checked = {path.name: _sha256(path) for path in sorted(part.iterdir())}
+        _write_json(part / INDEX, _index(fitted) | {"files": checked})
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(part, folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: the bundle cannot be written ({error})") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def read(bundle: str | Path) -> Fitted:
+    """Read a bundle and verify every file.
+
+    Args:
+        bundle: Its folder, or "starter".
+
+    Raises:
+        BundleError: No bundle, one of another format, or a file that was changed or is missing.
+    """
+    folder = locate(bundle)
+    index = _read_json(folder / INDEX)
+    if index.get("format") != FORMAT:
+        raise BundleError(
+            f"{folder}: bundle format {index.get('format')}; this version reads {FORMAT}. "
+            "Train again, or use the version that wrote it"
+        )
+    _verify(folder, index["files"])
+    config = Config.model_validate(index["config"])
+    taxonomy = Taxonomy.from_dict(index["taxonomy"], str(folder))
+    refine = _read_json(folder / "refine.json")
+    encoder = from_spec(index["encoder"])
+    return Fitted(
+        config=config,
+        taxonomy=taxonomy,
+        counts=np.array(index["counts"]),
+        restoration=_read_restoration(folder, index, config, encoder),
+        models=_read_folds(folder, index, config, len(taxonomy)),
+        temperatures=tuple(index["temperatures"]),
+        use=index["use"],
+        encoder=encoder,
+        panels=_read_panels(folder, index["panels"]),
+        outliers=OutlierModel.from_tensors(
+            index["outliers"], _numpy(load_file(folder / "outliers.safetensors"))
+        ),
+        gallery=Gallery.from_tensors(
+            _numpy(load_file(folder / "gallery.safetensors")), index["gallery"]
+        ),
+        stack=Stack.from_dict(index["stack"]),
+        rules=RescueRules.from_dict(refine["rules"]),
+        conformal=Conformal.from_dict(refine["conformal"]),
+        distributions=Distributions.from_dict(refine["distributions"]),
+        provenance=index["provenance"],
+        coarse_counts=index.get("coarse_counts", {}),
+    )
+
+
+def locate(bundle: str | Path) -> Path:
+    """The folder of a bundle; "starter" is the one inside the package.
+
+    Raises:
+        BundleError: There is no bundle.
+    """
+    folder = Path(bundle)
+    if str(bundle) == STARTER and not (folder / INDEX).exists():
+        folder = Path(str(resources.files("buffycoat").joinpath(STARTER)))
+    if not (folder / INDEX).is_file():
+        raise BundleError(
+            f"{folder}: not a bundle (no {INDEX} in it). Give the folder that `buffycoat train` "
+            f"named at its end, or {STARTER!r}"
+        )
+    return folder
+
+
+def checksum(bundle: str | Path) -> str:
+    """SHA-256 of a bundle's index, which holds the checksums of its other files."""
+    return _sha256(locate(bundle) / INDEX)
+
+
+def fingerprint(tensors: Mapping[str, Any], *settings: Any) -> str:
+    """A short hash of weights and of the plain values beside them."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(torch.as_tensor(value).cpu().numpy()).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _index(fitted: Fitted) -> dict[str, Any]:
+    gate = fitted.restoration.gate
+    return {
+        "format": FORMAT,
+        "version": buffycoat.__version__,
+        "taxonomy": fitted.taxonomy.to_dict(),
+        "config": fitted.config.model_dump(mode="json"),
+        "config_hash": to_hash(fitted.config),
+        "counts": fitted.counts.tolist(),
+        "coarse_counts": dict(fitted.coarse_counts),
+        "severity": fitted.restoration.severity.to_dict(),
+        "restorer": fitted.restoration.restorer.to_dict(),
+        "gate": gate.to_dict() if gate else None,
+        "log_priors": [model.log_prior.tolist() for model in fitted.models],
+        "temperatures": list(fitted.temperatures),
+        "use": fitted.use,
+        "encoder": fitted.encoder.spec(),
+        "panels": {kind: panel.to_dict() for kind, panel in fitted.panels.items()},
+        "outliers": fitted.outliers.name,
+        "gallery": list(fitted.gallery.cell_ids),
+        "stack": fitted.stack.to_dict(),
+        "provenance": dict(fitted.provenance),
+    }
+
+
+def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
+    """File -> its tensors."""
+    return {
+        "folds": _numbered([model.backbone.model.state_dict() for model in fitted.models]),
+        "panels": {
+            f"{kind}.{name}": tensor
+            for kind, panel in fitted.panels.items()
+            for name, tensor in _numbered(panel.to_tensors()).items()
+        },
+        "restorer": dict(fitted.restoration.restorer.to_tensors()),
+        "outliers": dict(fitted.outliers.to_tensors()),
+        "gallery": dict(fitted.gallery.to_tensors()),
+    }
+
+
+def _write_tensors(folder: Path, fitted: Fitted, is_half: bool) -> None:
+    for name, tensors in _tensors(fitted).items():
+        # Covariances would lose their definiteness in fp16.
+        smaller = torch.float32 if name == "outliers" else torch.float16
+        _save(folder / f"{name}.safetensors", tensors, smaller if is_half else None)
+
+
+def _numbered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{i}.{name}": value for i, part in enumerate(parts) for name, value in part.items()}
+
+
+def _under(tensors: Mapping[str, torch.Tensor], name: str | int) -> dict[str, torch.Tensor]:
+    """Those whose name begins so, under the rest of it."""
+    prefix = f"{name}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _save(path: Path, tensors: Mapping[str, Any], dtype: torch.dtype | None) -> None:
+    plain = {name: torch.as_tensor(value).detach().cpu() for name, value in tensors.items()}
+    if dtype is not None:
+        plain = {n: t.to(dtype) if t.is_floating_point() else t for n, t in plain.items()}
+    save_file({name: tensor.contiguous() for name, tensor in plain.items()}, path)
+    path.chmod(0o644)  # safetensors writes for the owner alone; a bundle is made to be handed on
+
+
+def _read_folds(
+    folder: Path, index: Mapping[str, Any], config: Config, k: int
+) -> tuple[FoldModel, ...]:
+    tensors = load_file(folder / "folds.safetensors")
+    return tuple(
+        FoldModel.assemble(_under(tensors, i), config.classify, k, np.array(prior))
+        for i, prior in enumerate(index["log_priors"])
+    )
+
+
+def _read_panels(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Panel]:
+    tensors = load_file(folder / "panels.safetensors")
+    panels = {}
+    for kind, table in tables.items():
+        own = _under(tensors, kind)
+        judges = [_numpy(_under(own, number)) for number in range(len(table["judges"]))]
+        panels[kind] = Panel.from_tensors(kind, judges, table)
+    return panels
+
+
+def _read_restoration(
+    folder: Path, index: Mapping[str, Any], config: Config, encoder: Encoder
+) -> Restoration:
+    tensors = load_file(folder / "restorer.safetensors")
+    return Restoration(
+        config.restore,
+        SeverityEstimator.from_dict(index["severity"]),
+        restorers.from_tensors(index["restorer"], tensors),
+        GateLimits.from_dict(index["gate"]) if index["gate"] else None,
+        encoder.encode,
+        build_segmenter(config.segment),
+    )
+
+
+def _numpy(tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """As numpy arrays; half precision becomes fp32."""
+    return {
+        name: (tensor.float() if tensor.dtype == torch.float16 else tensor).numpy()
+        for name, tensor in tensors.items()
+    }
+
+
+def _verify(folder: Path, files: Mapping[str, str]) -> None:
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f"{path}: missing from the bundle. Copy the bundle again as a whole")
+        if _sha256(path) != expected:
+            raise BundleError(
+                f"{path}: changed since the bundle was written (its SHA-256 is not the one in "
+                f"{INDEX}). Copy the bundle again from where it was trained"
+            )
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}). Copy the bundle again") from error

@@ -1,0 +1,111 @@
+"""Everything that a run learned, as prediction needs it; `files.py` puts it into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from buffycoat.bundle.restoration import Restoration
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.config import Config
+from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.gallery import Gallery
+from buffycoat.embed.outliers import OutlierModel
+from buffycoat.embed.panel import HEAD, Panel
+from buffycoat.errors import ConfigError
+from buffycoat.fuse.prior import given, prior_of
+from buffycoat.fuse.stack import Stack
+from buffycoat.refine.decide import Conformal, Distributions
+from buffycoat.refine.rescue import RescueRules
+from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy.grain import expected_counts
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Everything that a run learned.
+
+    Attributes:
+        config: The settings of the run.
+        taxonomy: The classes.
+        counts: Training cells labelled with each class, shape (k,).
+        restoration: Severity, restorer and gate.
+        models: The classifier: one model a fold, and last the refits if there are any.
+        temperatures: Of each of these models.
+        use: What the classifier sees: "original", "restored" or "both".
+        encoder: Of the second opinions.
+        panels: Second opinions by kind, in the order in which the stack was offered them.
+        outliers: How strange an embedding is.
+        gallery: Names, classes and embeddings of the training cells.
+        stack: How members become one score.
+        rules: Rescue of tail classes.
+        conformal: Sets of classes that cannot be ruled out.
+        distributions: Of the features in each class.
+        provenance: Data, licences, versions, the line to print before a prediction.
+        coarse_counts: Group -> training cells labelled with it.
+    """
+
+    config: Config
+    taxonomy: Taxonomy
+    counts: np.ndarray
+    restoration: Restoration
+    models: tuple[FoldModel, ...]
+    temperatures: tuple[float, ...]
+    use: str
+    encoder: Encoder
+    panels: Mapping[str, Panel]
+    outliers: OutlierModel
+    gallery: Gallery
+    stack: Stack
+    rules: RescueRules
+    conformal: Conformal
+    distributions: Distributions
+    provenance: Mapping[str, Any]
+    coarse_counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def label_counts(self) -> dict[str, int]:
+        """Code of a class or group -> training cells labelled with it."""
+        stated = dict(zip(self.taxonomy.codes, self.counts.tolist(), strict=True))
+        return stated | dict(self.coarse_counts)
+
+    @property
+    def expected_counts(self) -> np.ndarray:
+        """Training cells of each class, those of a group shared among its classes, shape (k,)."""
+        return expected_counts(self.taxonomy, self.label_counts)
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether scores have the class mix of the training taken out."""
+        return self.config.fuse.prior != "as_trained"
+
+    def without_idle_panels(self) -> Fitted:
+        """The same system, less the second opinions that neither stack nor rules ask."""
+        asked = {kind for kind, weight in self.stack.weights.items() if weight > 0}
+        if self.rules.is_head_needed:
+            asked.add(HEAD)
+        kept = {kind: panel for kind, panel in self.panels.items() if kind in asked}
+        return replace(self, panels=kept)
+
+    def prior(self, name: str | None = None) -> np.ndarray:
+        """The class mix that labels assume, shape (k,); that of the settings by default.
+
+        Args:
+            name: "uniform", "train", or a mix as `fuse.prior.given` reads it.
+
+        Raises:
+            ConfigError: The mix is wrong, or the scores are of unknown mix (`as_trained`), so
+                that they cannot be moved to one that is asked for.
+        """
+        if name is not None and not self.is_uniform:
+            raise ConfigError(
+                f"prior {name!r}: this bundle leaves its scores as trained, at a mix of classes "
+                "that nobody stated, so they cannot be moved to another. Leave the prior out, or "
+                "train with fuse.prior=uniform"
+            )
+        if name is not None and "=" in name:
+            return given(name, self.taxonomy.codes)
+        return prior_of(name or self.config.fuse.prior, self.expected_counts)

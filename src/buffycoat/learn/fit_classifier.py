@@ -1,0 +1,256 @@
+"""Fit the fold models, and score every training cell by the model that has not seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from buffycoat.backbones.build import build
+from buffycoat.backbones.frozen import freeze
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.classify.train import check_training, fit_fold
+from buffycoat.classify.training_cells import TrainingCells
+from buffycoat.config import ClassifyConfig, Config, to_hash
+from buffycoat.errors import ConfigError
+from buffycoat.fuse.prior import shares
+from buffycoat.images import writing
+from buffycoat.learn import prepare
+from buffycoat.learn.fit_restoration import CleanedSet
+from buffycoat.learn.stage_store import Outcome, StageResult, StageStore, digest, of_weights
+from buffycoat.learn.training_set import TrainingSet
+from buffycoat.losses.registry import build_loss
+from buffycoat.progress import Reporter
+from buffycoat.training.samplers import class_weights
+
+MODEL_FILE = "model.safetensors"
+
+
+def fit_folds(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter,
+) -> tuple[list[FoldModel], str]:
+    """Train one model a fold on the cells of the others.
+
+    The models learn from the cells as they are, degraded at random while they learn; only where
+    the settings fix `restore.use = "restored"`, as the paper does, from restored ones.
+
+    Args:
+        data: Targets, folds and images.
+        cleaned: The cells after restoration.
+        config: The recipe.
+        store: Keeps each model, and a checkpoint after each epoch.
+        reporter: Progress.
+
+    Returns:
+        The models, in order of fold, and their fingerprint.
+    """
+    images, images_key = _learned_images(data, cleaned, config)
+    masks = prepare.cell_masks(images, images_key, config, store)
+    models, keys = [], []
+    n_folds = data.folds.n_folds
+    for fold in range(n_folds):
+        reporter.start("classify", f"fold {fold + 1} of {n_folds}")
+        inputs = {
+            "data": data.key,
+            "images": images_key,
+            "seed": config.seed,
+            "fold": fold,
+            **recipe_key(config),
+        }
+        rows = np.flatnonzero(data.learned_folds.fold != fold)
+        cells = data.seen_by(images, rows, masks, np.flatnonzero(data.folds.fold == fold))
+        result = store.run(
+            f"fold{fold}",
+            inputs,
+            lambda folder, c=cells, f=fold: _fit(c, config, f, folder, reporter),
+        )
+        models.append(_assemble(result, config, cells))
+        keys.append(result.key)
+        last = result.values["history"][-1]
+        reporter.finish(f"training loss {last['loss']:.3f}, accuracy {last['accuracy']:.3f}")
+    return models, digest(*keys)
+
+
+def refit(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    folds_key: str,
+    first: FoldModel,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter,
+) -> list[FoldModel]:
+    """Train more models, on the cells of all folds; none if that is off.
+
+    Args:
+        data: Targets and images.
+        cleaned: The cells after restoration.
+        folds_key: Fingerprint of the fold models.
+        first: The first of them.
+        config: The recipe.
+        store: Keeps each model, and a checkpoint after each epoch.
+        reporter: Progress.
+    """
+    wanted = config.refit
+    if not wanted.epochs:
+        return []
+    images, images_key = _learned_images(data, cleaned, config)
+    masks = prepare.cell_masks(images, images_key, config, store)
+    cells = data.seen_by(images, np.arange(len(data.labels)), masks)
+    # No cell is left over to pick an epoch on.
+    recipe = config.classify.model_copy(
+        update={
+            "epochs": wanted.epochs,
+            "learning_rate": wanted.learning_rate,
+            "keep_epoch": "last",
+        }
+    )
+    changed = config.model_copy(update={"classify": recipe})
+    initial = first.backbone.model.state_dict() if wanted.start == "fold" else None
+    models = []
+    for number in range(wanted.models):
+        reporter.start("refit", f"{number + 1} of {wanted.models}, on the cells of all folds")
+        seed_number = data.folds.n_folds + number
+        inputs = {
+            "folds": folds_key,
+            "refit": to_hash(wanted.model_copy(update={"models": 1})),
+            "seed": config.seed,
+            "number": number,
+        }
+        result = store.run(
+            f"refit{number}",
+            inputs,
+            lambda folder, n=seed_number: _fit(cells, changed, n, folder, reporter, initial),
+        )
+        models.append(_assemble(result, config, cells))
+        reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
+    return models
+
+
+def check_cells(data: TrainingSet, config: Config) -> None:
+    """Refuse, before any model is trained, cells that one of them could not be trained on.
+
+    Raises:
+        ConfigError: No cells are left to pick an epoch on, or batches cannot be shared evenly.
+    """
+    for fold in range(data.folds.n_folds):
+        rows, held_out = (
+            np.flatnonzero(m) for m in (data.folds.fold != fold, data.folds.fold == fold)
+        )
+        cells = data.seen_by(data.cells.images, rows, None, held_out)
+        check_training(cells, config.classify, config.seed * 100 + fold)
+
+
+def recipe_key(config: Config) -> dict[str, str | None]:
+    """What a model's training depends on besides its cells, for its stage's fingerprint."""
+    return {
+        "classify": to_hash(config.classify),
+        "weights": of_weights(config.classify.weights),
+        "masks": prepare.segment_key(config) if config.classify.paste_probability else None,
+    }
+
+
+def _learned_images(
+    data: TrainingSet, cleaned: CleanedSet, config: Config
+) -> tuple[np.ndarray, str]:
+    """The images that models learn from, and their fingerprint."""
+    if config.restore.use == "restored":
+        return cleaned.learned, cleaned.key
+    return data.learned.images, data.learned.key
+
+
+def check(config: Config, n_classes: int, groups: Sequence[str] = ()) -> dict[str, str]:
+    """Build the network once, so that a wrong name, size or weight file fails in a second.
+
+    Args:
+        config: The settings.
+        n_classes: k.
+        groups: Labels coarser than a class that it is to learn from.
+
+    Returns:
+        `source` and `licence` of its initial weights.
+
+    Raises:
+        ConfigError: No such model, an input size that it cannot take, more parts to freeze than
+            it has, or a loss that cannot learn from groups.
+        WeightsNotFoundError: Its weights are not where the settings say.
+    """
+    recipe = config.classify
+    if groups:
+        _check_groups(recipe, groups)
+    built = build(
+        recipe.backbone,
+        recipe.weights,
+        n_classes,
+        recipe.input_px,
+        recipe.dropout,
+        recipe.head,
+    )
+    freeze(built.model, recipe.frozen_parts)
+    return {"source": built.source, "licence": built.licence}
+
+
+def _check_groups(recipe: ClassifyConfig, groups: Sequence[str]) -> None:
+    reason = ""
+    if recipe.loss == "ldam":
+        reason = "loss 'ldam' has a margin a class, and probabilities with different margins have "
+        reason += "no sum. Set classify.loss to another, such as logit_adjustment"
+    elif recipe.maturation_smoothing:
+        reason = "maturation_smoothing shares a cell of one class with its neighbours. "
+        reason += "Set classify.maturation_smoothing=0"
+    if reason:
+        raise ConfigError(
+            f"the data hold labels of several classes ({', '.join(groups)}), and {reason}, or "
+            f"leave these cells out: {' '.join(f'--leave-out {code}' for code in groups)}"
+        )
+
+
+def _fit(
+    cells: TrainingCells,
+    config: Config,
+    number: int,
+    folder: Path,
+    reporter: Reporter,
+    initial: dict[str, torch.Tensor] | None = None,
+) -> Outcome:
+    checkpoint = folder / "checkpoint.safetensors"
+    seed = config.seed * 100 + number
+    model, history = fit_fold(cells, config.classify, seed, checkpoint, reporter.advance, initial)
+    with writing(folder / MODEL_FILE) as part:
+        save_file(
+            {name: value.cpu().contiguous() for name, value in model.state_dict().items()}, part
+        )
+    checkpoint.unlink(missing_ok=True)
+    return {}, {"history": history}
+
+
+def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
+    """What training left of the class mix in a model's logits, shape (k,); 0 if nothing.
+
+    Class weights in the loss move the optimum just as resampling does, so they count too. A class
+    without cells counts for half a one (`fuse.prior.shares`). A normalised head
+    (tau-normalisation) counts as free of the prior, as its authors take it.
+    """
+    config = config.last_phase
+    if config.head_norm:
+        return np.zeros(cells.n_classes)
+    loss = build_loss(config.loss, class_counts=cells.expected_counts, tau=config.logit_tau)
+    left = loss.prior_left * np.log(shares(cells.drawn_counts(config, config.sampler)))
+    weights = class_weights(cells.expected_counts, config.class_weights)
+    # + 0.0 makes of the -0.0 of nothing left a plain 0.
+    return left + (0.0 if weights is None else np.log(np.where(weights > 0, weights, 1.0)))
+
+
+def _assemble(result: StageResult, config: Config, cells: TrainingCells) -> FoldModel:
+    state = load_file(result.folder / MODEL_FILE)
+    carried = np.zeros(cells.n_classes)
+    if config.fuse.prior != "as_trained":
+        carried = log_prior(cells, config.classify)
+    return FoldModel.assemble(state, config.classify, cells.n_classes, carried)

@@ -1,0 +1,233 @@
+"""Scores on cells that no stage learned from, with the share of each stage in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.cells import Manifest
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.config import to_hash
+from buffycoat.embed.panel import HEAD, LABELS
+from buffycoat.evaluate.bootstrap import resample
+from buffycoat.evaluate.interval import IDENTICAL, Interval
+from buffycoat.evaluate.metrics import class_weighted_macro_f1, prior_weighted_macro_f1
+from buffycoat.evaluate.paired import paired_interval
+from buffycoat.evaluate.summary import known_patients
+from buffycoat.learn import fit_restoration
+from buffycoat.learn.fit_scores import seen, view_logits
+from buffycoat.learn.prepare import Cells, load_cells, segment_key
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.predict import stages
+from buffycoat.predict.cleaning import Cleaned
+from buffycoat.predict.stages import ENSEMBLE
+from buffycoat.progress import Reporter
+from buffycoat.refine.decide import Findings
+from buffycoat.report.records import AblationRow
+
+REFINEMENT = "+ refinement"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Scores of cells that no stage learned from.
+
+    Attributes:
+        cells: The cells.
+        cleaned: After restoration.
+        targets: Shape (n,); empty where labels are coarser than a class.
+        steps: Stage -> predicted classes (n,) with the stages up to it, whether used or not.
+        findings: All that the final word rests on.
+    """
+
+    cells: Cells
+    cleaned: Cleaned
+    targets: np.ndarray
+    steps: dict[str, np.ndarray]
+    findings: Findings
+
+    @property
+    def probs(self) -> np.ndarray:
+        """Final probabilities, shape (n, k)."""
+        return self.findings.probs
+
+    @property
+    def patients(self) -> np.ndarray | None:
+        """Patient of each cell, shape (n,); None where intervals are image-level."""
+        return known_patients(self.cells.manifest.column("patient_id"))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Final classes, shape (n,)."""
+        return self.findings.rescue.labels
+
+
+def judge_held_out(
+    fitted: Fitted, held_out: Manifest, out: Path, reporter: Reporter, allow_bad: int
+) -> HeldOut:
+    """Run every stage, used or not, on labelled cells; each step is kept in the run's folder.
+
+    Args:
+        fitted: What training learned.
+        held_out: Labelled cells.
+        out: Folder of the run.
+        reporter: Progress.
+        allow_bad: Unreadable cells that are tolerated.
+    """
+    cells = load_cells(held_out, fitted.config, out / "cache", reporter, allow_bad)
+    store = StageStore(out / "stages")
+    cleaning = store.run(
+        "eval-clean",
+        {
+            "cells": cells.key,
+            "restoration": _restoration_key(fitted),
+            "segment": segment_key(fitted.config),
+            "features": fit_restoration.features_key(),
+        },
+        lambda _: fit_restoration.clean_batches(cells.images, fitted.restoration, reporter.advance),
+    )
+    cleaned = fit_restoration.as_cleaned(cleaning)
+    views = []
+    for number, model in enumerate(fitted.models):
+
+        def report(done: int, total: int, number: int = number) -> None:
+            reporter.advance(number * total + done, len(fitted.models) * total)
+
+        stored = store.run(
+            f"eval-views{number}",
+            {"cleaned": cleaning.key, "model": _model_key(model)},
+            lambda _, m=model, r=report: (
+                view_logits(m, cells.images, cleaned.images, cleaned.is_restored, r),
+                {},
+            ),
+        )
+        views.append(stored.arrays)
+    embedded = store.run(
+        "eval-embed",
+        {"cleaned": cleaning.key, "encoder": fitted.encoder.fingerprint},
+        lambda _: (
+            {"embeddings": stages.embed(cleaned.images, fitted.encoder, reporter.advance)},
+            {},
+        ),
+    )
+    is_fine = fitted.taxonomy.is_fine(cells.manifest.frame["label"].tolist())
+    targets = cells.manifest.subset(is_fine).targets(fitted.taxonomy)
+    ids = cells.manifest.frame["cell_id"].tolist()
+    steps, findings = _score(fitted, cleaned, views, embedded.arrays["embeddings"], ids)
+    return HeldOut(cells, cleaned, targets, steps, findings)
+
+
+def _restoration_key(fitted: Fitted) -> str:
+    parts = fitted.restoration
+    gate = parts.gate.to_dict() if parts.gate else None
+    settings = (
+        parts.restorer.to_dict(),
+        parts.severity.to_dict(),
+        gate,
+        to_hash(parts.config),
+        fitted.encoder.fingerprint,
+    )
+    return files.fingerprint(parts.restorer.to_tensors(), *settings)
+
+
+def _model_key(model: FoldModel) -> str:
+    settings = (to_hash(model.config), model.log_prior.tolist())
+    return files.fingerprint(model.backbone.model.state_dict(), *settings)
+
+
+def _score(
+    fitted: Fitted,
+    cleaned: Cleaned,
+    views: Sequence[Any],
+    embeddings: np.ndarray,
+    ids: Sequence[str],
+) -> tuple[dict[str, np.ndarray], Findings]:
+    """Predictions after each stage, whether it is used or not; and the final findings."""
+    average = fitted.config.fuse.average
+
+    def ensemble(use: str) -> np.ndarray:
+        pairs = zip(views, fitted.temperatures, strict=True)
+        return stages.MEANS[average]([seen(view, t, use).log_probs for view, t in pairs])
+
+    used = ensemble(fitted.use)
+    tried = fitted.use if fitted.use != "original" else "restored"
+    steps = {
+        "classifier alone": ensemble("original").argmax(axis=1),
+        "+ restoration": ensemble(tried).argmax(axis=1),
+    }
+    members = {ENSEMBLE: used}
+    for kind, panel in fitted.panels.items():
+        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform, average)
+    for kind in fitted.panels:
+        steps[_step(kind)] = fitted.stack.with_member(kind, members).argmax(axis=1)
+    prior = fitted.prior()
+    fused = fitted.stack.apply(members)
+    refined = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
+    steps[REFINEMENT] = refined.rescue.labels
+    strange = _strangeness(fitted, views, embeddings)
+    return steps, stages.findings(ids, refined, cleaned, strange, fitted.outliers)
+
+
+def _strangeness(fitted: Fitted, views: Sequence[Any], embeddings: np.ndarray) -> np.ndarray:
+    """Outlier score of each cell, of the logits or of the embeddings, as the bundle has it."""
+    if fitted.outliers.strangeness.looks_at != "logits":
+        return fitted.outliers.score(embeddings)
+    pairs = zip(views, fitted.temperatures, strict=True)
+    logits = [seen(view, t, fitted.use).logits for view, t in pairs]
+    return fitted.outliers.score(np.mean(logits, axis=0))
+
+
+def _step(kind: str) -> str:
+    return f"+ {LABELS[kind]}"
+
+
+def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
+    """One row a stage: the score with it, and the paired gain over the stages used before it.
+
+    A stage that is off is scored as if it were on, and its row says that it is off; of
+    refinement, only rules that are on are asked.
+    """
+    k, patients = len(fitted.taxonomy), judged.patients
+    is_used = {
+        "classifier alone": True,
+        "+ restoration": fitted.use != "original",
+        **{_step(kind): fitted.stack.weights.get(kind, 0.0) > 0 for kind in fitted.panels},
+        REFINEMENT: any(row["is_on"] for row in fitted.rules.table()),
+    }
+    rows = []
+    before = None
+    for stage, predicted in judged.steps.items():
+        drawn = resample(judged.targets, predicted, k, patients)
+        how = "no rule is asked" if stage == REFINEMENT else "shown as if it were on"
+        gain = None if before is None else _gain(judged, before, predicted, k)
+        rows.append(
+            AblationRow(
+                stage,
+                drawn.interval(class_weighted_macro_f1).to_dict(),
+                drawn.interval(
+                    lambda c: prior_weighted_macro_f1(c, fitted.expected_counts)
+                ).to_dict(),
+                None if gain is None else gain.to_dict(),
+                is_used[stage],
+                "" if is_used[stage] else f"off: it did not win out of fold; {how}",
+            )
+        )
+        if is_used[stage]:
+            before = predicted
+    return rows
+
+
+def _gain(judged: HeldOut, before: np.ndarray, after: np.ndarray, k: int) -> Interval:
+    """Gain in balanced macro-F1; a stage that changes no call has no interval, but says so."""
+    found = paired_interval(
+        judged.targets, before, after, class_weighted_macro_f1, judged.patients, k=k
+    )
+    if (before == after).all():
+        return replace(found, low=None, high=None, method=IDENTICAL)
+    return found

@@ -1,0 +1,224 @@
+"""What a run's bundle, model card and report say of it, in words."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+import buffycoat
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.bundle.lineage import (
+    is_non_commercial,
+    never_seen,
+    notice,
+    restricted,
+    unseen_sentence,
+)
+from buffycoat.config import Config, to_hash
+from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.panel import KINDS, LABELS
+from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
+from buffycoat.learn import least_data
+from buffycoat.learn.fit_decision import Decision
+from buffycoat.learn.fit_scores import OutOfFold
+from buffycoat.learn.held_out import HeldOut
+from buffycoat.learn.training_set import TrainingSet
+from buffycoat.report.model_card import CardData, Source
+from buffycoat.report.records import Doubt, StageNote
+from buffycoat.report.wording import between, signed
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
+
+
+def provenance(
+    data: TrainingSet,
+    weights: Mapping[str, str],
+    encoder: Encoder,
+    config: Config,
+    labels: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Where everything came from.
+
+    Args:
+        data: The training cells.
+        weights: `source` and `licence` of the classifier's initial weights.
+        encoder: Of the second opinions.
+        config: The settings.
+        labels: How labels coarser than a class were read and used, in sentences.
+    """
+    unseen = never_seen(data.taxonomy, data.counts)
+    return {
+        "notice": notice(config.data.population, unseen),
+        "never_seen": unseen,
+        "data": config.data.model_dump(),
+        "data_fingerprint": data.key,
+        "read": data.cells.manifest.statement.counts(),
+        "training_cells": len(data.labels),
+        "labels": list(labels),
+        "folds": list(data.folds.notes),
+        "initial_weights": dict(weights),
+        "encoder": {"source": encoder.source, "licence": encoder.licence},
+        "versions": {"buffycoat": buffycoat.__version__, "python": platform.python_version()}
+        | {name: metadata.version(name) for name in PACKAGES},
+        "config_hash": to_hash(config),
+    }
+
+
+def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[StageNote]:
+    """What each stage did, or why it is off.
+
+    Args:
+        fitted: What training learned.
+        choice: How it was decided what the classifier sees: `fit_scores.OutOfFold.choice`.
+    """
+    options = "; ".join(
+        f"{row['use']} {row['balanced_macro_f1']:.3f}{_gain(row)}" for row in choice
+    )
+    stacked = {row["member"]: row for row in fitted.stack.table()}
+    too_few = fitted.provenance.get("too_few", {})
+    rules = fitted.rules.table()
+    n_on = sum(bool(row["is_on"]) for row in rules)
+    return [
+        StageNote(
+            "restoration",
+            "off" if fitted.use == "original" else "on",
+            _off(too_few, "restoration")
+            or f"balanced macro-F1 out of fold by what the classifier sees: {options}. "
+            f"Chosen: {fitted.use}",
+        ),
+        *(_opinion_note(kind, stacked.get(kind), _off(too_few, kind)) for kind in KINDS),
+        StageNote(
+            "refinement",
+            "off" if not n_on else "on" if n_on == len(rules) else "partly",
+            "; ".join(f"{row['code']}: {row['reason']}" for row in rules) or "no rules",
+        ),
+    ]
+
+
+def _asked(fitted: Fitted) -> str:
+    kinds = fitted.without_idle_panels().panels
+    return ", ".join(LABELS[kind] for kind in kinds) or "none is asked"
+
+
+def _off(too_few: Mapping[str, str], stage: str) -> str:
+    return f"off, too few cells: {too_few[stage]}" if stage in too_few else ""
+
+
+def _opinion_note(kind: str, row: Mapping[str, Any] | None, off: str) -> StageNote:
+    if off:
+        return StageNote(LABELS[kind], "off", off)
+    if row is None:
+        return StageNote(LABELS[kind], "off", "the settings leave it out of the stack")
+    return StageNote(LABELS[kind], "on" if row["is_kept"] else "off", row["reason"])
+
+
+def doubt(
+    fitted: Fitted,
+    data: TrainingSet,
+    scores: OutOfFold,
+    decision: Decision,
+    judged: HeldOut | None,
+) -> Doubt:
+    """What label sets and abstention do, on eval with the bundle's limits, and out of fold.
+
+    Out of fold, the limits of a fold's cells come from the other folds.
+    """
+    codes = fitted.taxonomy.codes
+    coverage, abstention = {}, {}
+    if judged is not None:
+        sets = fitted.conformal.sets(judged.findings.set_probs)
+        coverage["eval"] = coverage_rows(sets, judged.targets, codes, judged.patients)
+        abstention["eval"] = _abstention(judged.probs, judged.labels, judged.targets)
+    coverage["out of fold"] = coverage_rows(decision.sets, scores.targets, codes, data.groups)
+    labels = decision.probs.argmax(axis=1)
+    abstention["out of fold"] = _abstention(decision.probs, labels, scores.targets)
+    guarantees = dict(zip(codes, fitted.conformal.guarantees, strict=True))
+    return Doubt(fitted.conformal.alpha, guarantees, coverage, abstention)
+
+
+def _abstention(probs: np.ndarray, labels: np.ndarray, targets: np.ndarray) -> list[dict[str, Any]]:
+    return abstention_curve(targets, labels, probs.max(axis=1), probs.shape[1])
+
+
+def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardData:
+    """The model card of a bundle."""
+    record = fitted.provenance
+    data, initial, encoder = record["data"], record["initial_weights"], record["encoder"]
+    config = fitted.config
+    recipe = config.classify
+    return CardData(
+        name=f"buffycoat {config.preset}: {data['name']}",
+        description=(
+            f"Names single white blood cells from smear images: {len(fitted.taxonomy)} classes, "
+            f"{len(fitted.models)} model(s), learned from {record['training_cells']} labelled "
+            "cells."
+        ),
+        classes={cell.code: cell.name for cell in fitted.taxonomy.classes},
+        train_counts=fitted.label_counts,
+        sources=[
+            Source(
+                data["name"],
+                data["licence"],
+                data["attribution"],
+                data["changes"],
+                is_non_commercial(data["licence"]),
+            ),
+            Source(
+                f"initial weights of the classifier ({initial['source']})",
+                initial["licence"],
+                "",
+                "fine-tuned",
+                is_non_commercial(initial["licence"]),
+            ),
+            Source(
+                f"encoder ({encoder['source']})",
+                encoder["licence"],
+                "",
+                "",
+                is_non_commercial(encoder["licence"]),
+            ),
+        ],
+        training={
+            "classifier": f"{recipe.backbone}, {recipe.input_px} px, {recipe.loss}, "
+            f"{recipe.epochs} epochs, {recipe.folds} folds",
+            "what it sees": fitted.use,
+            "restorer": config.restore.method,
+            "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",
+        },
+        evaluations=evaluations,
+        limits=limits(record),
+        provenance={
+            "config hash": record["config_hash"],
+            "data fingerprint": record["data_fingerprint"],
+            **record["versions"],
+        },
+    )
+
+
+def limits(record: Mapping[str, Any]) -> list[str]:
+    """What a model must not be used for or has not seen, one sentence each.
+
+    Args:
+        record: From `provenance`.
+    """
+    coarse = [_sentence(note) for note in record.get("labels", ())]
+    unseen = [unseen_sentence(record["never_seen"])] if record["never_seen"] else []
+    population = record["data"].get("population", "")
+    sentences = [*unseen, population] if population else unseen
+    notes = [*record["folds"], *least_data.sentences(record.get("too_few", {}))]
+    return [*sentences, *coarse, *map(_sentence, notes), *restricted(record)]
+
+
+def _sentence(note: str) -> str:
+    return note[:1].upper() + note[1:].rstrip(".") + "."
+
+
+def _gain(row: Mapping[str, Any]) -> str:
+    """What a view of the cells gains over the first one, which has no gain."""
+    if row["low"] is None:
+        return ""
+    return f" (gain {signed(row['gain'], 4)}, {between(row['low'], row['high'], 4, signed)})"

@@ -1,0 +1,180 @@
+"""How a bundle is learned, on one page.
+
+    sources -> cells -> splits -> [ segment -> restore, gate -> segment what was kept
+                                    -> classify + embed -> fuse -> refine ] -> evaluate -> report
+
+The bracket is `predict.bracket`; `train` fits its stages in the same order and writes them as one
+bundle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.cells import Manifest
+from buffycoat.config import Config
+from buffycoat.embed.encoders import build_encoder
+from buffycoat.errors import ManifestError
+from buffycoat.learn import (
+    fit_classifier,
+    fit_decision,
+    fit_opinion,
+    fit_restoration,
+    fit_scores,
+    labels,
+    least_data,
+    outcome,
+    prepare,
+    summary,
+)
+from buffycoat.learn.fit_restoration import CleanedSet
+from buffycoat.learn.outcome import RunResult
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.stopwatch import Stopwatch
+from buffycoat.learn.training_set import TrainingSet, build_training_set, folds_of
+from buffycoat.progress import Reporter, Silent
+from buffycoat.segment.segmenters import build_segmenter
+from buffycoat.sources.options import Reading
+from buffycoat.taxonomy import resolve
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What training makes of its cells, before anything is held against held-out ones.
+
+    Attributes:
+        training: The cells.
+        cleaned: After restoration, as they are and degraded.
+        scores: Of the fold models, out of fold.
+        opinion: Of the judges on embeddings, out of fold.
+        decision: The last stages, fitted on both.
+        fitted: All of it, as it goes into a bundle.
+        held_out: Labelled cells of the evaluation split; may be empty. Nothing saw them.
+    """
+
+    training: TrainingSet
+    cleaned: CleanedSet
+    scores: fit_scores.OutOfFold
+    opinion: fit_opinion.Opinion
+    decision: fit_decision.Decision
+    fitted: Fitted
+    held_out: Manifest
+
+
+def train(
+    data: Path,
+    out: Path,
+    config: Config,
+    reporter: Reporter | None = None,
+    layout: str = "auto",
+    allow_bad: int = 0,
+    reading: Reading | None = None,
+) -> RunResult:
+    """Learn every stage from labelled cells; write a bundle, metrics and a report.
+
+    Killed, the same call goes on: a stage runs again only if its inputs or settings changed.
+
+    Args:
+        data: Folder or table of cells.
+        out: Folder of the run.
+        config: The settings.
+        reporter: Progress.
+        layout: How the data lies; a key of `sources.read.LAYOUTS`.
+        allow_bad: Unreadable cells that are tolerated; they are listed in `bad_cells.csv`.
+        reading: Where the layout leaves a choice; its taxonomy is that of the settings.
+
+    Returns:
+        Where the bundle and the report are, and the metrics.
+
+    Raises:
+        BuffycoatError: The data, the settings or the disk are at fault; the message says how.
+    """
+    watch = Stopwatch(reporter or Silent(), out / "timings.json")
+    learned = learn(data, out, config, watch, layout, allow_bad, reading)
+    for line in summary.restricted(learned.fitted.provenance):
+        watch.say(line)
+    return outcome.conclude(
+        learned.fitted,
+        learned.training,
+        learned.scores,
+        learned.decision,
+        learned.held_out,
+        out,
+        watch,
+        allow_bad,
+    )
+
+
+def learn(
+    data: Path,
+    out: Path,
+    config: Config,
+    watch: Reporter,
+    layout: str,
+    allow_bad: int,
+    reading: Reading | None = None,
+) -> Learned:
+    """Every stage of training in order; arguments as in `train`."""
+    manifest = prepare.read_data(data, layout, reading, config, watch, out)
+    learned = manifest.of_split("train")
+    learned = learned.subset(learned.is_labelled)
+    if not len(learned):
+        raise ManifestError(f"{data}: no labelled cells in split 'train'")
+    adapted = labels.adapt(
+        learned, resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
+    )
+    taxonomy, learned = adapted.taxonomy, adapted.learned
+    coarse = sorted({*learned.frame["label"]} - {*taxonomy.codes})
+    # What can be wrong in the settings or too little in the data fails here, and not after hours.
+    folds_of(learned, taxonomy, config)
+    weights = fit_classifier.check(config, len(taxonomy), coarse)
+    fit_opinion.check(config, taxonomy)
+    build_segmenter(config.segment)
+    encoder = build_encoder(config.embed)
+
+    watch.start("images", f"{len(learned)} training cells")
+    cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
+    store = StageStore(out / "stages")
+    training = build_training_set(cells, taxonomy, config, store, watch)
+    grain = (*adapted.notes, *training.notes)
+    watch.finish(". ".join((*grain, *training.folds.notes)))
+    outcome.write_bad_cells(out / "bad_cells.csv", cells.bad)
+    too_few = least_data.plan(training, config)
+    for sentence in least_data.sentences(too_few):
+        watch.say(sentence)
+
+    restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
+    cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
+    folds, folds_key = fit_classifier.fit_folds(training, cleaned, config, store, watch)
+    scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
+    refits = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
+    opinion = fit_opinion.fit(
+        training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few
+    )
+    decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
+
+    fitted = Fitted(
+        config=config,
+        taxonomy=taxonomy,
+        counts=training.counts,
+        restoration=restoration,
+        models=(*folds, *refits),
+        temperatures=scores.of_models(len(refits)),
+        use=scores.use,
+        encoder=encoder,
+        panels=opinion.panels,
+        outliers=opinion.outliers,
+        gallery=opinion.gallery,
+        stack=decision.stack,
+        rules=decision.rules,
+        conformal=decision.conformal,
+        distributions=decision.distributions,
+        provenance=summary.provenance(training, weights, encoder, config, grain)
+        | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
+        coarse_counts=training.coarse_counts,
+    )
+    held_out = manifest.of_split("eval")
+    held_out = labels.relabel(held_out.subset(held_out.is_labelled), taxonomy)
+    return Learned(training, cleaned, scores, opinion, decision, fitted, held_out)

@@ -1,1 +1,0 @@
-"""The stages in order, the bundle that they fit, and the command that runs them."""

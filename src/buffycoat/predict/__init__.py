@@ -1,0 +1,1 @@
+"""Prediction: the stages in order on cells that a bundle is given. Nothing here trains."""

@@ -1,0 +1,132 @@
+"""The first stage: what is degraded is restored, and what the gate accepts stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from buffycoat.bundle.restoration import Restoration
+from buffycoat.refine.features import measure_all
+from buffycoat.restore.gate import (
+    GateNumbers,
+    Look,
+    Masks,
+    decide,
+    measure_change,
+    untouched,
+)
+from buffycoat.restore.severity import Degradation
+from buffycoat.segment.masks import CellMasks
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of restored cells.
+
+    Attributes:
+        accepted: Shape (n,), bool.
+        reasons: n of them, in words and numbers.
+        numbers: What was compared.
+        masks: Of the restored images, n of them.
+    """
+
+    accepted: np.ndarray
+    reasons: list[str]
+    numbers: GateNumbers
+    masks: list[CellMasks]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Cells after restoration and gate.
+
+    Attributes:
+        images: The image that stands, original or restored, shape (n, w, w, 3), uint8.
+        is_restored: Shape (n,), bool.
+        reasons: Why, in words and numbers, n of them.
+        severity: Estimated before restoration, 0-4, shape (n,).
+        degradation: Names of the groups of `severity.GROUPS` that a cell suffers, n of them.
+        changes: What the gate measured, n of them; empty where nothing was tried.
+        features: Morphology of the image that stands, shape (n, f).
+        mask_quality: 0-1, shape (n,).
+    """
+
+    images: np.ndarray
+    is_restored: np.ndarray
+    reasons: list[str]
+    severity: np.ndarray
+    degradation: list[tuple[str, ...]]
+    changes: list[dict[str, float]]
+    features: np.ndarray
+    mask_quality: np.ndarray
+
+
+def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
+    """Segment, restore what is degraded, keep what the gate accepts, segment and measure that.
+
+    Args:
+        images: Shape (n, w, w, 3), uint8.
+        restoration: The fitted models.
+
+    Returns:
+        The images that stand, and everything known about them.
+    """
+    found = restoration.severity.judge(images)
+    severity = found.severity
+    masks = restoration.segment(images)
+    kept = np.array(images)
+    is_restored = np.zeros(len(images), dtype=bool)
+    changes: list[dict[str, float]] = [{} for _ in images]
+    limit = restoration.restore_above
+    reasons = [untouched(value, limit) for value in severity]
+    rows = np.flatnonzero(severity >= limit)
+    if restoration.restorer.name == "identity":
+        reasons = ["restoration is off"] * len(images)
+    elif len(rows):
+        restored = restoration.restorer.restore(kept[rows])
+        before = [masks[row] for row in rows]
+        verdict = judge_restored(kept[rows], restored, before, found.subset(rows), restoration)
+        for index, row in enumerate(rows):
+            reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
+            if verdict.accepted[index]:
+                kept[row], masks[row] = restored[index], verdict.masks[index]
+        is_restored[rows] = verdict.accepted
+    return Cleaned(
+        images=kept,
+        is_restored=is_restored,
+        reasons=reasons,
+        severity=severity,
+        degradation=[found.names(row, limit) for row in range(len(images))],
+        changes=changes,
+        features=measure_all(kept, masks),
+        mask_quality=np.array([mask.quality for mask in masks]),
+    )
+
+
+def judge_restored(
+    original: np.ndarray,
+    restored: np.ndarray,
+    masks_before: Sequence[Masks],
+    found: Degradation,
+    restoration: Restoration,
+) -> Verdict:
+    """Whether restored images may replace their originals.
+
+    Args:
+        original: Shape (n, w, w, 3), uint8.
+        restored: Same shape.
+        masks_before: Masks of the originals.
+        found: What the estimator says of the originals.
+        restoration: The fitted models.
+    """
+    masks = restoration.segment(restored)
+    severity = restoration.severity.estimate(restored)
+    numbers = measure_change(
+        Look(original, masks_before, found.severity, restoration.embed(original)),
+        Look(restored, masks, severity, restoration.embed(restored)),
+        found.has("light"),
+    )
+    accepted, reasons = decide(numbers, restoration.gate, restoration.restore_above)
+    return Verdict(accepted, reasons, numbers, masks)

@@ -1,0 +1,145 @@
+"""Morphology alone: masks and features of every cell, at its photograph's own resolution."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from buffycoat import images
+from buffycoat.cells import Manifest
+from buffycoat.errors import ConfigError, ImageError
+from buffycoat.images import BadCell
+from buffycoat.progress import Reporter, Silent
+from buffycoat.refine.features import NAMES, in_micrometres, is_in_pixels, measure
+from buffycoat.segment.stain import segment
+
+POOL_CELLS = 200
+"""Cells from which other processes are worth the second that they need to start."""
+CELLS_A_TASK = 16
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """What was measured.
+
+    Attributes:
+        frame: One row a readable cell; columns as `column_names` gives them. NaN where a feature
+            cannot be measured, all of them where no cell was found.
+        bad: Cells whose image cannot be used, and why.
+    """
+
+    frame: pd.DataFrame
+    bad: tuple[BadCell, ...]
+
+    @property
+    def n_without_cell(self) -> int:
+        """Images in which no cell was found."""
+        return int(np.isnan(self.frame["cell_area_px"].to_numpy()).sum())
+
+
+def measure_manifest(
+    manifest: Manifest,
+    um_per_px: float | None = None,
+    workers: int | None = None,
+    reporter: Reporter | None = None,
+) -> Morphology:
+    """Segment and measure every cell.
+
+    The largest square in the middle of each photograph is measured, at its own resolution. The
+    masks are found at `segment.stain.WORK_PX` and scaled up to it.
+
+    Args:
+        manifest: n cells.
+        um_per_px: Micrometres that a pixel of the photographs is wide; gives more columns.
+        workers: Processes; by default one a CPU. Few cells are measured in this one.
+        reporter: Is told how far it is.
+
+    Returns:
+        The table, and the cells that are not in it.
+
+    Raises:
+        ConfigError: `um_per_px` is not a positive number, or fewer than one process is asked for.
+    """
+    if um_per_px is not None and not 0 < um_per_px < np.inf:
+        raise ConfigError(f"um_per_px: expected micrometres > 0, got {um_per_px}")
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers: expected at least 1, got {workers}")
+    reporter = reporter or Silent()
+    paths = [str(path) for path in manifest.frame["path"]]
+    cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
+    workers = workers or len(os.sched_getaffinity(0))
+    rows, good, bad = [], [], []
+    reporter.start("measure")
+    with _mapped(paths, workers) as results:
+        for place, (row, reason) in enumerate(results):
+            if row is None:
+                bad.append(BadCell(cell_ids[place], paths[place], reason))
+            else:
+                good.append(cell_ids[place])
+                rows.append(row)
+            reporter.advance(place + 1, len(paths))
+    reporter.finish(f"{len(rows)} cells")
+    return Morphology(_table(good, rows, um_per_px), tuple(bad))
+
+
+def column_names(um_per_px: float | None = None) -> list[str]:
+    """Columns of the table: the cell, the quality of its masks, sizes, then all other features."""
+    sizes = [name for name in NAMES if is_in_pixels(name)]
+    scaled = [in_micrometres(name, um_per_px)[0] for name in sizes] if um_per_px else []
+    others = [name for name in NAMES if name not in sizes]
+    return ["cell_id", "mask_quality", "image_px", *sizes, *scaled, *others]
+
+
+def _table(
+    cell_ids: Sequence[str], rows: Sequence[np.ndarray], um_per_px: float | None
+) -> pd.DataFrame:
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), 2 + len(NAMES))
+    frame = pd.DataFrame(values, columns=["mask_quality", "image_px", *NAMES])
+    frame["image_px"] = frame["image_px"].astype(np.int64)
+    scaled = {}
+    for name in NAMES if um_per_px else ():
+        if is_in_pixels(name):
+            other, factor = in_micrometres(name, um_per_px or 1.0)
+            scaled[other] = frame[name] * factor
+    frame = pd.concat([frame, pd.DataFrame(scaled, index=frame.index)], axis=1)
+    frame.insert(0, "cell_id", pd.array(list(cell_ids), dtype="string"))
+    return frame.reindex(columns=column_names(um_per_px))
+
+
+@contextmanager
+def _mapped(paths: Sequence[str], workers: int) -> Iterator[Iterable[_Result]]:
+    """Results in the order of the paths, from other processes where that is worth it."""
+    if workers == 1 or len(paths) < POOL_CELLS:
+        yield map(_measure_file, paths)
+        return
+    # spawned, not forked: a fork of a process with threads can hang
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,))
+    try:
+        yield pool.map(_measure_file, paths, chunksize=CELLS_A_TASK)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_Result = tuple[np.ndarray | None, str]
+"""Mask quality, side of the measured square and the features, shape (2 + len(NAMES),); or None,
+and why."""
+
+
+def _measure_file(path: str) -> _Result:
+    try:
+        image = images.read(path)
+    except ImageError as error:
+        return None, str(error).removeprefix(f"{path}: ")
+    side = min(image.shape[:2])
+    square = images.to_work(image, side, 1.0)
+    masks = segment(square)
+    return np.array([masks.quality, side, *measure(square, masks.cell, masks.nucleus)]), ""

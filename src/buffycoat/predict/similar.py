@@ -1,0 +1,103 @@
+"""The cells of a collection that look most like one cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.cells import Manifest
+from buffycoat.embed.cache import encode_cached
+from buffycoat.embed.gallery import Match
+from buffycoat.embed.neighbours import nearest
+from buffycoat.images import BadCell, load_work, to_work
+from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.stages import batches
+from buffycoat.progress import Reporter
+
+
+@dataclass(frozen=True)
+class Found:
+    """Cells by likeness.
+
+    Attributes:
+        rows: Rows of the manifest, nearest first, shape (c,).
+        similarity: Cosine of the embeddings, shape (c,).
+        n_searched: Cells that were compared.
+        copies: Rows of the manifest whose file is, byte for byte, the cell's own; they are not
+            among `rows`.
+        bad: Cells that could not be read, and why.
+    """
+
+    rows: np.ndarray
+    similarity: np.ndarray
+    n_searched: int
+    copies: np.ndarray
+    bad: tuple[BadCell, ...]
+
+
+def find_remembered(photograph: np.ndarray, fitted: Fitted, count: int) -> list[Match]:
+    """The training cells of a bundle that look most like a cell, nearest first.
+
+    Args:
+        photograph: The cell, shape (h, w, 3), uint8.
+        fitted: Of a bundle.
+        count: Cells wanted.
+    """
+    settings = fitted.config.images
+    work = to_work(photograph, settings.work_px, settings.frame_fraction)[None]
+    work = paint_if_asked(work, fitted.config)
+    return fitted.gallery.search(fitted.encoder.encode(work), count)[0]
+
+
+def find_similar(
+    photograph: np.ndarray,
+    digest: str,
+    manifest: Manifest,
+    fitted: Fitted,
+    count: int,
+    cache: Path | None,
+    reporter: Reporter,
+) -> Found:
+    """Search a collection by the embeddings of a bundle's frozen encoder.
+
+    The encoder has seen no labels of ours, so that cells are near because they look alike, and not
+    because a model takes them for one class. Cells are compared as they are, without restoration.
+
+    Args:
+        photograph: The cell, shape (h, w, 3), uint8.
+        digest: SHA-256 of its file, by which copies of it are told.
+        manifest: What to search.
+        fitted: Of a bundle.
+        count: Neighbours wanted; fewer come where fewer cells can be read.
+        cache: Folder of embeddings that were computed before; None to keep none.
+        reporter: Progress.
+    """
+    settings = fitted.config.images
+    query = _embed(
+        to_work(photograph, settings.work_px, settings.frame_fraction)[None], fitted, cache
+    )
+    embeddings, rows, copies, bad = [], [], [], []
+    reporter.start("similar", f"{len(manifest)} cells")
+    for part in batches(len(manifest)):
+        inside = np.arange(part.start, part.stop)
+        loaded = load_work(manifest.subset(inside), settings)
+        bad += loaded.bad
+        is_copy = np.array(loaded.digests) == digest
+        copies.append(inside[is_copy])
+        is_wanted = loaded.is_good & ~is_copy
+        embeddings.append(_embed(loaded.images[is_wanted[loaded.is_good]], fitted, cache))
+        rows.append(inside[is_wanted])
+        reporter.advance(part.stop, len(manifest))
+    reporter.finish()
+    searched = np.concatenate(rows)
+    found, similarity = nearest(query, np.concatenate(embeddings), count)
+    return Found(
+        searched[found[0]], similarity[0], len(searched), np.concatenate(copies), tuple(bad)
+    )
+
+
+def _embed(work: np.ndarray, fitted: Fitted, cache: Path | None) -> np.ndarray:
+    return encode_cached(fitted.encoder, paint_if_asked(work, fitted.config), cache)

@@ -1,0 +1,224 @@
+"""The stages as prediction runs them, after cleaning.py: each a pure call on a batch of cells.
+
+What one stage needs of another is handed on here as arrays; the rooms never import each other.
+Training (`fit_*.py`) calls the same functions, so a score out of fold is made the way a new
+cell's is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.outliers import OutlierModel
+from buffycoat.embed.panel import Panel
+from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
+from buffycoat.fuse.prior import apply_prior, uniform
+from buffycoat.predict.cleaning import Cleaned
+from buffycoat.progress import Progress
+from buffycoat.refine.apply import RescueResult, apply
+from buffycoat.refine.decide import Findings
+from buffycoat.refine.rules import RescueRules
+
+ENSEMBLE = "ensemble"
+"""What the classifier is called among the members of the stack."""
+CELLS_AT_ONCE = 128
+"""Cells in memory at a time; a stage's result for a cell does not depend on it."""
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What the classifier says of n cells.
+
+    Attributes:
+        log_probs: Calibrated, under a uniform prior, shape (n, k).
+        logits: As the models give them, mean over views and models, shape (n, k).
+    """
+
+    log_probs: np.ndarray
+    logits: np.ndarray
+
+
+def batches(n: int) -> Iterator[slice]:
+    """Slices that cover n cells, `CELLS_AT_ONCE` at a time."""
+    for start in range(0, n, CELLS_AT_ONCE):
+        yield slice(start, min(start + CELLS_AT_ONCE, n))
+
+
+def classify(
+    original: np.ndarray,
+    cleaned: Cleaned,
+    models: Sequence[FoldModel],
+    temperatures: Sequence[float],
+    use: str,
+    average: str = "geometric",
+    on_progress: Progress | None = None,
+) -> Classified:
+    """Mean over fold models of each one's calibrated probabilities.
+
+    Args:
+        original: Working images, shape (n, w, w, 3), uint8.
+        cleaned: The same cells after restoration.
+        models: One a fold.
+        temperatures: Of each model, fitted on the cells that it did not see.
+        use: "original", "restored", or "both" (the mean of the two).
+        average: A key of `MEANS`.
+        on_progress: Called with (models done, models in all).
+    """
+    scores = []
+    for done, (model, temperature) in enumerate(zip(models, temperatures, strict=True), start=1):
+        scores.append(score(original, cleaned, model, temperature, use))
+        if on_progress is not None:
+            on_progress(done, len(models))
+    return Classified(
+        MEANS[average]([part.log_probs for part in scores]),
+        np.mean([part.logits for part in scores], axis=0),
+    )
+
+
+def score(
+    original: np.ndarray, cleaned: Cleaned, model: FoldModel, temperature: float, use: str
+) -> Classified:
+    """The same of one fold model; arguments as in `classify`."""
+    if use == "restored":
+        return of_views([model.view_logits(cleaned.images)], temperature)
+    found = of_views([model.view_logits(original)], temperature)
+    rows = np.flatnonzero(cleaned.is_restored)
+    if use == "both" and len(rows):
+        second = of_views([model.view_logits(cleaned.images[rows])], temperature)
+        found.log_probs[rows] = mean_of_probs([found.log_probs[rows], second.log_probs])
+        found.logits[rows] = (found.logits[rows] + second.logits) / 2
+    return found
+
+
+def of_views(seen: Sequence[np.ndarray], temperature: float) -> Classified:
+    """What one model says, by the logits of each view of each kind of image that it sees.
+
+    Args:
+        seen: Logits of the original, of the restored image, or of both; each (n, v, k).
+        temperature: Of the model.
+    """
+    return Classified(
+        mean_of_probs([log_probs(views, temperature) for views in seen]),
+        np.mean([views.mean(axis=1) for views in seen], axis=0),
+    )
+
+
+def embed(images: np.ndarray, encoder: Encoder, on_progress: Progress | None = None) -> np.ndarray:
+    """Embeddings of cells, shape (n, d), float32, L2-normalised."""
+    return encoder.encode(images, on_progress)
+
+
+def judge(
+    embeddings: np.ndarray, panel: Panel, is_uniform: bool = True, average: str = "geometric"
+) -> np.ndarray:
+    """Second opinion: mean over fold judges of each one's calibrated probabilities.
+
+    Args:
+        embeddings: Shape (n, d).
+        panel: The judges.
+        is_uniform: Take the class mix of the training out, else leave it in.
+        average: A key of `MEANS`.
+
+    Returns:
+        Log probabilities, shape (n, k).
+    """
+    pairs = zip(panel.judges, panel.temperatures, strict=True)
+    return MEANS[average]([log_probs(one.logits(embeddings, is_uniform), t) for one, t in pairs])
+
+
+def mean_of_probs(logs: Sequence[np.ndarray]) -> np.ndarray:
+    """Log of the mean of probabilities that are given as logs; all of one shape."""
+    return np.log(np.maximum(np.mean([np.exp(part) for part in logs], axis=0), FLOOR))
+
+
+def mean_of_logs(logs: Sequence[np.ndarray]) -> np.ndarray:
+    """Log of the geometric mean of probabilities that are given as logs, rows normalised."""
+    return log_softmax(np.mean(logs, axis=0))
+
+
+MEANS = {"geometric": mean_of_logs, "arithmetic": mean_of_probs}
+"""How models' calibrated probabilities become one. The arithmetic mean of models that are each
+calibrated is right more often than it says (docs/adr/0011)."""
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What the last stage makes of n cells.
+
+    Attributes:
+        probs: Under the wanted class mix, shape (n, k).
+        own_probs: Under the mix that rules and label sets were fitted for, shape (n, k).
+        rescue: Labels under the wanted mix, with the reasons of those that a rule made.
+    """
+
+    probs: np.ndarray
+    own_probs: np.ndarray
+    rescue: RescueResult
+
+
+def refine(
+    fused: np.ndarray,
+    head: np.ndarray | None,
+    cleaned: Cleaned,
+    rules: RescueRules,
+    own_prior: np.ndarray,
+    wanted_prior: np.ndarray,
+) -> Refined:
+    """Apply the class mix, then the rules that may overrule.
+
+    Args:
+        fused: Probabilities under a uniform prior, shape (n, k).
+        head: The second opinion's log probabilities, shape (n, k); None without one.
+        cleaned: Gives the morphology.
+        rules: Fitted on probabilities under `own_prior`.
+        own_prior: The class mix that the rules were fitted for, shape (k,).
+        wanted_prior: The class mix that the labels shall assume, shape (k,).
+    """
+    even = uniform(fused.shape[1])
+    opinion = None if head is None else np.exp(head)
+    own_probs = apply_prior(fused, even, own_prior)
+    rescue = apply(rules, own_probs, opinion, cleaned.features)
+    if np.array_equal(own_prior, wanted_prior):
+        return Refined(own_probs, own_probs, rescue)
+    probs = apply_prior(fused, even, wanted_prior)
+    labels = np.where(rescue.is_rescued, rescue.labels, rules.tops(probs))
+    return Refined(probs, own_probs, replace(rescue, labels=labels))
+
+
+def findings(
+    cell_ids: Sequence[str],
+    refined: Refined,
+    cleaned: Cleaned,
+    strangeness: np.ndarray,
+    outliers: OutlierModel,
+) -> Findings:
+    """All that the final word on n cells rests on.
+
+    Args:
+        cell_ids: n of them.
+        refined: From `refine`.
+        cleaned: What was measured.
+        strangeness: Outlier score, shape (n,).
+        outliers: Gives that score's name and its percentile among the training cells.
+    """
+    return Findings(
+        cell_ids=list(cell_ids),
+        probs=refined.probs,
+        set_probs=refined.own_probs,
+        rescue=refined.rescue,
+        severity=cleaned.severity,
+        degradation=cleaned.degradation,
+        is_restored=cleaned.is_restored,
+        restore_reasons=cleaned.reasons,
+        restore_changes=cleaned.changes,
+        outlier_name=outliers.name,
+        outlier_score=strangeness,
+        outlier_percentile=outliers.percentile(strangeness),
+        mask_quality=cleaned.mask_quality,
+        features=cleaned.features,
+    )

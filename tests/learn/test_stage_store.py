@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from buffycoat.errors import OutputError
+from buffycoat.learn.stage_store import StageStore
+
+
+class CountedStage:
+    def __init__(self, fails: bool = False) -> None:
+        self.runs = 0
+        self.fails = fails
+
+    def __call__(self, folder):
+        self.runs += 1
+        if self.fails:
+            raise KeyboardInterrupt
+        return {"double": np.arange(3) * 2}, {"note": "done"}
+
+
+def test_a_stage_runs_once_and_again_when_its_inputs_change(tmp_path):
+    store = StageStore(tmp_path)
+    stage = CountedStage()
+    first = store.run("s", {"epochs": 1}, stage)
+    again = store.run("s", {"epochs": 1}, stage)
+    assert stage.runs == 1
+    assert np.array_equal(again.arrays["double"], [0, 2, 4])
+    assert again.values == {"note": "done"}
+    other = store.run("s", {"epochs": 2}, stage)
+    assert stage.runs == 2
+    assert first.key == again.key != other.key
+
+
+def test_a_killed_stage_is_not_taken_for_done(tmp_path):
+    store = StageStore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        store.run("s", {}, CountedStage(fails=True))
+    stage = CountedStage()
+    store.run("s", {}, stage)
+    assert stage.runs == 1
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file"):
+        StageStore(tmp_path / "file").run("s", {}, CountedStage())
+
+
+def test_another_result_of_the_same_inputs_has_another_key(tmp_path):
+    keys = [
+        StageStore(tmp_path / name).run("s", {}, lambda _, a=array: ({"a": a}, {})).key
+        for name, array in (("one", np.zeros(3)), ("two", np.ones(3)), ("again", np.zeros(3)))
+    ]
+    assert keys[0] == keys[2] != keys[1]
