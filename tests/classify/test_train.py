@@ -174,8 +174,10 @@ def test_the_epoch_that_is_kept_is_the_best_on_cells_set_aside(cells: TrainingCe
     assert len(learned.rows) + len(aside.rows) == 48
     assert aside.counts[2] == 0  # three cells are too few to give one away
     model, history = fit_fold(cells, recipe, 1, None)
-    judge = BestEpoch(aside, recipe, *(torch.zeros(1, 3, 1, 1) + v for v in _scale(recipe)))
-    assert judge.offer(model) == pytest.approx(max(epoch["judged"] for epoch in history))
+    best = BestEpoch(aside, recipe, *(torch.zeros(1, 3, 1, 1) + v for v in _scale(recipe)))
+    assert best.offer(model) == pytest.approx(
+        max(epoch["validation_macro_f1"] for epoch in history)
+    )
 
 
 def _scale(recipe: ClassifyConfig) -> tuple[torch.Tensor, torch.Tensor]:
@@ -208,7 +210,7 @@ def test_the_published_choice_looks_at_the_reported_cells(cells: TrainingCells) 
         fit_fold(cells, recipe, 0, None)
     seen, reported = cells.subset(np.arange(0, 48, 2)), cells.subset(np.arange(1, 48, 2))
     _, history = fit_fold(replace(seen, reported=reported), recipe, 0, None)
-    assert all(0 <= epoch["judged"] <= 1 for epoch in history)
+    assert all(0 <= epoch["validation_macro_f1"] <= 1 for epoch in history)
 
 
 def test_the_second_phase_trains_the_last_layer_alone(cells: TrainingCells, tmp_path: Path) -> None:

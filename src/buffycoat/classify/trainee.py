@@ -31,7 +31,7 @@ class Classifier:
         config: The recipe.
         cells: What is learned from; their images are not touched here.
         steps: In all.
-        judged: Cells to pick an epoch on; None keeps the last.
+        validation: Cells to pick an epoch on; None keeps the last.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Classifier:
         config: ClassifyConfig,
         cells: TrainingCells,
         steps: int,
-        judged: TrainingCells | None = None,
+        validation: TrainingCells | None = None,
     ) -> None:
         self.fabric = fabric
         self.loss = _build_loss(config, cells, config.class_weights, config.sampler)
@@ -68,7 +68,9 @@ class Classifier:
         self.mean = torch.tensor(backbone.mean, device=self.fabric.device).view(1, 3, 1, 1)
         self.std = torch.tensor(backbone.std, device=self.fabric.device).view(1, 3, 1, 1)
 
-        self.best = None if judged is None else BestEpoch(judged, config, self.mean, self.std)
+        self.best = (
+            None if validation is None else BestEpoch(validation, config, self.mean, self.std)
+        )
         self.frozen = frozen_modules(self.net)
         classifier: Any = backbone.model
         head = {id(parameter) for parameter in classifier.get_classifier().parameters()}
@@ -86,9 +88,9 @@ class Classifier:
             self.current.load_state_dict(self.best.state)
         return self.current.eval()
 
-    def judge(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
         """Offer the epoch that has ended, where one is to be picked."""
-        return {} if self.best is None else {"judged": self.best.offer(self.current)}
+        return {} if self.best is None else {"validation_macro_f1": self.best.offer(self.current)}
 
     def step(self, batch: tuple[Mixed, np.ndarray]) -> dict[str, torch.Tensor]:
         """One optimisation step on a batch, in memory a micro-batch at a time."""

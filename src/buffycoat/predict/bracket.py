@@ -103,7 +103,7 @@ def _opinions(
         return members, fitted.outliers.score(classified.logits)
     embeddings = stages.embed(cleaned.images, fitted.encoder)
     for kind, panel in fitted.panels.items():
-        members[kind] = stages.judge(
+        members[kind] = stages.score_embeddings(
             embeddings, panel, fitted.is_uniform, fitted.config.fuse.average
         )
     return members, fitted.outliers.score(classified.logits if asks_logits else embeddings)

@@ -13,7 +13,7 @@ from buffycoat.restore.gate import (
     GateNumbers,
     Look,
     Masks,
-    decide,
+    accept,
     measure_change,
     untouched,
 )
@@ -73,7 +73,7 @@ def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
     Returns:
         The images that stand, and everything known about them.
     """
-    found = restoration.severity.judge(images)
+    found = restoration.severity.estimate(images)
     severity = found.severity
     masks = restoration.segment(images)
     kept = np.array(images)
@@ -87,7 +87,7 @@ def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
     elif len(rows):
         restored = restoration.restorer.restore(kept[rows])
         before = [masks[row] for row in rows]
-        verdict = judge_restored(kept[rows], restored, before, found.subset(rows), restoration)
+        verdict = check_restored(kept[rows], restored, before, found.subset(rows), restoration)
         for index, row in enumerate(rows):
             reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
             if verdict.accepted[index]:
@@ -105,7 +105,7 @@ def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
     )
 
 
-def judge_restored(
+def check_restored(
     original: np.ndarray,
     restored: np.ndarray,
     masks_before: Sequence[Masks],
@@ -122,11 +122,11 @@ def judge_restored(
         restoration: The fitted models.
     """
     masks = restoration.segment(restored)
-    severity = restoration.severity.estimate(restored)
+    severity = restoration.severity.estimate(restored).severity
     numbers = measure_change(
         Look(original, masks_before, found.severity, restoration.embed(original)),
         Look(restored, masks, severity, restoration.embed(restored)),
         found.has("light"),
     )
-    accepted, reasons = decide(numbers, restoration.gate, restoration.restore_above)
+    accepted, reasons = accept(numbers, restoration.gate, restoration.restore_above)
     return Verdict(accepted, reasons, numbers, masks)

@@ -92,7 +92,7 @@ class Pipeline:
             work = np.stack(
                 [to_work(i, settings.work_px, settings.frame_fraction) for i in images[rows]]
             )
-            found += self._judge(work, ids[rows], prior)
+            found += self._predict(work, ids[rows], prior)
         return found
 
     def predict_manifest(
@@ -123,7 +123,7 @@ class Pipeline:
                 )
             ids = part.subset(loaded.is_good).frame["cell_id"].tolist()
             if ids:
-                found += self._judge(loaded.images, ids, prior)
+                found += self._predict(loaded.images, ids, prior)
             reporter.advance(rows.stop, len(manifest))
         reporter.finish()
         frame = predictions_frame(found, self.taxonomy)
@@ -137,7 +137,7 @@ class Pipeline:
         first, *others = prediction_columns(self.taxonomy)
         return [first, *_known_groups(manifest), *others]
 
-    def _judge(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
+    def _predict(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
         return predict_cells(paint_if_asked(work, self.fitted.config), ids, self.fitted, prior)
 
 

@@ -122,14 +122,14 @@ class Trainee:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             generator = GENERATORS[config.method](**self.settings)
-            judge = PatchGAN(
+            discriminator = PatchGAN(
                 config.discriminator_channels,
                 config.discriminator_layers,
                 config.discriminator_norm,
             )
         self.device = devices.device()
         self.generator = devices.place(generator)
-        self.discriminator = devices.place(judge)
+        self.discriminator = devices.place(discriminator)
         self.average = Average(self.generator, config.ema_decay) if config.ema_decay else None
         self.optimisers = {
             "generator": self._adam(self.generator),
@@ -162,7 +162,7 @@ class Trainee:
         losses = self.objective(fake.float(), clean)
         metrics = {name: loss for name, (_, loss) in losses.items()}
         if self.config.gan_weight:
-            metrics["discriminator"] = self._judge(degraded, clean, fake.detach())
+            metrics["discriminator"] = self._discriminate(degraded, clean, fake.detach())
             metrics["gan"] = self._deceive(degraded, fake)
             losses["gan"] = self.config.gan_weight, metrics["gan"]
         self._descend("generator", torch.stack([w * loss for w, loss in losses.values()]).sum())
@@ -171,7 +171,7 @@ class Trainee:
         self.steps_done += 1
         return metrics
 
-    def _judge(self, degraded: Tensor, clean: Tensor, fake: Tensor) -> Tensor:
+    def _discriminate(self, degraded: Tensor, clean: Tensor, fake: Tensor) -> Tensor:
         """One step of the discriminator."""
         self.discriminator.requires_grad_(True)
         with devices.autocast(self.config.precision):
