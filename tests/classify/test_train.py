@@ -155,9 +155,13 @@ def test_micro_batches_give_the_gradients_of_the_whole_batch(cells: TrainingCell
 
 def test_layers_far_from_the_classifier_learn_more_slowly() -> None:
     model: Any = build("tf_efficientnet_lite0", "random", 3, 32).model
-    config = ClassifyConfig(layer_decay=0.5, learning_rate=1e-3, weight_decay=0.1)
+    config = ClassifyConfig(
+        layer_decay=0.5, learning_rate=1e-3, weight_decay=0.1, warmup_epochs=0.0
+    )
     groups = trainee.groups(model, config)
-    rate = {id(p): group["lr"] for group in groups for p in group["params"]}
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+    trainee.schedule(optimiser, config, config.epochs)
+    rate = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
     assert len(rate) == len(list(model.parameters()))
     stem, head = model.conv_stem.weight, model.classifier.weight
     assert rate[id(head)] == pytest.approx(1e-3)
@@ -165,6 +169,20 @@ def test_layers_far_from_the_classifier_learn_more_slowly() -> None:
     decayed = {id(p) for group in groups for p in group["params"] if group["weight_decay"]}
     assert id(head) in decayed
     assert id(model.classifier.bias) not in decayed
+
+
+@pytest.mark.parametrize(("warmup_epochs", "rise"), [(0.0, 0), (2.0, 9), (0.5, 1)])
+def test_the_rate_rises_linearly_and_falls_as_a_cosine(warmup_epochs: float, rise: int) -> None:
+    config = ClassifyConfig(learning_rate=0.5, epochs=8, warmup_epochs=warmup_epochs)
+    optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))], lr=config.learning_rate)
+    schedule = trainee.schedule(optimiser, config, 40)
+    found = [optimiser.param_groups[0]["lr"]]
+    for step in range(1, 41):
+        schedule.step_update(step)
+        found.append(optimiser.param_groups[0]["lr"])
+    up = 0.5 * np.arange(1, rise + 1) / (rise + 1)
+    down = 0.25 * (1 + np.cos(np.pi * np.arange(41 - rise) / (40 - rise)))
+    np.testing.assert_allclose(found, [*up, *down], atol=1e-12)
 
 
 def test_the_epoch_that_is_kept_is_the_best_on_cells_set_aside(cells: TrainingCells) -> None:
