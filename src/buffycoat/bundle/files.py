@@ -24,7 +24,7 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.encoders import from_spec
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
-from buffycoat.embed.panel import Panel
+from buffycoat.embed.panel import MODELS, Panel
 from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.stack import Stack
 from buffycoat.refine.decide import Conformal, Distributions
@@ -242,8 +242,8 @@ def _read_panels(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> dict[
     panels = {}
     for kind, table in tables.items():
         own = _under(tensors, kind)
-        judges = [_numpy(_under(own, number)) for number in range(len(table["judges"]))]
-        panels[kind] = Panel.from_tensors(kind, judges, table)
+        models = [_numpy(_under(own, number)) for number in range(len(table[MODELS]))]
+        panels[kind] = Panel.from_tensors(kind, models, table)
     return panels
 
 
