@@ -20,7 +20,6 @@ from buffycoat.predict.background import paint_if_asked
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.progress import Reporter, Silent
 from buffycoat.taxonomy import Taxonomy
-from buffycoat.training.devices import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class Pipeline:
     """
 
     def __init__(self, fitted: Fitted) -> None:
-        keep_freed_memory()
         self.fitted = fitted
 
     @classmethod
