@@ -113,6 +113,7 @@ def _prediction(cell_id: str) -> Prediction:
         probability=0.6,
         probs=(0.1, 0.6, *[0.0375] * 8),
         entropy=1.2,
+        views=16,
         conformal_set=("LY", "MO"),
         severity=0.4,
         degradation=("noise", "light"),

@@ -1,10 +1,11 @@
-"""What goes between stages: the manifest of cells, and the record of a prediction."""
+"""What goes between stages: where a cell is, the manifest of cells, the record of a prediction."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,11 +24,64 @@ COLUMNS = {
     "severity": "Int64",
     "original_id": "string",
     "source": "string",
+    "box": "string",
+    "um_per_px": "Float64",
 }
 """Columns of a manifest and their pandas types; all but the first two may be missing (NA)."""
 
 SPLITS = ("train", "eval", "test")
 MAX_FAULTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CellRef:
+    """Where the picture of one cell is.
+
+    Attributes:
+        path: A file of one picture, or a Parquet table of pictures.
+        row: Of the table, from 0; None for a file.
+        box: The cell in the picture: left, top, width, height in pixels; None for all of it.
+        um_per_px: Micrometres that a pixel is wide, if known.
+    """
+
+    path: str
+    row: int | None = None
+    box: tuple[int, int, int, int] | None = None
+    um_per_px: float | None = None
+
+    @classmethod
+    def parse(cls, path: str, box: Any = None, um_per_px: Any = None) -> CellRef:
+        """What a row of a manifest says.
+
+        >>> CellRef.parse("cells.parquet#7", "0,0,80,90").row
+        7
+
+        Args:
+            path: A file, or `FILE.parquet#ROW`.
+            box: "left,top,width,height"; NA for none.
+            um_per_px: NA if unknown.
+
+        Raises:
+            ManifestError: The box is not four whole numbers, the last two over 0.
+        """
+        file, mark, row = path.rpartition("#")
+        is_row = bool(mark) and file.endswith(".parquet") and row.isdigit()
+        sides = None if box is None or pd.isna(box) else _read_box(str(box), path)
+        scale = None if um_per_px is None or pd.isna(um_per_px) else float(um_per_px)
+        return cls(file if is_row else path, int(row) if is_row else None, sides, scale)
+
+    def __str__(self) -> str:
+        name = self.path if self.row is None else f"{self.path}#{self.row}"
+        return name if self.box is None else f"{name} at {','.join(map(str, self.box))}"
+
+
+def _read_box(text: str, path: str) -> tuple[int, int, int, int]:
+    parts = text.split(",")
+    if len(parts) == 4 and all(part.strip().isdigit() for part in parts):
+        left, top, width, height = map(int, parts)
+        if width and height:
+            return left, top, width, height
+    raise ManifestError(f"{path}: box {text!r}, expected left,top,width,height in whole pixels")
 
 
 @dataclass(frozen=True)
@@ -36,8 +90,9 @@ class Manifest:
 
     `path` is a file, or `FILE.parquet#ROW` for an image stored in a Parquet table. `split` is
     "train", "eval" or "test". `severity` is 0 (pristine) to 4, NA where unknown. `original_id`
-    names the pristine cell that this one was degraded from. A cell's id and its row never reach
-    a model.
+    names the pristine cell that this one was degraded from. `box` is "left,top,width,height" of a
+    cell in a larger picture, `um_per_px` the width of its pixels. A cell's id follows from the cell
+    alone, never from which others are in the table; it and the row never reach a model.
 
     Build it with `from_frame`, which checks.
 
@@ -94,6 +149,12 @@ class Manifest:
     def has_patients(self) -> bool:
         """Whether every cell has a patient."""
         return len(self) > 0 and bool(self.frame["patient_id"].notna().all())
+
+    def refs(self) -> Iterator[CellRef]:
+        """Where the picture of each cell is, in order."""
+        columns = (self.column(name) for name in ("path", "box", "um_per_px"))
+        for path, box, um_per_px in zip(*columns, strict=True):
+            yield CellRef.parse(str(path), box, um_per_px)
 
     def subset(self, rows: np.ndarray | pd.Series) -> Manifest:
         """The rows where a boolean mask holds, or at the given positions, in that order."""
@@ -219,6 +280,7 @@ class Prediction:
         probability: Probability of `label`, 0-1.
         probs: Probability of each class in taxonomy order; sums to 1.
         entropy: Of `probs`, in nats.
+        views: Views of the cell that the classifier looked at, of all its models together.
         conformal_set: Codes that cannot be ruled out at the bundle's error rate.
         severity: Estimated degradation, 0 (pristine) to 4.
         degradation: What it suffers: of "noise", "blur" and "light"; empty for a pristine cell.
@@ -239,6 +301,7 @@ class Prediction:
     probability: float
     probs: tuple[float, ...]
     entropy: float
+    views: int
     conformal_set: tuple[str, ...]
     severity: float
     degradation: tuple[str, ...]

@@ -38,7 +38,7 @@ def test_a_folder_gives_a_row_a_cell(cells: Path, tmp_path: Path) -> None:
     assert not [name for name in frame if "um" in name.split("_")]
     assert frame["nc_ratio"].between(0, 1).all()
     assert (frame["nucleus_area_px"] < frame["cell_area_px"]).all()
-    assert sorted(frame["cell_id"]) == ["LY.png", "SNE.png"]
+    assert sorted(frame["cell_id"]) == ["deep/LY.png", "deep/SNE.png"]
 
 
 def test_csv_and_a_table_and_micrometres(cells: Path, tmp_path: Path) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import buffycoat
+from buffycoat.cli.columns import AS_SUBMITTED
 from buffycoat.cli.compared import read_compared
-from buffycoat.cli.predict import write_predictions
+from buffycoat.cli.predict import write_bad
 from buffycoat.cli.scored import read_scored
 from buffycoat.images import BadCell
+from buffycoat.predict import results
+from buffycoat.predict.job import Task, open_job
+from buffycoat.predict.rows import schema
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20
@@ -32,10 +36,13 @@ def test_any_name_passes(tmp_path: Path, names: list[str]) -> None:
     labels = ["SNE", "LY", "MO", "EO", "BA", "BNE"][: len(names)]
     frame = pd.DataFrame({"cell_id": names, "label": labels})
     bad = (BadCell(names[0], f"/cells/{names[0]}", 'torn, "quite"'),)
-    result: Any = SimpleNamespace(frame=frame, bad=bad)
     table, everything = tmp_path / "p.csv", tmp_path / "p.parquet"
-    for path in (table, everything):
-        write_predictions(result, path)
+    task = Task("", "", (), tuple(frame), None)
+    with open_job(tmp_path / f"job{len(list(tmp_path.iterdir()))}", task, len(frame) + 1) as job:
+        job.write(0, pa.Table.from_pandas(frame, schema(frame), preserve_index=False), bad)
+        results.write_csv(job, table, AS_SUBMITTED, list(frame))
+        results.write_parquet(job, everything, list(frame))
+        write_bad(tuple(job.bad()), table)
     for scored in (read_scored(everything, table), read_scored(table, everything)):
         assert scored.cell_ids == names
         assert scored.predicted == scored.targets == labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from buffycoat.bundle import files
 from buffycoat.cells import DOUBTS, prediction_columns
 from buffycoat.cli.columns import DOUBT, choose_columns
 from buffycoat.cli.doubtful import summary
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError
 from buffycoat.images import write_png
+from buffycoat.predict.results import Counts
 from buffycoat.simulate.render import render_cell
 from buffycoat.taxonomy import PBC
 
@@ -59,16 +62,22 @@ def table(mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame
 
 def test_pictures_without_a_cell_all_need_a_look(tmp_path: Path) -> None:
     out = tmp_path / "p.csv"
-    result, said, warned = _predict(_no_cells(tmp_path / "cells", 3), "--out", out)
+    cells = _no_cells(tmp_path / "cells", 3)
+    result, said, warned = _predict(cells, "--out", out, "--columns", "doubt")
     assert result.exit_code == 0, result.output
     assert "6 of 6 cells (100%) need a look: " in said
     assert "6 no cell found" in said
     assert "(a cell can have several reasons)" in said
     assert "need a look ┃" in said  # a column of the table of classes
-    assert "--columns doubt adds it" in said
     assert "do not use these labels as they are" in warned
     assert "fields of view" in warned
-    assert list(pd.read_csv(out)) == ["ID", "labels"]
+    quick = tmp_path / "quick.csv"
+    said = _predict(cells, "--out", quick)[1]
+    assert "--columns doubt adds it" in said
+    assert "Outlines were not looked at" in said
+    labels = pd.read_csv(quick)
+    assert list(labels) == ["ID", "labels"]
+    pd.testing.assert_frame_equal(labels, pd.read_csv(out)[["ID", "labels"]])
 
 
 def test_a_mix_is_counted_by_reason_and_csv_carries_it(
@@ -98,7 +107,7 @@ def test_all_columns_of_a_csv_are_those_of_parquet(
     out = tmp_path / "p.csv"
     assert _predict(mixed, "--out", out, "--columns", "all")[0].exit_code == 3  # the bad file
     found = pd.read_csv(out, keep_default_na=False)
-    found = found.rename(columns={"ID": "cell_id", "labels": "label"})
+    found = found.drop(columns="ID").rename(columns={"labels": "label"})[list(table)]
     pd.testing.assert_frame_equal(found, table, check_dtype=False, check_exact=True)
 
 
@@ -124,10 +133,28 @@ def test_unknown_columns_are_named_before_any_work(mixed: Path, tmp_path: Path) 
         assert "Options:" in warned
         assert "[predict]" not in warned
         assert not said
-    result, _, warned = _predict(mixed, "--out", tmp_path / "p.parquet", "--columns", "doubt")
-    assert result.exit_code == 2
-    assert "has all columns" in warned
     assert not list(tmp_path.iterdir())
+
+
+def test_what_no_column_asks_for_is_not_computed(
+    mixed: Path, table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("computed, though no column asks for it")
+
+    for stage in ("restore.severity.SeverityEstimator.judge", "predict.cleaning.measure_all"):
+        monkeypatch.setattr(f"buffycoat.{stage}", refuse)
+    out = tmp_path / "p.parquet"
+    _predict(mixed, "--out", out, "--columns", "label,probability,image_sha256", "--allow-bad", 1)
+    found = pd.read_parquet(out)
+    assert set(found) == {"cell_id", "label", "probability", "image_sha256"}
+    pd.testing.assert_frame_equal(found, table[list(found)])
+
+
+def test_rows_say_which_bundle_and_which_image(mixed: Path, table: pd.DataFrame) -> None:
+    row = table.iloc[0]
+    assert row["image_sha256"] == sha256((mixed / row["cell_id"]).read_bytes()).hexdigest()
+    assert set(table["bundle_sha256"]) == {files.checksum("starter")}
 
 
 @settings(max_examples=50, deadline=None)
@@ -138,10 +165,9 @@ def test_unknown_columns_are_named_before_any_work(mixed: Path, tmp_path: Path) 
 )
 def test_every_column_that_is_asked_for_comes_once(asked: list[str]) -> None:
     found = choose_columns(",".join(asked), HAS)
-    assert found[:2] == ["cell_id", "label"]
     assert len(set(found)) == len(found)
-    assert set(found) <= set(HAS)
-    assert set(asked) & set(HAS) <= set(found)
+    assert set(found) <= {*HAS} - {"label"}
+    assert set(asked) & set(HAS) <= {*found, "label"}
 
 
 def test_no_column_is_refused() -> None:
@@ -149,26 +175,30 @@ def test_no_column_is_refused() -> None:
         choose_columns("", HAS)
 
 
-def _frame(*reasons: str, sets: str = "LY", is_restored: bool = False) -> pd.DataFrame:
-    return pd.DataFrame({"reasons": reasons}).assign(
+def _counts(*reasons: str, n_bad: int = 0, sets: str = "LY", is_restored: bool = False) -> Counts:
+    counts = Counts(n_bad=n_bad)
+    frame = pd.DataFrame({"reasons": reasons}).assign(
+        label="LY",
         is_abstained=[bool(codes) for codes in reasons],
         conformal_set=sets,
         is_restored=is_restored,
     )
+    counts.add(frame)
+    return counts
 
 
 def test_the_summary_in_words() -> None:
-    assert summary(_frame("", ""), 0) == ["None of 2 cells needs a look (column is_abstained)."]
-    assert summary(_frame("outlier", ""), 0) == [
+    assert summary(_counts("", "")) == ["None of 2 cells needs a look (column is_abstained)."]
+    assert summary(_counts("outlier", "")) == [
         "1 of 2 cells (50%) needs a look: 1 unlike the training cells."
     ]
-    found = summary(_frame("outlier", "low_probability outlier", "", sets="LY MO"), 2)
+    found = summary(_counts("outlier", "low_probability outlier", "", sets="LY MO", n_bad=2))
     assert found == [
         "2 of 3 cells (67%) need a look: 2 unlike the training cells, 1 low probability (a cell "
         "can have several reasons).",
         "Of the other 1, 1 has more than one possible class (conformal_set).",
         "2 images could not be read and got no label.",
     ]
-    (restored,) = summary(_frame("no_cell", "poor_outline", is_restored=True), 0)
+    (restored,) = summary(_counts("no_cell", "poor_outline", is_restored=True))
     assert restored.endswith("1 no cell found, 1 outline not reliable. 2 of them were restored.")
-    assert summary(_frame(), 1) == ["1 image could not be read and got no label."]
+    assert summary(_counts(n_bad=1)) == ["1 image could not be read and got no label."]

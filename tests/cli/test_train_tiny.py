@@ -96,6 +96,7 @@ def test_two_cells_a_class_train_with_the_stages_that_lack_cells_off(tmp_path: P
     assert "Off, too few cells" in (run / "bundle" / "MODEL_CARD.md").read_text()
     found = tmp_path / "found.csv"
     arguments = ["predict", str(run / "bundle"), str(data), "--out", str(found)]
+    arguments += ["--columns", "cell_id"]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert len(pd.read_csv(found)) == 6
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from buffycoat import images
-from buffycoat.cells import Manifest
+from buffycoat.cells import CellRef, Manifest
 from buffycoat.config import ImagesConfig
 from buffycoat.errors import ImageError, ManifestError
 from buffycoat.images import parquet_cells
@@ -102,7 +102,7 @@ def test_a_table_with_its_pictures_is_told_by_its_footer(
 def test_a_picture_that_changes_beside_its_table_is_read_anew(tmp_path: Path) -> None:
     cells = [{"bytes": None, "path": name} for name in _files(tmp_path, 2)]
     table = _table(tmp_path / "t.parquet", cells)
-    assert parquet_cells.picture_file(f"{table}#1") == str(tmp_path / "cells/1.png")
+    assert parquet_cells.picture_file(CellRef(str(table), 1)) == str(tmp_path / "cells/1.png")
     frame = pytest.importorskip("pandas").DataFrame(
         {"cell_id": ["a", "b"], "path": [f"{table}#0", f"{table}#1"]}
     )

@@ -56,7 +56,7 @@ def test_the_cache_gives_the_same_without_decoding(
     if is_one_bad:
         (tmp_path / "0.png").write_bytes(b"not a picture")
     first = images.load_work(manifest, CONFIG, cache)
-    monkeypatch.setattr("buffycoat.images.work.decode", None)
+    monkeypatch.setattr("buffycoat.images.work.decode_work", None)
     again = images.load_work(manifest, CONFIG, cache)
     np.testing.assert_array_equal(again.images, first.images)
     assert isinstance(again.images, np.memmap)

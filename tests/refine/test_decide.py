@@ -123,6 +123,7 @@ def findings(probs: np.ndarray, **changed) -> Findings:
         "outlier_percentile": np.full(n, 50.0),
         "mask_quality": np.ones(n),
         "features": np.full((n, len(NAMES)), np.nan),
+        "views": np.full(n, 16),
     }
     return Findings(**(values | changed))
 

@@ -22,7 +22,7 @@ from buffycoat.errors import ConfigError
 
 INPUT, OUTPUT = "image", "output"
 LARGEST_FOLDED = 4096
-"""Elements of a constant that is computed when the graph is made; larger ones, when it is loaded."""
+"""Elements of a constant that is computed when the graph is made; larger ones are when it loads."""
 
 
 def export(network: nn.Module, example: np.ndarray, dynamic: Mapping[int, str]) -> bytes:

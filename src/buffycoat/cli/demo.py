@@ -34,13 +34,15 @@ def demo(
     """
     check_folder(out)
 
+    import pandas as pd
+
     from buffycoat import config
-    from buffycoat.cli.columns import AS_SUBMITTED
-    from buffycoat.cli.predict import write_predictions
+    from buffycoat.cli.columns import AS_SUBMITTED, file_name
     from buffycoat.cli.tables import print_metrics
     from buffycoat.learn import train
     from buffycoat.predict import predictor
     from buffycoat.sources.read import read
+    from buffycoat.tables import write_csv
 
     cells, predictions = out / "cells", out / "test.csv"
     settings = config.load("demo")
@@ -50,7 +52,8 @@ def demo(
         result = train.train(cells, out / "run", settings, reporter)
         test = read(cells).of_split("test")
         predicted = predictor.Pipeline.load(result.bundle).predict_manifest(test, reporter=reporter)
-    write_predictions(predicted, predictions, tuple(AS_SUBMITTED))
+    named = zip(map(file_name, predicted.frame["cell_id"]), predicted.frame["label"], strict=True)
+    write_csv(predictions, pd.DataFrame(named, columns=list(AS_SUBMITTED)))
     print_metrics(result.metrics)
     console = results_console()
     for what, path in (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from buffycoat.predict.results import Counts
 
 MOSTLY = 0.5
 """Over this share of doubtful cells, labels and figures rest more on cells that the model asks a
@@ -21,25 +20,30 @@ MOSTLY_DOUBTFUL = (
 )
 
 
-def is_mostly_doubtful(frame: pd.DataFrame) -> bool:
-    """Whether most cells of a table of predictions need a look."""
-    return bool(frame["is_abstained"].sum() > MOSTLY * len(frame))
+def is_mostly_doubtful(counts: Counts) -> bool:
+    """Whether most cells need a look."""
+    return counts.n_doubtful > MOSTLY * counts.n_cells
 
 
-def summary(frame: pd.DataFrame, n_unreadable: int) -> list[str]:
-    """Sentences on doubt in a table of predictions.
+def summary(counts: Counts, is_whole: bool = True) -> list[str]:
+    """Sentences on doubt.
 
     Args:
-        frame: From `cells.predictions_frame`.
-        n_unreadable: Images that no prediction was made for.
+        counts: Of all cells.
+        is_whole: Whether every reason was looked for; without outlines, some are not.
 
     Returns:
         How many cells need a look and why, the commonest reason first; what the other cells leave
         open; and the images that could not be read.
     """
-    found = _needs_look(frame) + _several_classes(frame) if len(frame) else []
-    if n_unreadable:
-        found.append(f"{_images(n_unreadable)} could not be read and got no label.")
+    found = _needs_look(counts) + _several_classes(counts) if counts.n_cells else []
+    if counts.n_cells and not is_whole:
+        found.append(
+            "Outlines were not looked at for these columns: --columns doubt also finds images "
+            "without a cell."
+        )
+    if counts.n_bad:
+        found.append(f"{_images(counts.n_bad)} could not be read and got no label.")
     return found
 
 
@@ -76,31 +80,28 @@ def print_without_doubtful(metrics: Mapping[str, Any]) -> None:
         console.print(line, highlight=False)
 
 
-def _needs_look(frame: pd.DataFrame) -> list[str]:
+def _needs_look(counts: Counts) -> list[str]:
     from buffycoat.cells import DOUBTS
 
-    doubtful = frame.loc[frame["is_abstained"]]
-    n = len(doubtful)
+    n, n_cells = counts.n_doubtful, counts.n_cells
     if not n:
-        return [f"None of {len(frame)} cells needs a look (column is_abstained)."]
-    counts = Counter(code for codes in doubtful["reasons"] for code in codes.split())
-    reasons = ", ".join(f"{count} {DOUBTS[code]}" for code, count in counts.most_common())
-    several = " (a cell can have several reasons)" if counts.total() > n else ""
+        return [f"None of {n_cells} cells needs a look (column is_abstained)."]
+    reasons = ", ".join(f"{count} {DOUBTS[code]}" for code, count in counts.reasons.most_common())
+    several = " (a cell can have several reasons)" if counts.reasons.total() > n else ""
     verb = "needs" if n == 1 else "need"
-    text = f"{n} of {len(frame)} cells ({n / len(frame):.0%}) {verb} a look: {reasons}{several}."
-    n_restored = int(doubtful["is_restored"].sum())
-    if n_restored:
-        text += f" {n_restored} of them {'was' if n_restored == 1 else 'were'} restored."
+    text = f"{n} of {n_cells} cells ({n / n_cells:.0%}) {verb} a look: {reasons}{several}."
+    if counts.n_restored:
+        verb = "was" if counts.n_restored == 1 else "were"
+        text += f" {counts.n_restored} of them {verb} restored."
     return [text]
 
 
-def _several_classes(frame: pd.DataFrame) -> list[str]:
-    others = frame.loc[~frame["is_abstained"]]
-    n = int(others["conformal_set"].str.contains(" ", regex=False).sum())
+def _several_classes(counts: Counts) -> list[str]:
+    n = counts.n_several
     if not n:
         return []
-    have = "has" if n == 1 else "have"
-    return [f"Of the other {len(others)}, {n} {have} more than one possible class (conformal_set)."]
+    have, others = "has" if n == 1 else "have", counts.n_cells - counts.n_doubtful
+    return [f"Of the other {others}, {n} {have} more than one possible class (conformal_set)."]
 
 
 def _images(n: int) -> str:

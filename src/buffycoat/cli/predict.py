@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from buffycoat.cli.columns import AS_SUBMITTED, DEFAULT, choose_columns
+from buffycoat.cli.columns import AS_SUBMITTED, DEFAULT, check_file_names, choose_columns, file_name
 from buffycoat.cli.console import errors_console, print_bad_cells
-from buffycoat.cli.output import check_file
+from buffycoat.cli.output import check_file, check_folder
 from buffycoat.cli.prior import Prior, check_prior
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
-from buffycoat.errors import BadCellsError, ConfigError, ManifestError, OutputError
+from buffycoat.errors import BadCellsError, ManifestError, OutputError
 
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
     from buffycoat.images import BadCell
-    from buffycoat.predict.predictor import PredictionSet
+    from buffycoat.predict.results import Counts
+
+SUFFIXES = (".csv", ".parquet")
 
 
 def predict(
@@ -30,13 +32,16 @@ def predict(
     images: Annotated[
         Path, typer.Argument(help="Folder of images, one image, or a table of cells.")
     ],
-    out: Annotated[Path, typer.Option(help=".csv: as --columns says. .parquet: all columns.")],
+    out: Annotated[
+        Path,
+        typer.Option(help=".csv, .parquet, or a folder for a Parquet table in parts."),
+    ],
     columns: Annotated[
         str | None,
         typer.Option(
-            help="Of a .csv: label (ID,labels as WBCBench takes it; default), doubt (adds "
-            "probability, conformal_set, is_abstained and reasons), all, or names of columns, "
-            "separated by commas."
+            help="label (ID,labels as WBCBench takes it; default of a .csv), doubt (adds "
+            "probability, conformal_set, is_abstained and reasons), all (default otherwise), or "
+            "names of columns, separated by commas. What no column asks for is not computed."
         ),
     ] = None,
     allow_bad: Annotated[
@@ -57,83 +62,82 @@ def predict(
     should look at and why: low probability, unlike the training cells, no cell found, or an outline
     that is not reliable. They are written too; is_abstained marks them.
 
+    Results are kept in parts as they come (in OUT.parts until all are there): killed, the same
+    command goes on.
+
     Example: `buffycoat predict starter cells/ --out cells.csv --columns doubt`
     """
-    check_file(out, (".csv", ".parquet"), images)
-    if images.is_dir() and images.resolve() in out.resolve().parents:
+    is_folder = not out.suffix
+    if is_folder:
+        check_folder(out)
+    else:
+        check_file(out, SUFFIXES, images)
+    if images.is_dir() and images.resolve() in (out / "x").resolve().parents:
         raise OutputError(
             f"--out {out}: lies among the images, where it would be read as their labels. Choose a "
             "place outside"
         )
     check_prior(prior)
-    if columns is not None and out.suffix.lower() == ".parquet":
-        raise ConfigError(f"--columns is for .csv files, and {out} has all columns: leave it out")
-
     manifest = cells_of(images, split, labels_from, leave_out)
 
+    from buffycoat.predict import local, results, rows
+    from buffycoat.predict.job import open_job, task_of
+    from buffycoat.predict.needs import needs_of
     from buffycoat.predict.predictor import Pipeline
 
     pipeline = Pipeline.load(bundle)
     pipeline.fitted.prior(prior)  # a mix that is wrong is refused before anything is decoded
-    chosen = choose_columns(columns or DEFAULT, pipeline.columns(manifest))
+    is_csv = out.suffix.lower() == ".csv"
+    chosen = choose_columns(columns or (DEFAULT if is_csv else "all"), pipeline.columns(manifest))
+    if is_csv:
+        check_file_names(manifest.frame["cell_id"], chosen)
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
-    with make_reporter() as reporter:
-        result = pipeline.predict_manifest(
-            manifest, reporter=reporter, allow_bad=len(manifest), prior=prior
-        )
-    write_predictions(result, out, chosen)
+    shown = pipeline.columns(manifest)
+    wanted = ["cell_id", "label", *chosen]
+    stored = [name for name in shown if name in wanted or name in rows.COUNTED]
+    task = task_of(manifest, pipeline.bundle_sha256, wanted, stored, prior)
+    asked = needs_of(wanted, pipeline.fitted)
+    with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
+        with make_reporter() as reporter:
+            local.run(job, manifest, pipeline.fitted, reporter)
+        counts, bad = results.count(job), tuple(job.bad())
+        if is_csv:
+            results.write_csv(job, out, [*AS_SUBMITTED, *chosen], ["cell_id", "label", *chosen])
+        elif not is_folder:
+            results.write_parquet(job, out, [name for name in shown if name in wanted])
+        write_bad(bad, out / "cells" if is_folder else out)
+        if not is_folder:
+            results.remove(job)
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
-    print_summary(result, names)
-    typer.echo(f"Predictions: {out}{_how_to_see_doubt(out, chosen)}")
-    report_bad(result.bad, len(result.predictions), out, allow_bad)
+    print_summary(counts, names, asked.outlines)
+    typer.echo(f"Predictions: {out}{'' if 'is_abstained' in wanted else HOW_TO_SEE_DOUBT}")
+    report_bad(bad, counts.n_cells, out, allow_bad)
 
 
-def print_summary(result: PredictionSet, names: Mapping[str, str]) -> None:
+HOW_TO_SEE_DOUBT = " (without doubt; --columns doubt adds it)"
+
+
+def _parts(out: Path) -> Path:
+    return out.with_name(f"{out.name}.parts")
+
+
+def print_summary(counts: Counts, names: Mapping[str, str], is_whole: bool) -> None:
     """Cells of each class, how many need a look and why; and a warning where most do.
 
     Args:
-        result: What the pipeline gave.
+        counts: Of all predictions.
         names: Code -> full name.
+        is_whole: Whether every reason for a look was looked for.
     """
     from buffycoat.cli.doubtful import MOSTLY_DOUBTFUL, is_mostly_doubtful, summary
     from buffycoat.cli.tables import print_counts
 
-    frame = result.frame
-    doubtful = frame.loc[frame["is_abstained"], "label"].value_counts().to_dict()
-    print_counts(frame["label"].value_counts().to_dict(), names, doubtful)
-    for sentence in summary(frame, len(result.bad)):
+    print_counts(counts.labels, names, counts.doubtful)
+    for sentence in summary(counts, is_whole):
         typer.echo(sentence)
-    if is_mostly_doubtful(frame):
+    if is_mostly_doubtful(counts):
         errors_console().print(f"[yellow]{escape(MOSTLY_DOUBTFUL)}[/]", highlight=False)
-
-
-def _how_to_see_doubt(out: Path, columns: Sequence[str]) -> str:
-    if out.suffix.lower() == ".parquet" or "is_abstained" in columns:
-        return ""
-    return " (without doubt; --columns doubt adds it)"
-
-
-def write_predictions(
-    result: PredictionSet, out: Path, columns: Sequence[str] = tuple(AS_SUBMITTED)
-) -> None:
-    """Write predictions whole or not at all, and the unreadable cells beside them.
-
-    Args:
-        result: What the pipeline gave.
-        out: A .csv file (the given columns) or a .parquet file (all columns). `OUT.bad.csv` is
-            written if there are unreadable cells, and an older one is removed if there are none.
-        columns: Of the .csv file, from `choose_columns`.
-    """
-    from buffycoat.images import writing
-    from buffycoat.tables import write_csv
-
-    if out.suffix.lower() == ".parquet":
-        with writing(out) as part:
-            result.frame.to_parquet(part, index=False)
-    else:
-        write_csv(out, result.frame.loc[:, list(columns)].rename(columns=AS_SUBMITTED))
-    write_bad(result.bad, out)
 
 
 def write_bad(bad: Sequence[BadCell], out: Path) -> None:
@@ -145,7 +149,7 @@ def write_bad(bad: Sequence[BadCell], out: Path) -> None:
     if not bad:
         bad_file(out).unlink(missing_ok=True)
         return
-    rows = [(cell.cell_id, cell.path, cell.reason) for cell in bad]
+    rows = [(file_name(cell.cell_id), cell.path, cell.reason) for cell in bad]
     write_csv(bad_file(out), pd.DataFrame(rows, columns=["ID", "path", "reason"]))
 
 

@@ -75,6 +75,11 @@ class OutlierModel:
             scores[held_out] = fitted.score_together(embeddings[held_out])
         return cls(name, score.fit(embeddings, targets, k), np.sort(scores))
 
+    @property
+    def sees_logits(self) -> bool:
+        """Whether it scores the classifier's logits, and not embeddings."""
+        return self.strangeness.looks_at == "logits"
+
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """How strange each cell is; a cell's score does not depend on the cells beside it.
 

@@ -17,7 +17,14 @@ from buffycoat.images.survey import (
     survey,
 )
 from buffycoat.images.tiff import describe_unopened_tiff
-from buffycoat.images.work import BadCell, WorkImages, decoder_versions, load_work, to_work
+from buffycoat.images.work import (
+    BadCell,
+    WorkImages,
+    decode_work,
+    decoder_versions,
+    load_work,
+    to_work,
+)
 from buffycoat.images.write import write_atomic, write_png, writing
 
 __all__ = [
@@ -33,6 +40,7 @@ __all__ = [
     "WorkImages",
     "check_pictures",
     "decode",
+    "decode_work",
     "decoder_versions",
     "describe_unopened_tiff",
     "is_image",

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, features
 
+from buffycoat.cells import CellRef
 from buffycoat.errors import BuffycoatError, ImageError, MissingExtraError
 from buffycoat.images.formats import HEAD_BYTES, READABLE, Format, format_of_suffix, identify
 from buffycoat.images.jpeg2000 import check_depth
@@ -27,46 +28,64 @@ _DECODE_ERRORS = (
 """What Pillow's plugins raise on damaged bytes."""
 
 
-def read(path: str | Path) -> np.ndarray:
-    """Decode one image.
+def read(cell: str | Path | CellRef) -> np.ndarray:
+    """Decode one image, or the part of it that holds a cell.
 
     EXIF orientation is applied; grayscale, palette, CMYK and 16-bit are converted; transparency
     is laid on white; colour profiles are ignored.
 
     Args:
-        path: A file, or `FILE.parquet#ROW`.
+        cell: A file, `FILE.parquet#ROW`, or where a cell is.
 
     Returns:
         Shape (h, w, 3), uint8, RGB.
 
     Raises:
-        ImageError: The file is missing, empty, damaged, too large or too small.
+        ImageError: The file is missing, empty, damaged, too large or too small, or its picture
+            does not hold the cell's box.
     """
-    return decode(read_bytes(str(path)), str(path))
+    ref = _ref(cell)
+    return decode_cell(read_bytes(ref), ref)
 
 
-def read_bytes(path: str) -> bytes:
-    """The encoded bytes of one image.
+def _ref(cell: str | Path | CellRef) -> CellRef:
+    return cell if isinstance(cell, CellRef) else CellRef.parse(str(cell))
+
+
+def read_bytes(cell: str | Path | CellRef) -> bytes:
+    """The encoded bytes of the picture that a cell is in.
 
     Args:
-        path: A file, or `FILE.parquet#ROW` for row ROW of its column `image`.
+        cell: A file, or `FILE.parquet#ROW` for row ROW of its column `image`.
 
     Raises:
         ImageError: No such file or row, or it holds no bytes.
     """
-    table, mark, row = path.rpartition("#")
+    ref = _ref(cell)
     try:
         data = (
-            read_parquet_cell(table, int(row))
-            if mark and table.endswith(".parquet") and row.isdigit()
-            else Path(path).read_bytes()
+            Path(ref.path).read_bytes() if ref.row is None else read_parquet_cell(ref.path, ref.row)
         )
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ImageError(f"{path}: cannot be read ({reason}). Check the path and rights") from error
+        raise ImageError(f"{ref}: cannot be read ({reason}). Check the path and rights") from error
     if not data:
-        raise ImageError(f"{path}: the file is empty (0 bytes). Copy it again from its source")
+        raise ImageError(f"{ref}: the file is empty (0 bytes). Copy it again from its source")
     return data
+
+
+def decode_cell(data: bytes, ref: CellRef) -> np.ndarray:
+    """Decode the bytes of a picture and cut the cell's box out of it; as `read`."""
+    image = decode(data, str(ref))
+    if ref.box is None:
+        return image
+    left, top, width, height = ref.box
+    if top + height > image.shape[0] or left + width > image.shape[1]:
+        raise ImageError(
+            f"{ref}: the box leaves the picture, which is {image.shape[1]} x {image.shape[0]} "
+            "pixels. Boxes are left,top,width,height; correct the table"
+        )
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
 def decode(data: bytes, name: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.cells import CellRef
 from buffycoat.errors import ImageError, ManifestError
 
 _REMEDY = (
@@ -73,16 +74,15 @@ def check_pictures(table: str | Path) -> None:
     )
 
 
-def picture_file(path: str) -> str:
+def picture_file(ref: CellRef) -> str:
     """The file that holds a cell's picture: the path, its table, or the file named in its row."""
-    table, mark, row = path.rpartition("#")
-    if not mark or not table.endswith(".parquet") or not row.isdigit():
-        return path
+    if ref.row is None:
+        return ref.path
     try:
-        named = _paths_only(table, os.stat(table).st_mtime_ns).get(int(row))
+        named = _paths_only(ref.path, os.stat(ref.path).st_mtime_ns).get(ref.row)
     except (OSError, ImageError):
-        return table
-    return table if named is None else str(Path(table).parent / named)
+        return ref.path
+    return ref.path if named is None else str(Path(ref.path).parent / named)
 
 
 def _read_file(table: str, row: int, path: str) -> bytes:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from buffycoat.cells import Manifest
+from buffycoat.cells import CellRef, Manifest
 from buffycoat.config import ImagesConfig
 from buffycoat.errors import ImageError, OutputError
-from buffycoat.images.decode import decode, read_bytes
+from buffycoat.images.decode import decode_cell, read_bytes
 from buffycoat.images.parquet_cells import picture_file
 from buffycoat.images.write import write_atomic, writing
 
@@ -106,17 +106,18 @@ def load_work(
     Raises:
         OutputError: The cache cannot be written.
     """
-    paths = [str(path) for path in manifest.frame["path"]]
+    refs = list(manifest.refs())
+    paths = [str(ref) for ref in refs]
     cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
     shape = (len(paths), config.work_px, config.work_px, 3)
     if cache is None or not paths:
         images = np.empty(shape, np.uint8)
-        digests, reasons = _fill(images, paths, config, workers, on_progress)
+        digests, reasons = _fill(images, refs, config, workers, on_progress)
         return _work_images(images[: reasons.count("")], cell_ids, paths, digests, reasons)
-    stem = cache / f"work-{_cache_key(paths, config)}"
+    stem = cache / f"work-{_cache_key(refs, config)}"
     stored = _read_cache(stem, shape)
     if stored is None:
-        _write_cache(stem, shape, paths, config, workers, on_progress)
+        _write_cache(stem, shape, refs, config, workers, on_progress)
         stored = _read_cache(stem, shape)
         if stored is None:
             raise OutputError(f"{stem}.npy: cannot be read back. Check the disk, then run again")
@@ -125,37 +126,51 @@ def load_work(
     return _work_images(stored[0], cell_ids, paths, stored[1], stored[2])
 
 
+Decoded = tuple[str, np.ndarray | None, str]
+"""SHA-256 of the file's bytes, "" if there are none; the working image, or None; and then why."""
+
+
+def decode_work(ref: CellRef, config: ImagesConfig) -> Decoded:
+    """One cell's working image, or what is wrong with its file.
+
+    Args:
+        ref: Where the cell is.
+        config: Size and frame of the working image.
+    """
+    digest = ""
+    try:
+        data = read_bytes(ref)
+        digest = hashlib.sha256(data).hexdigest()
+        return digest, to_work(decode_cell(data, ref), config.work_px, config.frame_fraction), ""
+    except ImageError as error:
+        return digest, None, str(error).removeprefix(f"{ref}: ")
+
+
 def _fill(
     images: np.ndarray,
-    paths: list[str],
+    refs: Sequence[CellRef],
     config: ImagesConfig,
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[list[str], list[str]]:
     """Decode into the first rows of `images`; each path's digest, and its fault or ""."""
 
-    def decode_one(path: str) -> tuple[str, np.ndarray | None, str]:
-        digest = ""
-        try:
-            data = read_bytes(path)
-            digest = hashlib.sha256(data).hexdigest()
-            return digest, to_work(decode(data, path), config.work_px, config.frame_fraction), ""
-        except ImageError as error:
-            return digest, None, str(error).removeprefix(f"{path}: ")
+    def decode_one(ref: CellRef) -> Decoded:
+        return decode_work(ref, config)
 
     digests: list[str] = []
     reasons: list[str] = []
     n_good = 0
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        for start in range(0, len(paths), _CHUNK):  # bounds what is decoded but not yet stored
-            for digest, work, reason in pool.map(decode_one, paths[start : start + _CHUNK]):
+        for start in range(0, len(refs), _CHUNK):  # bounds what is decoded but not yet stored
+            for digest, work, reason in pool.map(decode_one, refs[start : start + _CHUNK]):
                 digests.append(digest)
                 reasons.append(reason)
                 if work is not None:
                     images[n_good] = work
                     n_good += 1
             if on_progress is not None:
-                on_progress(len(digests), len(paths))
+                on_progress(len(digests), len(refs))
     return digests, reasons
 
 
@@ -171,10 +186,11 @@ def _work_images(
     return WorkImages(images, is_good, tuple(bad), tuple(digests))
 
 
-def _cache_key(paths: list[str], config: ImagesConfig) -> str:
-    def stamp(path: str) -> tuple[str, int, int]:
+def _cache_key(refs: Sequence[CellRef], config: ImagesConfig) -> str:
+    def stamp(ref: CellRef) -> tuple[str, int, int]:
+        path = str(ref)
         try:
-            status = os.stat(picture_file(path))
+            status = os.stat(picture_file(ref))
         except OSError:
             return os.path.abspath(path), -1, -1
         return os.path.abspath(path), status.st_size, status.st_mtime_ns
@@ -183,7 +199,7 @@ def _cache_key(paths: list[str], config: ImagesConfig) -> str:
         _CACHE_VERSION,
         decoder_versions(),
         config.model_dump(mode="json"),
-        [stamp(path) for path in paths],
+        [stamp(ref) for ref in refs],
     ]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
 
@@ -213,7 +229,7 @@ def _read_cache(
 def _write_cache(
     stem: Path,
     shape: tuple[int, ...],
-    paths: list[str],
+    refs: Sequence[CellRef],
     config: ImagesConfig,
     workers: int,
     on_progress: Callable[[int, int], None] | None,
@@ -223,7 +239,7 @@ def _write_cache(
         with part.open("r+b") as file:
             # A disk that is full must say so now: a write to mapped memory would kill the process.
             os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
-        digests, reasons = _fill(images, paths, config, workers, on_progress)
+        digests, reasons = _fill(images, refs, config, workers, on_progress)
         if any(reasons):
             with writing(part) as smaller:
                 np.save(smaller, images[: reasons.count("")])

@@ -163,7 +163,7 @@ def _calibrated(
 ) -> tuple[Classified, list[float]]:
     """What is said of the 2n rows, and each model's temperature."""
     shape = (len(targets), views[0]["original"].shape[2])
-    found = Classified(np.empty(shape), np.empty(shape))
+    found = Classified(np.empty(shape), np.empty(shape), np.empty(len(targets), dtype=np.int64))
     temperatures = []
     for fold, arrays in enumerate(views):
         inside = folds == fold
@@ -171,6 +171,7 @@ def _calibrated(
         temperature = fit_temperature(together, targets[inside]) if is_calibrated else 1.0
         said = seen(arrays, temperature, use)
         found.log_probs[inside], found.logits[inside] = said.log_probs, said.logits
+        found.views[inside] = said.views
         temperatures.append(temperature)
     return found, temperatures
 

@@ -14,7 +14,7 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import to_hash
-from buffycoat.embed.panel import HEAD, LABELS
+from buffycoat.embed.panel import LABELS
 from buffycoat.evaluate.bootstrap import resample
 from buffycoat.evaluate.interval import IDENTICAL, Interval
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, prior_weighted_macro_f1
@@ -25,8 +25,9 @@ from buffycoat.learn.fit_scores import seen, view_logits
 from buffycoat.learn.prepare import Cells, load_cells, segment_key
 from buffycoat.learn.stage_store import StageStore
 from buffycoat.predict import stages
+from buffycoat.predict.bracket import conclude
 from buffycoat.predict.cleaning import Cleaned
-from buffycoat.predict.stages import ENSEMBLE
+from buffycoat.predict.stages import Classified
 from buffycoat.progress import Reporter
 from buffycoat.refine.decide import Findings
 from buffycoat.report.records import AblationRow
@@ -149,38 +150,23 @@ def _score(
     ids: Sequence[str],
 ) -> tuple[dict[str, np.ndarray], Findings]:
     """Predictions after each stage, whether it is used or not; and the final findings."""
-    average = fitted.config.fuse.average
-
-    def ensemble(use: str) -> np.ndarray:
-        pairs = zip(views, fitted.temperatures, strict=True)
-        return stages.MEANS[average]([seen(view, t, use).log_probs for view, t in pairs])
-
-    used = ensemble(fitted.use)
+    used = _together(fitted, views, fitted.use)
     tried = fitted.use if fitted.use != "original" else "restored"
     steps = {
-        "classifier alone": ensemble("original").argmax(axis=1),
-        "+ restoration": ensemble(tried).argmax(axis=1),
+        "classifier alone": _together(fitted, views, "original").log_probs.argmax(axis=1),
+        "+ restoration": _together(fitted, views, tried).log_probs.argmax(axis=1),
     }
-    members = {ENSEMBLE: used}
-    for kind, panel in fitted.panels.items():
-        members[kind] = stages.judge(embeddings, panel, fitted.is_uniform, average)
+    found = conclude(ids, cleaned, used, embeddings, fitted)
     for kind in fitted.panels:
-        steps[_step(kind)] = fitted.stack.with_member(kind, members).argmax(axis=1)
-    prior = fitted.prior()
-    fused = fitted.stack.apply(members)
-    refined = stages.refine(fused, members.get(HEAD), cleaned, fitted.rules, prior, prior)
-    steps[REFINEMENT] = refined.rescue.labels
-    strange = _strangeness(fitted, views, embeddings)
-    return steps, stages.findings(ids, refined, cleaned, strange, fitted.outliers)
+        steps[_step(kind)] = fitted.stack.with_member(kind, found.members).argmax(axis=1)
+    steps[REFINEMENT] = found.findings.rescue.labels
+    return steps, found.findings
 
 
-def _strangeness(fitted: Fitted, views: Sequence[Any], embeddings: np.ndarray) -> np.ndarray:
-    """Outlier score of each cell, of the logits or of the embeddings, as the bundle has it."""
-    if fitted.outliers.strangeness.looks_at != "logits":
-        return fitted.outliers.score(embeddings)
+def _together(fitted: Fitted, views: Sequence[Any], use: str) -> Classified:
+    """What all models say of cells whose views they have scored: see `stages.classify`."""
     pairs = zip(views, fitted.temperatures, strict=True)
-    logits = [seen(view, t, fitted.use).logits for view, t in pairs]
-    return fitted.outliers.score(np.mean(logits, axis=0))
+    return stages.together([seen(view, t, use) for view, t in pairs], fitted.config.fuse.average)
 
 
 def _step(kind: str) -> str:

@@ -6,7 +6,7 @@ segment -> restore, gate -> segment what was kept -> classify + embed -> fuse ->
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from buffycoat.cells import Prediction
 from buffycoat.embed.panel import HEAD
 from buffycoat.predict import cleaning, stages
 from buffycoat.predict.cleaning import Cleaned
+from buffycoat.predict.needs import EVERYTHING, Needs
 from buffycoat.predict.stages import ENSEMBLE, Classified
 from buffycoat.refine.decide import Findings, decide
 
@@ -27,27 +28,37 @@ class Stages:
         cleaned: Segmented, restored where that was accepted, and measured.
         members: Of the stack: name -> log probabilities under a uniform prior, shape (n, k).
         fused: Probabilities under a uniform prior, shape (n, k).
+        may_be_rescued: Cells that a rescue rule may change, by what it asks beside features, (n,).
         findings: All that the final word rests on.
     """
 
     cleaned: Cleaned
     members: dict[str, np.ndarray]
     fused: np.ndarray
+    may_be_rescued: np.ndarray
     findings: Findings
 
 
 def predict_cells(
-    images: np.ndarray, cell_ids: Sequence[str], fitted: Fitted, prior: str | None = None
+    images: np.ndarray,
+    cell_ids: Sequence[str],
+    fitted: Fitted,
+    prior: str | None = None,
+    needs: Needs = EVERYTHING,
 ) -> list[Prediction]:
-    """The final word on a batch of cells; arguments as in `run_stages`."""
-    findings = run_stages(images, cell_ids, fitted, prior).findings
+    """The prediction of each cell of a batch; arguments as in `run_stages`."""
+    findings = run_stages(images, cell_ids, fitted, prior, needs).findings
     return decide(
         findings, fitted.taxonomy, fitted.conformal, fitted.config.refine, fitted.distributions
     )
 
 
 def run_stages(
-    images: np.ndarray, cell_ids: Sequence[str], fitted: Fitted, prior: str | None = None
+    images: np.ndarray,
+    cell_ids: Sequence[str],
+    fitted: Fitted,
+    prior: str | None = None,
+    needs: Needs = EVERYTHING,
 ) -> Stages:
     """Every stage, in order, on a batch of cells.
 
@@ -56,27 +67,69 @@ def run_stages(
         cell_ids: n of them; they are copied to the result and seen by no stage.
         fitted: What training learned.
         prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the one in the settings.
+        needs: Stages to run for every cell; what a rescue rule asks of a cell is measured besides.
 
     Returns:
         What each stage found.
     """
-    average = fitted.config.fuse.average
-    cleaned = cleaning.clean(images, fitted.restoration)
+    cleaned = cleaning.clean(images, fitted.restoration, needs)
     classified = stages.classify(
-        images, cleaned, fitted.models, fitted.temperatures, fitted.use, average
+        images, cleaned, fitted.models, fitted.temperatures, fitted.use, fitted.config.fuse.average
     )
-    members, strangeness = _opinions(cleaned, classified, fitted)
+    is_embedded = fitted.panels or (needs.outliers and not fitted.outliers.sees_logits)
+    embeddings = stages.embed(cleaned.images, fitted.encoder) if is_embedded else None
+    found = conclude(cell_ids, cleaned, classified, embeddings, fitted, prior, needs)
+    if needs.features:
+        return found
+    rows = np.flatnonzero(found.may_be_rescued)
+    if not len(rows):
+        return found
+    features = cleaned.features.copy()
+    features[rows] = cleaning.clean(images[rows], fitted.restoration).features
+    cleaned = replace(cleaned, features=features)
+    return conclude(cell_ids, cleaned, classified, embeddings, fitted, prior, needs)
+
+
+def conclude(
+    cell_ids: Sequence[str],
+    cleaned: Cleaned,
+    classified: Classified,
+    embeddings: np.ndarray | None,
+    fitted: Fitted,
+    prior: str | None = None,
+    needs: Needs = EVERYTHING,
+) -> Stages:
+    """What follows once the networks have run: fuse, refine, and what the prediction rests on.
+
+    Args:
+        cell_ids: n of them.
+        cleaned: The cells after restoration.
+        classified: What the classifier says of them.
+        embeddings: Shape (n, d); None where neither second opinions nor outliers ask for them.
+        fitted: What training learned.
+        prior: As in `run_stages`.
+        needs: As in `run_stages`.
+    """
+    members = {ENSEMBLE: classified.log_probs}
+    for kind, panel in fitted.panels.items():
+        assert embeddings is not None
+        members[kind] = stages.judge(
+            embeddings, panel, fitted.is_uniform, fitted.config.fuse.average
+        )
+    seen = classified.logits if fitted.outliers.sees_logits else embeddings
+    strangeness = (
+        fitted.outliers.score(seen)
+        if needs.outliers and seen is not None
+        else np.full(len(cell_ids), np.nan)
+    )
     fused = of_known_classes(fitted.stack.apply(members), fitted.expected_counts)
     refined = stages.refine(
-        fused,
-        members.get(HEAD),
-        cleaned,
-        fitted.rules,
-        fitted.prior(),
-        fitted.prior(prior),
+        fused, members.get(HEAD), cleaned, fitted.rules, fitted.prior(), fitted.prior(prior)
     )
-    findings = stages.findings(cell_ids, refined, cleaned, strangeness, fitted.outliers)
-    return Stages(cleaned, members, fused, findings)
+    findings = stages.findings(
+        cell_ids, refined, cleaned, strangeness, fitted.outliers, classified.views
+    )
+    return Stages(cleaned, members, fused, refined.may_be_rescued, findings)
 
 
 def of_known_classes(probs: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -91,19 +144,3 @@ def of_known_classes(probs: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     known = probs * (counts > 0)
     return known / known.sum(axis=1, keepdims=True)
-
-
-def _opinions(
-    cleaned: Cleaned, classified: Classified, fitted: Fitted
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Members of the stack, and how strange each cell is; embeds cells only where that is asked."""
-    members = {ENSEMBLE: classified.log_probs}
-    asks_logits = fitted.outliers.strangeness.looks_at == "logits"
-    if asks_logits and not fitted.panels:
-        return members, fitted.outliers.score(classified.logits)
-    embeddings = stages.embed(cleaned.images, fitted.encoder)
-    for kind, panel in fitted.panels.items():
-        members[kind] = stages.judge(
-            embeddings, panel, fitted.is_uniform, fitted.config.fuse.average
-        )
-    return members, fitted.outliers.score(classified.logits if asks_logits else embeddings)

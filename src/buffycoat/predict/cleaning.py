@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from buffycoat.bundle.restoration import Restoration
-from buffycoat.refine.features import measure_all
+from buffycoat.predict.needs import EVERYTHING, Needs
+from buffycoat.refine.features import NAMES, measure_all
 from buffycoat.restore.gate import (
     GateNumbers,
     Look,
@@ -63,46 +64,66 @@ class Cleaned:
     mask_quality: np.ndarray
 
 
-def clean(images: np.ndarray, restoration: Restoration) -> Cleaned:
+def clean(images: np.ndarray, restoration: Restoration, needs: Needs = EVERYTHING) -> Cleaned:
     """Segment, restore what is degraded, keep what the gate accepts, segment and measure that.
 
     Args:
         images: Shape (n, w, w, 3), uint8.
         restoration: The fitted models.
+        needs: What is not needed is not computed: its numbers are NaN, its words are empty.
 
     Returns:
-        The images that stand, and everything known about them.
+        The images that stand, and what is known about them.
     """
-    found = restoration.severity.judge(images)
-    severity = found.severity
-    masks = restoration.segment(images)
-    kept = np.array(images)
-    is_restored = np.zeros(len(images), dtype=bool)
-    changes: list[dict[str, float]] = [{} for _ in images]
-    limit = restoration.restore_above
-    reasons = [untouched(value, limit) for value in severity]
-    rows = np.flatnonzero(severity >= limit)
-    if restoration.restorer.name == "identity":
-        reasons = ["restoration is off"] * len(images)
-    elif len(rows):
-        restored = restoration.restorer.restore(kept[rows])
-        before = [masks[row] for row in rows]
-        verdict = judge_restored(kept[rows], restored, before, found.subset(rows), restoration)
-        for index, row in enumerate(rows):
-            reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
-            if verdict.accepted[index]:
-                kept[row], masks[row] = restored[index], verdict.masks[index]
-        is_restored[rows] = verdict.accepted
+    n, limit = len(images), restoration.restore_above
+    severity = np.full(n, np.nan)
+    degradation: list[tuple[str, ...]] = [()] * n
+    found = None
+    if needs.severity:
+        found = restoration.severity.judge(images)
+        severity = found.severity
+        degradation = [found.names(row, limit) for row in range(n)]
+    masks = restoration.segment(images) if needs.outlines or needs.features else None
+    kept, changes = images, [{} for _ in range(n)]
+    is_restored, reasons = np.zeros(n, dtype=bool), [""] * n
+    if needs.restoration and found is not None:
+        reasons = [untouched(value, limit) for value in severity]
+        rows = np.flatnonzero(severity >= limit)
+        if restoration.restorer.name == "identity":
+            reasons = ["restoration is off"] * n
+        elif len(rows):
+            kept = np.array(images)
+            before = restoration.segment(kept[rows]) if masks is None else [masks[r] for r in rows]
+            restored = restoration.restorer.restore(kept[rows])
+            verdict = judge_restored(kept[rows], restored, before, found.subset(rows), restoration)
+            for index, row in enumerate(rows):
+                reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
+                if verdict.accepted[index]:
+                    kept[row] = restored[index]
+                    if masks is not None:
+                        masks[row] = verdict.masks[index]
+            is_restored[rows] = verdict.accepted
     return Cleaned(
         images=kept,
         is_restored=is_restored,
         reasons=reasons,
         severity=severity,
-        degradation=[found.names(row, limit) for row in range(len(images))],
+        degradation=degradation,
         changes=changes,
-        features=measure_all(kept, masks),
-        mask_quality=np.array([mask.quality for mask in masks]),
+        features=_features(kept, masks, needs),
+        mask_quality=np.array([np.nan] * n if masks is None else [m.quality for m in masks]),
     )
+
+
+def _features(images: np.ndarray, masks: Sequence[CellMasks] | None, needs: Needs) -> np.ndarray:
+    """Shape (n, f); without a need for them only the area, which says whether there is a cell."""
+    if masks is not None and needs.features:
+        return measure_all(images, masks)
+    table = np.full((len(images), len(NAMES)), np.nan)
+    for row, mask in enumerate(masks or ()):
+        if mask.cell.any():
+            table[row, NAMES.index("cell_area")] = mask.cell.mean()
+    return table
 
 
 def judge_restored(

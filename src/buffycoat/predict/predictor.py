@@ -12,11 +12,12 @@ import pandas as pd
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.bundle.lineage import restricted
-from buffycoat.cells import Manifest, Prediction, prediction_columns, predictions_frame
+from buffycoat.cells import Manifest, Prediction
 from buffycoat.errors import BadCellsError
-from buffycoat.images import BadCell, load_work, to_work
-from buffycoat.predict import stages
+from buffycoat.images import BadCell, to_work
+from buffycoat.predict import rows, stages
 from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.batches import predict_batches
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.progress import Reporter, Silent
 from buffycoat.taxonomy import Taxonomy
@@ -42,10 +43,12 @@ class Pipeline:
 
     Args:
         fitted: What training learned.
+        bundle_sha256: Of the bundle that holds it, "" where it was never written.
     """
 
-    def __init__(self, fitted: Fitted) -> None:
+    def __init__(self, fitted: Fitted, bundle_sha256: str = "") -> None:
         self.fitted = fitted
+        self.bundle_sha256 = bundle_sha256
 
     @classmethod
     def load(cls, folder: str | Path) -> Pipeline:
@@ -54,7 +57,7 @@ class Pipeline:
         Raises:
             BundleError: No bundle, or one of its files has changed.
         """
-        return cls(files.read(folder))
+        return cls(files.read(folder), files.checksum(folder))
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -73,7 +76,7 @@ class Pipeline:
         cell_ids: Sequence[str] | None = None,
         prior: str | None = None,
     ) -> list[Prediction]:
-        """Name cells.
+        """Classify cells.
 
         Args:
             images: Photographs with one cell in the centre, each (h, w, 3), uint8, RGB.
@@ -86,11 +89,12 @@ class Pipeline:
         ids = [str(i) for i in range(len(images))] if cell_ids is None else list(cell_ids)
         settings = self.fitted.config.images
         found: list[Prediction] = []
-        for rows in stages.batches(len(images)):
+        for part in stages.batches(len(images)):
             work = np.stack(
-                [to_work(i, settings.work_px, settings.frame_fraction) for i in images[rows]]
+                [to_work(i, settings.work_px, settings.frame_fraction) for i in images[part]]
             )
-            found += self._judge(work, ids[rows], prior)
+            work = paint_if_asked(work, self.fitted.config)
+            found += predict_cells(work, ids[part], self.fitted, prior)
         return found
 
     def predict_manifest(
@@ -100,7 +104,9 @@ class Pipeline:
         allow_bad: int = 0,
         prior: str | None = None,
     ) -> PredictionSet:
-        """Name the cells of a manifest, a batch in memory at a time.
+        """Classify the cells of a manifest, and keep all predictions in memory.
+
+        `local.run` writes them in parts instead.
 
         Raises:
             BadCellsError: More cells than allowed could not be read.
@@ -109,36 +115,22 @@ class Pipeline:
         reporter.start("predict", f"{len(manifest)} cells")
         found: list[Prediction] = []
         bad: list[BadCell] = []
-        for rows in stages.batches(len(manifest)):
-            part = manifest.subset(np.arange(rows.start, rows.stop))
-            loaded = load_work(part, self.fitted.config.images)
-            bad += loaded.bad
+        digests: list[str] = []
+        for batch in predict_batches(manifest, self.fitted, prior):
+            found += batch.predictions
+            digests += batch.image_sha256
+            bad += batch.bad
             if len(bad) > allow_bad:
                 lines = "\n  ".join(f"{cell.path}: {cell.reason}" for cell in bad)
                 raise BadCellsError(
                     f"more than {allow_bad} cells cannot be read:\n  {lines}",
                     [(cell.cell_id, cell.path, cell.reason) for cell in bad],
                 )
-            ids = part.subset(loaded.is_good).frame["cell_id"].tolist()
-            if ids:
-                found += self._judge(loaded.images, ids, prior)
-            reporter.advance(rows.stop, len(manifest))
+            reporter.advance(batch.n_done, len(manifest))
         reporter.finish()
-        frame = predictions_frame(found, self.taxonomy)
-        sources = manifest.frame.set_index("cell_id")
-        for name in _known_groups(manifest):
-            frame[name] = sources[name].reindex(frame["cell_id"]).to_numpy()
+        frame = rows.to_frame(found, digests, self.bundle_sha256, manifest, self.taxonomy)
         return PredictionSet(found, tuple(bad), frame.loc[:, self.columns(manifest)])
 
     def columns(self, manifest: Manifest) -> list[str]:
         """Columns of the table that `predict_manifest` makes of these cells."""
-        first, *others = prediction_columns(self.taxonomy)
-        return [first, *_known_groups(manifest), *others]
-
-    def _judge(self, work: np.ndarray, ids: Sequence[str], prior: str | None) -> list[Prediction]:
-        return predict_cells(paint_if_asked(work, self.fitted.config), ids, self.fitted, prior)
-
-
-def _known_groups(manifest: Manifest) -> list[str]:
-    """Slide and patient, where any cell has one."""
-    return [c for c in ("slide_id", "patient_id") if manifest.frame[c].notna().to_numpy().any()]
+        return rows.columns_of(manifest, self.taxonomy)

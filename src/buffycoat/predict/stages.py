@@ -20,7 +20,7 @@ from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
 from buffycoat.fuse.prior import apply_prior, uniform
 from buffycoat.predict.cleaning import Cleaned
 from buffycoat.progress import Progress
-from buffycoat.refine.apply import RescueResult, apply
+from buffycoat.refine.apply import RescueResult, apply, may_be_rescued
 from buffycoat.refine.decide import Findings
 from buffycoat.refine.rules import RescueRules
 
@@ -37,10 +37,12 @@ class Classified:
     Attributes:
         log_probs: Calibrated, under a uniform prior, shape (n, k).
         logits: As the models give them, mean over views and models, shape (n, k).
+        views: Views that all models together looked at, shape (n,).
     """
 
     log_probs: np.ndarray
     logits: np.ndarray
+    views: np.ndarray
 
 
 def batches(n: int) -> Iterator[slice]:
@@ -74,9 +76,20 @@ def classify(
         scores.append(score(original, cleaned, model, temperature, use))
         if on_progress is not None:
             on_progress(done, len(models))
+    return together(scores, average)
+
+
+def together(scores: Sequence[Classified], average: str) -> Classified:
+    """What several models say, as one.
+
+    Args:
+        scores: Of each model, on the same n cells.
+        average: A key of `MEANS`.
+    """
     return Classified(
         MEANS[average]([part.log_probs for part in scores]),
         np.mean([part.logits for part in scores], axis=0),
+        np.sum([part.views for part in scores], axis=0),
     )
 
 
@@ -92,6 +105,7 @@ def score(
         second = of_views([model.view_logits(cleaned.images[rows])], temperature)
         found.log_probs[rows] = mean_of_probs([found.log_probs[rows], second.log_probs])
         found.logits[rows] = (found.logits[rows] + second.logits) / 2
+        found.views[rows] += second.views
     return found
 
 
@@ -105,6 +119,7 @@ def of_views(seen: Sequence[np.ndarray], temperature: float) -> Classified:
     return Classified(
         mean_of_probs([log_probs(views, temperature) for views in seen]),
         np.mean([views.mean(axis=1) for views in seen], axis=0),
+        np.full(len(seen[0]), sum(views.shape[1] for views in seen)),
     )
 
 
@@ -154,11 +169,13 @@ class Refined:
         probs: Under the wanted class mix, shape (n, k).
         own_probs: Under the mix that rules and label sets were fitted for, shape (n, k).
         rescue: Labels under the wanted mix, with the reasons of those that a rule made.
+        may_be_rescued: Cells that a rule may change, by what it asks beside features, shape (n,).
     """
 
     probs: np.ndarray
     own_probs: np.ndarray
     rescue: RescueResult
+    may_be_rescued: np.ndarray
 
 
 def refine(
@@ -183,11 +200,12 @@ def refine(
     opinion = None if head is None else np.exp(head)
     own_probs = apply_prior(fused, even, own_prior)
     rescue = apply(rules, own_probs, opinion, cleaned.features)
+    is_asked = may_be_rescued(rules, own_probs, opinion)
     if np.array_equal(own_prior, wanted_prior):
-        return Refined(own_probs, own_probs, rescue)
+        return Refined(own_probs, own_probs, rescue, is_asked)
     probs = apply_prior(fused, even, wanted_prior)
     labels = np.where(rescue.is_rescued, rescue.labels, rules.tops(probs))
-    return Refined(probs, own_probs, replace(rescue, labels=labels))
+    return Refined(probs, own_probs, replace(rescue, labels=labels), is_asked)
 
 
 def findings(
@@ -196,6 +214,7 @@ def findings(
     cleaned: Cleaned,
     strangeness: np.ndarray,
     outliers: OutlierModel,
+    views: np.ndarray,
 ) -> Findings:
     """All that the final word on n cells rests on.
 
@@ -205,6 +224,7 @@ def findings(
         cleaned: What was measured.
         strangeness: Outlier score, shape (n,).
         outliers: Gives that score's name and its percentile among the training cells.
+        views: Views that the classifier looked at, shape (n,).
     """
     return Findings(
         cell_ids=list(cell_ids),
@@ -218,7 +238,10 @@ def findings(
         restore_changes=cleaned.changes,
         outlier_name=outliers.name,
         outlier_score=strangeness,
-        outlier_percentile=outliers.percentile(strangeness),
+        outlier_percentile=np.where(
+            np.isnan(strangeness), np.nan, outliers.percentile(strangeness)
+        ),
+        views=views,
         mask_quality=cleaned.mask_quality,
         features=cleaned.features,
     )

@@ -133,6 +133,31 @@ def holds(rule: Rule, scores: Scores, tops: np.ndarray, codes: tuple[str, ...]) 
     return passed
 
 
+def may_be_rescued(
+    rules: RescueRules, probs: np.ndarray, head_probs: np.ndarray | None
+) -> np.ndarray:
+    """Cells that a rule in use may change, by what it asks beside their features.
+
+    Args:
+        rules: Fitted or published.
+        probs: Shape (n, k), calibrated ensemble.
+        head_probs: Shape (n, k), embedding head, or None.
+
+    Returns:
+        Shape (n,), bool: of all others the features need not be known.
+    """
+    tops, found = rules.tops(probs), np.zeros(len(probs), dtype=bool)
+    unknown = Scores(probs, head_probs, np.full((len(probs), len(NAMES)), np.nan))
+    for rule in rules.rules:
+        if rule.is_on:
+            passed = np.isin(tops, [rules.codes.index(code) for code in rule.rivals])
+            for check in checks(rule, unknown, tops, rules.codes):
+                if check.field in ("ratio_above", "head_above", "top_below"):
+                    passed &= check.passes
+            found |= passed
+    return found
+
+
 def apply(
     rules: RescueRules, probs: np.ndarray, head_probs: np.ndarray | None, features: np.ndarray
 ) -> RescueResult:

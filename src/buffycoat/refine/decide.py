@@ -44,6 +44,7 @@ class Findings:
         outlier_percentile: Shape (n,), 0 to 100; NaN where outliers are not scored.
         mask_quality: Shape (n,), 0 to 1.
         features: Shape (n, len(NAMES)); NaN where not measurable.
+        views: Shape (n,): views that the classifier looked at.
     """
 
     cell_ids: Sequence[str]
@@ -60,6 +61,7 @@ class Findings:
     outlier_percentile: np.ndarray
     mask_quality: np.ndarray
     features: np.ndarray
+    views: np.ndarray
 
     def __post_init__(self) -> None:
         n = len(self.cell_ids)
@@ -114,6 +116,7 @@ def decide(
                 probability=float(probs[row, label]),
                 probs=tuple(probs[row].tolist()),
                 entropy=float(max(entropy[row], 0.0)),
+                views=int(findings.views[row]),
                 conformal_set=tuple(taxonomy.codes[c] for c in np.flatnonzero(sets[row])),
                 severity=float(findings.severity[row]),
                 degradation=tuple(findings.degradation[row]),

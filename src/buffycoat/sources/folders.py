@@ -257,16 +257,10 @@ def split_words(places: Sequence[Place]) -> str:
     return f"folders ({told})" if told else ""
 
 
-def unique_ids(names: list[str]) -> list[str]:
-    """Ids for relative paths: the file names if they differ, else the paths."""
-    short = [name.rpartition("/")[2] for name in names]
-    return short if max(Counter(short).values(), default=0) < 2 else names
-
-
 def frame_of(
     folder: Path, paths: Sequence[Path], rows: Sequence[Mapping[str, object]]
 ) -> pd.DataFrame:
-    """Pictures as the table of a manifest; ids are names, or paths where names repeat.
+    """Pictures as the table of a manifest; an id is the path from the data set's folder.
 
     Args:
         folder: The data set's.
@@ -275,7 +269,7 @@ def frame_of(
     """
     return pd.DataFrame(
         {
-            "cell_id": unique_ids([path.relative_to(folder).as_posix() for path in paths]),
+            "cell_id": [path.relative_to(folder).as_posix() for path in paths],
             "path": [str(path) for path in paths],
             "label": [row.get("label") for row in rows],
             "split": [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,11 +53,6 @@ def read_hub(path: Path, files: Sequence[Path], taxonomy: str = "auto") -> Manif
         faults.append("no rows in any Parquet table")
     if faults:
         raise manifest_error(str(path), faults)
-    times = Counter(cell["image"] for cell in cells)
-    for cell in cells:
-        image = cell.pop("image")
-        if image and times[image] == 1:
-            cell["cell_id"] = image
     return Manifest.from_frame(pd.DataFrame(cells), path.stem, notes)
 
 
@@ -79,8 +73,7 @@ def _cells(
         notes.append(f"{name}: its name says no split; its {len(rows)} cells are taken as {split}")
     return [
         {
-            "image": row["image"],
-            "cell_id": f"{name}#{number}",
+            "cell_id": f"{name}#{number}" + (f"/{row['image']}" if row["image"] else ""),
             "path": f"{rows.path}#{number}",
             "label": label or None,
             "split": split,

@@ -90,12 +90,10 @@ def _columns_of(file: Path) -> list[str]:
 
 
 def _name_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Tell twins apart where both configs use one id, and let `original_id` follow."""
+    """Mark ids of pristine cells, since both configs may use one; `original_id` is such an id."""
     is_pristine = frame["source"] == "pristine"
-    shared = set(frame.loc[is_pristine, "cell_id"]) & set(frame.loc[~is_pristine, "cell_id"])
-    new_id = {cell_id: f"pristine/{cell_id}" for cell_id in shared}
-    frame["cell_id"] = frame["cell_id"].where(~is_pristine, frame["cell_id"].replace(new_id))
-    frame["original_id"] = frame["original_id"].replace(new_id)
+    frame["cell_id"] = frame["cell_id"].where(~is_pristine, "pristine/" + frame["cell_id"])
+    frame["original_id"] = "pristine/" + frame["original_id"].astype("string")
     return frame
 
 

@@ -14,7 +14,6 @@ from buffycoat.errors import ManifestError
 from buffycoat.images import survey
 from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
 from buffycoat.sources.draft import Draft, is_left_out
-from buffycoat.sources.folders import unique_ids
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import is_predicted
 from buffycoat.sources.options import Reading
@@ -34,8 +33,8 @@ def read_table(path: Path, reading: Reading) -> Draft:
             `ID_NAMES`: relative to the table's folder, or the file's name, with or without its
             suffix. `label` (or one column a class that holds 0 and 1), `patient_id`, `slide_id`,
             `split`, `severity`, `original_id` and `cell_id` are read if they are there, also under
-            other usual names. `cell_id` is by default the file's name, or its relative path where
-            names repeat; `split` is by default "train" with a label, else "test".
+            other usual names. `cell_id` is by default the picture's path from the table's folder;
+            `split` is by default "train" with a label, else "test".
         reading: The taxonomy whose names are looked for.
 
     Returns:
@@ -214,7 +213,7 @@ def _cell_ids(
     """Of a column `cell_id`, or else the pictures' names."""
     column = next((name for name in columns if key(name) == "cellid" and name != file_column), None)
     cell_ids: list[str | None] = [row.get(column or "") or None for row in rows]
-    return cell_ids if any(cell_ids) else [*unique_ids(names)]
+    return cell_ids if any(cell_ids) else [*names]
 
 
 def _doubles(cell_ids: Sequence[str | None], places: Sequence[str]) -> list[str]:

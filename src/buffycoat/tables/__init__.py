@@ -5,7 +5,7 @@ from buffycoat.tables.names import Joined, join_names
 from buffycoat.tables.read import read_rows
 from buffycoat.tables.rows import Rows
 from buffycoat.tables.values import is_unknown, known_name, to_number
-from buffycoat.tables.write import csv_text, write_csv
+from buffycoat.tables.write import csv_text, write_csv, write_csv_parts
 
 __all__ = [
     "Joined",
@@ -19,4 +19,5 @@ __all__ = [
     "read_rows",
     "to_number",
     "write_csv",
+    "write_csv_parts",
 ]

@@ -12,8 +12,8 @@ from buffycoat.tables.rows import Rows
 from buffycoat.taxonomy import BLOOD
 from buffycoat.taxonomy.spelling import Spelling
 
-OWN_IDS = ("ID", "cell_id")
-"""As our own tables name the column, and WBCBench's."""
+OWN_IDS = ("cell_id", "ID")
+"""As our own tables name the column, and WBCBench's, which is the file name alone."""
 OWN_LABELS = ("labels", "label")
 TRUE_LABELS = frozenset("truelabel truth groundtruth target".split())
 """Beside one of these, a column `label` may be a prediction."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.errors import OutputError
-from buffycoat.images import write_atomic
+from buffycoat.images import writing
 
 _SPECIAL = re.compile(r'[",;|\x00-\x1f\x7f\x85\u2028\u2029]|^\s|\s$')
 """Text that is quoted: with a usual delimiter, a quote, a control character, the end of a line by
@@ -32,17 +32,33 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     Raises:
         OutputError: The folder cannot be written, or a text holds bytes that are no UTF-8.
     """
-    columns = [_texts(frame.iloc[:, place]) for place in range(frame.shape[1])]
-    text = csv_text([str(name) for name in frame.columns], zip(*columns, strict=True))
+    write_csv_parts(path, [str(name) for name in frame.columns], [frame])
+
+
+def write_csv_parts(path: Path, header: Sequence[str], frames: Iterable[pd.DataFrame]) -> None:
+    """Write several tables below each other, one in memory at a time; as `write_csv`.
+
+    Args:
+        path: The file.
+        header: Names of the columns.
+        frames: Each with these columns, whatever they are called there.
+    """
+    with writing(path) as part, part.open("wb") as file:
+        file.write(_encoded(csv_text(header, ()), path))
+        for frame in frames:
+            columns = [_texts(frame.iloc[:, place]) for place in range(frame.shape[1])]
+            file.write(_encoded(_lines(zip(*columns, strict=True)), path))
+
+
+def _encoded(text: str, path: Path) -> bytes:
     try:
-        data = text.encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError as error:
         line = text[: error.start].rpartition("\n")[2] + text[error.start :].partition("\n")[0]
         raise OutputError(
             f"{path}: cannot be written in UTF-8, since a name in it is not: {line!r}. Rename that "
             "file (convmv does so for many)"
         ) from error
-    write_atomic(path, data)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -51,7 +67,11 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     >>> csv_text(("ID", "p"), [("a.png", 0.1), (" b\rc.png", None)])
     'ID,p\na.png,0.1\n" b\rc.png",\n'
     """
-    lines = [",".join(map(_field, map(_text, row))) for row in (header, *rows)]
+    return _lines((header, *rows))
+
+
+def _lines(rows: Iterable[Sequence[Any]]) -> str:
+    lines = [",".join(map(_field, map(_text, row))) for row in rows]
     return "".join((line or '""') + "\n" for line in lines)
 
 

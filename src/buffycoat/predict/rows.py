@@ -1,0 +1,70 @@
+"""Predictions as rows of a table, with where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from buffycoat.cells import Manifest, Prediction, prediction_columns, predictions_frame
+from buffycoat.taxonomy import Taxonomy
+
+GROUPS = ("slide_id", "patient_id")
+ORIGIN = ("image_sha256", "bundle_sha256")
+"""What a prediction was made from: the bytes of the image's file, and the bundle's index, which
+holds the checksums of all its files."""
+COUNTED = ("label", "is_abstained", "reasons", "conformal_set", "is_restored")
+"""What the summary at the end counts."""
+_TEXT = {
+    "cell_id", "label", "conformal_set", "degradation", "restore_reason", "restore_change",
+    "reasons", "evidence", *GROUPS, *ORIGIN,
+}  # fmt: skip
+_FLAGS = {"is_restored", "is_rescued", "is_abstained"}
+
+
+def columns_of(manifest: Manifest, taxonomy: Taxonomy) -> list[str]:
+    """Columns of the table of predictions of these cells: slide and patient where any has one."""
+    known = [name for name in GROUPS if manifest.frame[name].notna().to_numpy().any()]
+    first, *others = prediction_columns(taxonomy)
+    places = [name for name in others if name.startswith("prob_")]
+    return [first, *known, *(n for n in others if n not in places), *ORIGIN, *places]
+
+
+def to_frame(
+    predictions: Sequence[Prediction],
+    image_sha256: Sequence[str],
+    bundle_sha256: str,
+    manifest: Manifest,
+    taxonomy: Taxonomy,
+) -> pd.DataFrame:
+    """One row a prediction, columns as in `columns_of`, with all of `GROUPS`.
+
+    Args:
+        predictions: Any number of them.
+        image_sha256: Of each one's image file.
+        bundle_sha256: From `bundle.files.checksum`.
+        manifest: Gives slides and patients.
+        taxonomy: Of the bundle.
+    """
+    frame = predictions_frame(predictions, taxonomy)
+    frame["image_sha256"], frame["bundle_sha256"] = list(image_sha256), bundle_sha256
+    known = manifest.frame.set_index("cell_id")
+    for name in GROUPS:
+        frame[name] = known[name].reindex(frame["cell_id"]).to_numpy()
+    return frame
+
+
+def schema(columns: Sequence[str]) -> pa.Schema:
+    """Arrow types of these columns, the same for every part of a table.
+
+    Args:
+        columns: Of `columns_of`.
+    """
+
+    def kind(name: str) -> pa.DataType:
+        if name in _TEXT:
+            return pa.string()
+        return pa.bool_() if name in _FLAGS else pa.int64() if name == "views" else pa.float64()
+
+    return pa.schema([(name, kind(name)) for name in columns])
