@@ -24,7 +24,7 @@ from buffycoat.config import Config, EmbedConfig, load
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.encoders import build_encoder
-from buffycoat.embed.head import train_head
+from buffycoat.embed.head_training import train_head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.evaluate.bootstrap import bootstrap_interval

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
 import buffycoat
 from buffycoat.bundle import files

@@ -106,7 +106,7 @@ def train(data: TrainingSet, config: Config, out: Path) -> Restorer:
         "steps": config.restore.steps,
         "minutes": watch.seconds[STAGE] / 60,
         "peak_memory_mib": peak_mib,
-        "parameters": sum(t.numel() for t in restoration.restorer.to_tensors().values()),
+        "parameters": sum(t.size for t in restoration.restorer.to_tensors().values()),
         "settings": config.restore.model_dump(mode="json"),
     }
     stored.write_json(note, record)

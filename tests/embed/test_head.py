@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from buffycoat.config import EmbedConfig
-from buffycoat.embed.head import Head, train_head
+from buffycoat.embed.head import Head
+from buffycoat.embed.head_training import train_head
 from buffycoat.errors import ConfigError, ShapeError
 
 CODES = ("AA", "BB", "CC", "DD")

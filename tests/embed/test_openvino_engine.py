@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from buffycoat.embed.openvino_engine import OpenvinoEngine, PrecisionWarning
 from torch import nn
 
 from buffycoat.config import EmbedConfig
 from buffycoat.embed import openvino_engine
 from buffycoat.embed.encoders import BackboneEncoder, build_encoder, from_spec
-from buffycoat.embed.openvino_engine import OpenvinoEngine, PrecisionWarning
 from buffycoat.errors import ConfigError, MissingExtraError
 from buffycoat.simulate.render import render_cell
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from buffycoat.config import EmbedConfig
-from buffycoat.embed.head import train_head
+from buffycoat.embed.head_training import train_head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.panel import KINDS, LABELS, MODELS, EmbeddingModel, Panel
 from buffycoat.embed.prototypes import Prototypes

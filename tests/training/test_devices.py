@@ -10,7 +10,7 @@ import pytest
 
 PROBE = """
 import ctypes
-from buffycoat.training.devices import keep_freed_memory
+from buffycoat.backbones.memory import keep_freed_memory
 
 def rss_mib():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20

@@ -12,24 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
 import buffycoat
 from buffycoat.bundle.fitted import Fitted
+from buffycoat.bundle.graphs import write_graphs
+from buffycoat.bundle.networks import Networks, under
 from buffycoat.bundle.restoration import Restoration
-from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
-from buffycoat.embed.encoders import from_spec
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import MODELS, Panel
+from buffycoat.embed.stored import StoredEncoder
 from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.stack import Stack
 from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
-from buffycoat.restore import apply as restorers
 from buffycoat.restore.gate import GateLimits
 from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.segment.segmenters import build_segmenter
@@ -73,8 +72,9 @@ def write(
         _write_json(part / "refine.json", refine)
         _write_json(part / "metrics.json", metrics)
         (part / "MODEL_CARD.md").write_text(model_card, encoding="utf-8")
-        checked = {path.name: _sha256(path) for path in sorted(part.iterdir())}
-        _write_json(part / INDEX, _index(fitted) | {"files": checked})
+        index = _index(fitted)
+        index["engines"] = write_graphs(part, index)
+        _write_index(part, index)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(part, folder)
@@ -85,11 +85,27 @@ def write(
     return folder
 
 
-def read(bundle: str | Path) -> Fitted:
-    """Read a bundle and verify every file.
+def add_graphs(folder: Path) -> None:
+    """Give a bundle its graphs, anew if it has them; of the other files only the index changes.
+
+    Args:
+        folder: Of the bundle.
+
+    Raises:
+        BundleError: A file was changed since it was written.
+    """
+    index = _read_json(folder / INDEX)
+    _verify(folder, index["files"])
+    index["engines"] = write_graphs(folder, index)
+    _write_index(folder, index)
+
+
+def read(bundle: str | Path, engine: str = "auto") -> Fitted:
+    """Read a bundle and verify every file. Networks are opened when the first cell needs them.
 
     Args:
         bundle: Its folder, or "starter".
+        engine: "auto", "openvino" or "torch" (see `backbones.choice`).
 
     Raises:
         BundleError: No bundle, one of another format, or a file that was changed or is missing.
@@ -105,22 +121,22 @@ def read(bundle: str | Path) -> Fitted:
     config = Config.model_validate(index["config"])
     taxonomy = Taxonomy.from_dict(index["taxonomy"], str(folder))
     refine = _read_json(folder / "refine.json")
-    encoder = from_spec(index["encoder"])
+    encoder, networks = StoredEncoder(index["encoder"]), Networks(folder, index, engine)
     return Fitted(
         config=config,
         taxonomy=taxonomy,
         counts=np.array(index["counts"]),
-        restoration=_read_restoration(folder, index, config, encoder),
-        models=_read_folds(folder, index, config, len(taxonomy)),
+        restoration=_read_restoration(index, config, encoder, networks),
+        models=networks.folds(config),
         temperatures=tuple(index["temperatures"]),
         use=index["use"],
         encoder=encoder,
         panels=_read_panels(folder, index["panels"]),
         outliers=OutlierModel.from_tensors(
-            index["outliers"], _numpy(load_file(folder / "outliers.safetensors"))
+            index["outliers"], _full(load_file(folder / "outliers.safetensors"))
         ),
         gallery=Gallery.from_tensors(
-            _numpy(load_file(folder / "gallery.safetensors")), index["gallery"]
+            _full(load_file(folder / "gallery.safetensors")), index["gallery"]
         ),
         stack=Stack.from_dict(index["stack"]),
         rules=RescueRules.from_dict(refine["rules"]),
@@ -158,7 +174,7 @@ def fingerprint(tensors: Mapping[str, Any], *settings: Any) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, value in sorted(tensors.items()):
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(torch.as_tensor(value).cpu().numpy()).tobytes())
+        digest.update(np.ascontiguousarray(value).tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -190,7 +206,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
 def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
     """File -> its tensors."""
     return {
-        "folds": _numbered([model.backbone.model.state_dict() for model in fitted.models]),
+        "folds": _numbered([model.state for model in fitted.models]),
         "panels": {
             f"{kind}.{name}": tensor
             for kind, panel in fitted.panels.items()
@@ -205,67 +221,57 @@ def _tensors(fitted: Fitted) -> dict[str, dict[str, Any]]:
 def _write_tensors(folder: Path, fitted: Fitted, is_half: bool) -> None:
     for name, tensors in _tensors(fitted).items():
         # Covariances would lose their definiteness in fp16.
-        smaller = torch.float32 if name == "outliers" else torch.float16
-        _save(folder / f"{name}.safetensors", tensors, smaller if is_half else None)
+        _save(folder / f"{name}.safetensors", tensors, is_half and name != "outliers")
 
 
 def _numbered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {f"{i}.{name}": value for i, part in enumerate(parts) for name, value in part.items()}
 
 
-def _under(tensors: Mapping[str, torch.Tensor], name: str | int) -> dict[str, torch.Tensor]:
-    """Those whose name begins so, under the rest of it."""
-    prefix = f"{name}."
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _save(path: Path, tensors: Mapping[str, Any], dtype: torch.dtype | None) -> None:
-    plain = {name: torch.as_tensor(value).detach().cpu() for name, value in tensors.items()}
-    if dtype is not None:
-        plain = {n: t.to(dtype) if t.is_floating_point() else t for n, t in plain.items()}
-    save_file({name: tensor.contiguous() for name, tensor in plain.items()}, path)
+def _save(path: Path, tensors: Mapping[str, np.ndarray], is_half: bool) -> None:
+    plain = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    if is_half:
+        plain = {
+            n: t.astype(np.float16) if np.issubdtype(t.dtype, np.floating) else t
+            for n, t in plain.items()
+        }
+    save_file(plain, path)
     path.chmod(0o644)  # safetensors writes for the owner alone; a bundle is made to be handed on
 
 
-def _read_folds(
-    folder: Path, index: Mapping[str, Any], config: Config, k: int
-) -> tuple[FoldModel, ...]:
-    tensors = load_file(folder / "folds.safetensors")
-    return tuple(
-        FoldModel.assemble(_under(tensors, i), config.classify, k, np.array(prior))
-        for i, prior in enumerate(index["log_priors"])
-    )
+def _write_index(folder: Path, index: Mapping[str, Any]) -> None:
+    checked = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INDEX}
+    _write_json(folder / INDEX, {**index, "files": checked})
 
 
 def _read_panels(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Panel]:
     tensors = load_file(folder / "panels.safetensors")
     panels = {}
     for kind, table in tables.items():
-        own = _under(tensors, kind)
-        models = [_numpy(_under(own, number)) for number in range(len(table[MODELS]))]
+        own = under(tensors, kind)
+        models = [_full(under(own, number)) for number in range(len(table[MODELS]))]
         panels[kind] = Panel.from_tensors(kind, models, table)
     return panels
 
 
 def _read_restoration(
-    folder: Path, index: Mapping[str, Any], config: Config, encoder: Encoder
+    index: Mapping[str, Any], config: Config, encoder: Encoder, networks: Networks
 ) -> Restoration:
-    tensors = load_file(folder / "restorer.safetensors")
     return Restoration(
         config.restore,
         SeverityEstimator.from_dict(index["severity"]),
-        restorers.from_tensors(index["restorer"], tensors),
+        networks.restorer(config),
         GateLimits.from_dict(index["gate"]) if index["gate"] else None,
         encoder.encode,
         build_segmenter(config.segment),
     )
 
 
-def _numpy(tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """As numpy arrays; half precision becomes fp32."""
+def _full(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same arrays; half precision becomes fp32."""
     return {
-        name: (tensor.float() if tensor.dtype == torch.float16 else tensor).numpy()
-        for name, tensor in tensors.items()
+        name: value.astype(np.float32) if value.dtype == np.float16 else value
+        for name, value in tensors.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""How a working image becomes a network's input, at training and at prediction.
+"""How a working image becomes a network's input while it is trained.
 
 One warp does crop, scale, rotation, mirror and resize, so that pixels are resampled once.
 """
@@ -21,27 +21,6 @@ SCALE = (0.85, 1.15)
 SHIFT = 0.04
 PAPER_ROTATION_DEG = 15.0
 PAPER_JITTER = 0.2
-
-
-def centre(image: np.ndarray, crop_fraction: float, input_px: int) -> np.ndarray:
-    """The central part of a working image at the network's size.
-
-    Args:
-        image: Shape (w, w, 3), uint8.
-        crop_fraction: Side of the crop over side of the image.
-        input_px: Side of the result.
-
-    Returns:
-        Shape (input_px, input_px, 3), uint8.
-    """
-    side = image.shape[0]
-    kept = round(side * crop_fraction)
-    low = (side - kept) // 2
-    crop = image[low : low + kept, low : low + kept]
-    smaller = input_px < kept
-    return cv2.resize(
-        crop, (input_px, input_px), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    )
 
 
 def severity_weights(progress: float, ramp: float) -> tuple[float, ...]:

@@ -1,97 +1,97 @@
-"""Fold models at prediction: every view of every cell, deterministic."""
+"""Fold models at prediction: the views of each cell, deterministic. No torch is imported here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import torch
 
-from buffycoat.backbones.activations import write_anew
-from buffycoat.backbones.build import BuiltBackbone, build
-from buffycoat.backbones.devices import autocast, device, is_cpu_bf16, place
-from buffycoat.backbones.folded import fold_batch_norm
+from buffycoat.backbones.engine import Engine
 from buffycoat.backbones.prefetch import prefetch
-from buffycoat.classify.augment import centre
-from buffycoat.classify.views import VIEWS, views_of
+from buffycoat.classify.views import VIEWS, centre, views_of
 from buffycoat.config import ClassifyConfig
 from buffycoat.progress import Progress
 
-GPU_CELLS_AT_ONCE = 64
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FoldModel:
     """One trained model, ready to score cells.
 
-    On a CPU cells are scored one at a time, all views of a cell as one batch: the numbers of a
-    cell do not depend on the cells beside it.
+    On a CPU cells are scored one at a time: the numbers of a cell do not depend on the cells
+    beside it.
 
     Attributes:
-        backbone: The network as it was trained, with its preprocessing.
-        network: The same, made for inference.
+        state: The weights as they were trained or stored, name -> array.
         config: The recipe that it was trained with.
-        log_prior: Log of the class shares that its logits carry, shape (k,); zeros where the
-            loss took the prior out already.
+        log_prior: Log of the class shares that the network's logits carry, shape (k,); zeros where
+            the loss took the prior out already.
+        open_engine: Gives what runs the network with its preprocessing, prior taken out: pixels
+            (n, px, px, 3), uint8, to logits (n, k), float32. Called when the first cell comes.
     """
 
-    backbone: BuiltBackbone
-    network: torch.nn.Module
+    state: Mapping[str, np.ndarray]
     config: ClassifyConfig
     log_prior: np.ndarray
+    open_engine: Callable[[], Engine]
 
     @classmethod
     def assemble(
         cls,
-        state: dict[str, torch.Tensor],
+        state: Mapping[str, Any],
         config: ClassifyConfig,
         n_classes: int,
         log_prior: np.ndarray,
     ) -> FoldModel:
-        """A model from stored weights; half-precision weights become fp32."""
-        backbone = build(
-            config.backbone, "random", n_classes, config.input_px, config.dropout, config.head
-        )
-        backbone.model.load_state_dict(state)
-        backbone.model.float().to(device()).eval().requires_grad_(False)
-        network = fold_batch_norm(backbone.model, config.input_px)
-        if is_cpu_bf16(device(), config.precision):
-            write_anew(network)
-        return cls(backbone, place(network), config, log_prior)
+        """A model that torch runs, from arrays or tensors; half-precision weights become fp32."""
+        from buffycoat.backbones.torch_engine import TorchEngine
+        from buffycoat.classify.network import make_network
 
-    @torch.inference_mode()
+        assert log_prior.shape == (n_classes,)
+        arrays = {name: np.asarray(value) for name, value in state.items()}
+        engine = TorchEngine(make_network(arrays, config, log_prior), config.precision)
+        return cls(arrays, config, log_prior, lambda: engine)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs the network."""
+        return self.open_engine()
+
     def view_logits(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
-        """Uniform-prior logits of each view.
+        """Uniform-prior logits of every view of the recipe's set; see `look`."""
+        return self.look(images, range(len(VIEWS[self.config.views])), on_progress)
+
+    def look(
+        self, images: np.ndarray, views: Sequence[int], on_progress: Progress | None = None
+    ) -> np.ndarray:
+        """Uniform-prior logits of some views.
 
         Args:
             images: Working images, shape (n, w, w, 3), uint8.
+            views: Indices into the recipe's set of views; only these are computed.
             on_progress: Called with (cells done, cells in all).
 
         Returns:
-            Shape (n, v, k), float32.
+            Shape (n, len(views), k), float32.
         """
-        n_views = len(VIEWS[self.config.views])
-        k = len(self.log_prior)
-        at_once = GPU_CELLS_AT_ONCE if device().type == "cuda" else 1
-        out = np.empty((len(images), n_views, k), dtype=np.float32)
-        mean, std = (
-            torch.tensor(value, device=device()).view(1, 3, 1, 1)
-            for value in (self.backbone.mean, self.backbone.std)
-        )
-        starts = range(0, len(images), at_once)
-        chunks = (self._inputs(images[start : start + at_once]) for start in starts)
-        for start, chunk in zip(starts, prefetch(chunks, ahead=16), strict=True):
-            pixels = torch.from_numpy(chunk).to(device()).permute(0, 3, 1, 2).float()
-            views = views_of((pixels / 255 - mean) / std, self.config.views)
-            flat = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-            with autocast(self.config.precision):
-                logits = self.network(flat)
-            out[start : start + len(chunk)] = logits.float().cpu().numpy().reshape(-1, n_views, k)
+        out = np.empty((len(images), len(views), len(self.log_prior)), dtype=np.float32)
+        starts = range(0, len(images), self.engine.cells_at_once) if len(views) else ()
+        batches = prefetch(self._inputs(images, views), ahead=16)
+        for start, logits in zip(starts, self.engine.run(batches), strict=True):
+            part = logits.reshape(-1, len(views), out.shape[2])
+            out[start : start + len(part)] = part
             if on_progress is not None:
-                on_progress(min(start + at_once, len(images)), len(images))
-        return out - self.log_prior.astype(np.float32)
+                on_progress(start + len(part), len(images))
+        return out
 
-    def _inputs(self, images: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [centre(image, self.config.crop_fraction, self.config.input_px) for image in images]
-        )
+    def _inputs(self, images: np.ndarray, views: Sequence[int]) -> Iterator[np.ndarray]:
+        """All views of some cells, shape (cells * views, px, px, 3)."""
+        at_once = self.engine.cells_at_once
+        for start in range(0, len(images) if len(views) else 0, at_once):
+            crops = (
+                centre(image, self.config.crop_fraction, self.config.input_px)
+                for image in images[start : start + at_once]
+            )
+            yield np.concatenate([views_of(crop, self.config.views, views) for crop in crops])

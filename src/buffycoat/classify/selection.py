@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from buffycoat.backbones.devices import autocast
-from buffycoat.classify.augment import centre
 from buffycoat.classify.training_cells import TrainingCells
+from buffycoat.classify.views import centre
 from buffycoat.config import ClassifyConfig
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 

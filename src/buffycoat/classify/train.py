@@ -11,13 +11,14 @@ import torch
 from buffycoat.backbones.build import BuiltBackbone, build
 from buffycoat.backbones.cosine import CosineClassifier
 from buffycoat.backbones.frozen import freeze
+from buffycoat.backbones.memory import keep_freed_memory
 from buffycoat.classify.processes import launch
 from buffycoat.classify.trainee import Classifier
 from buffycoat.classify.training_cells import TrainingCells, batches
 from buffycoat.config import ClassifyConfig
 from buffycoat.errors import ConfigError
 from buffycoat.progress import Progress
-from buffycoat.training.devices import keep_freed_memory, make_fabric
+from buffycoat.training.devices import make_fabric
 from buffycoat.training.loop import fit
 
 State = dict[str, torch.Tensor]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
 
-from buffycoat.embed.engine import Engine
+from buffycoat.backbones.engine import Engine
 from buffycoat.errors import ShapeError
 from buffycoat.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LEAST_LENGTH = 1e-12
+"""Of a vector of features that is scaled to length 1."""
 
 
 class Encoder(abc.ABC):
@@ -40,10 +43,9 @@ class Encoder(abc.ABC):
         """What rebuilds this encoder, as plain values: `kind`, weights, preprocessing, engine."""
 
     @abc.abstractmethod
-    def inputs(self, images: np.ndarray) -> torch.Tensor:
+    def inputs(self, images: np.ndarray) -> np.ndarray:
         """Working images (n, w, w, 3), uint8, as the network takes them, float32."""
 
-    @torch.inference_mode()
     def encode(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Embed cells.
 
@@ -69,7 +71,8 @@ class Encoder(abc.ABC):
         batches = (self.inputs(np.asarray(images[s : s + at_once])) for s in starts)
         rows: list[np.ndarray] = []
         for start, features in zip(starts, self.engine.run(batches), strict=True):
-            rows.append(F.normalize(features.float(), dim=1).numpy())
+            length = np.linalg.norm(features, axis=1, keepdims=True)
+            rows.append(features / np.maximum(length, LEAST_LENGTH))
             if on_progress is not None:
                 on_progress(start + len(features), len(images))
         return np.concatenate(rows) if rows else np.zeros((0, self.width), np.float32)
@@ -77,14 +80,14 @@ class Encoder(abc.ABC):
     @property
     def width(self) -> int:
         """Dimensions of an embedding."""
-        with torch.inference_mode():
-            blank = self.inputs(np.zeros((1, 64, 64, 3), np.uint8))
-            [features] = self.engine.run([blank])
-            return features.shape[1]
+        [features] = self.engine.run([self.inputs(np.zeros((1, 64, 64, 3), np.uint8))])
+        return features.shape[1]
 
     @property
     def checksum(self) -> str:
         """SHA-256 of names and values of all weights."""
+        import torch
+
         digest = hashlib.sha256()
         for name, tensor in sorted(self.network.state_dict().items()):
             digest.update(name.encode())

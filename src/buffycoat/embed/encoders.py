@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,11 +12,12 @@ import torch
 from torch import nn
 
 from buffycoat.backbones.build import build
+from buffycoat.backbones.engine import Engine
 from buffycoat.backbones.folded import fold_batch_norm
+from buffycoat.backbones.openvino_engine import OpenvinoEngine
+from buffycoat.backbones.torch_engine import TorchEngine
 from buffycoat.config import EmbedConfig
 from buffycoat.embed.encoder import Encoder, centre_crop
-from buffycoat.embed.engine import Engine, TorchEngine
-from buffycoat.embed.openvino_engine import OpenvinoEngine
 from buffycoat.errors import BundleError, ConfigError
 from buffycoat.optional import choose
 
@@ -76,7 +78,7 @@ class BackboneEncoder(Encoder):
         """What rebuilds this encoder."""
         return dict(self._settings)
 
-    def inputs(self, images: np.ndarray) -> torch.Tensor:
+    def inputs(self, images: np.ndarray) -> np.ndarray:
         """Centre crop, resize by area (down) or cubic (up), the model's mean and deviation."""
         px, fraction = self._settings["input_px"], self._settings["crop_fraction"]
         crops = centre_crop(images, fraction)
@@ -84,19 +86,37 @@ class BackboneEncoder(Encoder):
         # A table of the 256 levels, and not torch, whose threads would wait beside the engine's.
         sized = (cv2.resize(crop, (px, px), interpolation=how) for crop in crops)
         pixels = np.stack([cv2.LUT(image, self._table) for image in sized])
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        return pixels.transpose(0, 3, 1, 2)
+
+
+GPU_CELLS_AT_ONCE = 32
+
+
+class PrecisionWarning(UserWarning):
+    """This CPU does not compute in the precision that embeddings were made with."""
 
 
 def _torch(network: nn.Module, input_px: int, precision: str | None) -> Engine:
     in_order: Any = network.to(memory_format=torch.channels_last)  # pyright: ignore
-    return TorchEngine(
-        in_order, lambda inputs: in_order(inputs.contiguous(memory_format=torch.channels_last))
-    )
+    return TorchEngine(in_order, gpu_cells=GPU_CELLS_AT_ONCE)
+
+
+def _openvino(network: nn.Module, input_px: int, precision: str | None) -> Engine:
+    engine = OpenvinoEngine(network, (3, input_px, input_px), precision)
+    found = engine.settings()["precision"]
+    if precision not in (None, found):
+        warnings.warn(
+            f"embeddings were made in {precision}, which this CPU does not compute in: new "
+            f"ones are made in {found} and differ slightly",
+            PrecisionWarning,
+            stacklevel=2,
+        )
+    return engine
 
 
 ENGINES: dict[str, Callable[[nn.Module, int, str | None], Engine]] = {
     "torch": _torch,
-    "openvino": OpenvinoEngine,
+    "openvino": _openvino,
 }
 """Name -> factory that takes a network, the side of its input and the precision."""
 

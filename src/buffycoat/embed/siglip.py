@@ -11,9 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from buffycoat.backbones.engine import Engine
+from buffycoat.backbones.torch_engine import TorchEngine
 from buffycoat.backbones.weights import hub_problem
 from buffycoat.embed.encoder import Encoder, centre_crop
-from buffycoat.embed.engine import Engine, TorchEngine
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 from buffycoat.optional import require
 
@@ -24,6 +25,7 @@ LICENCES = {
 """Repository -> terms of its weights, where they are not simply open."""
 
 
+GPU_CELLS_AT_ONCE = 32
 MEDSIGLIP = "google/medsiglip-448"
 BILINEAR = "bilinear"
 """Bilinear without antialiasing, pixels to -1..1: what MedSigLIP's authors do with TensorFlow
@@ -89,7 +91,7 @@ class SiglipEncoder(Encoder):
             preprocessing = _plain(self._processor)
         model = _load(transformers.AutoModel, weights, use_safetensors=True, dtype=torch.float32)
         self._network: nn.Module = model.vision_model.eval().requires_grad_(False)
-        self._engine = TorchEngine(self._network, self._pooled)
+        self._engine = TorchEngine(_Pooled(self._network), gpu_cells=GPU_CELLS_AT_ONCE)
         self._settings = {
             "kind": "siglip",
             "weights": weights,
@@ -114,7 +116,7 @@ class SiglipEncoder(Encoder):
         """What rebuilds this encoder."""
         return dict(self._settings)
 
-    def inputs(self, images: np.ndarray) -> torch.Tensor:
+    def inputs(self, images: np.ndarray) -> np.ndarray:
         """Centre crop, then resize and scale as the checkpoint's processor does, or as `BILINEAR`.
 
         Raises:
@@ -124,7 +126,7 @@ class SiglipEncoder(Encoder):
         crops = np.array(centre_crop(images, self._settings["crop_fraction"]))
         pixels, px = torch.from_numpy(crops).permute(0, 3, 1, 2), self._settings["input_px"]
         if self._processor is None:
-            return resize_bilinear(pixels.float(), px) / 127.5 - 1.0
+            return (resize_bilinear(pixels.float(), px) / 127.5 - 1.0).numpy()
         prepared = self._processor(
             list(pixels), input_data_format="channels_first", return_tensors="pt"
         )["pixel_values"]
@@ -134,11 +136,18 @@ class SiglipEncoder(Encoder):
                 f"cells of {crops.shape[1]} px, and the network takes (3, {px}, {px}). Mend the "
                 f"file, or --set embed.preprocessing={BILINEAR}"
             )
-        return prepared.float()
+        return prepared.float().numpy()
 
-    def _pooled(self, inputs: torch.Tensor) -> torch.Tensor:
-        """What `get_image_features` gives."""
-        return self._network(pixel_values=inputs).pooler_output
+
+class _Pooled(nn.Module):
+    """What `get_image_features` gives."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.network(pixel_values=inputs).pooler_output
 
 
 def resize_bilinear(pixels: torch.Tensor, px: int) -> torch.Tensor:

@@ -113,7 +113,7 @@ def refit(
         }
     )
     changed = config.model_copy(update={"classify": recipe})
-    initial = first.backbone.model.state_dict() if wanted.start == "fold" else None
+    initial = _weights(first) if wanted.start == "fold" else None
     models = []
     for number in range(wanted.models):
         reporter.start("refit", f"{number + 1} of {wanted.models}, on the cells of all folds")
@@ -246,6 +246,10 @@ def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
     weights = class_weights(cells.expected_counts, config.class_weights)
     # + 0.0 makes of the -0.0 of nothing left a plain 0.
     return left + (0.0 if weights is None else np.log(np.where(weights > 0, weights, 1.0)))
+
+
+def _weights(model: FoldModel) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(value)) for name, value in model.state.items()}
 
 
 def _assemble(result: StageResult, config: Config, cells: TrainingCells) -> FoldModel:

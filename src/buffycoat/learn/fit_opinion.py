@@ -13,7 +13,8 @@ from buffycoat.config import Config, EmbedConfig, to_hash
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
-from buffycoat.embed.head import Head, train_head
+from buffycoat.embed.head import Head
+from buffycoat.embed.head_training import train_head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import FALLBACK, SCORES, OutlierModel
 from buffycoat.embed.panel import HEAD, LABELS, EmbeddingModel, Panel

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
 from buffycoat.backbones.devices import device
 from buffycoat.backbones.features import FrozenFeatures
@@ -25,7 +25,7 @@ from buffycoat.predict.cleaning import Cleaned
 from buffycoat.progress import Progress, Reporter
 from buffycoat.refine.features import FEATURES
 from buffycoat.restore import apply as restorers
-from buffycoat.restore.apply import GENERATORS
+from buffycoat.restore.apply import TRAINED
 from buffycoat.restore.gate import HIGHEST, LOWEST, GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
 from buffycoat.restore.train import MIN_CELLS, fit_restorer
@@ -84,7 +84,7 @@ def fit(
     estimator = SeverityEstimator.from_dict(severity.values["estimator"])
     clean = np.flatnonzero(severity.arrays["is_clean"])
     n_clean = len(np.unique(data.photographs[clean]))
-    is_off = config.restore.method in GENERATORS and n_clean < MIN_CELLS
+    is_off = config.restore.method in TRAINED and n_clean < MIN_CELLS
     if is_off:
         config = config.model_copy(
             update={"restore": config.restore.model_copy(update={"method": "identity"})}

@@ -139,7 +139,7 @@ def _restoration_key(fitted: Fitted) -> str:
 
 def _model_key(model: FoldModel) -> str:
     settings = (to_hash(model.config), model.log_prior.tolist())
-    return files.fingerprint(model.backbone.model.state_dict(), *settings)
+    return files.fingerprint(model.state, *settings)
 
 
 def _score(

@@ -21,7 +21,7 @@ from buffycoat.learn.fit_opinion import OUTLIERS
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.refine import conformal, distributions
 from buffycoat.restore import train as restorer
-from buffycoat.restore.apply import GENERATORS
+from buffycoat.restore.apply import TRAINED
 
 RESTORATION = "restoration"
 
@@ -81,7 +81,7 @@ def _least(what: str, least: int, found: int) -> str:
 
 
 def _restoration(data: TrainingSet, config: Config) -> str:
-    if config.restore.take_from or config.restore.method not in GENERATORS:
+    if config.restore.take_from or config.restore.method not in TRAINED:
         return ""
     n = len(np.unique(data.photographs))
     return _least("clean cells", restorer.MIN_CELLS, n)

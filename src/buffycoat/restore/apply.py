@@ -1,4 +1,4 @@
-"""Restorers: what turns degraded images into clean ones, and nothing else."""
+"""Restorers: what turns degraded images into clean ones, and nothing else. No torch is imported."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from buffycoat.backbones import devices
-from buffycoat.errors import BundleError
+from buffycoat.backbones.engine import Engine
 from buffycoat.optional import choose
 from buffycoat.restore.classical import CLASSICAL
-from buffycoat.restore.one_by_one import Progress, Restorer, check_images, one_by_one
-from buffycoat.restore.residual import ResidualUNet
-from buffycoat.restore.unet import UNet
+from buffycoat.restore.one_by_one import Progress, Restorer, check_images
+
+TRAINED = ("pix2pix", "residual")
+"""Restorers with a network: the keys of `network.GENERATORS`."""
+OpenEngine = Callable[[tuple[int, ...]], Engine]
+"""Gives what runs a restorer on images of a shape (h, w, 3): pixels to pixels, uint8."""
 
 
 class Identity:
@@ -42,13 +42,9 @@ class Identity:
         """The name alone."""
         return {"name": self.name}
 
-    def to_tensors(self) -> dict[str, Tensor]:
+    def to_tensors(self) -> dict[str, np.ndarray]:
         """No weights."""
         return {}
-
-
-GENERATORS: dict[str, Callable[..., nn.Module]] = {"pix2pix": UNet, "residual": ResidualUNet}
-"""Name of a trained restorer -> its network."""
 
 
 class Trained:
@@ -58,19 +54,40 @@ class Trained:
     cannot depend on how many cells were handed in.
 
     Args:
-        name: A key of `GENERATORS`.
-        generator: Trained; it is switched to evaluation mode and left on the device that
-            `training.devices.device` gives.
-        settings: The arguments that build it, for `to_dict`.
+        name: One of `TRAINED`.
+        settings: The arguments that build the generator.
+        state: Its weights and running statistics.
+        open_engine: Called when the first image comes, and for each other shape once.
     """
 
-    def __init__(self, name: str, generator: nn.Module, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        state: Mapping[str, Any],
+        open_engine: OpenEngine,
+    ) -> None:
         self.name = name
         self.settings = dict(settings)
-        self.device = devices.device()
-        self.generator = devices.place(generator.eval().requires_grad_(False))
+        self._state = {key: np.asarray(value) for key, value in state.items()}
+        self._open_engine = open_engine
+        self._shape: tuple[int, ...] = ()
+        self._engine: Engine | None = None
 
-    @torch.inference_mode()
+    @classmethod
+    def by_torch(cls, name: str, settings: Mapping[str, Any], state: Mapping[str, Any]) -> Trained:
+        """A restorer that torch runs.
+
+        Raises:
+            BundleError: The weights are not those of the settings.
+        """
+        from buffycoat.backbones.devices import place
+        from buffycoat.backbones.torch_engine import TorchEngine
+        from buffycoat.restore.network import make_network
+
+        engine = TorchEngine(place(make_network(name, settings, state)))
+        return cls(name, settings, state, lambda _: engine)
+
     def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Clean images.
 
@@ -84,51 +101,51 @@ class Trained:
         Raises:
             ShapeError: Not such images.
         """
-        return one_by_one(images, self._restore_one, on_progress)
+        check_images(images)
+        restored = np.empty(images.shape, dtype=np.uint8)
+        if not len(images):
+            return restored
+        found = self._of_shape(images.shape[1:]).run(
+            images[row : row + 1] for row in range(len(images))
+        )
+        for row, image in enumerate(found):
+            restored[row] = image[0]
+            if on_progress is not None:
+                on_progress(row + 1, len(images))
+        return restored
 
-    def _restore_one(self, image: np.ndarray) -> np.ndarray:
-        return to_pixels(self.generator(to_network(image[None]).to(self.device)))[0]
+    def _of_shape(self, shape: tuple[int, ...]) -> Engine:
+        if self._engine is None or shape != self._shape:
+            self._engine, self._shape = self._open_engine(shape), shape
+        return self._engine
 
     def to_dict(self) -> dict[str, Any]:
         """The name and the generator's arguments."""
         return {"name": self.name, "generator": self.settings}
 
-    def to_tensors(self) -> dict[str, Tensor]:
+    def to_tensors(self) -> dict[str, np.ndarray]:
         """The generator's weights and running statistics."""
-        state = self.generator.state_dict()
-        return {key: value.detach().cpu().contiguous() for key, value in state.items()}
+        return dict(self._state)
 
 
-def _load_identity(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
+def _load_identity(settings: Mapping[str, Any], tensors: Mapping[str, Any]) -> Restorer:
     return Identity()
 
 
-def _load_trained(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
-    generator = GENERATORS[settings["name"]](**settings["generator"])
-    expected = generator.state_dict()
-    wrong = sorted(expected.keys() ^ tensors.keys()) or sorted(
-        key for key, value in expected.items() if value.shape != tensors[key].shape
-    )
-    if wrong:
-        raise BundleError(
-            f"the restorer's weights do not fit its settings: {len(wrong)} differ, "
-            f"first {wrong[0]!r}. The bundle was changed, or is of another version; train it again"
-        )
-    # The copy into the fresh network casts weights that were stored as fp16.
-    generator.load_state_dict(dict(tensors))
-    return Trained(settings["name"], generator, settings["generator"])
+def _load_trained(settings: Mapping[str, Any], tensors: Mapping[str, Any]) -> Restorer:
+    return Trained.by_torch(settings["name"], settings["generator"], tensors)
 
 
-RESTORERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Tensor]], Restorer]] = {
+RESTORERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Restorer]] = {
     "identity": _load_identity,
-    **dict.fromkeys(GENERATORS, _load_trained),
+    **dict.fromkeys(TRAINED, _load_trained),
     **CLASSICAL,
 }
 """Name -> factory from what `to_dict` and `to_tensors` gave."""
 
 
-def from_tensors(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorer:
-    """The restorer that was stored; equal bit for bit unless its weights were rounded.
+def from_tensors(settings: Mapping[str, Any], tensors: Mapping[str, Any]) -> Restorer:
+    """The restorer that was stored, run by torch; equal bit for bit unless weights were rounded.
 
     Args:
         settings: From `to_dict`.
@@ -139,29 +156,3 @@ def from_tensors(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> 
         BundleError: The weights are not those of the settings.
     """
     return choose(RESTORERS, settings["name"], "restorer")(settings, tensors)
-
-
-def to_network(images: np.ndarray) -> Tensor:
-    """Pixels as the generator takes them.
-
-    Args:
-        images: Shape (n, h, w, 3), uint8.
-
-    Returns:
-        Shape (n, 3, h, w), float32, -1 to 1.
-    """
-    pixels = torch.tensor(np.asarray(images)).permute(0, 3, 1, 2)
-    return pixels.float().div(127.5).sub(1)
-
-
-def to_pixels(output: Tensor) -> np.ndarray:
-    """The generator's output as pixels: the inverse of `to_network`.
-
-    Args:
-        output: Shape (n, 3, h, w), values -1 to 1; larger ones are cut.
-
-    Returns:
-        Shape (n, h, w, 3), uint8.
-    """
-    pixels = output.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from torch import Tensor
 
 from buffycoat.restore.one_by_one import Progress, one_by_one
 
@@ -91,7 +90,7 @@ class Classical(ABC):
         """The name alone."""
         return {"name": self.name}
 
-    def to_tensors(self) -> dict[str, Tensor]:
+    def to_tensors(self) -> dict[str, np.ndarray]:
         """No weights."""
         return {}
 
@@ -283,7 +282,7 @@ def _to_uint8(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-CLASSICAL: dict[str, Callable[[Mapping[str, Any], Mapping[str, Tensor]], Classical]] = {
+CLASSICAL: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Classical]] = {
     "non_local_means": lambda settings, tensors: NonLocalMeans(),
     "flat_field": lambda settings, tensors: FlatField(settings.get("whites", WHITES)),
     "wiener": lambda settings, tensors: Wiener(),

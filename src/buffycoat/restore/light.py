@@ -97,7 +97,23 @@ def _fit_surface(weights: Tensor, levels: Tensor) -> Tensor:
     weighted = terms * weights[:, None]
     slack = RIDGE * torch.eye(len(terms), device=levels.device)
     slack[0, 0] = 0  # the mean level is free
-    return torch.linalg.solve(weighted @ terms.T + slack, weighted @ levels.transpose(1, 2))
+    return _solve(weighted @ terms.T + slack, weighted @ levels.transpose(1, 2))
+
+
+def _solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """Solution of positive definite systems (n, 6, 6) for right sides (n, 6, channels).
+
+    Graphs have no operation for that, so that there it is Gauss and Jordan's elimination, which
+    needs no pivots here.
+    """
+    if not (torch.compiler.is_exporting() or torch.jit.is_tracing()):
+        return torch.linalg.solve(matrix, right)
+    both = torch.cat([matrix, right], dim=2)
+    unit = torch.eye(matrix.shape[1], device=matrix.device)
+    for row in range(matrix.shape[1]):
+        pivot = both[:, row : row + 1] / both[:, row : row + 1, row : row + 1]
+        both = both - (both[:, :, row : row + 1] - unit[:, row : row + 1]) * pivot
+    return both[:, :, matrix.shape[1] :]
 
 
 def _terms(height: int, width: int, like: Tensor) -> Tensor:

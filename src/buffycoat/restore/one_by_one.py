@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-from torch import Tensor
 
 from buffycoat.errors import ShapeError
 
@@ -26,8 +25,8 @@ class Restorer(Protocol):
         """Settings as JSON values, the name included."""
         ...
 
-    def to_tensors(self) -> dict[str, Tensor]:
-        """Weights, on the CPU."""
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """Weights, as they were trained or stored."""
         ...
 
 

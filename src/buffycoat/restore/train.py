@@ -20,7 +20,8 @@ from buffycoat.backbones import devices
 from buffycoat.config import RestoreConfig
 from buffycoat.errors import ShapeError, TrainingError
 from buffycoat.optional import choose
-from buffycoat.restore.apply import GENERATORS, Trained, from_tensors, to_network
+from buffycoat.restore.apply import Trained, from_tensors
+from buffycoat.restore.network import GENERATORS, to_network
 from buffycoat.restore.objective import Features, Objective, binary_cross_entropy
 from buffycoat.restore.one_by_one import Progress, Restorer, check_images
 from buffycoat.restore.patchgan import PatchGAN
@@ -100,7 +101,8 @@ def fit_restorer(
             f"the restorer's training diverged: L1 loss {last:.2f} in its last epoch, "
             f"{history[0]['l1']:.2f} in its first. Lower restore.learning_rate"
         )
-    return Trained(config.method, trainee.result, trainee.settings)
+    state = {key: value.cpu().numpy() for key, value in trainee.result.state_dict().items()}
+    return Trained.by_torch(config.method, trainee.settings, state)
 
 
 class Trainee:
@@ -155,7 +157,7 @@ class Trainee:
         Returns:
             Each loss by name, unweighted; "l1" in gray levels / 127.5.
         """
-        degraded, clean = (to_network(crops).to(self.device) for crops in batch)
+        degraded, clean = (to_network(torch.from_numpy(crops)).to(self.device) for crops in batch)
         self._set_rate()
         with devices.autocast(self.config.precision):
             fake = self.generator(degraded)
