@@ -30,8 +30,12 @@ from typing import Any
 import numpy as np
 from benchmarks.rendered_calls import rendered_population
 
-from buffycoat.evaluate.differential import BLAST, IMMATURE, differential, judge_flag, parts_of
+from buffycoat.errors import ShapeError
+from buffycoat.evaluate.class_table import too_few
+from buffycoat.evaluate.differential import BLAST, IMMATURE, differential, parts_of
+from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.evaluate.metrics import confusion
+from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.evaluate.scored import Scored, read_out_of_fold, read_scored
 from buffycoat.images import write_atomic
 from buffycoat.taxonomy import WBCBENCH, Taxonomy
@@ -175,10 +179,56 @@ def flags(
     }
     truth = patients.truth[:, part]
     return [
-        {"part": flagged, "by": name, "data": SIMULATED, **judge_flag(truth, stated, threshold)}
+        {"part": flagged, "by": name, "data": SIMULATED, **score_flag(truth, stated, threshold)}
         for name, stated in by.items()
         if not np.isnan(stated).any()
     ]
+
+
+def score_flag(
+    true_percent: np.ndarray, stated_percent: np.ndarray, threshold: float, level: float = 0.95
+) -> dict[str, Any]:
+    """How well a figure at or above a threshold tells patients whose true figure is.
+
+    Args:
+        true_percent: Shape (n,), of each patient.
+        stated_percent: Shape (n,), raw, adjusted, or an upper limit, which flags all who cannot be
+            ruled out.
+        threshold: Percent of the leukocytes from which on a patient is flagged.
+        level: Probability mass of the exact limits.
+
+    Returns:
+        `threshold`, `n_patients`, `n_positive`, `n_flagged`, and `sensitivity`, `specificity`,
+        `ppv` and `npv`, each with `estimate`, `low`, `high` and `n`, or "not estimable" where too
+        few patients are counted on. Predictive values hold at this share of positive patients.
+
+    Raises:
+        ShapeError: Not one figure a patient, or one of them is NaN.
+    """
+    true, stated = (np.asarray(part, dtype=float) for part in (true_percent, stated_percent))
+    if true.shape != stated.shape or true.ndim != 1 or np.isnan([true, stated]).any():
+        raise ShapeError(
+            f"flag: expected one true and one stated percent a patient, none NaN; got shapes "
+            f"{true.shape} and {stated.shape}"
+        )
+    is_ill, is_flagged = true >= threshold, stated >= threshold
+    record: dict[str, Any] = {"threshold": threshold, "n_patients": len(true)}
+    record |= {"n_positive": int(is_ill.sum()), "n_flagged": int(is_flagged.sum())}
+    for name, right, among in (
+        ("sensitivity", is_flagged, is_ill),
+        ("specificity", ~is_flagged, ~is_ill),
+        ("ppv", is_ill, is_flagged),
+        ("npv", ~is_ill, ~is_flagged),
+    ):
+        record[name] = _share((right & among).sum(), among.sum(), level)
+    return record
+
+
+def _share(count: int, n: int, level: float) -> Mapping[str, float | int] | str:
+    if too_few(int(n), int(n)):
+        return NOT_ESTIMABLE
+    low, high = clopper_pearson(int(count), int(n), level)
+    return {"estimate": float(count / n), "low": float(low), "high": float(high), "n": int(n)}
 
 
 def main() -> None:

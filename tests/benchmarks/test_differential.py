@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks import differential as benchmark
+from buffycoat.errors import ShapeError
 from buffycoat.evaluate.differential import IMMATURE, parts_of
+from buffycoat.evaluate.interval import NOT_ESTIMABLE
+from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.taxonomy import PBC, WBCBENCH
 
 NAMES = parts_of(PBC)[1]
@@ -86,3 +89,19 @@ def test_blasts_are_simulated_where_there_are_cells_for_them() -> None:
     rows = benchmark.flags(found, names, 1.0, "BL")
     assert {row["part"] for row in rows} == {"BL"}
     assert benchmark.flags(found, names, 1.0, "nothing") == []
+
+
+def test_flags_are_scored_with_exact_limits():
+    true = np.array([0, 1, 1.9, 2, 5, 8, 9, 3, 7, 0, 0, 1])
+    stated = np.array([0, 3, 1, 2, 6, 1, 9, 9, 8, 0, 1, 0])
+    record = benchmark.score_flag(true, stated, 2.0)
+    assert (record["n_patients"], record["n_positive"], record["n_flagged"]) == (12, 6, 6)
+    assert record["sensitivity"]["estimate"] == pytest.approx(5 / 6)
+    assert record["npv"]["estimate"] == pytest.approx(5 / 6)
+    low, high = (float(end) for end in clopper_pearson(5, 6))
+    assert (record["npv"]["low"], record["npv"]["high"]) == pytest.approx((low, high))
+    few = benchmark.score_flag(true, stated, 8.5)
+    assert few["sensitivity"] == NOT_ESTIMABLE
+    assert few["n_positive"] == 1
+    with pytest.raises(ShapeError, match="flag"):
+        benchmark.score_flag(np.array([1.0, np.nan]), np.array([1.0, 2.0]), 2)

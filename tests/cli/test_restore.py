@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 
 import buffycoat
 from buffycoat import images
-from buffycoat.cli import restored
+from buffycoat.bundle import files
 from buffycoat.cli.main import app
 from buffycoat.errors import ManifestError, OutputError
-from buffycoat.predict import frames, predictor
+from buffycoat.predict import frames, predictor, restore_plan
+from buffycoat.predict.restore_journal import JOURNAL, Journal
 from buffycoat.restore.classical import FlatField
 from buffycoat.simulate.degrade import degrade
 from buffycoat.simulate.render import render_cell
@@ -59,9 +60,11 @@ def bundle(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fitted = buffycoat.load(tiny_bundle).fitted
     config = fitted.config.restore.model_copy(update={"restore_above": ABOVE})
     restoration = replace(fitted.restoration, restorer=FlatField(), gate=None, config=config)
-    pipeline = predictor.Pipeline(replace(fitted, restoration=restoration))
-    monkeypatch.setattr(predictor.Pipeline, "load", lambda _: pipeline)
-    monkeypatch.setattr("buffycoat.cli.restore.FRAMES_AT_ONCE", 2)
+    fitted = replace(fitted, restoration=restoration)
+    monkeypatch.setattr(
+        predictor.Pipeline, "load", lambda path: predictor.Pipeline(fitted, files.checksum(path))
+    )
+    monkeypatch.setattr("buffycoat.predict.restore_folder.FRAMES_AT_ONCE", 2)
     return tiny_bundle
 
 
@@ -75,7 +78,7 @@ def test_pictures_keep_folder_stem_and_size(bundle: Path, cells: Path, tmp_path:
     assert "human review" in result.stdout
     pictures = {name for name in _files(out) if name.endswith(".png")} - {images.CONTACT_SHEET}
     assert pictures == {"a.png", "b.png", "deep/a.png", "deep/c.d.png", "e.png", "f.png"}
-    table = pd.read_csv(out / restored.TABLE, keep_default_na=False)
+    table = pd.read_csv(out / restore_plan.TABLE, keep_default_na=False)
     assert set(table["is_restored"]) == {True, False}
     for _, row in table.iterrows():
         original, picture = images.read(row["path"]), images.read(out / row["out"])
@@ -84,7 +87,7 @@ def test_pictures_keep_folder_stem_and_size(bundle: Path, cells: Path, tmp_path:
         assert row["is_restored"] == (row["severity"] >= ABOVE)
         assert row["is_restored"] or row["degradation"] == ""
     assert _files(cells) == before
-    assert not (out / restored.BAD).exists()
+    assert not (out / restore_plan.BAD).exists()
 
 
 @pytest.mark.slow
@@ -93,7 +96,7 @@ def test_the_table_has_what_predict_says_and_what_the_gate_measured(
 ) -> None:
     result, _ = _restore(cells, tmp_path / "out", "--bundle", tiny_bundle)
     assert result.exit_code == 0, result.output
-    table = pd.read_csv(tmp_path / "out" / restored.TABLE)
+    table = pd.read_csv(tmp_path / "out" / restore_plan.TABLE)
     paths = images.list_images(cells)
     said = buffycoat.load(tiny_bundle).predict([images.read(path) for path in paths])
     assert table["severity"].tolist() == [cell.severity for cell in said]
@@ -123,9 +126,9 @@ def test_a_killed_run_goes_on(
     result, said = _restore(cells, out, "--bundle", bundle)
     assert result.exit_code == 130
     assert "Stopped" in said
-    assert not (out / restored.TABLE).exists()
+    assert not (out / restore_plan.TABLE).exists()
     (tmp_path / "go on").touch()
-    with (out / restored.JOURNAL).open("ab") as journal:
+    with (out / JOURNAL).open("ab") as journal:
         journal.write(b'{"entry": "torn')  # as a kill in the middle of a line leaves it
     result, _ = _restore(cells, out, "--bundle", bundle)
     assert result.exit_code == 0, result.output
@@ -153,9 +156,9 @@ def test_only_what_changed_is_computed_again(
 
     monkeypatch.setattr(frames, "restore_frames", count)
     (out / "a.png").write_bytes(b"not what was written")
-    lines = (out / restored.JOURNAL).read_bytes().splitlines(keepends=True)
+    lines = (out / JOURNAL).read_bytes().splitlines(keepends=True)
     lines[3] = lines[3].replace(b"severity", b"severely", 1)
-    (out / restored.JOURNAL).write_bytes(b"".join(lines))
+    (out / JOURNAL).write_bytes(b"".join(lines))
     _restore(cells, out, "--bundle", bundle)
     assert sum(computed) == 2
     assert _files(out) == expected
@@ -180,10 +183,10 @@ def test_bad_files_are_listed_and_the_others_written(
     result, said = _restore(cells, out, "--bundle", bundle, "--allow-bad", 1)
     assert result.exit_code == 3
     assert "torn.jpg" in said
-    bad = pd.read_csv(out / restored.BAD).set_index("ID")["reason"]
+    bad = pd.read_csv(out / restore_plan.BAD).set_index("ID")["reason"]
     assert {Path(name).name for name in bad.index} == {"torn.jpg", "empty.png"}
     assert any("0 bytes" in reason for reason in bad)
-    assert len(pd.read_csv(out / restored.TABLE)) == 6
+    assert len(pd.read_csv(out / restore_plan.TABLE)) == 6
     assert not (out / "empty.png").exists()
     result, _ = _restore(cells, out, "--bundle", bundle, "--allow-bad", 2)
     assert result.exit_code == 0
@@ -191,7 +194,7 @@ def test_bad_files_are_listed_and_the_others_written(
         (cells / name).unlink()
     result, _ = _restore(cells, out, "--bundle", bundle)
     assert result.exit_code == 0
-    assert not (out / restored.BAD).exists()
+    assert not (out / restore_plan.BAD).exists()
 
 
 @pytest.mark.slow
@@ -203,7 +206,7 @@ def test_one_image_or_a_table_may_be_given(bundle: Path, cells: Path, tmp_path: 
     assert result.exit_code == 0, result.output
     assert (tmp_path / "one" / "b.png").exists()
     assert (tmp_path / "table" / "deep" / "a.png").exists()
-    assert len(pd.read_csv(tmp_path / "table" / restored.TABLE)) == 2
+    assert len(pd.read_csv(tmp_path / "table" / restore_plan.TABLE)) == 2
 
 
 def test_two_cells_of_one_picture_are_both_named(cells: Path, tmp_path: Path) -> None:
@@ -224,7 +227,7 @@ def test_numbers_after_a_dot_are_names_not_suffixes(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("IM.0001", "IM.0002", "IM", "a.jfif"):
         Image.new("RGB", (32, 32), "pink").save(folder / name, "JPEG")
-    jobs = restored.plan(read(folder, "images"), folder, tmp_path / "out")
+    jobs = restore_plan.plan(read(folder, "images"), folder, tmp_path / "out")
     assert [job.out for job in jobs] == ["IM.png", "IM.0001.png", "IM.0002.png", "a.png"]
 
 
@@ -264,7 +267,9 @@ def test_cells_of_parquet_tables_are_named_by_their_id(tmp_path: Path) -> None:
             for row, cell_id in enumerate(cell_ids)
         ]
         manifest = Manifest.from_frame(pd.DataFrame(rows).assign(label=None), "test")
-        return [job.out for job in restored.plan(manifest, tmp_path, tmp_path.parent / "results")]
+        return [
+            job.out for job in restore_plan.plan(manifest, tmp_path, tmp_path.parent / "results")
+        ]
 
     assert jobs("1.jpg", "2", "x/3.png", "v1.2") == ["1.png", "2.png", "x/3.png", "v1.2.png"]
     assert jobs("../../up.jpg", "/root.png") == ["up.png", "root.png"]
@@ -273,10 +278,9 @@ def test_cells_of_parquet_tables_are_named_by_their_id(tmp_path: Path) -> None:
 
 
 def test_a_journal_believes_only_whole_lines(tmp_path: Path) -> None:
-    job = restored.Job("a", "a.png", "a.png")
     (tmp_path / "a.png").write_bytes(b"picture")
-    journal = restored.Journal(tmp_path, "bundle")
-    journal.add(job, journal.key(b"data"), {"severity": 1.0})
+    journal = Journal(tmp_path, "bundle")
+    journal.add("a.png", journal.key(b"data"), {"severity": 1.0})
     journal.close()
     whole = journal.path.read_bytes()
     for data, is_found in (
@@ -287,11 +291,11 @@ def test_a_journal_believes_only_whole_lines(tmp_path: Path) -> None:
         (json.dumps({"entry": "{}", "check": hashlib.sha256(b"{}").hexdigest()}).encode(), False),
     ):
         journal.path.write_bytes(data)
-        again = restored.Journal(tmp_path, "bundle")
-        assert (again.find(job, again.key(b"data")) is not None) == is_found
-        assert again.find(job, again.key(b"other")) is None
+        again = Journal(tmp_path, "bundle")
+        assert (again.find("a.png", again.key(b"data")) is not None) == is_found
+        assert again.find("a.png", again.key(b"other")) is None
         again.close()
-    other = restored.Journal(tmp_path, "another bundle")
+    other = Journal(tmp_path, "another bundle")
     assert other.key(b"data") != journal.key(b"data")
     other.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from buffycoat.errors import ShapeError, TaxonomyError
 from buffycoat.evaluate.class_table import NOT_ESTIMABLE
-from buffycoat.evaluate.differential import IMMATURE, differential, judge_flag, parts_of
+from buffycoat.evaluate.differential import IMMATURE, differential, parts_of
 from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.taxonomy import PBC, WBCBENCH, Taxonomy
 
@@ -128,27 +128,11 @@ def test_rows_are_flat_and_plain():
     assert rows_of(CALLS, PERFECT)["LY"].to_dict()["adjusted_value"] == pytest.approx(30, abs=0.1)
 
 
-def test_flags_are_judged_with_exact_limits():
-    true = np.array([0, 1, 1.9, 2, 5, 8, 9, 3, 7, 0, 0, 1])
-    stated = np.array([0, 3, 1, 2, 6, 1, 9, 9, 8, 0, 1, 0])
-    record = judge_flag(true, stated, 2.0)
-    assert (record["n_patients"], record["n_positive"], record["n_flagged"]) == (12, 6, 6)
-    assert record["sensitivity"]["estimate"] == pytest.approx(5 / 6)
-    assert record["npv"]["estimate"] == pytest.approx(5 / 6)
-    low, high = (float(end) for end in clopper_pearson(5, 6))
-    assert (record["npv"]["low"], record["npv"]["high"]) == pytest.approx((low, high))
-    few = judge_flag(true, stated, 8.5)
-    assert few["sensitivity"] == NOT_ESTIMABLE
-    assert few["n_positive"] == 1
-
-
 def test_bad_input_is_refused():
     with pytest.raises(ShapeError, match="no patient"):
         differential(np.array([0]), np.array([None]), PBC)
     with pytest.raises(ShapeError, match="confusion"):
         differential(np.array([0]), np.array(["s"]), PBC, np.eye(3))
-    with pytest.raises(ShapeError, match="flag"):
-        judge_flag(np.array([1.0, np.nan]), np.array([1.0, 2.0]), 2)
     none = Taxonomy("none", tuple(replace(c, is_leukocyte=False) for c in PBC.classes[:2]))
     with pytest.raises(TaxonomyError, match="no leukocyte"):
         differential(np.array([0]), np.array(["s"]), none)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate import metrics
-from buffycoat.evaluate.ranking import Ranking, decided_by, ranking, standings
+from buffycoat.evaluate.ranking import Ranking, decided_by, ranking
 
 BASE = Ranking(0.8, 0.7, 0.6, 0.9, 10.0)
 FIELDS = ("macro_f1", "balanced_accuracy", "macro_precision", "macro_specificity")
@@ -63,13 +63,6 @@ def test_it_is_a_total_order(a: Ranking, b: Ranking, c: Ranking) -> None:
     assert (a < b) + (a == b) + (a > b) == 1
     if a <= b and b <= c:
         assert a <= c
-
-
-def test_equals_share_a_place_and_the_next_is_left_out() -> None:
-    best, worst = with_fields(macro_f1=0.9), with_fields(macro_f1=0.1)
-    table = standings({"w": worst, "x": BASE, "y": BASE, "b": best})
-    assert [(place, name) for place, name, _ in table] == [(1, "b"), (2, "x"), (2, "y"), (4, "w")]
-    assert standings({}) == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from buffycoat.refine.features import (
     is_in_pixels,
     measure,
     measure_all,
-    measure_published,
 )
 
 
@@ -131,14 +130,6 @@ def test_features_of_earlier_bundles_keep_name_and_place() -> None:
     assert list(NAMES[: len(EARLIER)]) == EARLIER
 
 
-def test_published_ones_alone_equal_those_of_the_whole(drawn) -> None:
-    image, cell, nucleus = drawn
-    assert measure_published(*drawn) == pytest.approx(measure(*drawn)[:7], rel=1e-12)
-    nothing = measure_published(image, cell & False, nucleus)
-    assert nothing.shape == (7,)
-    assert np.isnan(nothing).all()
-
-
 def test_published_ones_equal_plain_numpy(drawn) -> None:
     """Moments and masked means against whole arrays; the cell lies at the border, too."""
     rng = np.random.default_rng(0)
@@ -159,7 +150,7 @@ def test_published_ones_equal_plain_numpy(drawn) -> None:
             np.linalg.norm(gap) / np.sqrt(cell.sum() / np.pi),
             gray[cell & ~nucleus].mean(),
         ]
-        assert measure_published(image, cell, nucleus) == pytest.approx(expected, rel=1e-9)
+        assert measure(image, cell, nucleus)[:7] == pytest.approx(expected, rel=1e-9)
 
 
 def test_pixels_become_micrometres() -> None:

@@ -11,7 +11,6 @@ errs in its own way, and no limit here covers that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -185,45 +184,6 @@ def raw_percents(
     return found
 
 
-def judge_flag(
-    true_percent: Array, stated_percent: Array, threshold: float, level: float = 0.95
-) -> dict[str, Any]:
-    """How well a figure at or above a threshold tells patients whose true figure is.
-
-    Args:
-        true_percent: Shape (n,), of each patient.
-        stated_percent: Shape (n,), raw, adjusted, or an upper limit, which flags all who cannot be
-            ruled out.
-        threshold: Percent of the leukocytes from which on a patient is flagged.
-        level: Probability mass of the exact limits.
-
-    Returns:
-        `threshold`, `n_patients`, `n_positive`, `n_flagged`, and `sensitivity`, `specificity`,
-        `ppv` and `npv`, each with `estimate`, `low`, `high` and `n`, or "not estimable" where too
-        few patients are counted on. Predictive values hold at this share of positive patients.
-
-    Raises:
-        ShapeError: Not one figure a patient, or one of them is NaN.
-    """
-    true, stated = (np.asarray(part, dtype=float) for part in (true_percent, stated_percent))
-    if true.shape != stated.shape or true.ndim != 1 or np.isnan([true, stated]).any():
-        raise ShapeError(
-            f"flag: expected one true and one stated percent a patient, none NaN; got shapes "
-            f"{true.shape} and {stated.shape}"
-        )
-    is_ill, is_flagged = true >= threshold, stated >= threshold
-    record: dict[str, Any] = {"threshold": threshold, "n_patients": len(true)}
-    record |= {"n_positive": int(is_ill.sum()), "n_flagged": int(is_flagged.sum())}
-    for name, right, among in (
-        ("sensitivity", is_flagged, is_ill),
-        ("specificity", ~is_flagged, ~is_ill),
-        ("ppv", is_ill, is_flagged),
-        ("npv", ~is_ill, ~is_flagged),
-    ):
-        record[name] = _share((right & among).sum(), among.sum(), level)
-    return record
-
-
 def _adjusted(
     counts: Array,
     parts: Array,
@@ -263,10 +223,3 @@ def _why_not(parts: Array, taxonomy: Taxonomy, confusion: Array | None) -> list[
         few = [f"{code}: {why}" for code in of if (why := too_few(int(labelled[code]), None))]
         found.append("; ".join(few) or None)
     return found
-
-
-def _share(count: int, n: int, level: float) -> Mapping[str, float | int] | str:
-    if too_few(int(n), int(n)):
-        return NOT_ESTIMABLE
-    low, high = clopper_pearson(int(count), int(n), level)
-    return {"estimate": float(count / n), "low": float(low), "high": float(high), "n": int(n)}

@@ -7,7 +7,6 @@ inference time, the shorter the better (arXiv 2604.10797).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import total_ordering
 from typing import Any
@@ -92,18 +91,3 @@ def decided_by(one: Ranking, other: Ranking) -> str | None:
     """The first of the scores in which two methods differ; None if they are equal in all."""
     pairs = zip(fields(Ranking), one._key, other._key, strict=True)
     return next((score.name for score, a, b in pairs if a != b), None)
-
-
-def standings(methods: Mapping[str, Ranking]) -> list[tuple[int, str, Ranking]]:
-    """Methods from best to worst; equals share a place, and the next one is left out.
-
-    Args:
-        methods: Name -> where it stands.
-
-    Returns:
-        For each method its place (1 is best), name and scores; equals in the order given.
-    """
-    best_first = sorted(methods.items(), key=lambda item: item[1], reverse=True)
-    return [
-        (1 + sum(other > own for _, other in best_first), name, own) for name, own in best_first
-    ]

@@ -203,26 +203,6 @@ def measure(image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray) 
     return np.array([values[name] for name in NAMES], dtype=np.float64)
 
 
-def measure_published(
-    image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray
-) -> np.ndarray:
-    """The seven published features of one cell, without the cost of the others.
-
-    Args:
-        image: As `measure` takes it.
-        cell_mask: The same.
-        nucleus_mask: The same.
-
-    Returns:
-        Shape (7,), as the first seven of `measure`.
-    """
-    region = cut(image, cell_mask, nucleus_mask, has_margin=False)
-    values = dict.fromkeys(PUBLISHED, float("nan"))
-    if region is not None:
-        values |= _published(region)
-    return np.array([values[name] for name in PUBLISHED], dtype=np.float64)
-
-
 def measure_all(
     images: Sequence[np.ndarray] | np.ndarray,
     masks: Sequence[Masks],

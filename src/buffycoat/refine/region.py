@@ -117,19 +117,13 @@ class Region:
         return _surface(factors, own_rows[:, None], own_columns[None, :])
 
 
-def cut(
-    image: np.ndarray,
-    cell_mask: np.ndarray,
-    nucleus_mask: np.ndarray,
-    has_margin: bool = True,
-) -> Region | None:
-    """Cut out one cell.
+def cut(image: np.ndarray, cell_mask: np.ndarray, nucleus_mask: np.ndarray) -> Region | None:
+    """Cut out one cell, with as much around it as blurring needs.
 
     Args:
         image: Shape (h, w, 3), uint8, RGB.
         cell_mask: Shape (h, w), bool.
         nucleus_mask: Shape (h, w), bool; only what lies in the cell counts.
-        has_margin: Whether anything will be blurred, which needs some of the surroundings.
 
     Returns:
         The region; None where the cell mask is empty.
@@ -147,7 +141,7 @@ def cut(
     left, top, across, down = cv2.boundingRect(cell)
     if not across:
         return None
-    sigma = max(SMOOTH_SHARE * min(height, width), 0.5) if has_margin else 0.0
+    sigma = max(SMOOTH_SHARE * min(height, width), 0.5)
     margin = int(np.ceil(MARGIN_SIGMAS * sigma)) + 1
     first, last = max(top - margin, 0), min(top + down + margin, height)
     start, stop = max(left - margin, 0), min(left + across + margin, width)

@@ -64,15 +64,3 @@ class PatchGAN(nn.Module):
             Shape (n, 1, h', w'), about an eighth of the image's size at three layers.
         """
         return self.layers(torch.cat([degraded, clean], dim=1))
-
-
-def receptive_field_px(n_layers: int) -> int:
-    """Side of the patch that one logit sees: 70 px for three layers, 16 for one.
-
-    Args:
-        n_layers: As in `PatchGAN`.
-    """
-    side = 1
-    for stride in [1, 1] + [2] * n_layers:
-        side = (side - 1) * stride + 4
-    return side
