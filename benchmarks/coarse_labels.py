@@ -160,7 +160,7 @@ def run(data_path: Path, work: Path, seeds: Sequence[int]) -> pd.DataFrame:
     config = load("cpu")
     recipe = config.classify.model_copy(update=RECIPE)
     manifest = read(data_path)
-    learned, judged = _labelled(manifest, "train"), _labelled(manifest, "eval")
+    learned, scored = _labelled(manifest, "train"), _labelled(manifest, "eval")
     taxonomy = resolve(config.taxonomy, learned.frame["label"].tolist())
     targets = learned.targets(taxonomy)
     is_coarse = draw_coarse(targets, taxonomy)
@@ -168,7 +168,7 @@ def run(data_path: Path, work: Path, seeds: Sequence[int]) -> pd.DataFrame:
     data = Data(images, targets, is_coarse, taxonomy)
     models = {(arm, seed): train(data, arm, seed, recipe, work) for seed in seeds for arm in ARMS}
     scored = {}
-    shown = _images(judged, config.images.work_px, work / "cache")
+    shown = _images(scored, config.images.work_px, work / "cache")
     for (arm, seed), model in models.items():
         stored = work / f"{arm}-{seed}.logits.npy"
         if not stored.exists():
@@ -176,7 +176,7 @@ def run(data_path: Path, work: Path, seeds: Sequence[int]) -> pd.DataFrame:
             with writing(stored) as part, part.open("wb") as file:
                 np.save(file, model.view_logits(shown))
         scored[arm, seed] = of_views([np.load(stored)], 1.0).log_probs
-    truth = judged.targets(taxonomy)
+    truth = scored.targets(taxonomy)
     tables = []
     for name, part in {**{str(seed): [seed] for seed in seeds}, "mean": list(seeds)}.items():
         if name == "mean" and len(seeds) == 1:

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 from benchmarks.rendered_calls import rendered_population
 
-from buffycoat.cli.scored import Scored, read_out_of_fold, read_scored
 from buffycoat.evaluate.differential import BLAST, IMMATURE, differential, judge_flag, parts_of
 from buffycoat.evaluate.metrics import confusion
+from buffycoat.evaluate.scored import Scored, read_out_of_fold, read_scored
 from buffycoat.images import write_atomic
 from buffycoat.taxonomy import WBCBENCH, Taxonomy
 

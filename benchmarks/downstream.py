@@ -77,7 +77,7 @@ class Rows:
     Attributes:
         targets: Class of each row, shape (n,).
         cell: Which cell it shows, shape (n,).
-        groups: Name -> rows (n,), bool, that are judged together.
+        groups: Name -> rows (n,), bool, that are scored together.
         calls: Method -> class that it names, shape (n,).
         is_restored: Whether the gate accepted, shape (n,), bool.
     """

@@ -3,7 +3,7 @@
     python -m benchmarks.gate PBC_LT --bundle BUNDLE --out gate.json [--cache FOLDER]
 
 PBC_LT is a data set in WBCBench's Kaggle layout with clean twins in `phase2/eval_pristine/`, on
-which nothing is fitted or chosen. Plants are judged in three ways: by the whole system (a pristine
+which nothing is fitted or chosen. Plants are checked in three ways: by the whole system (a pristine
 cell is not even tried), by the limits of the lowest severity alone, and on degraded cells that
 were honestly restored and accepted, then tampered with.
 """
@@ -71,14 +71,14 @@ class Tried:
         everything = replace(
             restoration, config=restoration.config.model_copy(update={"restore_above": 0.0})
         )
-        verdict = cleaning.judge_restored(original, restored, masks, found, everything)
+        verdict = cleaning.check_restored(original, restored, masks, found, everything)
         return cls(original, restored, list(masks), found, verdict)
 
 
 def of_own_restorer(twins: Twins, restoration: Restoration) -> tuple[Tried, dict[str, Any]]:
-    """Every cell restored and judged, and by true severity what is routed, accepted and changed."""
+    """Restore and check every cell; by true severity what is routed, accepted and changed."""
     restored = restoration.restorer.restore(twins.degraded)
-    found = restoration.severity.judge(twins.degraded)
+    found = restoration.severity.estimate(twins.degraded)
     masks = segment_all(twins.degraded)
     tried = Tried.of(twins.degraded, restored, masks, found, restoration)
     good = known_good(
@@ -100,10 +100,10 @@ def of_own_restorer(twins: Twins, restoration: Restoration) -> tuple[Tried, dict
     }
     limits = restoration.gate
     assert limits is not None, "the bundle has no gate"
-    judged = routed & good & (twins.severity > 0)
+    eligible = routed & good & (twins.severity > 0)
     return tried, {
         "by_severity": table,
-        "right_ones_refused_by": by_number(tried.verdict, limits, judged),
+        "right_ones_refused_by": by_number(tried.verdict, limits, eligible),
     }
 
 
@@ -125,11 +125,11 @@ def plant(
 def on_pristine(
     name: str, images: np.ndarray, masks: Sequence[CellMasks], restoration: Restoration
 ) -> dict[str, Any]:
-    """A plant on pristine cells: judged by the whole system, then by the lowest limits alone."""
+    """A plant on pristine cells: checked by the whole system, then by the lowest limits alone."""
     limits = restoration.gate
     assert limits is not None
     rows, planted = plant(name, images, masks)
-    found = restoration.severity.judge(images[rows])
+    found = restoration.severity.estimate(images[rows])
     tried = Tried.of(images[rows], planted, [masks[row] for row in rows], found, restoration)
     lowest = replace(
         tried.verdict, numbers=replace(tried.verdict.numbers, severity_before=np.zeros(len(rows)))
@@ -211,7 +211,7 @@ def measure(data: Path, folder: Path, cache: Path | None, limit: int | None) -> 
     codes = cells.frame["label"].to_numpy(dtype=str)
     pristine = np.asarray(twins.clean)[np.isin(codes, PLANTED_CLASSES)]
     masks = segment_all(pristine)
-    routed = restoration.severity.estimate(twins.clean) >= restoration.restore_above
+    routed = restoration.severity.estimate(twins.clean).severity >= restoration.restore_above
     return {
         "restorer": restoration.restorer.name,
         "restore_above": restoration.restore_above,

@@ -32,7 +32,7 @@ from buffycoat.images import list_images, read, to_work, write_png
 from buffycoat.learn.stage_store import StageStore, digest
 from buffycoat.predict import cleaning, stages
 from buffycoat.report.contact_sheet import MAX_PAIRS, Pair, draw_contact_sheet
-from buffycoat.restore.gate import OF_THE_FAULT, GateLimits, decide
+from buffycoat.restore.gate import OF_THE_FAULT, GateLimits, accept
 from buffycoat.simulate.degrade import GROUPS, MAX_SEVERITY, degrade_labelled
 
 PARTS = ("develop", "report")
@@ -107,7 +107,7 @@ def measure(
     """What restoration does to cells degraded once, n rows; images of those that were harmed."""
     restoration = fitted.restoration
     clean, worse, groups = map(np.array, zip(*draw(paths, severity, is_frame, fitted), strict=True))
-    found = restoration.severity.judge(worse)
+    found = restoration.severity.estimate(worse)
     tried = np.flatnonzero(found.severity >= restoration.restore_above)
     restored = worse.copy()
     accepted = np.zeros((len(GATES), len(paths)), dtype=bool)
@@ -115,7 +115,7 @@ def measure(
         restored[tried] = restoration.restorer.restore(worse[tried])
         masks = restoration.segment(worse[tried])
         few = found.subset(tried)
-        verdict = cleaning.judge_restored(worse[tried], restored[tried], masks, few, restoration)
+        verdict = cleaning.check_restored(worse[tried], restored[tried], masks, few, restoration)
         accepted[0, tried] = decided_before(verdict, restoration)
         accepted[1, tried] = verdict.accepted
     was, becomes = psnr(clean, worse), psnr(clean, restored)
@@ -138,7 +138,7 @@ def decided_before(verdict: cleaning.Verdict, restoration: Restoration) -> np.nd
     """Which restored images the gate without the limits in question would have let through."""
     assert restoration.gate is not None, "the bundle has no gate"
     limits = without_the_limits(restoration.gate)
-    return decide(verdict.numbers, limits, restoration.restore_above)[0]
+    return accept(verdict.numbers, limits, restoration.restore_above)[0]
 
 
 def gather(

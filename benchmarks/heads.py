@@ -139,43 +139,43 @@ def embed(
     taxonomy = resolve(config.taxonomy, learned.frame["label"].dropna().tolist())
     cells = prepare.load_cells(learned, config, cache / "images", Silent(), 0)
     training = build_training_set(cells, taxonomy, config, StageStore(cache / "stages"))
-    judged = manifest.of_split("eval")
-    judged = judged.subset(judged.is_labelled)
-    shown = prepare.load_cells(judged, config, cache / "images", Silent(), 0)
+    scored = manifest.of_split("eval")
+    scored = scored.subset(scored.is_labelled)
+    shown = prepare.load_cells(scored, config, cache / "images", Silent(), 0)
     parts = [
         encode_cached(encoder, images, cache)
         for images in (cells.images, training.degraded, shown.images)
     ]
     n = len(training.targets)
     train = Cells(np.concatenate(parts[:2]), np.tile(training.targets, 2), np.tile(np.arange(n), 2))
-    targets = judged.targets(taxonomy)
+    targets = scored.targets(taxonomy)
     return train, Cells(parts[2], targets, np.arange(len(targets))), taxonomy.codes
 
 
 def compare(
-    train: Cells, judged: Cells, codes: tuple[str, ...], counts: np.ndarray, config: Config
+    train: Cells, scored: Cells, codes: tuple[str, ...], counts: np.ndarray, config: Config
 ) -> dict[str, dict[str, Any]]:
     """Each method's figures: of the first seed with intervals, and the spread over seeds."""
     k = len(codes)
     logits = {
-        name: [fit(train, codes, seed)(judged.embeddings) for seed in range(SEEDS)]
+        name: [fit(train, codes, seed)(scored.embeddings) for seed in range(SEEDS)]
         for name, fit in methods(config).items()
     }
     reference = logits[REFERENCE][0].argmax(axis=1)
     table = {}
     for name, found in logits.items():
         called = found[0].argmax(axis=1)
-        gain = paired_interval(judged.targets, reference, called, class_weighted_macro_f1, k=k)
+        gain = paired_interval(scored.targets, reference, called, class_weighted_macro_f1, k=k)
         probs = apply_prior(np.exp(log_softmax(found[0])), uniform(k), shares(counts))
         given = probs.argmax(axis=1)
         weighted = bootstrap_interval(
-            judged.targets, given, lambda c: prior_weighted_macro_f1(c, counts), k=k
+            scored.targets, given, lambda c: prior_weighted_macro_f1(c, counts), k=k
         )
         over_seeds = [
-            float(class_weighted_macro_f1(confusion(judged.targets, one.argmax(axis=1), k)))
+            float(class_weighted_macro_f1(confusion(scored.targets, one.argmax(axis=1), k)))
             for one in found
         ]
-        score = bootstrap_interval(judged.targets, called, class_weighted_macro_f1, k=k)
+        score = bootstrap_interval(scored.targets, called, class_weighted_macro_f1, k=k)
         table[name] = {
             "balanced_macro_f1": vars(score),
             "over_seeds": over_seeds,
@@ -194,7 +194,7 @@ def cut(train: Cells, column: int, count: int, rng: np.random.Generator) -> Cell
 
 
 def few_cells(
-    train: Cells, judged: Cells, codes: tuple[str, ...], config: Config
+    train: Cells, scored: Cells, codes: tuple[str, ...], config: Config
 ) -> Iterator[dict[str, Any]]:
     """Recall and precision of a class of which few training cells are left, mean and spread."""
     for code in CUT_CLASSES:
@@ -206,7 +206,7 @@ def few_cells(
             ]
             for name, fit in methods(config).items():
                 found = [
-                    _of_class(fit(part, codes, draw)(judged.embeddings), judged, column)
+                    _of_class(fit(part, codes, draw)(scored.embeddings), scored, column)
                     for draw, part in enumerate(drawn)
                 ]
                 recall, precision = np.array(found).T
@@ -221,9 +221,9 @@ def few_cells(
                 }
 
 
-def _of_class(logits: np.ndarray, judged: Cells, column: int) -> tuple[float, float]:
+def _of_class(logits: np.ndarray, scored: Cells, column: int) -> tuple[float, float]:
     k = logits.shape[1]
-    table = reweighted(confusion(judged.targets, logits.argmax(axis=1), k), np.ones(k))
+    table = reweighted(confusion(scored.targets, logits.argmax(axis=1), k), np.ones(k))
     found = per_class(table)
     return float(found.sensitivity[column]), float(found.precision[column])
 
@@ -240,20 +240,20 @@ def main() -> None:
     torch.manual_seed(0)
     config = load("cpu", [f"embed.input_px={options.input_px}", *options.changes])
     encoder = build_encoder(config.embed)
-    train, judged, codes = embed(options.data, config, encoder, options.cache)
+    train, scored, codes = embed(options.data, config, encoder, options.cache)
     cells_once = train.targets[: len(train.targets) // 2]
     counts = np.bincount(cells_once, minlength=len(codes))
     record: dict[str, Any] = {
         "encoder": encoder.settings(),
         "n_train": len(cells_once),
-        "n_eval": len(judged.targets),
+        "n_eval": len(scored.targets),
         "level": "image-level",
-        "methods": compare(train, judged, codes, counts, config),
+        "methods": compare(train, scored, codes, counts, config),
     }
     stored.write_json(options.out, record)
     print(to_markdown(record["methods"]), flush=True)
     record["few_cells"] = []
-    for row in few_cells(train, judged, codes, config):
+    for row in few_cells(train, scored, codes, config):
         record["few_cells"].append(row)
         stored.write_json(options.out, record)
         print(

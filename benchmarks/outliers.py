@@ -71,14 +71,14 @@ def embed(
     return Cells(encode_cached(encoder, work.images, cache), targets)
 
 
-def leave_one_out(learned: Cells, judged: Cells, k: int) -> dict[str, np.ndarray]:
-    """Scores of the judged cells by fits without each class: name -> shape (k, n)."""
-    found = {name: np.empty((k, len(judged.targets))) for name in OF_EMBEDDINGS}
+def leave_one_out(learned: Cells, scored: Cells, k: int) -> dict[str, np.ndarray]:
+    """Scores of the scored cells by fits without each class: name -> shape (k, n)."""
+    found = {name: np.empty((k, len(scored.targets))) for name in OF_EMBEDDINGS}
     for column in range(k):
         kept = learned.targets != column
         for name, score in OF_EMBEDDINGS.items():
             fitted = score.fit(learned.embeddings[kept], learned.targets[kept], k)
-            found[name][column] = fitted.score_together(judged.embeddings)
+            found[name][column] = fitted.score_together(scored.embeddings)
     return found
 
 
@@ -182,10 +182,10 @@ def main() -> None:
     config = load("cpu", [f"embed.input_px={options.input_px}"])
     encoder = build_encoder(config.embed)
     manifest = read(options.data)
-    learned, judged = (manifest.of_split(split) for split in ("train", "eval"))
+    learned, scored = (manifest.of_split(split) for split in ("train", "eval"))
     codes = resolve(config.taxonomy, learned.frame["label"].dropna().tolist()).codes
     train, evaluation = (
-        embed(part, codes, encoder, config, options.cache) for part in (learned, judged)
+        embed(part, codes, encoder, config, options.cache) for part in (learned, scored)
     )
     scores = leave_one_out(train, evaluation, len(codes))
     record = {

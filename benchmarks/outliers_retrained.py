@@ -75,35 +75,35 @@ def own_scores(logits: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def score_without(
-    column: int, learned: Cells, judged: Cells, k: int, config: ClassifyConfig, file: Path
+    column: int, learned: Cells, scored: Cells, k: int, config: ClassifyConfig, file: Path
 ) -> dict[str, np.ndarray]:
-    """Score -> how strange each judged cell is to what has not seen one of the classes."""
+    """Score -> how strange each scored cell is to what has not seen one of the classes."""
     state = train_without(column, learned, k, config, file)
     model = FoldModel.assemble(state, config, k - 1, np.zeros(k - 1))
     encoder = BackboneEncoder(config.backbone, str(file), config.input_px, config.crop_fraction)
     kept = learned.targets != column
     known = encoder.encode(learned.images[kept])
-    fresh = encoder.encode(judged.images)
+    fresh = encoder.encode(scored.images)
     found = {
         name: score.fit(known, learned.targets[kept], k).score_together(fresh)
         for name, score in OF_EMBEDDINGS.items()
     }
-    return found | own_scores(model.view_logits(judged.images)[:, 0])
+    return found | own_scores(model.view_logits(scored.images)[:, 0])
 
 
 def leave_one_out(
     learned: Cells,
-    judged: Cells,
+    scored: Cells,
     codes: Sequence[str],
     config: ClassifyConfig,
     models: Path,
     say: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
-    """Scores of the judged cells by fits without each class: name -> shape (k, n)."""
+    """Scores of the scored cells by fits without each class: name -> shape (k, n)."""
     rows = []
     for column, code in enumerate(codes):
         file = models / f"without-{code}.safetensors"
-        rows.append(score_without(column, learned, judged, len(codes), config, file))
+        rows.append(score_without(column, learned, scored, len(codes), config, file))
         say(f"{code} left out: {column + 1} of {len(codes)}")
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
@@ -126,20 +126,20 @@ def main() -> None:
     cv2.setNumThreads(1)
     config = load("cpu", list(RECIPE))
     options.models.mkdir(parents=True, exist_ok=True)
-    (learned, codes), (judged, _) = (
+    (learned, codes), (scored, _) = (
         _cells(options.data, split, config, options.models / "cache") for split in ("train", "eval")
     )
 
     def say(line: str) -> None:
         print(line, flush=True)
 
-    scores = leave_one_out(learned, judged, codes, config.classify, options.models, say)
+    scores = leave_one_out(learned, scored, codes, config.classify, options.models, say)
     record: dict[str, Any] = {
         "encoder": {"backbone": config.classify.backbone, "recipe": RECIPE},
         "n_train": len(learned.targets),
-        "n_eval": len(judged.targets),
+        "n_eval": len(scored.targets),
         "interval": f"95 %, image-level, bootstrap within each class, {RESAMPLES} resamples",
-        **to_dict(table(scores, judged.targets, codes)),
+        **to_dict(table(scores, scored.targets, codes)),
     }
     print(to_markdown(record["auroc"]), f"\n\n{record['interval']}")
     if options.out:

@@ -30,8 +30,8 @@ from buffycoat.sources.read import read
 
 CALLS = {
     "decode": (predictor, "load_work"),
-    "severity": (SeverityEstimator, "judge"),
-    "gate": (cleaning, "judge_restored"),
+    "severity": (SeverityEstimator, "estimate"),
+    "gate": (cleaning, "check_restored"),
     "morphology": (cleaning, "measure_all"),
     "restore": (cleaning, "clean"),
     "classify": (stages, "classify"),

@@ -4,8 +4,8 @@
 
 Reads finished runs of `buffycoat train`. PBC-LT has neither prolymphocytes nor plasma cells, so the
 published constants are transferred (`TRANSFER`), which is called paper-style; what was never
-published of them is refitted on all training cells, also where a fold is judged, which favours
-them. Ours are cross-fitted: those that a fold's cells are judged by, and whether they are on at
+published of them is refitted on all training cells, also where a fold is scored, which favours
+them. Ours are cross-fitted: those that a fold's cells are scored by, and whether they are on at
 all, come from the other folds. A scale fitted for one class mix does not hold at another, so both
 are tried on scores at the uniform prior and at that of the training. All is image-level.
 """
@@ -29,7 +29,7 @@ from buffycoat.evaluate.paired import paired_resample
 from buffycoat.fuse.prior import apply_prior, shares, uniform
 from buffycoat.learn import prepare, train
 from buffycoat.learn.train import Learned
-from buffycoat.predict import stages
+from buffycoat.predict import bracket, stages
 from buffycoat.predict.stages import ENSEMBLE
 from buffycoat.progress import Silent
 from buffycoat.refine.rescue import (
@@ -88,7 +88,7 @@ def evaluation(learned: Learned, folder: Path) -> Split:
     parts = []
     for rows in stages.batches(len(cells.images)):
         ids = cells.manifest.frame["cell_id"].iloc[rows].tolist()
-        parts.append(train.run_stages(cells.images[rows], ids, fitted))
+        parts.append(bracket.run_stages(cells.images[rows], ids, fitted))
     head = [np.exp(part.members[HEAD]) for part in parts if HEAD in part.members]
     scores = Scores(
         np.concatenate([part.fused for part in parts]),
@@ -104,20 +104,20 @@ def asked(rules: RescueRules, scores: Scores) -> np.ndarray:
 
 
 def ours(
-    learned: Split, judged: Split, taxonomy: Taxonomy, tail: Sequence[str], config: RefineConfig
+    learned: Split, scored: Split, taxonomy: Taxonomy, tail: Sequence[str], config: RefineConfig
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """Labels after fitted rules, and the rules as they are fitted on all out-of-fold cells."""
     assert learned.folds is not None
     groups = learned.groups
     known = OutOfFold(learned.scores, learned.targets, learned.folds, groups, cells=groups)
     rules = fit_rules(known, taxonomy, tail, config)
-    if judged.folds is None:
-        return asked(rules, judged.scores), rules.table()
-    labels = judged.scores.probs.argmax(axis=1)
-    for fold in np.unique(judged.folds):
-        rows = np.flatnonzero(judged.folds == fold)
-        fitted = fit_rules(known.take(np.flatnonzero(judged.folds != fold)), taxonomy, tail, config)
-        labels[rows] = asked(fitted, judged.scores.take(rows))
+    if scored.folds is None:
+        return asked(rules, scored.scores), rules.table()
+    labels = scored.scores.probs.argmax(axis=1)
+    for fold in np.unique(scored.folds):
+        rows = np.flatnonzero(scored.folds == fold)
+        fitted = fit_rules(known.take(np.flatnonzero(scored.folds != fold)), taxonomy, tail, config)
+        labels[rows] = asked(fitted, scored.scores.take(rows))
     return labels, rules.table()
 
 
@@ -132,11 +132,11 @@ def scorer(mass: np.ndarray, tail: np.ndarray) -> Callable[[np.ndarray], np.ndar
 
 
 def row(
-    judged: Split, before: np.ndarray, after: np.ndarray, metric: Callable[[np.ndarray], np.ndarray]
+    scored: Split, before: np.ndarray, after: np.ndarray, metric: Callable[[np.ndarray], np.ndarray]
 ) -> dict[str, Any]:
     """Scores before and after, the paired gain, and what became of the cells."""
-    k = judged.scores.probs.shape[1]
-    pair = paired_resample(judged.targets, before, after, k, judged.groups)
+    k = scored.scores.probs.shape[1]
+    pair = paired_resample(scored.targets, before, after, k, scored.groups)
     record: dict[str, Any] = {"n": len(before)}
     for name, resampled in (("before", pair.a), ("after", pair.b), ("gain", pair)):
         macro, tail = resampled.intervals(metric)
@@ -147,8 +147,8 @@ def row(
     changed = before != after
     return record | {
         "changed": int(changed.sum()),
-        "corrected": int((changed & (after == judged.targets)).sum()),
-        "spoiled": int((changed & (before == judged.targets)).sum()),
+        "corrected": int((changed & (after == scored.targets)).sum()),
+        "spoiled": int((changed & (before == scored.targets)).sum()),
     }
 
 
@@ -170,17 +170,17 @@ def tried(name: str, data: Path, folder: Path) -> Iterator[dict[str, Any]]:
         mix = shares(counts) if prior == "train" else uniform(len(counts))
         metric = scorer(mix, columns)
         for split, cells in splits.items():
-            judged = cells.at(mix)
-            before = judged.scores.probs.argmax(axis=1)
-            fitted, rules = ours(known.at(mix), judged, taxonomy, tail, config.refine)
+            scored = cells.at(mix)
+            before = scored.scores.probs.argmax(axis=1)
+            fitted, rules = ours(known.at(mix), scored, taxonomy, tail, config.refine)
             arms = {
-                "paper-style": (asked(paper, judged.scores), paper.table()),
+                "paper-style": (asked(paper, scored.scores), paper.table()),
                 "ours": (fitted, rules),
             }
             for arm, (after, table) in arms.items():
                 yield {
                     "run": name, "split": split, "prior": prior, "rules": arm, "tail": tail,
-                    **row(judged, before, after, metric),
+                    **row(scored, before, after, metric),
                     "on": {one["code"]: one["reason"] for one in table},
                 }  # fmt: skip
 

@@ -83,7 +83,7 @@ def score_simulated(estimator: SeverityEstimator, clean: np.ndarray) -> dict[str
     for row, level in enumerate(severity.tolist()):
         images[row], drawn = degrade_labelled(images[row], level, rng)
         groups[row] = [name in drawn for name in GROUPS]
-    found = estimator.judge(images)
+    found = estimator.estimate(images)
     figures = score(found, severity)
     figures["cells"] = len(clean)
     figures["groups"] = {
@@ -102,7 +102,7 @@ def time_ms(estimator: SeverityEstimator, images: np.ndarray) -> dict[str, float
     rows = []
     for image in images[:TIMED_CELLS]:
         start = (time.perf_counter(), time.process_time())
-        estimator.judge(image[None])
+        estimator.estimate(image[None])
         rows.append((time.perf_counter() - start[0], time.process_time() - start[1]))
     wall, cpu = 1000 * np.median(rows, axis=0)
     return {"cells": len(rows), "side_px": images.shape[1], "wall_ms": wall, "processor_ms": cpu}
@@ -142,7 +142,7 @@ def main() -> None:
         "level": "image",
         "fitted_on": str(arguments.bundle or f"{len(clean)} pristine training cells"),
         "fit_processor_s": None if pipeline else fit_s,
-        "eval": {"split": "eval"} | score(whole.judge(images[is_known]), severity[is_known]),
+        "eval": {"split": "eval"} | score(whole.estimate(images[is_known]), severity[is_known]),
         "simulated": {"split": "train, pristine cells, held-out half"} | simulated,
         "time_per_cell": time_ms(whole, images),
     }

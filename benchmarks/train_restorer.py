@@ -75,7 +75,7 @@ def with_steps(config: Config, steps: int) -> Config:
 
 
 def steps_in(minutes: float, data: TrainingSet, config: Config, out: Path) -> int:
-    """Steps that fit into some minutes, judged by a trial; decided once and kept for resuming."""
+    """Steps that fit into some minutes, chosen by a trial; decided once and kept for resuming."""
     kept = out / "steps.json"
     if not kept.exists():
         lines = Lines()

@@ -45,7 +45,7 @@ MODEL = "model.safetensors"
 
 def cells_without(data: TrainingSet, kind: str) -> np.ndarray:
     """Rows of the training cells that do not suffer from a kind, by the starter's estimate."""
-    found = files.read("starter").restoration.severity.judge(data.cells.images)
+    found = files.read("starter").restoration.severity.estimate(data.cells.images)
     return np.array(
         [row for row in range(len(data.targets)) if kind not in found.names(row, SUFFERS_FROM)]
     )

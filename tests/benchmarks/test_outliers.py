@@ -32,9 +32,9 @@ def test_a_class_left_out_is_not_learned_and_has_a_row() -> None:
         rows = centres[targets] + 0.2 * rng.normal(size=(len(targets), 24))
         unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         cells.append(outliers.Cells(unit.astype(np.float32), targets))
-    learned, judged = cells
-    scores = outliers.leave_one_out(learned, judged, k)
-    record = outliers.to_dict(outliers.table(scores, judged.targets, PBC.codes))
+    learned, scored = cells
+    scores = outliers.leave_one_out(learned, scored, k)
+    record = outliers.to_dict(outliers.table(scores, scored.targets, PBC.codes))
     assert list(record["auroc"]) == [*PBC.codes, *outliers.GROUPS]
     for name in OF_EMBEDDINGS:
         assert all(row[name]["estimate"] > 0.8 for row in record["auroc"].values())

@@ -34,12 +34,12 @@ def split(seed: int, is_folded: bool = True) -> refinement.Split:
 
 @pytest.mark.parametrize("is_folded", [True, False])
 def test_ours_brings_back_what_the_classifier_misses(is_folded: bool) -> None:
-    known, judged = split(0), split(1, is_folded)
-    before = judged.scores.probs.argmax(axis=1)
-    after, table = refinement.ours(known, judged, PBC, TAIL, RefineConfig())
+    known, scored = split(0), split(1, is_folded)
+    before = scored.scores.probs.argmax(axis=1)
+    after, table = refinement.ours(known, scored, PBC, TAIL, RefineConfig())
     assert table[0]["is_on"]
     tail = np.array([PBC.codes.index("PMY")])
-    found = refinement.row(judged, before, after, refinement.scorer(np.ones(len(PBC)), tail))
+    found = refinement.row(scored, before, after, refinement.scorer(np.ones(len(PBC)), tail))
     assert found["corrected"] == 20
     assert found["spoiled"] == 0
     assert found["gain"]["macro_f1"][1] > 0
@@ -54,8 +54,8 @@ def test_rules_of_a_fold_are_fitted_without_it() -> None:
     right = ~only & (truth == PBC.codes.index("PMY"))
     probs[right] = 0.9 * np.eye(len(PBC))[truth[right]] + 0.1 / len(PBC)
     scores = Scores(probs, None, known.scores.features)
-    judged = refinement.Split(scores, truth, known.folds, known.groups)
-    after, _ = refinement.ours(judged, judged, PBC, TAIL, RefineConfig())
+    scored = refinement.Split(scores, truth, known.folds, known.groups)
+    after, _ = refinement.ours(scored, scored, PBC, TAIL, RefineConfig())
     assert np.array_equal(after, probs.argmax(axis=1))
 
 

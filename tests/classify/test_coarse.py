@@ -64,10 +64,10 @@ def test_without_coarse_cells_draws_are_those_of_the_classes() -> None:
 
 def test_an_epoch_is_picked_on_cells_of_known_class_and_the_parts_stay_apart() -> None:
     patients = np.array([f"p{row % 10}" for row in range(100)])
-    learned, judged = replace(CELLS, patients=patients).split_inside(0)
-    assert judged.is_fine.all()
+    learned, validation = replace(CELLS, patients=patients).split_inside(0)
+    assert validation.is_fine.all()
     assert not learned.is_fine.all()
-    assert not set(learned.patients) & set(judged.patients)
+    assert not set(learned.patients) & set(validation.patients)
 
 
 def test_batches_hold_coarse_labels_and_a_model_learns_from_them() -> None:

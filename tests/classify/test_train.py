@@ -155,9 +155,13 @@ def test_micro_batches_give_the_gradients_of_the_whole_batch(cells: TrainingCell
 
 def test_layers_far_from_the_classifier_learn_more_slowly() -> None:
     model: Any = build("tf_efficientnet_lite0", "random", 3, 32).model
-    config = ClassifyConfig(layer_decay=0.5, learning_rate=1e-3, weight_decay=0.1)
+    config = ClassifyConfig(
+        layer_decay=0.5, learning_rate=1e-3, weight_decay=0.1, warmup_epochs=0.0
+    )
     groups = trainee.groups(model, config)
-    rate = {id(p): group["lr"] for group in groups for p in group["params"]}
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+    trainee.schedule(optimiser, config, config.epochs)
+    rate = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
     assert len(rate) == len(list(model.parameters()))
     stem, head = model.conv_stem.weight, model.classifier.weight
     assert rate[id(head)] == pytest.approx(1e-3)
@@ -167,6 +171,20 @@ def test_layers_far_from_the_classifier_learn_more_slowly() -> None:
     assert id(model.classifier.bias) not in decayed
 
 
+@pytest.mark.parametrize(("warmup_epochs", "rise"), [(0.0, 0), (2.0, 9), (0.5, 1)])
+def test_the_rate_rises_linearly_and_falls_as_a_cosine(warmup_epochs: float, rise: int) -> None:
+    config = ClassifyConfig(learning_rate=0.5, epochs=8, warmup_epochs=warmup_epochs)
+    optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))], lr=config.learning_rate)
+    schedule = trainee.schedule(optimiser, config, 40)
+    found = [optimiser.param_groups[0]["lr"]]
+    for step in range(1, 41):
+        schedule.step_update(step)
+        found.append(optimiser.param_groups[0]["lr"])
+    up = 0.5 * np.arange(1, rise + 1) / (rise + 1)
+    down = 0.25 * (1 + np.cos(np.pi * np.arange(41 - rise) / (40 - rise)))
+    np.testing.assert_allclose(found, [*up, *down], atol=1e-12)
+
+
 def test_the_epoch_that_is_kept_is_the_best_on_cells_set_aside(cells: TrainingCells) -> None:
     recipe = TINY.model_copy(update={"keep_epoch": "inner", "learning_rate": 0.02})
     learned, aside = cells.split_inside(1)
@@ -174,8 +192,10 @@ def test_the_epoch_that_is_kept_is_the_best_on_cells_set_aside(cells: TrainingCe
     assert len(learned.rows) + len(aside.rows) == 48
     assert aside.counts[2] == 0  # three cells are too few to give one away
     model, history = fit_fold(cells, recipe, 1, None)
-    judge = BestEpoch(aside, recipe, *(torch.zeros(1, 3, 1, 1) + v for v in _scale(recipe)))
-    assert judge.offer(model) == pytest.approx(max(epoch["judged"] for epoch in history))
+    best = BestEpoch(aside, recipe, *(torch.zeros(1, 3, 1, 1) + v for v in _scale(recipe)))
+    assert best.offer(model) == pytest.approx(
+        max(epoch["validation_macro_f1"] for epoch in history)
+    )
 
 
 def _scale(recipe: ClassifyConfig) -> tuple[torch.Tensor, torch.Tensor]:
@@ -208,7 +228,7 @@ def test_the_published_choice_looks_at_the_reported_cells(cells: TrainingCells) 
         fit_fold(cells, recipe, 0, None)
     seen, reported = cells.subset(np.arange(0, 48, 2)), cells.subset(np.arange(1, 48, 2))
     _, history = fit_fold(replace(seen, reported=reported), recipe, 0, None)
-    assert all(0 <= epoch["judged"] <= 1 for epoch in history)
+    assert all(0 <= epoch["validation_macro_f1"] <= 1 for epoch in history)
 
 
 def test_the_second_phase_trains_the_last_layer_alone(cells: TrainingCells, tmp_path: Path) -> None:

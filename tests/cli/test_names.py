@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import buffycoat
 from buffycoat.cli.columns import AS_SUBMITTED
-from buffycoat.cli.compared import read_compared
 from buffycoat.cli.predict import write_bad
-from buffycoat.cli.scored import read_scored
+from buffycoat.evaluate.compared import read_compared
+from buffycoat.evaluate.scored import read_scored
 from buffycoat.images import BadCell
 from buffycoat.predict import results
 from buffycoat.predict.job import Task, open_job

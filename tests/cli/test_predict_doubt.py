@@ -142,7 +142,7 @@ def test_what_no_column_asks_for_is_not_computed(
     def refuse(*_: object) -> None:
         raise AssertionError("computed, though no column asks for it")
 
-    for stage in ("restore.severity.SeverityEstimator.judge", "predict.cleaning.measure_all"):
+    for stage in ("restore.severity.SeverityEstimator.estimate", "predict.cleaning.measure_all"):
         monkeypatch.setattr(f"buffycoat.{stage}", refuse)
     out = tmp_path / "p.parquet"
     _predict(mixed, "--out", out, "--columns", "label,probability,image_sha256", "--allow-bad", 1)

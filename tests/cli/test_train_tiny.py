@@ -1,4 +1,4 @@
-"""Too few cells for a fit: what lacks them is off and says so; what cannot be judged is refused."""
+"""Too few cells for a fit: what lacks them is off and says so; what cannot be scored is refused."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_two_cells_a_class_train_with_the_stages_that_lack_cells_off(tmp_path: P
     ],
 )
 @pytest.mark.parametrize("command", ["train", "bench"])
-def test_what_no_classifier_can_be_judged_on_is_refused_before_a_picture_is_read(
+def test_what_no_classifier_can_be_scored_on_is_refused_before_a_picture_is_read(
     tmp_path: Path, counts: dict[str, int], message: str, command: str
 ) -> None:
     data, run = _draw(tmp_path / "data", counts), tmp_path / "run"

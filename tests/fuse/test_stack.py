@@ -62,7 +62,7 @@ def test_noise_is_left_out_and_the_table_says_why(targets: np.ndarray, folds: np
     )
 
 
-def test_weights_of_several_members_are_the_mix_that_was_judged(
+def test_weights_of_several_members_are_the_mix_that_was_tried(
     targets: np.ndarray, folds: np.ndarray
 ) -> None:
     members = _three(targets)
@@ -104,7 +104,7 @@ def test_a_class_absent_from_a_fold_is_no_obstacle(targets: np.ndarray) -> None:
     assert np.isfinite([row["gain"], row["low"], row["high"]]).all()
 
 
-def test_with_one_fold_nothing_is_judged_and_the_base_stays_alone(targets: np.ndarray) -> None:
+def test_with_one_fold_nothing_is_tried_and_the_base_stays_alone(targets: np.ndarray) -> None:
     members = {"ensemble": _member(targets, 1.2, 0), "head": _member(targets, 1.6, 1)}
     stack = fit_stack(members, targets, np.zeros(len(targets), int))
     assert stack.weights == {"ensemble": 1.0, "head": 0.0}

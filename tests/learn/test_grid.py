@@ -84,7 +84,7 @@ def _scored(probs: list[list[float]]) -> Scored:
     return Scored(np.arange(4), np.array(probs), 1.0)
 
 
-def test_seeds_are_judged_as_the_mean_of_their_models_too() -> None:
+def test_seeds_are_scored_as_the_mean_of_their_models_too() -> None:
     data: Any = SimpleNamespace(
         taxonomy=Taxonomy("two", PBC.classes[:2]),
         targets=np.array([0, 1]),

@@ -1,4 +1,4 @@
-"""The report is made again from what a run left, and never shows what the run did not judge."""
+"""The report is made again from what a run left, and never shows what the run did not score."""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ def test_a_siglip_is_trained_on_stored_and_asked_again_without_a_network(
     result = train.train(rendered_cells, tmp_path / "run", config.load("demo", changes))
     fitted = files.read(result.bundle)
     assert fitted.encoder.settings()["kind"] == "siglip"
-    judges = fitted.panels["head"].judges  # the published rules ask them
-    assert len(judges) == fitted.config.classify.folds
+    models = fitted.panels["head"].models  # the published rules ask them
+    assert len(models) == fitted.config.classify.folds
 
     cells = read(rendered_cells).of_split("test")
     pipeline = buffycoat.load(result.bundle)

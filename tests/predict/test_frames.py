@@ -121,7 +121,7 @@ def _gate(fitted: Fitted):
 
     none = np.zeros((0, 64, 64, 3), np.uint8)
     found = Degradation(np.zeros((0, 5)), np.zeros((0, len(GROUPS))), 0.5)
-    numbers = cleaning.judge_restored(none, none, [], found, fitted.restoration).numbers
+    numbers = cleaning.check_restored(none, none, [], found, fitted.restoration).numbers
     return fit_gate(numbers)  # of no pairs: lets nothing through
 
 

@@ -66,7 +66,7 @@ def parse():
 
 
 @pytest.fixture(scope="session")
-def judged():
+def scored():
     """Probabilities, targets and severities of a small split."""
     rng = np.random.default_rng(2)
     targets = np.repeat(np.arange(10), SUPPORT)
@@ -78,16 +78,16 @@ def judged():
 
 
 @pytest.fixture(scope="session")
-def record(judged):
+def record(scored):
     """What `evaluate` says of it."""
-    probs, targets, severity = judged
+    probs, targets, severity = scored
     return evaluate(probs, targets, PBC, COUNTS, severity)
 
 
 @pytest.fixture(scope="session")
-def full_report(judged, record):
+def full_report(scored, record):
     """A report in which no section is empty."""
-    probs, targets, severity = judged
+    probs, targets, severity = scored
     called = probs.argmax(axis=1)
     points = {
         code: [

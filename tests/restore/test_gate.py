@@ -17,8 +17,8 @@ from buffycoat.restore.gate import (
     GateLimits,
     GateNumbers,
     Look,
+    accept,
     broken,
-    decide,
     fit_gate,
     known_good,
     measure_change,
@@ -115,7 +115,7 @@ def _compare(
 
 
 def test_a_cleaner_image_of_the_same_cell_passes_and_says_why() -> None:
-    accepted, reasons = decide(_numbers(), LIMITS)
+    accepted, reasons = accept(_numbers(), LIMITS)
     assert accepted.tolist() == [True]
     assert reasons == [
         "restored: severity 2.9 to 0.6, nucleus area changed by 4%, within all 15 limits"
@@ -149,7 +149,7 @@ def test_a_cleaner_image_of_the_same_cell_passes_and_says_why() -> None:
     ],
 )
 def test_any_doubt_keeps_the_original(changed: dict[str, float], reason: str) -> None:
-    accepted, reasons = decide(_numbers(**changed), LIMITS)
+    accepted, reasons = accept(_numbers(**changed), LIMITS)
     assert accepted.tolist() == [False]
     assert reason in reasons[0]
 
@@ -157,23 +157,23 @@ def test_any_doubt_keeps_the_original(changed: dict[str, float], reason: str) ->
 @pytest.mark.parametrize("name", sorted(LOWEST.keys() | HIGHEST.keys()))
 def test_what_is_no_number_breaks_its_limit(name: str) -> None:
     name = "severity_after" if name == "severity_gain" else name
-    assert not decide(_numbers(**{name: np.nan}), LIMITS)[0].any()
+    assert not accept(_numbers(**{name: np.nan}), LIMITS)[0].any()
     assert name not in _numbers(**{name: np.nan}).row(0)
     assert len(_numbers().row(0)) == len(GOOD)
 
 
 def test_without_a_gate_only_pristine_cells_are_kept() -> None:
-    assert decide(_numbers(nucleus_overlap=0.0), None)[0].tolist() == [True]
-    assert decide(_numbers(severity_before=1.0), None, restore_above=1.5)[0].tolist() == [False]
+    assert accept(_numbers(nucleus_overlap=0.0), None)[0].tolist() == [True]
+    assert accept(_numbers(severity_before=1.0), None, restore_above=1.5)[0].tolist() == [False]
 
 
 def test_limits_are_those_of_the_cell_s_own_severity() -> None:
     strict = dict(LIMITS.highest) | {"local_change": (3.0, 9.0, 9.0, 9.0)}
     limits = replace(LIMITS, highest=strict)
     light = _numbers(severity_before=0.9)
-    assert not decide(light, limits)[0].any()
-    assert decide(light, LIMITS)[0].all()
-    assert decide(_numbers(severity_before=1.1), limits)[0].all()
+    assert not accept(light, limits)[0].any()
+    assert accept(light, LIMITS)[0].all()
+    assert accept(_numbers(severity_before=1.1), limits)[0].all()
 
 
 def test_light_cancels_and_a_changed_nucleus_does_not() -> None:
@@ -195,11 +195,11 @@ def test_a_missing_nucleus_is_never_the_same_cell() -> None:
     none = DrawnMasks(np.zeros((64, 64), bool), np.zeros((64, 64), bool), 0.0)
     image, masks = _cell(14)
     numbers = _compare((image, masks), [(image, none)])
-    assert not decide(numbers, LIMITS)[0].any()
+    assert not accept(numbers, LIMITS)[0].any()
     assert np.isinf(numbers.nucleus_change[0])
     assert numbers.nucleus_overlap[0] == 0
     blank = np.zeros_like(image)
-    assert not decide(_compare((blank, none), [(blank, none)]), LIMITS)[0].any()
+    assert not accept(_compare((blank, none), [(blank, none)]), LIMITS)[0].any()
 
 
 def test_a_cell_s_numbers_do_not_depend_on_the_cells_beside_it() -> None:
@@ -236,8 +236,8 @@ def test_limits_let_nine_in_ten_right_restorations_through() -> None:
     numbers = _many(400)
     limits = fit_gate(numbers)
     assert limits.pairs == (400,) * STEPS  # one severity alone: every step borrows its pairs
-    assert 0.9 <= decide(numbers, limits)[0].mean() < 0.94
-    assert 0.8 < decide(_many(400, seed=1), limits)[0].mean() < 0.97
+    assert 0.9 <= accept(numbers, limits)[0].mean() < 0.94
+    assert 0.8 < accept(_many(400, seed=1), limits)[0].mean() < 0.97
     assert limits.lowest["quality_before"] == (0.5,) * STEPS
     wrong = np.arange(400) < 200
     spoilt = replace(numbers, nucleus_change=np.where(wrong, 5.0, numbers.nucleus_change))
@@ -261,7 +261,7 @@ def test_each_severity_has_its_own_limits_or_its_neighbours() -> None:
 def test_too_few_pairs_let_nothing_through() -> None:
     few = _many(5)
     limits = fit_gate(few)
-    accepted, reasons = decide(few, limits)
+    accepted, reasons = accept(few, limits)
     assert not accepted.any()
     assert "no limits are estimable from 5 pairs (< 20)" in reasons[0]
     assert all(values.all() for values in broken(few, limits).values())

@@ -16,7 +16,7 @@ from buffycoat.restore.gate import (
     GateLimits,
     GateNumbers,
     Look,
-    decide,
+    accept,
     fit_gate,
     measure_change,
 )
@@ -47,7 +47,7 @@ def rendered() -> tuple[list[np.ndarray], list[CellMasks]]:
     return [images[i] for i in clear], [masks[i] for i in clear]
 
 
-def _judged(
+def _measured(
     originals: list[np.ndarray],
     restored: list[np.ndarray],
     masks: list[CellMasks],
@@ -74,7 +74,7 @@ def rendered_limits(rendered: tuple[list[np.ndarray], list[CellMasks]]) -> GateL
         np.rint(0.8 * image.astype(np.float32) + 0.2 * worse).astype(np.uint8)
         for image, worse in zip(images, degraded, strict=True)
     ]
-    limits = fit_gate(_judged(degraded, restored, segment_all(degraded), severity * 0.9))
+    limits = fit_gate(_measured(degraded, restored, segment_all(degraded), severity * 0.9))
     # Plants are small: whether they are worth it is another question than whether it is the cell.
     return replace(limits, lowest={**limits.lowest, "change_size": (0.0,) * STEPS})
 
@@ -97,13 +97,13 @@ def test_a_plant_in_a_clean_cell_is_refused_even_without_routing(
             planted.append(changed)
             kept.append(masks)
     assert len(planted) >= 30
-    numbers = _judged(originals, planted, kept, np.full(len(kept), 0.9))
-    assert decide(numbers, rendered_limits, 0.5)[0].mean() <= 0.05
+    numbers = _measured(originals, planted, kept, np.full(len(kept), 0.9))
+    assert accept(numbers, rendered_limits, 0.5)[0].mean() <= 0.05
 
 
 def test_what_changed_nothing_passes_where_the_plants_do_not(
     rendered: tuple[list[np.ndarray], list[CellMasks]], rendered_limits: GateLimits
 ) -> None:
     images, masks = rendered
-    numbers = _judged(images, images, masks, np.full(len(masks), 0.9))
-    assert decide(numbers, rendered_limits, 0.5)[0].mean() >= 0.9
+    numbers = _measured(images, images, masks, np.full(len(masks), 0.9))
+    assert accept(numbers, rendered_limits, 0.5)[0].mean() >= 0.9

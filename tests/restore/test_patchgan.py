@@ -11,12 +11,12 @@ from buffycoat.restore.patchgan import PatchGAN, receptive_field_px
 
 @pytest.mark.parametrize(("n_layers", "side"), [(1, 16), (2, 34), (3, 70)])
 def test_receptive_field_by_gradient(n_layers: int, side: int) -> None:
-    judge = PatchGAN(4, n_layers).eval()
-    for layer in judge.modules():
+    network = PatchGAN(4, n_layers).eval()
+    for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.ones_(layer.weight)  # so that no path cancels another
     image = torch.rand(1, 3, 160, 160, requires_grad=True)
-    logits = judge(image, torch.rand(1, 3, 160, 160))
+    logits = network(image, torch.rand(1, 3, 160, 160))
     middle = logits.shape[-1] // 2
     logits[0, 0, middle, middle].backward()
     assert image.grad is not None
@@ -32,16 +32,16 @@ def test_the_papers_channels() -> None:
 
 
 def test_spectral_normalisation_bounds_every_layer() -> None:
-    judge = PatchGAN(8, 2, norm="spectral")
+    network = PatchGAN(8, 2, norm="spectral")
     with torch.no_grad():
-        for name, weight in judge.named_parameters():
+        for name, weight in network.named_parameters():
             if name.endswith("weight.original"):
                 weight.mul_(50)
     for _ in range(30):  # each pass improves the estimate of the largest singular value
-        judge(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32))
-    judge.eval()
-    convolutions = [m for m in judge.layers if isinstance(m, nn.Conv2d)]
+        network(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32))
+    network.eval()
+    convolutions = [m for m in network.layers if isinstance(m, nn.Conv2d)]
     assert len(convolutions) == 4
     for layer in convolutions:
         assert torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2).item() < 1.05
-    assert not any(isinstance(m, nn.BatchNorm2d) for m in judge.modules())
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())

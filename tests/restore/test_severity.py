@@ -47,7 +47,7 @@ def test_it_grades_cells_that_it_has_not_seen(
     estimator: SeverityEstimator, graded: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> None:
     images, severity, _ = graded
-    estimate = estimator.estimate(images)
+    estimate = estimator.estimate(images).severity
     assert np.abs(estimate - severity).mean() < 0.8  # a constant guess is off by 1.2
     means = [estimate[severity == s].mean() for s in range(5)]
     assert means == sorted(means)
@@ -58,7 +58,7 @@ def test_it_tells_noise_blur_and_light_apart(
     estimator: SeverityEstimator, graded: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> None:
     images, severity, groups = graded
-    found = estimator.judge(images)
+    found = estimator.estimate(images)
     assert found.kinds.shape == groups.shape == (len(images), 3)
     for column, name in enumerate(GROUPS):
         assert area_under_curve(found.kinds[:, column], groups[:, column]) > 0.85, name
@@ -74,7 +74,7 @@ def test_a_plain_fault_is_named(
 ) -> None:
     rng = np.random.default_rng(3)
     images = np.stack([degrade(image, 4, rng, kinds=[kind]) for image in drawn_cells[50:]])
-    found = estimator.judge(images)
+    found = estimator.estimate(images)
     assert np.mean([found.names(row) == (group,) for row in range(len(images))]) >= 0.7
 
 
@@ -92,7 +92,7 @@ def test_clean_cells_stay_under_restore_above(
     estimator: SeverityEstimator, graded: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> None:
     images, severity, _ = graded
-    reaches = estimator.estimate(images) >= estimator.restore_above
+    reaches = estimator.estimate(images).severity >= estimator.restore_above
     assert estimator.restore_above != UNFITTED_RESTORE_ABOVE
     assert reaches[severity == 0].mean() <= 0.05
     assert reaches[severity >= 3].mean() > 0.7
@@ -119,11 +119,11 @@ def test_the_limit_holds_in_nineteen_draws_of_twenty() -> None:
     assert 0.93 < (reached <= 0.02).mean() < 0.99
 
 
-def test_each_image_is_judged_on_its_own(
+def test_each_image_is_scored_on_its_own(
     estimator: SeverityEstimator, graded: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> None:
     images = graded[0][:6]
-    found, alone = estimator.judge(images), estimator.judge(images[3:4])
+    found, alone = estimator.estimate(images), estimator.estimate(images[3:4])
     assert np.allclose(found.probs.sum(axis=1), 1)
     assert np.array_equal(found.probs[3:4], alone.probs)
     assert np.array_equal(found.kinds[3:4], alone.kinds)
@@ -146,7 +146,7 @@ def test_loaded_equals_fitted(
 ) -> None:
     stored = json.loads(json.dumps(estimator.to_dict()))
     loaded = SeverityEstimator.from_dict(stored)
-    expected, found = estimator.judge(graded[0][:9]), loaded.judge(graded[0][:9])
+    expected, found = estimator.estimate(graded[0][:9]), loaded.estimate(graded[0][:9])
     assert np.array_equal(found.probs, expected.probs)
     assert np.array_equal(found.kinds, expected.kinds)
     assert loaded.restore_above == estimator.restore_above
@@ -190,7 +190,7 @@ def test_blank_and_strange_images_give_finite_numbers(
     features = measure(image)
     assert features.shape == (len(FEATURES),)
     assert np.isfinite(features).all()
-    assert 0 <= estimator.estimate(image[None])[0] <= 4
+    assert 0 <= estimator.estimate(image[None]).severity[0] <= 4
 
 
 def test_features_answer_to_what_they_are_named_after(drawn_cells: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from buffycoat.restore.gate import (
     GateLimits,
     GateNumbers,
     Look,
-    decide,
+    accept,
     fit_gate,
     measure_change,
 )
@@ -120,7 +120,7 @@ def test_the_least_change_follows_the_restorer_s_own_error() -> None:
     expected = 2**0.5 * np.quantile(change[:50], 0.95)
     assert limits.lowest["change_size"] == pytest.approx((expected,) * STEPS)
     small = replace(_pairs(200, change), change_size=np.full(200, expected - 0.1))
-    accepted, reasons = decide(small, limits)
+    accepted, reasons = accept(small, limits)
     assert not accepted.any()
     assert "the restorer's own error" in reasons[0]
 

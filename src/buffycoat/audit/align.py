@@ -108,16 +108,16 @@ def _improve(full: list[np.ndarray], coarse: float, guess: _Guess) -> Alignment 
     """A guess refined by maximising the enhanced correlation coefficient, if it is worth it.
 
     Evangelidis and Psarakis, IEEE TPAMI 30:1858, 2008. The guess itself and its orientation without
-    any shift are judged as well, since the refinement may run away.
+    any shift are measured as well, since the refinement may run away.
     """
     if coarse < COARSE_AT_LEAST:
         return None
     orientation, near = guess
     warps = (warp.of_orientation(orientation), near, _refine(full, near))
-    return max((_judge(full, orientation, w) for w in warps), key=lambda found: found.margin)
+    return max((_measure(full, orientation, w) for w in warps), key=lambda found: found.margin)
 
 
-def _judge(grays: list[np.ndarray], orientation: int, found: np.ndarray) -> Alignment:
+def _measure(grays: list[np.ndarray], orientation: int, found: np.ndarray) -> Alignment:
     parts = [_agree(grays[0], grays[1], found, sides) for sides in (None, overlay.SQUARE)]
     agreed = min(parts, key=lambda part: part.correlation)
     is_same_frame = is_still(found, orientation)
@@ -184,6 +184,6 @@ def _refine(grays: list[np.ndarray], guess: np.ndarray) -> np.ndarray:
     try:
         how, everywhere = cv2.MOTION_AFFINE, np.full((side, side), 255, np.uint8)
         _, found = cv2.findTransformECC(smooth[0], smooth[1], start, how, stop, everywhere, 1)
-    except cv2.error:  # it did not converge: the guess stands, and is judged as it is
+    except cv2.error:  # it did not converge: the guess stands, and is measured as it is
         return guess
     return warp.from_pixels(found, side)

@@ -117,7 +117,7 @@ def confirm(
     total = len(alike) + len(by_hash)
     same: dict[tuple[int, int], Alignment] = {}
 
-    def judge(pair: tuple[int, int], has_landmarks: bool) -> None:
+    def compare(pair: tuple[int, int], has_landmarks: bool) -> None:
         if pair in same:
             return
         pictures = found.picture(pair[0]), found.picture(pair[1])
@@ -132,10 +132,10 @@ def confirm(
     for done in range(total):
         if done < len(alike):
             a, b = alike[done]
-            judge((int(rows[a]), int(rows[b])), True)
+            compare((int(rows[a]), int(rows[b])), True)
         else:
             first, second = by_hash[done - len(alike)]
-            judge((first, second), False)
+            compare((first, second), False)
         if on_progress is not None and (done % 256 == 255 or done + 1 == total):
             on_progress(done + 1, total)
     return same

@@ -52,11 +52,13 @@ def align_landmarks(
     grays = [picture.gray.astype(np.float32) for picture in (first, second)]
     sides = landmarks[1].sides
     warps = (found.warp, _refine(grays, found.warp, sides))
-    judged = [one for near in warps if (one := _judge(grays, near, sides, found.count)) is not None]
-    return max(judged, key=lambda one: one.margin, default=None)
+    measured = [
+        one for near in warps if (one := _measure(grays, near, sides, found.count)) is not None
+    ]
+    return max(measured, key=lambda one: one.margin, default=None)
 
 
-def _judge(
+def _measure(
     grays: list[np.ndarray], found: np.ndarray, sides: tuple[float, float], count: int
 ) -> Alignment | None:
     scale = warp.scale_of(found)

@@ -23,7 +23,7 @@ from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
-from buffycoat.embed.panel import Panel
+from buffycoat.embed.panel import MODELS, Panel
 from buffycoat.embed.stored import StoredEncoder
 from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.stack import Stack
@@ -249,8 +249,8 @@ def _read_panels(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> dict[
     panels = {}
     for kind, table in tables.items():
         own = under(tensors, kind)
-        judges = [_full(under(own, number)) for number in range(len(table["judges"]))]
-        panels[kind] = Panel.from_tensors(kind, judges, table)
+        models = [_full(under(own, number)) for number in range(len(table[MODELS]))]
+        panels[kind] = Panel.from_tensors(kind, models, table)
     return panels
 
 

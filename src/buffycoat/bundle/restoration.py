@@ -16,7 +16,7 @@ from buffycoat.segment.masks import Segmenter
 
 @dataclass(frozen=True)
 class Restoration:
-    """What restores a cell and judges the result.
+    """What restores a cell and checks the result.
 
     Attributes:
         config: When to restore, and whether to gate.

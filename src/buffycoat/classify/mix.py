@@ -2,7 +2,9 @@
 
 Mixup: Zhang et al., arXiv 1710.09412. CutMix: Yun et al., arXiv 1905.04899. The second cell of each
 row is another row of the batch. All rows share one proportion, as in the authors' code, so that any
-loss can be used: once with the first cells' classes, once with the second's.
+loss can be used: once with the first cells' classes, once with the second's. `timm.data.Mixup` has
+one-hot targets, which LDAM and losses over groups of classes cannot take, and draws from numpy's
+global generator, from which no resumed run would be equal to an unbroken one.
 """
 
 from __future__ import annotations

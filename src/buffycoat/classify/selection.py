@@ -21,7 +21,7 @@ class BestEpoch:
     """The best weights so far, by balanced macro-F1 of one view of each cell.
 
     Args:
-        cells: What an epoch is judged on; at least one.
+        cells: What an epoch is scored on; at least one.
         config: The recipe: crop and input size.
         mean: Of each channel, shape (1, 3, 1, 1), on the training device.
         std: Of each channel, same shape.

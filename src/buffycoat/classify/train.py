@@ -90,7 +90,7 @@ def _train(
     if initial is not None:
         backbone.model.load_state_dict(initial)
     freeze(backbone.model, config.frozen_parts)
-    cells, judged = _set_aside(cells, config, seed)
+    cells, validation = _set_aside(cells, config, seed)
     phases = [config, config.last_phase] if config.retrain_head_epochs else [config]
     total = sum(phase.epochs for phase in phases) * _steps(cells, config)
     history: History = []
@@ -105,10 +105,10 @@ def _train(
         if on_progress is not None:
             report = lambda done, _, before=before: on_progress(before + done, total)  # noqa: E731
         model, epochs = _fit_phase(
-            fabric, cells, judged, phase, seed + number, backbone, path, report
+            fabric, cells, validation, phase, seed + number, backbone, path, report
         )
         backbone = replace(backbone, model=model)  # with ema_decay the average is what is kept
-        judged = None
+        validation = None
         history += epochs
         if number and path is not None and fabric.is_global_zero:
             path.unlink(missing_ok=True)
@@ -120,7 +120,7 @@ def _train(
 def _fit_phase(
     fabric: Any,
     cells: TrainingCells,
-    judged: TrainingCells | None,
+    validation: TrainingCells | None,
     config: ClassifyConfig,
     seed: int,
     backbone: BuiltBackbone,
@@ -128,7 +128,7 @@ def _fit_phase(
     on_progress: Progress | None,
 ) -> tuple[torch.nn.Module, History]:
     steps, batch_size = _steps(cells, config), min(config.batch_size, len(cells.rows))
-    trainee = Classifier(fabric, backbone, config, cells, steps * config.epochs, judged)
+    trainee = Classifier(fabric, backbone, config, cells, steps * config.epochs, validation)
     part = (fabric.global_rank, fabric.world_size)
     history = fit(
         trainee,
@@ -138,7 +138,7 @@ def _fit_phase(
         checkpoint,
         seed,
         on_progress if fabric.is_global_zero else None,
-        trainee.judge,
+        trainee.validate,
         fabric.is_global_zero,
     )
     return trainee.result(), history
@@ -185,15 +185,15 @@ def _set_aside(
     """Cells to learn from, and those to pick an epoch on."""
     if config.keep_epoch == "last":
         return cells, None
-    learned, judged = cells, cells.reported
+    learned, validation = cells, cells.reported
     if config.keep_epoch == "inner":
-        learned, judged = cells.split_inside(seed)
-    if judged is None or not len(judged.rows):
+        learned, validation = cells.split_inside(seed)
+    if validation is None or not len(validation.rows):
         raise ConfigError(
             f"keep_epoch={config.keep_epoch!r}: there are no cells to pick an epoch on. "
             "Set classify.keep_epoch=last"
         )
-    return learned, judged
+    return learned, validation
 
 
 def _freeze_all_but_a_new_head(model: Any, seed: int) -> None:

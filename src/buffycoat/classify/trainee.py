@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivateImportUsage]
+from timm.optim import (
+    param_groups_layer_decay,  # pyright: ignore[reportPrivateImportUsage]
+    param_groups_weight_decay,  # pyright: ignore[reportPrivateImportUsage]
+)
+from timm.scheduler.cosine_lr import CosineLRScheduler
 
 from buffycoat.backbones.activations import write_anew
 from buffycoat.backbones.build import BuiltBackbone
@@ -18,7 +22,7 @@ from buffycoat.classify.selection import BestEpoch
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig
 from buffycoat.losses.registry import build_loss
-from buffycoat.training.ema import Average
+from buffycoat.training.ema import follow
 from buffycoat.training.samplers import class_weights
 
 
@@ -31,7 +35,7 @@ class Classifier:
         config: The recipe.
         cells: What is learned from; their images are not touched here.
         steps: In all.
-        judged: Cells to pick an epoch on; None keeps the last.
+        validation: Cells to pick an epoch on; None keeps the last.
     """
 
     def __init__(
@@ -41,7 +45,7 @@ class Classifier:
         config: ClassifyConfig,
         cells: TrainingCells,
         steps: int,
-        judged: TrainingCells | None = None,
+        validation: TrainingCells | None = None,
     ) -> None:
         self.fabric = fabric
         self.loss = _build_loss(config, cells, config.class_weights, config.sampler)
@@ -63,12 +67,15 @@ class Classifier:
             write_anew(backbone.model)
         self.net = backbone.model.to(memory_format=torch.channels_last)
         self.model, self.optimiser = self.fabric.setup(self.net, optimiser)
-        self.schedule = _warmup_cosine(self.optimiser, config, steps)
-        self.average = Average(self.net, config.ema_decay) if config.ema_decay else None
+        self.schedule = schedule(self.optimiser, config, steps)
+        self.steps_done = 0
+        self.average = follow(self.net, config.ema_decay) if config.ema_decay else None
         self.mean = torch.tensor(backbone.mean, device=self.fabric.device).view(1, 3, 1, 1)
         self.std = torch.tensor(backbone.std, device=self.fabric.device).view(1, 3, 1, 1)
 
-        self.best = None if judged is None else BestEpoch(judged, config, self.mean, self.std)
+        self.best = (
+            None if validation is None else BestEpoch(validation, config, self.mean, self.std)
+        )
         self.frozen = frozen_modules(self.net)
         classifier: Any = backbone.model
         head = {id(parameter) for parameter in classifier.get_classifier().parameters()}
@@ -78,7 +85,7 @@ class Classifier:
     @property
     def current(self) -> torch.nn.Module:
         """The model as it would be kept now."""
-        return self.average.model if self.average else self.net
+        return self.average.module if self.average else self.net
 
     def result(self) -> torch.nn.Module:
         """The model that is kept, in evaluation mode."""
@@ -86,9 +93,9 @@ class Classifier:
             self.current.load_state_dict(self.best.state)
         return self.current.eval()
 
-    def judge(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
         """Offer the epoch that has ended, where one is to be picked."""
-        return {} if self.best is None else {"judged": self.best.offer(self.current)}
+        return {} if self.best is None else {"validation_macro_f1": self.best.offer(self.current)}
 
     def step(self, batch: tuple[Mixed, np.ndarray]) -> dict[str, torch.Tensor]:
         """One optimisation step on a batch, in memory a micro-batch at a time."""
@@ -109,9 +116,10 @@ class Classifier:
             metrics = self._backward(taken, mixed.share, len(taken[1]) / rows)
             found.append(metrics)
         self.optimiser.step()
-        self.schedule.step()
+        self.steps_done += 1
+        self.schedule.step_update(self.steps_done)
         if self.average:
-            self.average.update(self.net)
+            self.average.update(self.net, self.steps_done)
         sums = {name: torch.stack([one[name] for one in found]).sum() for name in found[0]}
         return self.fabric.all_reduce(sums, reduce_op="mean")
 
@@ -125,7 +133,7 @@ class Classifier:
         pixels, targets, seconds = taken
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         logits = self.model(images.contiguous(memory_format=torch.channels_last))
-        is_early = self.schedule.last_epoch < self.early_steps  # it counts steps
+        is_early = self.steps_done < self.early_steps
         criterion = self.early_loss if is_early else self.loss
         loss = criterion(logits.float(), self._expected(targets))
         if share < 1:
@@ -146,11 +154,10 @@ class Classifier:
         state = {
             "model": self.net.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "steps_done": self.steps_done,
         }
         if self.average:
-            state["average"] = self.average.model.state_dict()
-            state["average_steps"] = self.average.steps
+            state["average"] = self.average.module.state_dict()
         if self.best is not None:
             state["best"] = self.best.state_dict()
         return state
@@ -159,10 +166,9 @@ class Classifier:
         """Go on from an earlier state."""
         self.net.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
+        self.steps_done = state["steps_done"]  # all that schedule and average go by
         if self.average:
-            self.average.model.load_state_dict(state["average"])
-            self.average.steps = state["average_steps"]
+            self.average.module.load_state_dict(state["average"])
         if self.best is not None:
             self.best.load_state_dict(state["best"])
 
@@ -182,39 +188,31 @@ def _build_loss(
 
 
 def groups(model: torch.nn.Module, config: ClassifyConfig) -> list[dict[str, Any]]:
-    """Weights by decay and, with layer-wise decay of the rate (arXiv 1801.06146), by depth."""
+    """Weights by decay and, with layer-wise decay of the rate (arXiv 1801.06146), by depth.
+
+    Norms and biases are not decayed. `lr_scale` of a group is what `schedule` multiplies by.
+    """
     if config.layer_decay == 1:
-        return _decayed(model, config.weight_decay)
-    groups = param_groups_layer_decay(model, config.weight_decay, layer_decay=config.layer_decay)
-    return [
-        {
-            "params": group["params"],
-            "weight_decay": group["weight_decay"],
-            "lr": config.learning_rate * group["lr_scale"],
-        }
-        for group in groups
-    ]
+        return param_groups_weight_decay(model, config.weight_decay)
+    return param_groups_layer_decay(model, config.weight_decay, layer_decay=config.layer_decay)
 
 
-def _decayed(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Norms and biases are not decayed."""
-    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-
-
-def _warmup_cosine(
+def schedule(
     optimiser: torch.optim.Optimizer, config: ClassifyConfig, steps: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    warmup = max(1, round(config.warmup_epochs * steps / config.epochs))
+) -> CosineLRScheduler:
+    """The rate of each step: a linear rise from 1/w to 1 in w steps, then a cosine to 0.
 
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        progress = (step - warmup) / max(1, steps - warmup)
-        return 0.5 * (1 + float(np.cos(np.pi * min(progress, 1.0))))
-
-    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+    Args:
+        optimiser: Its groups' rates are set.
+        config: Gives the full rate, and w by its `warmup_epochs`.
+        steps: In all.
+    """
+    rise = max(1, round(config.warmup_epochs * steps / config.epochs)) - 1  # steps below the full
+    return CosineLRScheduler(
+        optimiser,
+        t_initial=max(1, steps - rise),
+        warmup_t=rise,
+        warmup_lr_init=config.learning_rate / (rise + 1),
+        warmup_prefix=True,
+        t_in_epochs=False,
+    )

@@ -33,7 +33,7 @@ class TrainingCells:
             where there is no such line.
         masks: Cell of each image of `images`, shape (n, w, w), bool; None where nothing is pasted.
         patients: Patient of each of the rows, shape (m,); None where patients are unknown.
-        reported: The cells that the model will be judged on; None where there are none. Only
+        reported: The cells that the model will be scored on; None where there are none. Only
             `keep_epoch = "reported"` looks at them.
         groups: Shape (g, k), bool: the classes that each label coarser than a class allows; None
             where all labels are classes.

@@ -51,9 +51,10 @@ def compare(
 
     import numpy as np
 
-    from buffycoat.cli.compared import changed_cells, print_comparison, read_compared
-    from buffycoat.cli.side_tables import read_patients
+    from buffycoat.cli.compared import print_comparison
     from buffycoat.evaluate.compare import compare as compare_methods
+    from buffycoat.evaluate.compared import changed_cells, read_compared
+    from buffycoat.evaluate.side_tables import read_patients
 
     compared = read_compared(a, b, labels, taxonomy, common)
     groups = None

@@ -17,7 +17,7 @@ from buffycoat.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
 
-    from buffycoat.cli.scored import Scored
+    from buffycoat.evaluate.scored import Scored
     from buffycoat.taxonomy import Taxonomy
 
 THRESHOLD = 2.0
@@ -90,11 +90,11 @@ def differential(
     import pandas as pd
 
     from buffycoat.cli.counted import print_differential
-    from buffycoat.cli.scored import PROBABILITY, read_predictions
-    from buffycoat.cli.side_tables import read_doubt, read_groups
     from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.doubtful_cells import REFUSED, check_doubt, flag
     from buffycoat.evaluate.grain import common_grain, relabelled
+    from buffycoat.evaluate.scored import PROBABILITY, read_predictions
+    from buffycoat.evaluate.side_tables import read_doubt, read_groups
     from buffycoat.tables import write_csv
     from buffycoat.taxonomy import resolve
 
@@ -157,7 +157,7 @@ def _caution(text: str) -> None:
 
 def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scored | None:
     """Labelled cells with the model's calls, if there are any."""
-    from buffycoat.cli.scored import read_out_of_fold, read_scored
+    from buffycoat.evaluate.scored import read_out_of_fold, read_scored
 
     if calibration is None:
         return None
@@ -182,9 +182,9 @@ def _confusions(
     """
     import numpy as np
 
-    from buffycoat.cli.side_tables import read_doubt
     from buffycoat.evaluate.grain import relabelled
     from buffycoat.evaluate.metrics import confusion
+    from buffycoat.evaluate.side_tables import read_doubt
 
     if known is None or calibration is None:
         return None, None

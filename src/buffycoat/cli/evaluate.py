@@ -65,17 +65,17 @@ def evaluate(
     import json
 
     from buffycoat.cli.doubtful import print_without_doubtful
-    from buffycoat.cli.scored import read_scored
-    from buffycoat.cli.side_tables import (
+    from buffycoat.cli.tables import print_metrics
+    from buffycoat.evaluate import summary
+    from buffycoat.evaluate.doubt import without_doubtful
+    from buffycoat.evaluate.grain import restated
+    from buffycoat.evaluate.scored import read_scored
+    from buffycoat.evaluate.side_tables import (
         read_doubt,
         read_patients,
         read_severity,
         read_train_counts,
     )
-    from buffycoat.cli.tables import print_metrics
-    from buffycoat.evaluate import summary
-    from buffycoat.evaluate.doubt import without_doubtful
-    from buffycoat.evaluate.grain import restated
     from buffycoat.fuse.prior import given
     from buffycoat.images import write_atomic
 
@@ -89,7 +89,7 @@ def evaluate(
         scored.taxonomy,
         train_counts=None
         if train_counts is None
-        else restated(read_train_counts(train_counts, taxonomy), scored.taxonomy),
+        else restated(read_train_counts(_bundle(train_counts), taxonomy), scored.taxonomy),
         severity=None if severity is None else read_severity(severity, scored.cell_ids),
         patients=of_patients,
         labels=scored.predicted,
@@ -105,3 +105,10 @@ def evaluate(
     if out is not None:
         write_atomic(out, json.dumps(metrics, indent=2).encode())
         typer.echo(f"Figures: {out}")
+
+
+def _bundle(path: Path) -> Path:
+    """The path, or the folder of the bundle that ships where that is meant."""
+    from buffycoat.bundle.files import STARTER, locate
+
+    return locate(path) if str(path) == STARTER and not path.exists() else path

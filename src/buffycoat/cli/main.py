@@ -10,6 +10,7 @@ from buffycoat import __version__
 from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
+from buffycoat.cli.console import print_notes
 from buffycoat.cli.demo import demo
 from buffycoat.cli.differential import differential
 from buffycoat.cli.doctor import doctor
@@ -51,6 +52,7 @@ def options(
     Not a medical device. Start with `buffycoat demo`, or put names to your own images:
     `buffycoat predict starter FOLDER --out cells.csv`
     """
+    print_notes()
 
 
 for command in (

@@ -167,7 +167,7 @@ def _labels(manifest: Manifest, labels: Path | None) -> list[str]:
     """Label of each row of the manifest, "" where none is known."""
     if labels is None:
         return manifest.frame["label"].fillna("").astype(str).tolist()
-    from buffycoat.cli.label_tables import join, read_labels
+    from buffycoat.tables.labels import join, read_labels
 
     cell_ids = manifest.frame["cell_id"].astype(str).tolist()
     given = read_labels(labels, known=cell_ids)

@@ -1,4 +1,4 @@
-"""Second opinions of one kind: a judge for each fold, behind one interface."""
+"""Second opinions of one kind: a model for each fold, behind one interface."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from buffycoat.embed.prototypes import Prototypes
 from buffycoat.optional import choose
 
 HEAD = "head"
+MODELS = "judges"
+"""The key of the models in `bundle.json`, as bundles of earlier versions have it."""
 
 
-class Judge(Protocol):
+class EmbeddingModel(Protocol):
     """Whatever gives classes to embeddings."""
 
     def logits(self, embeddings: np.ndarray, uniform_prior: bool = True) -> np.ndarray:
@@ -37,11 +39,11 @@ class Judge(Protocol):
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Any], table: Mapping[str, Any]) -> Self:
-        """The judge that the two wrote."""
+        """The model that the two wrote."""
         ...
 
 
-KINDS: dict[str, type[Judge]] = {
+KINDS: dict[str, type[EmbeddingModel]] = {
     HEAD: Head,
     "neighbours": NeighbourVote,
     "class_means": Prototypes,
@@ -60,24 +62,24 @@ LABELS = {HEAD: "embedding head", "neighbours": "neighbours", "class_means": "cl
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One judge a fold, each fitted on the cells of the other folds.
+    """One model a fold, each fitted on the cells of the other folds.
 
     Attributes:
-        judges: All of one kind, in order of fold.
+        models: All of one kind, in order of fold.
         temperatures: Of each, fitted on the cells that it has not seen.
     """
 
-    judges: tuple[Judge, ...]
+    models: tuple[EmbeddingModel, ...]
     temperatures: tuple[float, ...]
 
     def to_tensors(self) -> list[dict[str, np.ndarray]]:
-        """The arrays of each judge."""
-        return [judge.to_tensors() for judge in self.judges]
+        """The arrays of each model."""
+        return [model.to_tensors() for model in self.models]
 
     def to_dict(self) -> dict[str, Any]:
         """What is not an array."""
         return {
-            "judges": [judge.to_dict() for judge in self.judges],
+            MODELS: [model.to_dict() for model in self.models],
             "temperatures": list(self.temperatures),
         }
 
@@ -89,12 +91,12 @@ class Panel:
 
         Args:
             kind: A key of `KINDS`.
-            tensors: The arrays of each judge.
+            tensors: The arrays of each model.
             table: What is not an array.
 
         Raises:
             ConfigError: No such kind.
         """
         read = choose(KINDS, kind, "second opinion").from_tensors
-        judges = tuple(read(*pair) for pair in zip(tensors, table["judges"], strict=True))
-        return cls(judges, tuple(table["temperatures"]))
+        models = tuple(read(*pair) for pair in zip(tensors, table[MODELS], strict=True))
+        return cls(models, tuple(table["temperatures"]))

@@ -147,14 +147,14 @@ def fit_stack(
     """Let members in, one after the other, where held-out cells say that they help.
 
     For each fold, the new member's share and the temperature are fitted on the other folds and
-    judged on it; rows weigh 1/n of their class throughout. A member stays if the cross-fitted
+    tried on it; rows weigh 1/n of their class throughout. A member stays if the cross-fitted
     balanced macro-F1 rises and the paired interval of the rise does not fall below
     `LOWER_BOUND`. Those that stay get the share fitted on all rows.
 
     Args:
         members: Name -> out-of-fold log-probabilities, shape (n, k), uniform prior, calibrated.
         targets: Shape (n,).
-        folds: Shape (n,), fold of each row. With a single fold nothing can be judged, and the
+        folds: Shape (n,), fold of each row. With a single fold nothing can be tried, and the
             base stays alone, and so it does on fewer than `MIN_ROWS`.
         base: The member that is always in.
         seed: Of the bootstrap.
@@ -179,7 +179,7 @@ def fit_stack(
         new = np.asarray(members[name], dtype=np.float64)
         if len(np.unique(folds)) < 2 or len(targets) < MIN_ROWS:
             reason = (
-                "left out: one fold only, so nothing to judge it on"
+                "left out: one fold only, so nothing to try it on"
                 if len(targets) >= MIN_ROWS
                 else f"left out: its gain is not estimable on {len(targets)} rows (< {MIN_ROWS})"
             )
@@ -187,7 +187,7 @@ def fit_stack(
             weights[name] = 0.0
             continue
         held_out = _cross_fitted(held_out_current, new, targets, folds)
-        row = _judge(name, held_out_current, held_out, targets, groups, seed)
+        row = _trial(name, held_out_current, held_out, targets, groups, seed)
         share, fitted_temperature = fit_share(current, new, targets)
         if row.is_kept and share == 0:
             row = StackRow(
@@ -232,7 +232,7 @@ def _cross_fitted(
     return mixed
 
 
-def _judge(
+def _trial(
     name: str,
     before: np.ndarray,
     after: np.ndarray,

@@ -1,4 +1,4 @@
-"""Fit the second opinions: embeddings, judges of each kind, and what counts as strange."""
+"""Fit the second opinions: embeddings, models of each kind, and what counts as strange."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from buffycoat.embed.head import Head
 from buffycoat.embed.head_training import train_head
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import FALLBACK, SCORES, OutlierModel
-from buffycoat.embed.panel import HEAD, LABELS, Judge, Panel
+from buffycoat.embed.panel import HEAD, LABELS, EmbeddingModel, Panel
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.errors import ConfigError, NotEstimableError
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
@@ -36,7 +36,7 @@ OUTLIER_FILE = "outliers.safetensors"
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a frozen encoder and judges on its embeddings say, and how strange a cell is to them.
+    """What a frozen encoder and models on its embeddings say, and how strange a cell is to them.
 
     Attributes:
         panels: By kind; empty where the settings want none.
@@ -56,7 +56,7 @@ class Opinion:
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """Cells, then their twins, as judges see them.
+    """Cells, then their twins, as those models see them.
 
     Attributes:
         embeddings: Shape (2n, d).
@@ -101,7 +101,7 @@ def fit(
     logits: np.ndarray,
     too_few: Mapping[str, str],
 ) -> Opinion:
-    """Embed every cell and twin as they stand, fit judges inside each fold, score the rest.
+    """Embed every cell and twin as they stand, fit models inside each fold, score the rest.
 
     `logits`, shape (2n, k), are the classifier's, out of fold, for the outlier score of that kind.
     Kinds in `too_few`, of `least_data.plan`, are left out. So is one whose cells only now prove
@@ -117,12 +117,12 @@ def fit(
         notes[OUTLIERS] = f"{score}: {error}; {FALLBACK} takes its place"
         outliers = _outliers(FALLBACK, cells, logits[:n], data, store)
     panels, scores = {}, {}
-    for kind, fit_judge in _wanted(cells, config, store, reporter).items():
+    for kind, fit_model in _wanted(cells, config, store, reporter).items():
         if kind in too_few:
             continue
         reporter.start(LABELS[kind])
         try:
-            panels[kind], scores[kind] = _panel(cells, fit_judge, config)
+            panels[kind], scores[kind] = _panel(cells, fit_model, config)
         except NotEstimableError as error:
             notes[kind] = str(error)
         reporter.finish(f"off: {notes[kind]}" if kind in notes else "")
@@ -171,17 +171,17 @@ def _embed(
     )
 
 
-FitJudge = Callable[[int, np.ndarray], Judge]
-"""Fold and the rows of the other folds -> the judge of that fold."""
+FitModel = Callable[[int, np.ndarray], EmbeddingModel]
+"""Fold and the rows of the other folds -> the model of that fold."""
 
 
 def _wanted(
     cells: Embedded, config: Config, store: StageStore, reporter: Reporter
-) -> dict[str, FitJudge]:
+) -> dict[str, FitModel]:
     """Kinds that the settings want, in the order in which the stack is offered them."""
     k = len(cells.codes)
     recipe: EmbedConfig = config.embed
-    kinds: dict[str, FitJudge] = {}
+    kinds: dict[str, FitModel] = {}
     if recipe.head != "off":
         kinds[HEAD] = lambda fold, seen: _head(fold, seen, cells, config, store, reporter)
     if recipe.neighbours:
@@ -195,21 +195,21 @@ def _wanted(
     return kinds
 
 
-def _panel(cells: Embedded, fit_judge: FitJudge, config: Config) -> tuple[Panel, np.ndarray]:
-    """One judge a fold, and what each says of the cells that it has not seen."""
+def _panel(cells: Embedded, fit_model: FitModel, config: Config) -> tuple[Panel, np.ndarray]:
+    """One model a fold, and what each says of the cells that it has not seen."""
     logs = np.empty((len(cells.targets), len(cells.codes)))
-    judges, temperatures = [], []
+    models, temperatures = [], []
     for fold in range(int(cells.folds.max()) + 1):
         inside = cells.folds == fold
-        judge = fit_judge(fold, np.flatnonzero(~inside))
-        logits = judge.logits(cells.embeddings[inside], config.fuse.prior != "as_trained")
+        model = fit_model(fold, np.flatnonzero(~inside))
+        logits = model.logits(cells.embeddings[inside], config.fuse.prior != "as_trained")
         calibrated = 1.0
         if config.fuse.calibrate:
             calibrated = fit_temperature(logits, cells.targets[inside])
         logs[inside] = log_probs(logits, calibrated)
-        judges.append(judge)
+        models.append(model)
         temperatures.append(calibrated)
-    return Panel(tuple(judges), tuple(temperatures)), logs
+    return Panel(tuple(models), tuple(temperatures)), logs
 
 
 def _outliers(

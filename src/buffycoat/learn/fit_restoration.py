@@ -282,8 +282,8 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
         ]
     )
     restored = restoration.restorer.restore(degraded)
-    found = restoration.severity.judge(degraded)
-    verdict = cleaning.judge_restored(
+    found = restoration.severity.estimate(degraded)
+    verdict = cleaning.check_restored(
         degraded, restored, restoration.segment(degraded), found, restoration
     )
     masks = restoration.segment(originals)

@@ -80,7 +80,7 @@ def fit(
         use: _calibrated(views, targets, folds, use, config.fuse.calibrate) for use in options
     }
     logs = {use: found.log_probs for use, (found, _) in scored.items()}
-    choice = [_judge(use, logs[use], logs[options[0]], targets, data) for use in options]
+    choice = [_compare(use, logs[use], logs[options[0]], targets, data) for use in options]
     kept = [row for row in choice if row["is_kept"]]
     use = max(kept, key=lambda row: row["balanced_macro_f1"])["use"]
     found, temperatures = scored[use]
@@ -176,7 +176,7 @@ def _calibrated(
     return found, temperatures
 
 
-def _judge(
+def _compare(
     use: str, logs: np.ndarray, base: np.ndarray, targets: np.ndarray, data: TrainingSet
 ) -> dict[str, Any]:
     k = len(data.taxonomy)

@@ -69,7 +69,7 @@ class HeldOut:
         return self.findings.rescue.labels
 
 
-def judge_held_out(
+def score_held_out(
     fitted: Fitted, held_out: Manifest, out: Path, reporter: Reporter, allow_bad: int
 ) -> HeldOut:
     """Run every stage, used or not, on labelled cells; each step is kept in the run's folder.
@@ -173,13 +173,13 @@ def _step(kind: str) -> str:
     return f"+ {LABELS[kind]}"
 
 
-def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
+def ablate(scored: HeldOut, fitted: Fitted) -> list[AblationRow]:
     """One row a stage: the score with it, and the paired gain over the stages used before it.
 
     A stage that is off is scored as if it were on, and its row says that it is off; of
     refinement, only rules that are on are asked.
     """
-    k, patients = len(fitted.taxonomy), judged.patients
+    k, patients = len(fitted.taxonomy), scored.patients
     is_used = {
         "classifier alone": True,
         "+ restoration": fitted.use != "original",
@@ -188,10 +188,10 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
     }
     rows = []
     before = None
-    for stage, predicted in judged.steps.items():
-        drawn = resample(judged.targets, predicted, k, patients)
+    for stage, predicted in scored.steps.items():
+        drawn = resample(scored.targets, predicted, k, patients)
         how = "no rule is asked" if stage == REFINEMENT else "shown as if it were on"
-        gain = None if before is None else _gain(judged, before, predicted, k)
+        gain = None if before is None else _gain(scored, before, predicted, k)
         rows.append(
             AblationRow(
                 stage,
@@ -209,10 +209,10 @@ def ablate(judged: HeldOut, fitted: Fitted) -> list[AblationRow]:
     return rows
 
 
-def _gain(judged: HeldOut, before: np.ndarray, after: np.ndarray, k: int) -> Interval:
+def _gain(scored: HeldOut, before: np.ndarray, after: np.ndarray, k: int) -> Interval:
     """Gain in balanced macro-F1; a stage that changes no call has no interval, but says so."""
     found = paired_interval(
-        judged.targets, before, after, class_weighted_macro_f1, judged.patients, k=k
+        scored.targets, before, after, class_weighted_macro_f1, scored.patients, k=k
     )
     if (before == after).all():
         return replace(found, low=None, high=None, method=IDENTICAL)

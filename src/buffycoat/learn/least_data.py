@@ -1,7 +1,7 @@
 """What the training cells are too few for, found before anything is trained.
 
 Each fit states its least data beside itself, as a constant with its reason; here they are held
-against the data. A classifier that cannot be judged is an error. Any other stage that lacks data is
+against the data. A classifier that cannot be scored is an error. Any other stage that lacks data is
 off, and a sentence says so in the progress, the report and the bundle.
 """
 
@@ -42,12 +42,12 @@ def plan(data: TrainingSet, config: Config) -> dict[str, str]:
     """
     fit_classifier.check_cells(data, config)
     found = {RESTORATION: _restoration(data, config), **_temperature(data, config)}
-    for kind in _judges(config):
+    for kind in _opinions(config):
         found[kind] = _of_folds(kind, data)
     found[OUTLIERS] = _outliers(data, config)
     # Each cell is scored as it is and once more degraded.
     gain = _least("cells", stack.MIN_ROWS // 2, len(data.targets))
-    if config.fuse.stack == "auto" and _judges(config):
+    if config.fuse.stack == "auto" and _opinions(config):
         found["stack"] = gain
     if config.restore.use == "auto" and not (
         found[RESTORATION] or config.restore.method == "identity"
@@ -67,7 +67,7 @@ def sentences(notes: Mapping[str, str]) -> list[str]:
     return [f"off, too few cells: {'; '.join(named)}"] if named else []
 
 
-def _judges(config: Config) -> list[str]:
+def _opinions(config: Config) -> list[str]:
     wanted = {
         "head": config.embed.head != "off",
         "neighbours": config.embed.neighbours,
@@ -95,7 +95,7 @@ def _temperature(data: TrainingSet, config: Config) -> dict[str, str]:
 
 
 def _of_folds(kind: str, data: TrainingSet) -> str:
-    """What a judge lacks in the fold that has least for it."""
+    """What a second opinion lacks in the fold that has least for it."""
     is_of_patients = kind == "neighbours" and data.cells.manifest.has_patients
     names = data.groups[: len(data.targets)] if is_of_patients else data.photographs
     for fold in range(data.folds.n_folds):

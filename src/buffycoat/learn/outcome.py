@@ -20,7 +20,7 @@ from buffycoat.images import BadCell, write_atomic, writing
 from buffycoat.learn import run_folder, summary
 from buffycoat.learn.fit_decision import Decision
 from buffycoat.learn.fit_scores import OutOfFold
-from buffycoat.learn.held_out import HeldOut, ablate, judge_held_out
+from buffycoat.learn.held_out import HeldOut, ablate, score_held_out
 from buffycoat.learn.report import make_report
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.progress import Reporter
@@ -55,7 +55,7 @@ def conclude(
     reporter: Reporter,
     allow_bad: int,
 ) -> RunResult:
-    """Judge what was learned, then write it down.
+    """Score what was learned, then write it down.
 
     Args:
         fitted: What training learned.
@@ -76,16 +76,16 @@ def conclude(
     coarse, held_out = held_out.subset(~is_fine), held_out.subset(is_fine)
     evaluations = {}
     ablation: list[AblationRow] = []
-    judged = None
+    scored = None
     if len(held_out):
         reporter.start("evaluate", f"{len(held_out)} held-out cells")
-        judged = judge_held_out(fitted, held_out, out, reporter, allow_bad)
-        parts = [judged]
+        scored = score_held_out(fitted, held_out, out, reporter, allow_bad)
+        parts = [scored]
         if len(coarse):
-            left = allow_bad - len(judged.cells.bad)
-            parts.append(judge_held_out(fitted, coarse, out, reporter, left))
+            left = allow_bad - len(scored.cells.bad)
+            parts.append(score_held_out(fitted, coarse, out, reporter, left))
         evaluations[run_folder.EVAL] = _evaluate(parts, fitted)
-        ablation = ablate(judged, fitted)
+        ablation = ablate(scored, fitted)
         write_bad_cells(
             out / "bad_eval_cells.csv", [cell for part in parts for cell in part.cells.bad]
         )
@@ -103,7 +103,7 @@ def conclude(
         patients=data.cells.manifest.column("patient_id"),
     )
     reporter.start("report")
-    _write_held_out(out / run_folder.HELD_OUT, judged, fitted)
+    _write_held_out(out / run_folder.HELD_OUT, scored, fitted)
     _write_out_of_fold(out / run_folder.OUT_OF_FOLD, data, decision, fitted)
     metrics = {
         "evaluations": evaluations,
@@ -112,7 +112,7 @@ def conclude(
         "stack": fitted.stack.table(),
         "rescue": fitted.rules.table(),
     }
-    metrics["doubt"] = asdict(summary.doubt(fitted, data, scores, decision, judged))
+    metrics["doubt"] = asdict(summary.doubt(fitted, data, scores, decision, scored))
     card = model_card(summary.card(fitted, evaluations))
     folder = files.write(out / run_folder.BUNDLE, fitted.without_idle_panels(), metrics, card)
     write_atomic(out / run_folder.METRICS, json.dumps(metrics, indent=1).encode())
@@ -144,24 +144,24 @@ def write_bad_cells(path: Path, bad: Sequence[BadCell]) -> None:
     write_csv(path, pd.DataFrame([vars(cell) for cell in bad]))
 
 
-def _write_held_out(path: Path, judged: HeldOut | None, fitted: Fitted) -> None:
-    """What `predict` would say of each held-out cell, the truth, and the file that was judged."""
-    if judged is None:
+def _write_held_out(path: Path, scored: HeldOut | None, fitted: Fitted) -> None:
+    """What `predict` would say of each held-out cell, the truth, and the file that was read."""
+    if scored is None:
         path.unlink(missing_ok=True)
         return
     found = decide(
-        judged.findings,
+        scored.findings,
         fitted.taxonomy,
         fitted.conformal,
         fitted.config.refine,
         fitted.distributions,
     )
-    table, cells = predictions_frame(found, fitted.taxonomy), judged.cells.manifest.frame
+    table, cells = predictions_frame(found, fitted.taxonomy), scored.cells.manifest.frame
     table.insert(1, "true_label", cells["label"])
     table.insert(2, "true_severity", cells["severity"])
     table.insert(3, "patient_id", cells["patient_id"])
     table["path"] = [os.path.abspath(name) for name in cells["path"]]
-    table["sha256"] = judged.cells.digests
+    table["sha256"] = scored.cells.digests
     with writing(path) as part:
         table.to_parquet(part, index=False)
 

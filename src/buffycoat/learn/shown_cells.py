@@ -109,7 +109,7 @@ def _pictures(
 ) -> tuple[dict[str, np.ndarray], str]:
     """Cell -> working image, shape (w, w, 3); and what the reader must know of those that lack.
 
-    A file that is not, byte for byte, the one that was judged is no picture of the cell.
+    A file that is not, byte for byte, the one that was scored is no picture of the cell.
     """
     wanted = rows
     if data is not None:
@@ -120,12 +120,12 @@ def _pictures(
         return {}, _missing(rows, {}, data)
     manifest = Manifest.from_frame(wanted.loc[:, ["cell_id", "path"]], "the cells of the report")
     cells = prepare.load_cells(manifest, fitted.config, None, Silent(), allow_bad=len(wanted))
-    judged = dict(zip(rows["cell_id"], rows["sha256"], strict=True))
+    scored = dict(zip(rows["cell_id"], rows["sha256"], strict=True))
     names = cells.manifest.frame["cell_id"].tolist()
     pictures = {
         name: image
         for name, image, digest in zip(names, cells.images, cells.digests, strict=True)
-        if digest == judged[name]
+        if digest == scored[name]
     }
     return pictures, _missing(rows, pictures, data)
 
@@ -137,7 +137,7 @@ def _missing(rows: pd.DataFrame, pictures: Mapping[str, np.ndarray], data: Manif
     place = "where the cells lay in training" if data is None else "in the data that were given"
     return (
         f"{len(lacking):,} of {len(rows):,} pictures of cells are not available: {place}, their "
-        f"files are missing, cannot be read, or are not those that were judged (first: "
+        f"files are missing, cannot be read, or are not those that were scored (first: "
         f"{lacking[0]}). Name the data with --data to have them."
     )
 

@@ -121,7 +121,7 @@ def doubt(
     data: TrainingSet,
     scores: OutOfFold,
     decision: Decision,
-    judged: HeldOut | None,
+    scored: HeldOut | None,
 ) -> Doubt:
     """What label sets and abstention do, on eval with the bundle's limits, and out of fold.
 
@@ -129,10 +129,10 @@ def doubt(
     """
     codes = fitted.taxonomy.codes
     coverage, abstention = {}, {}
-    if judged is not None:
-        sets = fitted.conformal.sets(judged.findings.set_probs)
-        coverage["eval"] = coverage_rows(sets, judged.targets, codes, judged.patients)
-        abstention["eval"] = _abstention(judged.probs, judged.labels, judged.targets)
+    if scored is not None:
+        sets = fitted.conformal.sets(scored.findings.set_probs)
+        coverage["eval"] = coverage_rows(sets, scored.targets, codes, scored.patients)
+        abstention["eval"] = _abstention(scored.probs, scored.labels, scored.targets)
     coverage["out of fold"] = coverage_rows(decision.sets, scores.targets, codes, data.groups)
     labels = decision.probs.argmax(axis=1)
     abstention["out of fold"] = _abstention(decision.probs, labels, scores.targets)

@@ -48,7 +48,7 @@ class Learned:
         training: The cells.
         cleaned: After restoration, as they are and degraded.
         scores: Of the fold models, out of fold.
-        opinion: Of the judges on embeddings, out of fold.
+        opinion: Of the models on embeddings, out of fold.
         decision: The last stages, fitted on both.
         fitted: All of it, as it goes into a bundle.
         held_out: Labelled cells of the evaluation split; may be empty. Nothing saw them.

@@ -30,7 +30,7 @@ MIN_CLASSES = 2
 class TrainingSet:
     """What every stage is fitted on.
 
-    Each cell counts twice where scores are judged: as it is, and once more degraded at severity
+    Each cell counts twice where scores are compared: as it is, and once more degraded at severity
     1-4, since that is how "wins out of fold" is defined.
 
     Cells whose label is coarser than a class teach the classifier alone (`learned`); all else is
@@ -107,7 +107,7 @@ class TrainingSet:
             images: Working images of the cells of `learned`, as they are or restored.
             rows: Positions of the cells that it may see among those, shape (r,).
             masks: Of `cell_masks`, for the same images.
-            reported: Positions of the cells that it will be judged on; None for none.
+            reported: Positions of the cells that it will be scored on; None for none.
         """
         k = len(self.taxonomy)
         table = np.zeros((len(self.coarse), k), dtype=bool)
@@ -161,7 +161,7 @@ def folds_of(
     config: Config,
     photographs: np.ndarray | None = None,
 ) -> Folds:
-    """Deal cells into folds, if a model can be trained outside each and judged inside it.
+    """Deal cells into folds, if a model can be trained outside each and scored inside it.
 
     Asked before a picture is read, and once more of those that could be read.
 
@@ -201,7 +201,7 @@ def folds_of(
         listed = ", ".join(f"{code} {n}" for code, n in held if n)
         of_patients = " of different patients" if is_known else ""
         raise ManifestError(
-            f"too few cells to train on: the training split holds {listed}. A model is judged on "
+            f"too few cells to train on: the training split holds {listed}. A model is scored on "
             f"cells that it has not seen: at least {MIN_CLASSES} classes need 2 cells{of_patients} "
             f"each. Add cells"
         )

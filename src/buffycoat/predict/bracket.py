@@ -113,7 +113,7 @@ def conclude(
     members = {ENSEMBLE: classified.log_probs}
     for kind, panel in fitted.panels.items():
         assert embeddings is not None
-        members[kind] = stages.judge(
+        members[kind] = stages.score_embeddings(
             embeddings, panel, fitted.is_uniform, fitted.config.fuse.average
         )
     seen = classified.logits if fitted.outliers.sees_logits else embeddings

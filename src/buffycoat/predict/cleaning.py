@@ -14,7 +14,7 @@ from buffycoat.restore.gate import (
     GateNumbers,
     Look,
     Masks,
-    decide,
+    accept,
     measure_change,
     untouched,
 )
@@ -80,7 +80,7 @@ def clean(images: np.ndarray, restoration: Restoration, needs: Needs = EVERYTHIN
     degradation: list[tuple[str, ...]] = [()] * n
     found = None
     if needs.severity:
-        found = restoration.severity.judge(images)
+        found = restoration.severity.estimate(images)
         severity = found.severity
         degradation = [found.names(row, limit) for row in range(n)]
     masks = restoration.segment(images) if needs.outlines or needs.features else None
@@ -95,7 +95,7 @@ def clean(images: np.ndarray, restoration: Restoration, needs: Needs = EVERYTHIN
             kept = np.array(images)
             before = restoration.segment(kept[rows]) if masks is None else [masks[r] for r in rows]
             restored = restoration.restorer.restore(kept[rows])
-            verdict = judge_restored(kept[rows], restored, before, found.subset(rows), restoration)
+            verdict = check_restored(kept[rows], restored, before, found.subset(rows), restoration)
             for index, row in enumerate(rows):
                 reasons[row], changes[row] = verdict.reasons[index], verdict.numbers.row(index)
                 if verdict.accepted[index]:
@@ -126,7 +126,7 @@ def _features(images: np.ndarray, masks: Sequence[CellMasks] | None, needs: Need
     return table
 
 
-def judge_restored(
+def check_restored(
     original: np.ndarray,
     restored: np.ndarray,
     masks_before: Sequence[Masks],
@@ -143,11 +143,11 @@ def judge_restored(
         restoration: The fitted models.
     """
     masks = restoration.segment(restored)
-    severity = restoration.severity.estimate(restored)
+    severity = restoration.severity.estimate(restored).severity
     numbers = measure_change(
         Look(original, masks_before, found.severity, restoration.embed(original)),
         Look(restored, masks, severity, restoration.embed(restored)),
         found.has("light"),
     )
-    accepted, reasons = decide(numbers, restoration.gate, restoration.restore_above)
+    accepted, reasons = accept(numbers, restoration.gate, restoration.restore_above)
     return Verdict(accepted, reasons, numbers, masks)

@@ -39,17 +39,17 @@ def explain(
     settings = fitted.config
     work = to_work(photograph, settings.images.work_px, settings.images.frame_fraction)[None]
     work = paint_if_asked(work, settings)
-    judged = run_stages(work, [name], fitted, prior)
+    found = run_stages(work, [name], fitted, prior)
     (said,) = decide(
-        judged.findings, fitted.taxonomy, fitted.conformal, settings.refine, fitted.distributions
+        found.findings, fitted.taxonomy, fitted.conformal, settings.refine, fitted.distributions
     )
     probs = np.array(said.probs)
     label = fitted.taxonomy.codes.index(said.label)
     order = [label, *(c for c in np.argsort(-probs, kind="stable") if c != label)]
     leading = [int(column) for column in order[:LEADING]]
-    image = judged.cleaned.images[0]
+    image = found.cleaned.images[0]
     (masks,) = fitted.restoration.segment(image[None])
-    embeddings = stages.embed(judged.cleaned.images, fitted.encoder)
+    embeddings = stages.embed(found.cleaned.images, fitted.encoder)
     like = fitted.gallery.search(embeddings, LIKE_CELLS)[0]
     codes = fitted.taxonomy.codes
     explanation = Explanation(
@@ -59,8 +59,8 @@ def explain(
         cell_mask=masks.cell,
         nucleus_mask=masks.nucleus,
         leading=tuple(codes[column] for column in leading),
-        steps=_steps(judged, probs, leading, fitted.stack.weights),
-        features=_features(judged.cleaned.features[0], leading, fitted),
+        steps=_steps(found, probs, leading, fitted.stack.weights),
+        features=_features(found.cleaned.features[0], leading, fitted),
         like=tuple(Likeness(codes[m.column], m.similarity) for m in like),
         reasons=tuple(evidence.text for evidence in said.evidence),
     )
@@ -87,15 +87,15 @@ def verdict(said: Prediction, taxonomy: Taxonomy, coverage: float) -> str:
 
 
 def _steps(
-    judged: Stages, final: np.ndarray, leading: list[int], weights: dict[str, float]
+    found: Stages, final: np.ndarray, leading: list[int], weights: dict[str, float]
 ) -> tuple[StepRow, ...]:
     rows = []
-    for member, logs in judged.members.items():
+    for member, logs in found.members.items():
         words = "classifier" if member == ENSEMBLE else LABELS[member]
         unused = "" if weights.get(member, 0.0) > 0 else " (not in the score)"
         rows.append(StepRow(words + unused, tuple(np.exp(logs[0, leading]).tolist())))
     if sum(weight > 0 for weight in weights.values()) > 1:
-        rows.append(StepRow("together", tuple(judged.fused[0, leading].tolist())))
+        rows.append(StepRow("together", tuple(found.fused[0, leading].tolist())))
     rows.append(StepRow("at the class mix asked for", tuple(final[leading].tolist())))
     return tuple(rows)
 

@@ -1,7 +1,7 @@
 """Restoration of whole photographs, at their own size.
 
-A photograph is brought to the scale of the working images, restored there as a whole, and judged
-by its central crop, which is pixel for pixel the working image that `predict` judges. So severity
+A photograph is brought to the scale of the working images, restored there as a whole, and checked
+by its central crop, which is pixel for pixel the working image that `predict` checks. So severity
 and degradation are those of `predict`; the restored pixels, and with them the gate's numbers, may
 differ a little, as the restorer sees the surroundings of the crop too.
 """
@@ -82,7 +82,7 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
     settings, restoration = fitted.config.images, fitted.restoration
     work = np.stack([to_work(f, settings.work_px, settings.frame_fraction) for f in frames])
     scene = paint_if_asked(work, fitted.config)
-    found = restoration.severity.judge(scene)
+    found = restoration.severity.estimate(scene)
     limit = restoration.restore_above
     is_off = restoration.restorer.name == "identity"
     results = [
@@ -103,7 +103,7 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
         return results
     after = np.stack([image[part.crop] for image, part in zip(restored, scaled, strict=True)])
     before = scene[tried]
-    verdict = cleaning.judge_restored(
+    verdict = cleaning.check_restored(
         before,
         paint_if_asked(after, fitted.config),
         restoration.segment(before),

@@ -128,21 +128,21 @@ def embed(images: np.ndarray, encoder: Encoder, on_progress: Progress | None = N
     return encoder.encode(images, on_progress)
 
 
-def judge(
+def score_embeddings(
     embeddings: np.ndarray, panel: Panel, is_uniform: bool = True, average: str = "geometric"
 ) -> np.ndarray:
-    """Second opinion: mean over fold judges of each one's calibrated probabilities.
+    """Second opinion: mean over fold models of each one's calibrated probabilities.
 
     Args:
         embeddings: Shape (n, d).
-        panel: The judges.
+        panel: One model a fold.
         is_uniform: Take the class mix of the training out, else leave it in.
         average: A key of `MEANS`.
 
     Returns:
         Log probabilities, shape (n, k).
     """
-    pairs = zip(panel.judges, panel.temperatures, strict=True)
+    pairs = zip(panel.models, panel.temperatures, strict=True)
     return MEANS[average]([log_probs(one.logits(embeddings, is_uniform), t) for one, t in pairs])
 
 

@@ -20,7 +20,7 @@ GRANULE_RIMS = (0.05, 0.04)
 """Distances to nucleus and contour, over the cell's diameter, within which no granule is sought:
 a blurred edge looks like grains."""
 NEAR, FAR = (0.03, 0.08), (0.12, 0.22)
-"""Distances from the nucleus, over the cell's diameter, that the halo is judged between."""
+"""Distances from the nucleus, over the cell's diameter, that the halo is looked for between."""
 HALO_PERCENTILE = 33
 VACUOLE_DEPTH = 0.45
 """Share of the cytoplasm's absorption that a vacuole lacks. This and the smallest area were raised

@@ -1,8 +1,8 @@
-"""Fit rescue rules for tail classes, and judge each on cells that it was not fitted on.
+"""Fit rescue rules for tail classes, and try each on cells that it was not fitted on.
 
 For a tail class the rival is the class that most often takes its cells. A rule takes a cell back
 from the rival when the ensemble's odds, the embedding head, the distance of its features to the
-class and its spikiness all pass limits. The limits are fitted on all folds but one and judged on
+class and its spikiness all pass limits. The limits are fitted on all folds but one and tried on
 that one, in turn; a rule that does not earn its place there is off, and its row says why.
 """
 
@@ -112,7 +112,7 @@ def fit_rules(
         rivals: Tail class -> rival, where it shall not be found in the data.
 
     Returns:
-        One rule a tail class, the rarest first. Each judged by itself against the ensemble.
+        One rule a tail class, the rarest first. Each tried by itself against the ensemble.
 
     Raises:
         TaxonomyError: A tail class is not in the taxonomy.
@@ -123,13 +123,13 @@ def fit_rules(
     counts = np.bincount(data.targets, minlength=len(taxonomy))
     rarest_first = sorted(tail, key=lambda code: counts[taxonomy.codes.index(code)])
     rules = [
-        _judged(data, taxonomy.codes, code, config, (rivals or {}).get(code))
+        _tried(data, taxonomy.codes, code, config, (rivals or {}).get(code))
         for code in rarest_first
     ]
     return RescueRules(taxonomy.codes, tuple(rules))
 
 
-def _judged(
+def _tried(
     data: OutOfFold, codes: tuple[str, ...], code: str, config: RefineConfig, rival: str | None
 ) -> Rule:
     """The rule of one class, fitted on all folds, on only if its cross-fitted trial was won."""

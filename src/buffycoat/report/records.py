@@ -126,7 +126,7 @@ class CellLists:
     """Cells of the first split, in the order in which they are shown; only the first have images.
 
     Attributes:
-        n: Cells that were judged; 0 where no predictions of single cells were left.
+        n: Cells that were scored; 0 where no predictions of single cells were left.
         doubtful: All that a person should look at.
         rescued: All whose label a rule changed.
         restored: All that restoration was tried on.

@@ -26,7 +26,7 @@ def photo_uri(image: np.ndarray[Any, Any]) -> str:
 
 
 def lossless_uri(image: np.ndarray[Any, Any]) -> str:
-    """An image as PNG inside a link, where the reader judges noise that JPEG would change.
+    """An image as PNG inside a link, where the reader looks for noise that JPEG would change.
 
     Args:
         image: Shape (h, w, 3), uint8.

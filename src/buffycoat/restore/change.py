@@ -117,7 +117,7 @@ def measure_change(before: Look, after: Look, has_light_fault: np.ndarray) -> Ga
         has_light_fault: Whether a fault of light was found in the original, shape (n,), bool.
 
     Returns:
-        The numbers that `decide` judges.
+        The numbers that `gate.accept` compares with its limits.
 
     Raises:
         ShapeError: The arguments are not of the same number of cells.

@@ -4,7 +4,7 @@ The limits are quantiles over clean cells that were degraded and restored, so th
 known, one set for each step of severity: a heavy restoration changes more than a light one. Two
 ask whether there was anything to undo: the change must exceed the restorer's own error, and the
 background may be recoloured only where a fault of light was found (ADR 15). Whatever cannot be
-judged keeps the original.
+measured keeps the original.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = [
     "GateNumbers",
     "Look",
     "Masks",
+    "accept",
     "broken",
-    "decide",
     "fit_gate",
     "known_good",
     "measure_change",
@@ -157,7 +157,7 @@ def fit_gate(
     )
 
 
-def decide(
+def accept(
     numbers: GateNumbers, limits: GateLimits | None, restore_above: float = 0.5
 ) -> tuple[np.ndarray, list[str]]:
     """Accept the restored image, or keep the original, and say why.

@@ -1,8 +1,8 @@
-"""The discriminator of Pix2Pix, which judges patches and not the whole image.
+"""The discriminator of Pix2Pix, which scores patches and not the whole image.
 
 Isola et al., arXiv 1611.07004, appendix 6.1.2. Spectral normalisation (Miyato et al., arXiv
 1802.05957) bounds each layer's slope instead of normalising by batch: training is steadier, and a
-patch is judged without regard to the others in the batch.
+patch is scored without regard to the others in the batch.
 """
 
 from __future__ import annotations

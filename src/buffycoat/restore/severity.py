@@ -133,7 +133,7 @@ class SeverityEstimator:
     to_kinds: Network
     restore_above: float
 
-    def judge(self, images: np.ndarray, on_progress: Progress | None = None) -> Degradation:
+    def estimate(self, images: np.ndarray, on_progress: Progress | None = None) -> Degradation:
         """Severity and kind.
 
         Args:
@@ -154,18 +154,6 @@ class SeverityEstimator:
             if on_progress is not None:
                 on_progress(row + 1, len(images))
         return Degradation(probs, kinds, self.restore_above)
-
-    def estimate(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
-        """Expected severity.
-
-        Args:
-            images: Shape (n, h, w, 3), uint8, RGB.
-            on_progress: Called with (images done, n).
-
-        Returns:
-            Shape (n,), 0 to 4.
-        """
-        return self.judge(images, on_progress).severity
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` reads them."""
@@ -246,7 +234,7 @@ def select_pristine(
     Args:
         images: Training cells, shape (n, h, w, 3), uint8, RGB.
         is_known_pristine: Shape (n,), bool; these are taken as they are.
-        estimator: Judges the others.
+        estimator: Says it of the others.
         below: Estimated severity under which a cell counts as clean.
         on_progress: Called with (images done, n).
 
@@ -258,7 +246,7 @@ def select_pristine(
             f"{len(images)} images, but {len(is_known_pristine)} marks of pristine ones"
         )
     return np.asarray(is_known_pristine, dtype=bool) | (
-        estimator.estimate(images, on_progress) < below
+        estimator.estimate(images, on_progress).severity < below
     )
 
 
@@ -285,16 +273,16 @@ def _cross_fit_limit(graded: Graded, half: np.ndarray, seed: int) -> float:
 
     Args:
         graded: Images made of n clean cells.
-        half: Shape (n,), 0 or 1: cells of one half are judged by a network fitted on the other.
+        half: Shape (n,), 0 or 1: cells of one half are scored by a network fitted on the other.
         seed: Of the networks.
     """
     if len(half) < MIN_CLEAN_CELLS:
         return UNFITTED_RESTORE_ABOVE
     found = []
     for side in (0, 1):
-        is_judged = half[graded.cell] == side
-        known = graded.subset(~is_judged)
-        clean = graded.subset(is_judged & (graded.severity == 0))
+        is_scored = half[graded.cell] == side
+        known = graded.subset(~is_scored)
+        clean = graded.subset(is_scored & (graded.severity == 0))
         mean, sd = _moments(known.features)
         network = _fit_network(_standardise(known.features, mean, sd), known.severity, seed)
         standard = _standardise(clean.features, mean, sd)

@@ -27,7 +27,7 @@ from buffycoat.restore.one_by_one import Progress, Restorer, check_images
 from buffycoat.restore.patchgan import PatchGAN
 from buffycoat.simulate.degrade import paper_noise, random_degrade
 from buffycoat.training import loop
-from buffycoat.training.ema import Average
+from buffycoat.training.ema import follow
 
 MIN_CELLS = 10
 """Clean cells under which restoration is off: the gate takes each twice at most, and lets nothing
@@ -123,15 +123,15 @@ class Trainee:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             generator = GENERATORS[config.method](**self.settings)
-            judge = PatchGAN(
+            discriminator = PatchGAN(
                 config.discriminator_channels,
                 config.discriminator_layers,
                 config.discriminator_norm,
             )
         self.device = devices.device()
         self.generator = devices.place(generator)
-        self.discriminator = devices.place(judge)
-        self.average = Average(self.generator, config.ema_decay) if config.ema_decay else None
+        self.discriminator = devices.place(discriminator)
+        self.average = follow(self.generator, config.ema_decay) if config.ema_decay else None
         self.optimisers = {
             "generator": self._adam(self.generator),
             "discriminator": self._adam(self.discriminator),
@@ -141,7 +141,7 @@ class Trainee:
     @property
     def result(self) -> nn.Module:
         """The trained generator: averaged over steps, where the settings say so."""
-        return self.average.model if self.average else self.generator
+        return self.average.module if self.average else self.generator
 
     def _adam(self, model: nn.Module) -> torch.optim.Adam:
         betas = (self.config.beta1, 0.999)
@@ -163,16 +163,16 @@ class Trainee:
         losses = self.objective(fake.float(), clean)
         metrics = {name: loss for name, (_, loss) in losses.items()}
         if self.config.gan_weight:
-            metrics["discriminator"] = self._judge(degraded, clean, fake.detach())
+            metrics["discriminator"] = self._discriminate(degraded, clean, fake.detach())
             metrics["gan"] = self._deceive(degraded, fake)
             losses["gan"] = self.config.gan_weight, metrics["gan"]
         self._descend("generator", torch.stack([w * loss for w, loss in losses.values()]).sum())
-        if self.average:
-            self.average.update(self.generator)
         self.steps_done += 1
+        if self.average:
+            self.average.update(self.generator, self.steps_done)
         return metrics
 
-    def _judge(self, degraded: Tensor, clean: Tensor, fake: Tensor) -> Tensor:
+    def _discriminate(self, degraded: Tensor, clean: Tensor, fake: Tensor) -> Tensor:
         """One step of the discriminator."""
         self.discriminator.requires_grad_(True)
         with devices.autocast(self.config.precision):
@@ -195,7 +195,7 @@ class Trainee:
             "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
             "steps_done": self.steps_done,
         }
-        return state | ({"average": self.average.model.state_dict()} if self.average else {})
+        return state | ({"average": self.average.module.state_dict()} if self.average else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
@@ -205,10 +205,10 @@ class Trainee:
             optimiser.load_state_dict(state["optimisers"][name])
         self.steps_done = state["steps_done"]
         if self.average:
-            self.average.model.load_state_dict(state["average"])
-            self.average.steps = self.steps_done
+            self.average.module.load_state_dict(state["average"])
 
     def _set_rate(self) -> None:
+        """Rise, stay, and fall linearly; no schedule of timm or torch stays before it falls."""
         half = self.config.steps / 2
         rise = min(1.0, (self.steps_done + 1) / WARMUP_STEPS)
         fall = min(1.0, (self.config.steps - self.steps_done) / half)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
+from timm.utils.model_ema import ModelEmaV3
 
 
-class Average:
-    """A second copy of a model that follows it slowly.
+def follow(model: torch.nn.Module, decay: float) -> ModelEmaV3:
+    """A second copy of a model that follows it slowly; its weights are in `module`.
 
     The decay warms up as (1 + t) / (10 + t), so that a short run is not held to its start.
+
+    Args:
+        model: To be copied.
+        decay: After the warm-up, 0 to 1.
+
+    Returns:
+        The copy. Call `update(model, t)` after step t, which counts from 1.
     """
-
-    def __init__(self, model: torch.nn.Module, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self.decay = decay
-        self.steps = 0
-
-    @torch.no_grad()
-    def update(self, model: torch.nn.Module) -> None:
-        """Move towards the model; counters and other integers are copied."""
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        pairs = zip(self.model.state_dict().values(), model.state_dict().values(), strict=True)
-        for mine, new in pairs:
-            if mine.is_floating_point():
-                mine.lerp_(new, 1 - decay)
-            else:
-                mine.copy_(new)
+    # timm's 1 - (1 + s / gamma) ** -power is that warm-up for gamma 9, power 1 and s = t + 1.
+    average = ModelEmaV3(
+        model, decay, use_warmup=True, warmup_gamma=9.0, warmup_power=1.0, update_after_step=-2
+    )
+    average.module.requires_grad_(False)
+    return average

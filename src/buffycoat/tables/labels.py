@@ -1,19 +1,19 @@
-"""Tables that people hand to a command beside the cells: of labels, patients, severities."""
+"""Tables of labels that people hand over beside the cells, by ID."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-
-from rich.markup import escape
 
 from buffycoat import taxonomy as taxonomies
 from buffycoat.cells import manifest_error
-from buffycoat.cli.console import errors_console
 from buffycoat.errors import ManifestError
-from buffycoat.tables import Rows, find_ids, find_labels, join_names, read_rows
-from buffycoat.tables.columns import OWN_IDS, OWN_LABELS
+from buffycoat.tables.columns import OWN_IDS, OWN_LABELS, find_ids, find_labels
+from buffycoat.tables.names import join_names
+from buffycoat.tables.notes import tell
+from buffycoat.tables.read import read_rows
+from buffycoat.tables.rows import Rows
 from buffycoat.taxonomy.built_in import for_reading
 
 _SHOWN = 12
@@ -29,7 +29,7 @@ def read_labels(
 ) -> dict[str, str]:
     """ID -> code of the true label; every row must have both.
 
-    Which columns were read, and labels in other spellings than their codes, are printed.
+    Which columns were read, and labels in other spellings than their codes, are told: `notes.tell`.
 
     Args:
         path: A table of any make; see `tables.read_rows`.
@@ -55,12 +55,12 @@ def read_labels(
     if column not in OWN_LABELS:
         source = f"column {column!r}" if column else "one column a class"
         told.append(f"labels from {source}")
-    say(path, *rows.notes, *([", ".join(told)] if told else []))
+    tell(path, *rows.notes, *([", ".join(told)] if told else []))
     return unique(path, rows, rows.column(ids), as_codes(path, labels, taxonomy))
 
 
 def as_codes(path: Path, labels: Sequence[str], taxonomy: str = "auto") -> list[str]:
-    """Labels as codes, shape (n,); what was read in another spelling is printed."""
+    """Labels as codes, shape (n,); what was read in another spelling is told."""
     codes = taxonomies.read_labels([text for text in labels if text], taxonomy)
     counts = Counter(labels)
     numbers = [text for text in codes if codes[text] == text and text.isdecimal()]
@@ -74,7 +74,7 @@ def as_codes(path: Path, labels: Sequence[str], taxonomy: str = "auto") -> list[
     if other:
         shown = ", ".join(f"{t} -> {codes[t]} ({counts[t]})" for t in other[:_SHOWN])
         more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
-        say(path, f"labels read as: {shown}{more}")
+        tell(path, f"labels read as: {shown}{more}")
     return [codes.get(text, "") for text in labels]
 
 
@@ -104,7 +104,7 @@ def unique(
 def join(
     path: Path, given: Mapping[str, str], known: Collection[str], other: str, lack: str
 ) -> tuple[dict[str, str], list[str]]:
-    """A table by the known names of its cells; how they were found is printed if not exactly.
+    """A table by the known names of its cells; how they were found is told if not exactly.
 
     Args:
         path: The table.
@@ -127,7 +127,7 @@ def join(
             f"it is {next(iter(known), '')!r}"
         )
     if joined.how:
-        say(path, f"IDs matched {joined.how}: {len(joined.known)} of {len(given)}")
+        tell(path, f"IDs matched {joined.how}: {len(joined.known)} of {len(given)}")
     faults = [
         f"{path.name}: ID {name!r} may be {' or '.join(map(repr, names[:3]))}; give the names with "
         "their folders"
@@ -136,14 +136,3 @@ def join(
     lost = [name for name in given if name not in joined.known and name not in joined.doubtful]
     faults += [f"ID {name!r} {lack}" for name in lost]
     return {joined.known[name]: given[name] for name in given if name in joined.known}, faults
-
-
-def say(path: Path, *notes: str) -> None:
-    """Print what was taken for granted in a table, a line each, on standard error."""
-    for note in _once(notes):
-        text = note if note.startswith(path.name) else f"{path.name}: {note}"
-        errors_console().print(escape(text), style="yellow", highlight=False, soft_wrap=True)
-
-
-def _once(notes: Iterable[str]) -> list[str]:
-    return [*dict.fromkeys(filter(None, notes))]

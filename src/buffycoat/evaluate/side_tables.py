@@ -12,10 +12,11 @@ import numpy as np
 
 from buffycoat import taxonomy as taxonomies
 from buffycoat.cells import manifest_error
-from buffycoat.cli.label_tables import read_labels, say
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
 from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows, to_number
+from buffycoat.tables.labels import read_labels
+from buffycoat.tables.notes import tell
 from buffycoat.taxonomy import Taxonomy
 
 DOUBT = "is_abstained"
@@ -62,8 +63,8 @@ def _by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) ->
     if faults:
         raise manifest_error(str(rows.path), faults)
     if joined.how:
-        say(rows.path, f"IDs matched {joined.how}: {len(joined.known)} of {len(ids)}")
-    say(rows.path, *rows.notes)
+        tell(rows.path, f"IDs matched {joined.how}: {len(joined.known)} of {len(ids)}")
+    tell(rows.path, *rows.notes)
     texts = rows.column(column)
     return {joined.known[i]: text for i, text in zip(ids, texts, strict=True) if i in joined.known}
 
@@ -144,16 +145,13 @@ def read_train_counts(path: Path, taxonomy: str = "auto") -> Mapping[str, int]:
     """Training cells of each class.
 
     Args:
-        path: A bundle or `starter`, a JSON file `{"SNE": 946, ...}`, or the table of the training
+        path: The folder of a bundle, a JSON file `{"SNE": 946, ...}`, or the table of the training
             labels, whose rows are counted.
         taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
 
     Raises:
         ManifestError: It is none of these.
     """
-    from buffycoat.bundle.files import locate
-
-    path = locate(path) if str(path) == "starter" and not path.exists() else path
     if path.is_file() and path.suffix.lower() != ".json":
         return Counter(read_labels(path, taxonomy).values())
     file = path / "bundle.json" if path.is_dir() else path

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.cells import manifest_error
-from buffycoat.cli.label_tables import as_codes, join, read_labels, say, unique
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.tables import Rows, find_ids, find_labels, read_rows, to_number
+from buffycoat.tables.labels import as_codes, join, read_labels, unique
+from buffycoat.tables.notes import tell
 from buffycoat.taxonomy import Taxonomy, resolve
 
 PROBABILITY = "prob_"
@@ -135,7 +136,7 @@ def read_predictions(
             f"{path}: holds out-of-fold scores of a run, and its column 'label' is the truth. Give "
             "a table that `buffycoat predict` wrote"
         )
-    say(path, *rows.notes)
+    tell(path, *rows.notes)
     cell_ids = rows.column(find_ids(rows))
     stated = unique(path, rows, cell_ids, as_codes(path, _calls(rows), taxonomy))
     if not any(name.startswith(PROBABILITY) for name in rows.header):
@@ -212,7 +213,7 @@ def _probs(
     missing = [column for column in columns if column not in frame]
     if missing and is_open:
         codes = ", ".join(column.removeprefix(PROBABILITY) for column in missing)
-        say(path, f"no probabilities of {codes}: taken as 0, the model does not know them")
+        tell(path, f"no probabilities of {codes}: taken as 0, the model does not know them")
         frame = frame.assign(**dict.fromkeys(missing, 0.0))
     elif missing:
         raise ManifestError(
