@@ -216,7 +216,7 @@ def measure_published(
     Returns:
         Shape (7,), as the first seven of `measure`.
     """
-    region = cut(image, cell_mask, nucleus_mask, has_margin=False)
+    region = cut(image, cell_mask, nucleus_mask)
     values = dict.fromkeys(PUBLISHED, float("nan"))
     if region is not None:
         values |= _published(region)
@@ -306,7 +306,7 @@ def _published(region: Region) -> dict[str, float]:
 
 
 def _whole_cell(region: Region) -> dict[str, float]:
-    cell = region.cell
+    cell = region.cell_shape
     values = {
         "cell_area_px": float(region.cell_px),
         "nucleus_area_px": float(region.nucleus_px),

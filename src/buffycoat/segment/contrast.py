@@ -7,6 +7,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from buffycoat.statistics import quantile
+
 NOISE_LIMIT = 4.0
 """Mean absolute difference to a 3x3 median, in gray levels, from which more smoothing is used;
 pristine PBC training cells lie under 3."""
@@ -34,21 +36,6 @@ def optical_density(image: np.ndarray) -> np.ndarray:
 def total(density: np.ndarray) -> np.ndarray:
     """Sum of the three channels, shape (h, w), float32."""
     return cv2.transform(density, np.ones((1, 3), np.float32))
-
-
-def quantile(values: np.ndarray, share: float) -> float:
-    """`np.quantile` of one axis, without what it spends on cases that do not occur here.
-
-    Args:
-        values: Shape (n,), n > 0, without NaN.
-        share: 0 to 1.
-    """
-    place = share * (len(values) - 1)
-    low = int(place)
-    high = min(low + 1, len(values) - 1)
-    ordered = np.partition(values, (low, high))
-    below, above = float(ordered[low]), float(ordered[high])
-    return below + (above - below) * (place - low)
 
 
 def purple_index(density: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from buffycoat.segment import contrast
+from buffycoat.statistics import quantile
 
 ANGLES = 80
 RADII = 96
@@ -53,7 +54,7 @@ def find_cell(
     beside = is_stained & (near > 2)
     inside = beside & (near < 0.06 * len(near))
     red = _Colours.of(density, far)
-    seen = _Seen.of(_clipped(density, total, near, limit), nucleus)
+    seen = _Seen.of(*_clipped(density, total, near, limit), nucleus)
     cell = nucleus
     for _ in range(2):
         score = np.minimum(region, _cytoplasm_score(density, inside & ~far, red))
@@ -103,7 +104,7 @@ def _background_limit(stain: np.ndarray, near: np.ndarray) -> float:
     """Stain above which a pixel is not background: a share of the cytoplasm's own."""
     ring = stain[(near > 2) & (near < 0.05 * len(near))]
     ring = ring[ring > 0.05]
-    level = contrast.quantile(ring, 0.5) if ring.size else 0.3
+    level = quantile(ring, 0.5) if ring.size else 0.3
     return float(np.clip(0.4 * level, 0.08, 0.25))
 
 
@@ -174,21 +175,22 @@ def _cytoplasm_score(density: np.ndarray, inside: np.ndarray, red: _Colours) -> 
     return np.clip(score, -1.0, 1.0, out=score)
 
 
-def _clipped(density: np.ndarray, total: np.ndarray, near: np.ndarray, limit: float) -> np.ndarray:
-    """Density whose dark end is cut at the cytoplasm's level, so that the nucleus has no edge."""
+def _clipped(
+    density: np.ndarray, total: np.ndarray, near: np.ndarray, limit: float
+) -> tuple[np.ndarray, float]:
+    """Density whose dark end is cut at the cytoplasm's level, so that the nucleus has no edge.
+
+    Returns:
+        Shape (h, w, 3), float32, and the level of its channels together.
+    """
     places = np.flatnonzero((near > 2) & (near < 0.06 * len(near)) & (total > limit))
     level = np.full(3, 0.3)
     if len(places):
         ring = density.reshape(-1, 3).take(places, axis=0).T
-        level = np.array([contrast.quantile(channel, 0.6) for channel in ring])
+        level = np.array([quantile(channel, 0.6) for channel in ring])
     level = np.maximum(level, 0.12)
-    scale = float(level.sum())
-    return cv2.merge(
-        [
-            np.clip(channel, -0.1, top).astype(np.float32, copy=False) / np.float32(scale)
-            for channel, top in zip(cv2.split(density), level.astype(np.float32), strict=True)
-        ]
-    )
+    clipped = cv2.min(cv2.max(density, (-0.1, -0.1, -0.1, 0.0)), (*level.tolist(), 0.0))
+    return clipped, float(level.sum())
 
 
 class _Seen(NamedTuple):
@@ -207,15 +209,15 @@ class _Seen(NamedTuple):
     is_within: np.ndarray
 
     @classmethod
-    def of(cls, colour: np.ndarray, nucleus: np.ndarray) -> _Seen:
-        """From the clipped density (h, w, 3) and the nucleus (h, w)."""
+    def of(cls, colour: np.ndarray, level: float, nucleus: np.ndarray) -> _Seen:
+        """From the clipped density (h, w, 3), its level and the nucleus (h, w)."""
         moments = cv2.moments(nucleus.view(np.uint8), binaryImage=True)
         centre = (moments["m10"] / moments["m00"], moments["m01"] / moments["m00"])
         reach = 0.62 * len(nucleus)
         polar = cv2.GaussianBlur(_unroll(colour, centre, reach), (3, 5), 0)
         gain = np.zeros((ANGLES, RADII), dtype=np.float32)
         gain[:, 2:-2] = contrast.total(cv2.absdiff(polar[:, :-4], polar[:, 4:]))
-        gain *= EDGE_WEIGHT
+        gain *= EDGE_WEIGHT / level
         chromatin = _unroll(nucleus, centre, reach) > 0.5
         last = np.where(chromatin.any(axis=1), RADII - 1 - chromatin[:, ::-1].argmax(axis=1), 0)
         return cls(centre, reach, gain, np.arange(RADII) < last[:, None])

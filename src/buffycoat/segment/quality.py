@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from buffycoat.segment import contrast
+from buffycoat.statistics import quantile
 
 
 def plausibility(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> float:
@@ -28,7 +29,7 @@ def plausibility(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> 
     ratio = cv2.countNonZero(own) / max(area, 1)
     inner = cv2.mean(total, own)[0]
     middle = cv2.mean(total, cytoplasm)[0] if cytoplasm.any() else inner / 2
-    outer = contrast.quantile(total.ravel(), 0.05)
+    outer = quantile(total.ravel(), 0.05)
     contour = max(
         cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
         key=cv2.contourArea,
