@@ -23,7 +23,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from benchmarks.stored import write_json
 
 WORK_PX, FRAME_FRACTION = 224, 0.75
 """Of the working images, as the starter bundle has them."""
@@ -184,6 +183,8 @@ def main() -> None:
         return
     if not options.before:
         parser.error("--before: expected the checkout of an older build")
+    from benchmarks.stored import write_json  # an older build has no part of what it needs
+
     result = compare(options.data, options.before, options.cells, options.rounds)
     for stage, row in result["cpu_ms_per_cell"].items():
         print(f"{stage:<14}{row['before']:7.2f} ms, now {row['now']:6.2f} ms: {row['ratio']:.2f} x")
