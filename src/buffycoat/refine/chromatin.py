@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from buffycoat.refine.region import MIN_ABSORPTION, Region
+from buffycoat.refine.region import MIN_ABSORPTION, Region, depth
+from buffycoat.statistics import quantile
 
 RIM_SHARE = 0.03
 """Of the cell's diameter: what is taken off the nucleus's rim, where the edge is blurred."""
@@ -36,7 +37,7 @@ def measure(region: Region) -> dict[str, float]:
     is_inner = inner.view(bool)
     total = region.absorption
     own = total[is_inner]
-    mean, middle = float(own.mean()), float(np.median(own))
+    mean, middle = float(own.mean()), quantile(own, 0.5)
     if mean < MIN_ABSORPTION:
         return values | {"chromatin_density": mean}
     scales = [
@@ -55,8 +56,7 @@ def measure(region: Region) -> dict[str, float]:
 
 def shrunk(mask: np.ndarray, by_px: float) -> np.ndarray:
     """The mask less a rim, shape (h, w), uint8."""
-    depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    return (depth > by_px).view(np.uint8)
+    return (depth(mask) > by_px).view(np.uint8)
 
 
 def smoothed(values: np.ndarray, mask: np.ndarray, sigma_px: float) -> np.ndarray:

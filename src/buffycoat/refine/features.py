@@ -286,7 +286,7 @@ def _published(region: Region) -> dict[str, float]:
 
 
 def _whole_cell(region: Region) -> dict[str, float]:
-    cell = region.cell
+    cell = region.cell_shape
     values = {
         "cell_area_px": float(region.cell_px),
         "nucleus_area_px": float(region.nucleus_px),

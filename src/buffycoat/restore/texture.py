@@ -12,6 +12,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from buffycoat.statistics import quantile
+
 MEASURE_PX = 128
 """Shorter side at which the pixels are compared; larger images are averaged down to it."""
 WHITE_PERCENTILE = 90
@@ -109,10 +111,11 @@ def hue_shift(pair: Pair) -> float:
     length how strongly it is stained.
     """
     angles = []
+    whites = [_white(image, pair.cell) for image in (pair.before, pair.after)]
     for region in (pair.nucleus, pair.cytoplasm):
         if np.count_nonzero(region) >= MIN_PIXELS:
-            first = _stain(pair.before, region, pair.cell)
-            second = _stain(pair.after, region, pair.cell)
+            first = _stain(pair.before, region, whites[0])
+            second = _stain(pair.after, region, whites[1])
             lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
             cosine = float(np.sum(first * second)) / lengths if lengths > 0 else np.nan
             angles.append(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
@@ -155,7 +158,7 @@ def local_change(pair: Pair) -> float:
             best, least = sharp, unexplained
     if best is None:
         return float("nan")
-    return float(best.max() / (1.4826 * np.median(best) + STEADY))
+    return float(best.max() / (1.4826 * quantile(best.ravel(), 0.5) + STEADY))
 
 
 def _small(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -163,9 +166,13 @@ def _small(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(clean, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _stain(image: np.ndarray, region: np.ndarray, cell: np.ndarray) -> np.ndarray:
+def _white(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Level of the free background of each channel, shape (3,)."""
     outside = image[~cell] if not cell.all() else image.reshape(-1, 3)
-    white = np.percentile(outside, WHITE_PERCENTILE, axis=0)
+    return np.array([quantile(channel, WHITE_PERCENTILE / 100) for channel in outside.T])
+
+
+def _stain(image: np.ndarray, region: np.ndarray, white: np.ndarray) -> np.ndarray:
     return np.log((white + 1.0) / (image[region].mean(axis=0, dtype=np.float64) + 1.0))
 
 
