@@ -65,7 +65,7 @@ def test_every_out_of_fold_row_names_a_model_that_did_not_see_it(tiny_bundle, re
 def test_refits_differ_from_each_other_and_are_calibrated_like_the_folds(tiny_bundle):
     fitted = files.read(tiny_bundle)
     assert fitted.config.refit.models == 2
-    heads = [model.backbone.model.state_dict()["classifier.weight"] for model in fitted.models]
+    heads = [model.state["classifier.weight"] for model in fitted.models]
     assert len(heads) == fitted.config.classify.folds + 2
     assert not any(np.allclose(heads[-1], other) for other in heads[:-1])
     of_folds = fitted.temperatures[: fitted.config.classify.folds]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -29,3 +31,16 @@ def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device().type, dtype=torch.bfloat16)
+
+
+def to_arrays(state: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Weights, arrays or tensors on any device, as arrays."""
+    return {
+        name: value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+        for name, value in state.items()
+    }
+
+
+def to_tensors(state: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Weights as tensors, copied: an array from a file may be read-only."""
+    return {name: torch.from_numpy(np.array(value)) for name, value in state.items()}

@@ -151,11 +151,12 @@ def _entries(file: Path) -> dict[str, tuple[str, list[int], int, int]]:
 def _drop_zero_biases(graph: Any) -> None:
     """The exporter gives every convolution without a bias one of zeros: half a megabyte here."""
     for node in graph:
-        if node.op_type not in ("Conv", "ConvTranspose") or len(node.inputs) < 3:
+        bias = node.inputs[2] if len(node.inputs) > 2 else None
+        if bias is None or node.op_type not in ("Conv", "ConvTranspose"):
             continue
-        bias = node.inputs[2]
-        value = None if bias is None else bias.const_value
-        if value is not None and "." not in (bias.name or "") and not value.numpy().any():
+        value = bias.const_value
+        # The name of a parameter has a dot; those are stored, zero or not.
+        if value is not None and "." not in bias.name and not value.numpy().any():
             node.resize_inputs(2)
             if not bias.uses() and bias.name in graph.initializers:
                 del graph.initializers[bias.name]

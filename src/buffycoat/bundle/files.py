@@ -19,6 +19,7 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.bundle.graphs import write_graphs
 from buffycoat.bundle.networks import Networks, under
 from buffycoat.bundle.restoration import Restoration
+from buffycoat.classify.cascade import Cascade
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
@@ -144,6 +145,7 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
         distributions=Distributions.from_dict(refine["distributions"]),
         provenance=index["provenance"],
         coarse_counts=index.get("coarse_counts", {}),
+        cascade=Cascade.from_dict(index["cascade"]) if index.get("cascade") else None,
     )
 
 
@@ -200,6 +202,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "gallery": list(fitted.gallery.cell_ids),
         "stack": fitted.stack.to_dict(),
         "provenance": dict(fitted.provenance),
+        "cascade": fitted.cascade.to_dict() if fitted.cascade else None,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from buffycoat.bundle.restoration import Restoration
+from buffycoat.classify.cascade import Cascade
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config
 from buffycoat.embed.encoder import Encoder
@@ -46,6 +47,7 @@ class Fitted:
         distributions: Of the features in each class.
         provenance: Data, licences, versions, the line to print before a prediction.
         coarse_counts: Group -> training cells labelled with it.
+        cascade: When the classifier need not look at further views of a cell; None for never.
     """
 
     config: Config
@@ -65,6 +67,7 @@ class Fitted:
     distributions: Distributions
     provenance: Mapping[str, Any]
     coarse_counts: Mapping[str, int] = field(default_factory=dict)
+    cascade: Cascade | None = None
 
     @property
     def label_counts(self) -> dict[str, int]:
@@ -89,6 +92,15 @@ class Fitted:
             asked.add(HEAD)
         kept = {kind: panel for kind, panel in self.panels.items() if kind in asked}
         return replace(self, panels=kept)
+
+    def cascade_at(self, prior: str | None) -> Cascade | None:
+        """When views stop early at a class mix: never at another than it was fitted for.
+
+        Args:
+            prior: As in `prior`.
+        """
+        even = np.full(len(self.taxonomy), 1 / len(self.taxonomy))
+        return self.cascade if np.allclose(self.prior(prior), even) else None
 
     def prior(self, name: str | None = None) -> np.ndarray:
         """The class mix that labels assume, shape (k,); that of the settings by default.

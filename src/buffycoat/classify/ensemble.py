@@ -46,11 +46,12 @@ class FoldModel:
         log_prior: np.ndarray,
     ) -> FoldModel:
         """A model that torch runs, from arrays or tensors; half-precision weights become fp32."""
+        from buffycoat.backbones.devices import to_arrays
         from buffycoat.backbones.torch_engine import TorchEngine
         from buffycoat.classify.network import make_network
 
         assert log_prior.shape == (n_classes,)
-        arrays = {name: np.asarray(value) for name, value in state.items()}
+        arrays = to_arrays(state)
         engine = TorchEngine(make_network(arrays, config, log_prior), config.precision)
         return cls(arrays, config, log_prior, lambda: engine)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from buffycoat.backbones.activations import write_anew
 from buffycoat.backbones.build import build
-from buffycoat.backbones.devices import device, is_cpu_bf16, place
+from buffycoat.backbones.devices import device, is_cpu_bf16, place, to_tensors
 from buffycoat.backbones.folded import fold_batch_norm
 from buffycoat.config import ClassifyConfig
 
@@ -47,12 +47,15 @@ class PixelClassifier(nn.Module):
 
 
 def make_network(
-    state: Mapping[str, Any], config: ClassifyConfig, log_prior: np.ndarray, is_plain: bool = False
+    state: Mapping[str, np.ndarray],
+    config: ClassifyConfig,
+    log_prior: np.ndarray,
+    is_plain: bool = False,
 ) -> PixelClassifier:
     """A trained classifier from its weights; half-precision ones become fp32.
 
     Args:
-        state: Name -> array or tensor.
+        state: Name -> array.
         config: The recipe that it was trained with.
         log_prior: Log of the class shares that its logits carry, shape (k,).
         is_plain: Leave layers and their order in memory as they were trained, for an export; else
@@ -60,7 +63,7 @@ def make_network(
     """
     k = len(log_prior)
     built = build(config.backbone, "random", k, config.input_px, config.dropout, config.head)
-    built.model.load_state_dict({name: torch.as_tensor(np.array(v)) for name, v in state.items()})
+    built.model.load_state_dict(to_tensors(state))
     model: nn.Module = built.model.float().eval().requires_grad_(False)
     if not is_plain:
         model = fold_batch_norm(model.to(device()), config.input_px)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from buffycoat.backbones.devices import to_arrays
 from buffycoat.config import EmbedConfig
 from buffycoat.embed.head import Head
 from buffycoat.errors import ShapeError
@@ -113,7 +114,7 @@ def train_head(
         seed,
         on_progress,
     )
-    weights = {name: value.numpy() for name, value in trainee.network.state_dict().items()}
+    weights = to_arrays(trainee.network.state_dict())
     return Head(weights, centre, scale, sampler.prior, shape, history[-1])
 
 

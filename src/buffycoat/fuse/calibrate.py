@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from buffycoat.errors import ShapeError
@@ -86,13 +88,28 @@ def fit_temperature(
         )
     if len(targets) < MIN_ROWS:
         return 1.0
+    return fit_factor(lambda factor: log_probs(logits, factor), targets, sample_weights)
+
+
+def fit_factor(
+    said: Callable[[float], np.ndarray],
+    targets: np.ndarray,
+    sample_weights: np.ndarray | None = None,
+) -> float:
+    """The number in `TEMPERATURES` with the least negative log-likelihood.
+
+    Args:
+        said: The number to log-probabilities, shape (n, k).
+        targets: Shape (n,).
+        sample_weights: As in `fit_temperature`.
+    """
     weights = balanced_weights(targets) if sample_weights is None else np.asarray(sample_weights)
     weights = weights / weights.sum()
     from scipy.optimize import minimize_scalar
 
     low, high = np.log(TEMPERATURES)
     found = minimize_scalar(
-        lambda log_t: nll(log_probs(logits, float(np.exp(log_t))), targets, weights),
+        lambda log_factor: nll(said(float(np.exp(log_factor))), targets, weights),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-4},

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from buffycoat.backbones.build import build
+from buffycoat.backbones.devices import to_tensors
 from buffycoat.backbones.frozen import freeze
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.train import check_training, fit_fold
@@ -113,7 +114,7 @@ def refit(
         }
     )
     changed = config.model_copy(update={"classify": recipe})
-    initial = _weights(first) if wanted.start == "fold" else None
+    initial = to_tensors(first.state) if wanted.start == "fold" else None
     models = []
     for number in range(wanted.models):
         reporter.start("refit", f"{number + 1} of {wanted.models}, on the cells of all folds")
@@ -246,10 +247,6 @@ def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
     weights = class_weights(cells.expected_counts, config.class_weights)
     # + 0.0 makes of the -0.0 of nothing left a plain 0.
     return left + (0.0 if weights is None else np.log(np.where(weights > 0, weights, 1.0)))
-
-
-def _weights(model: FoldModel) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(np.array(value)) for name, value in model.state.items()}
 
 
 def _assemble(result: StageResult, config: Config, cells: TrainingCells) -> FoldModel:

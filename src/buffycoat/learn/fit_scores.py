@@ -35,6 +35,8 @@ class OutOfFold:
         temperatures: Of each fold model.
         use: What the models see: "original", "restored" or "both".
         choice: How that was decided, one row an option.
+        view_logits: Of every view of the images that the models see, shape (2n, v, k); None where
+            these are two images a cell.
     """
 
     targets: np.ndarray
@@ -44,6 +46,7 @@ class OutOfFold:
     temperatures: list[float]
     use: str
     choice: list[dict[str, Any]]
+    view_logits: np.ndarray | None = None
 
     def of_models(self, n_refits: int) -> tuple[float, ...]:
         """Temperature of each fold model and, for each refit, their mean."""
@@ -84,7 +87,24 @@ def fit(
     kept = [row for row in choice if row["is_kept"]]
     use = max(kept, key=lambda row: row["balanced_macro_f1"])["use"]
     found, temperatures = scored[use]
-    return OutOfFold(targets, folds, found.log_probs, found.logits, temperatures, use, choice)
+    return OutOfFold(
+        targets,
+        folds,
+        found.log_probs,
+        found.logits,
+        temperatures,
+        use,
+        choice,
+        None if use == "both" else _in_order(views, folds, use),
+    )
+
+
+def _in_order(views: list[dict[str, np.ndarray]], folds: np.ndarray, use: str) -> np.ndarray:
+    """Logits of the folds' rows as the rows of all, shape (2n, v, k)."""
+    logits = np.empty((len(folds), *views[0][use].shape[1:]), dtype=np.float32)
+    for fold, arrays in enumerate(views):
+        logits[folds == fold] = arrays[use]
+    return logits
 
 
 def _of_fold(

@@ -12,6 +12,7 @@ import numpy as np
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
+from buffycoat.classify.cascade import order_of
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import to_hash
 from buffycoat.embed.panel import LABELS
@@ -165,8 +166,16 @@ def _score(
 
 def _together(fitted: Fitted, views: Sequence[Any], use: str) -> Classified:
     """What all models say of cells whose views they have scored: see `stages.classify`."""
-    pairs = zip(views, fitted.temperatures, strict=True)
-    return stages.together([seen(view, t, use) for view, t in pairs], fitted.config.fuse.average)
+    average, cascade = fitted.config.fuse.average, fitted.cascade_at(None)
+    if cascade is None or use == "both":
+        pairs = zip(views, fitted.temperatures, strict=True)
+        return stages.together([seen(view, t, use) for view, t in pairs], average)
+
+    def look(rows: np.ndarray, model: int, wanted: Sequence[int]) -> np.ndarray:
+        return views[model][use][rows][:, wanted]
+
+    n, order = len(views[0][use]), order_of(fitted.config.classify.views)
+    return stages.classify_early(n, look, cascade, fitted.temperatures, order, average)
 
 
 def _step(kind: str) -> str:

@@ -18,6 +18,7 @@ from buffycoat.config import Config
 from buffycoat.embed.encoders import build_encoder
 from buffycoat.errors import ManifestError
 from buffycoat.learn import (
+    fit_cascade,
     fit_classifier,
     fit_decision,
     fit_opinion,
@@ -154,6 +155,10 @@ def learn(
         training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few
     )
     decision = fit_decision.fit(training, cleaned, scores, opinion, config, watch)
+    cascade, words = fit_cascade.of_scores(
+        scores, config.classify.views, config.fuse.average, training.groups
+    )
+    watch.say(f"Stopping after few views: {words}")
 
     fitted = Fitted(
         config=config,
@@ -174,6 +179,7 @@ def learn(
         provenance=summary.provenance(training, weights, encoder, config, grain)
         | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
         coarse_counts=training.coarse_counts,
+        cascade=cascade,
     )
     held_out = manifest.of_split("eval")
     held_out = labels.relabel(held_out.subset(held_out.is_labelled), taxonomy)

@@ -74,7 +74,13 @@ def run_stages(
     """
     cleaned = cleaning.clean(images, fitted.restoration, needs)
     classified = stages.classify(
-        images, cleaned, fitted.models, fitted.temperatures, fitted.use, fitted.config.fuse.average
+        images,
+        cleaned,
+        fitted.models,
+        fitted.temperatures,
+        fitted.use,
+        fitted.config.fuse.average,
+        fitted.cascade_at(prior),
     )
     is_embedded = fitted.panels or (needs.outliers and not fitted.outliers.sees_logits)
     embeddings = stages.embed(cleaned.images, fitted.encoder) if is_embedded else None

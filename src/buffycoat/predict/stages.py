@@ -7,11 +7,12 @@ cell's is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from buffycoat.classify.cascade import Cascade, Step, order_of
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.outliers import OutlierModel
@@ -51,6 +52,10 @@ def batches(n: int) -> Iterator[slice]:
         yield slice(start, min(start + CELLS_AT_ONCE, n))
 
 
+Look = Callable[[np.ndarray, int, Sequence[int]], np.ndarray]
+"""Rows, number of a model, and views, to the logits of these views, shape (n, v, k)."""
+
+
 def classify(
     original: np.ndarray,
     cleaned: Cleaned,
@@ -58,7 +63,7 @@ def classify(
     temperatures: Sequence[float],
     use: str,
     average: str = "geometric",
-    on_progress: Progress | None = None,
+    cascade: Cascade | None = None,
 ) -> Classified:
     """Mean over fold models of each one's calibrated probabilities.
 
@@ -69,14 +74,68 @@ def classify(
         temperatures: Of each model, fitted on the cells that it did not see.
         use: "original", "restored", or "both" (the mean of the two).
         average: A key of `MEANS`.
-        on_progress: Called with (models done, models in all).
+        cascade: When to stop early; None looks at every view of every cell, and so does "both".
     """
-    scores = []
-    for done, (model, temperature) in enumerate(zip(models, temperatures, strict=True), start=1):
-        scores.append(score(original, cleaned, model, temperature, use))
-        if on_progress is not None:
-            on_progress(done, len(models))
-    return together(scores, average)
+    pairs = list(zip(models, temperatures, strict=True))
+    if cascade is None or use == "both":
+        return together([score(original, cleaned, *pair, use) for pair in pairs], average)
+    images = cleaned.images if use == "restored" else original
+
+    def look(rows: np.ndarray, model: int, views: Sequence[int]) -> np.ndarray:
+        return models[model].look(images[rows], views)
+
+    order = order_of(models[0].config.views)
+    return classify_early(len(images), look, cascade, temperatures, order, average)
+
+
+def classify_early(
+    n: int,
+    look: Look,
+    cascade: Cascade,
+    temperatures: Sequence[float],
+    order: Sequence[int],
+    average: str,
+) -> Classified:
+    """The same, with no more views of a cell than it takes to be sure of it.
+
+    Args:
+        n: Cells.
+        look: Gives logits.
+        cascade: When to stop.
+        temperatures: Of each model.
+        order: Of the views.
+        average: A key of `MEANS`.
+    """
+    rows = np.arange(n)
+    seen = [np.empty((n, 0, 0), dtype=np.float32) for _ in temperatures]
+    found = Classified(np.empty((n, 0)), np.empty((n, 0)), np.zeros(n, dtype=np.int64))
+    everything = Step(0, len(order), 1.0, 0.0, 0.0)
+    for step in (*cascade.steps, everything):
+        if not len(rows):
+            break
+        for model in range(step.models or len(temperatures)):
+            wanted = order[seen[model].shape[1] : step.views]
+            if len(wanted):
+                new = look(rows, model, wanted)
+                old = seen[model]
+                seen[model] = np.concatenate([old, new], axis=1) if old.size else new
+        scored = [
+            of_views([logits], temperature * step.temperature)
+            for logits, temperature in zip(seen, temperatures, strict=True)
+            if logits.size
+        ]
+        said = together(scored, average)
+        if not found.log_probs.shape[1]:
+            k = said.log_probs.shape[1]
+            found = Classified(np.empty((n, k)), np.empty((n, k)), found.views)
+        is_done = np.exp(said.log_probs.max(axis=1)) >= step.limit
+        done = rows[is_done]
+        found.log_probs[done] = said.log_probs[is_done]
+        found.logits[done] = said.logits[is_done] + step.shift
+        found.views[done] = said.views[is_done]
+        rows = rows[~is_done]
+        seen = [part[~is_done] if part.size else part for part in seen]
+    return found
 
 
 def together(scores: Sequence[Classified], average: str) -> Classified:

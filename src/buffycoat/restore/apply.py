@@ -64,12 +64,12 @@ class Trained:
         self,
         name: str,
         settings: Mapping[str, Any],
-        state: Mapping[str, Any],
+        state: Mapping[str, np.ndarray],
         open_engine: OpenEngine,
     ) -> None:
         self.name = name
         self.settings = dict(settings)
-        self._state = {key: np.asarray(value) for key, value in state.items()}
+        self._state = dict(state)
         self._open_engine = open_engine
         self._shape: tuple[int, ...] = ()
         self._engine: Engine | None = None
@@ -81,12 +81,13 @@ class Trained:
         Raises:
             BundleError: The weights are not those of the settings.
         """
-        from buffycoat.backbones.devices import place
+        from buffycoat.backbones.devices import place, to_arrays
         from buffycoat.backbones.torch_engine import TorchEngine
         from buffycoat.restore.network import make_network
 
-        engine = TorchEngine(place(make_network(name, settings, state)))
-        return cls(name, settings, state, lambda _: engine)
+        arrays = to_arrays(state)
+        engine = TorchEngine(place(make_network(name, settings, arrays)))
+        return cls(name, settings, arrays, lambda _: engine)
 
     def restore(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Clean images.

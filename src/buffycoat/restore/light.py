@@ -106,7 +106,8 @@ def _solve(matrix: Tensor, right: Tensor) -> Tensor:
     Graphs have no operation for that, so that there it is Gauss and Jordan's elimination, which
     needs no pivots here.
     """
-    if not (torch.compiler.is_exporting() or torch.jit.is_tracing()):
+    is_traced = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if not (is_traced or torch.compiler.is_exporting()):
         return torch.linalg.solve(matrix, right)
     both = torch.cat([matrix, right], dim=2)
     unit = torch.eye(matrix.shape[1], device=matrix.device)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from buffycoat.backbones.devices import to_tensors
 from buffycoat.errors import BundleError
 from buffycoat.restore.residual import ResidualUNet
 from buffycoat.restore.unet import UNet
@@ -39,7 +39,7 @@ def make_network(name: str, settings: Mapping[str, Any], state: Mapping[str, Any
     Args:
         name: A key of `GENERATORS`.
         settings: The generator's arguments.
-        state: Name -> array or tensor.
+        state: Name -> array.
 
     Raises:
         BundleError: The weights are not those of the settings.
@@ -54,7 +54,7 @@ def make_network(name: str, settings: Mapping[str, Any], state: Mapping[str, Any
             f"the restorer's weights do not fit its settings: {len(wrong)} differ, "
             f"first {wrong[0]!r}. The bundle was changed, or is of another version; train it again"
         )
-    generator.load_state_dict({key: torch.as_tensor(np.array(v)) for key, v in state.items()})
+    generator.load_state_dict(to_tensors(state))
     return PixelRestorer(generator.float()).eval().requires_grad_(False)
 
 

@@ -101,8 +101,7 @@ def fit_restorer(
             f"the restorer's training diverged: L1 loss {last:.2f} in its last epoch, "
             f"{history[0]['l1']:.2f} in its first. Lower restore.learning_rate"
         )
-    state = {key: value.cpu().numpy() for key, value in trainee.result.state_dict().items()}
-    return Trained.by_torch(config.method, trainee.settings, state)
+    return Trained.by_torch(config.method, trainee.settings, trainee.result.state_dict())
 
 
 class Trainee:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
-from buffycoat.embed.openvino_engine import OpenvinoEngine, PrecisionWarning
 from torch import nn
 
+from buffycoat.backbones import openvino_engine
+from buffycoat.backbones.openvino_engine import OpenvinoEngine
 from buffycoat.config import EmbedConfig
-from buffycoat.embed import openvino_engine
-from buffycoat.embed.encoders import BackboneEncoder, build_encoder, from_spec
+from buffycoat.embed.encoders import (
+    BackboneEncoder,
+    PrecisionWarning,
+    build_encoder,
+    from_spec,
+)
 from buffycoat.errors import ConfigError, MissingExtraError
 from buffycoat.simulate.render import render_cell
 
@@ -48,11 +52,8 @@ def encoder() -> BackboneEncoder:
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_engine, "cpus", lambda: 2)
 
 
 @needs_openvino
@@ -115,26 +116,18 @@ class _Bessel(nn.Module):
 @needs_openvino
 def test_a_network_that_cannot_be_converted_says_the_way_out() -> None:
     with pytest.raises(ConfigError, match=r"cannot convert.*embed.engine=torch"):
-        OpenvinoEngine(_Bessel(), 32)
+        OpenvinoEngine(_Bessel(), (3, 32, 32))
 
 
-class _Plain:
-    """A compiled model on a CPU that computes in f32 alone."""
-
-    def get_property(self, name: str) -> _Plain:
-        return self
-
-    def get_type_name(self) -> str:
-        return "f32"
-
-
+@needs_openvino
 def test_another_precision_than_the_bundle_s_is_said_and_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(openvino_engine, "_compile", lambda *_: _Plain())
+    plain = {"engine": "openvino", "precision": "f32"}
+    monkeypatch.setattr(OpenvinoEngine, "settings", lambda _: plain)
     with pytest.warns(PrecisionWarning, match="made in bf16"):
-        engine = OpenvinoEngine(nn.Identity(), 32, "bf16")
-    assert engine.settings() == {"engine": "openvino", "precision": "f32"}
+        encoder = BackboneEncoder("test_resnet", "random", 32, 0.5, "openvino", "bf16")
+    assert encoder.settings()["precision"] == "f32"
 
 
 def test_without_openvino_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
