@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,14 @@ REQUESTS_PER_THREAD = 2
 """One is computed while the next one's input is made and waits: no thread waits for Python."""
 MOST_SHAPES = 4
 """Shapes that a network stays compiled for; each takes tens of megabytes."""
+
+
+class _Running(NamedTuple):
+    """A request at work, whether it is the last of its batch, and where it goes then."""
+
+    request: Any
+    is_last: bool
+    idle: deque[Any]
 
 
 class OpenvinoEngine(Engine):
@@ -58,6 +66,7 @@ class OpenvinoEngine(Engine):
         self._source, self._dtype, self._wanted = source, dtype, precision
         self._threads = cpus()
         self._compiled: dict[tuple[int, ...], Any] = {}
+        self._idle: dict[tuple[int, ...], deque[Any]] = {}
         compiled = self._of_shape(shape)
         self._precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
 
@@ -72,40 +81,35 @@ class OpenvinoEngine(Engine):
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Outputs of each batch, in order."""
-        idle: deque[Any] = deque()
-        busy: deque[tuple[Any, bool]] = deque()
-        shape: tuple[int, ...] = ()
+        most = REQUESTS_PER_THREAD * self._threads
+        busy: deque[_Running] = deque()
         done: list[np.ndarray] = []
         try:
             for batch in batches:
-                if batch.shape[1:] != shape:
-                    while busy:
-                        yield from _collect(busy, deque(), done)
-                    shape = batch.shape[1:]
-                    idle = self._requests(shape)
                 for place, item in enumerate(batch, start=1):
-                    if not idle:
-                        yield from _collect(busy, idle, done)
-                    request = idle.pop()
+                    if len(busy) == most:
+                        yield from _collect(busy, done)
+                    request = self._request(item.shape)
                     request.start_async({0: np.ascontiguousarray(item[None])})
-                    busy.append((request, place == len(batch)))
+                    busy.append(_Running(request, place == len(batch), self._idle[item.shape]))
             while busy:
-                yield from _collect(busy, idle, done)
+                yield from _collect(busy, done)
         finally:
-            for request, _ in busy:
-                request.wait()
+            for running in busy:
+                running.request.wait()
 
-    def _requests(self, shape: tuple[int, ...]) -> deque[Any]:
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        """One that is idle, or a new one."""
         compiled = self._of_shape(shape)
-        return deque(
-            compiled.create_infer_request() for _ in range(REQUESTS_PER_THREAD * self._threads)
-        )
+        idle = self._idle[shape]
+        return idle.pop() if idle else compiled.create_infer_request()
 
     def _of_shape(self, shape: tuple[int, ...]) -> Any:
         if shape not in self._compiled:
             if len(self._compiled) == MOST_SHAPES:
-                del self._compiled[next(iter(self._compiled))]
-            self._compiled[shape] = self._compile(shape)
+                oldest = next(iter(self._compiled))
+                del self._compiled[oldest], self._idle[oldest]
+            self._compiled[shape], self._idle[shape] = self._compile(shape), deque()
         return self._compiled[shape]
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
@@ -127,16 +131,14 @@ class OpenvinoEngine(Engine):
         return openvino.Core().compile_model(model, "CPU", settings)
 
 
-def _collect(
-    busy: deque[tuple[Any, bool]], idle: deque[Any], done: list[np.ndarray]
-) -> Iterator[np.ndarray]:
+def _collect(busy: deque[_Running], done: list[np.ndarray]) -> Iterator[np.ndarray]:
     """Wait for the oldest request; give its batch if it was the last of it."""
-    request, is_last = busy[0]
-    request.wait()
+    running = busy[0]
+    running.request.wait()
     busy.popleft()
-    done.append(request.get_output_tensor(0).data.copy())
-    idle.append(request)
-    if is_last:
+    done.append(running.request.get_output_tensor(0).data.copy())
+    running.idle.append(running.request)
+    if running.is_last:
         yield np.concatenate(done)
         done.clear()
 

@@ -75,7 +75,7 @@ def write(
         (part / "MODEL_CARD.md").write_text(model_card, encoding="utf-8")
         index = _index(fitted)
         index["engines"] = write_graphs(part, index)
-        _write_index(part, index)
+        write_index(part, index)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(part, folder)
@@ -98,7 +98,7 @@ def add_graphs(folder: Path) -> None:
     index = _read_json(folder / INDEX)
     _verify(folder, index["files"])
     index["engines"] = write_graphs(folder, index)
-    _write_index(folder, index)
+    write_index(folder, index)
 
 
 def read(bundle: str | Path, engine: str = "auto") -> Fitted:
@@ -242,7 +242,8 @@ def _save(path: Path, tensors: Mapping[str, np.ndarray], is_half: bool) -> None:
     path.chmod(0o644)  # safetensors writes for the owner alone; a bundle is made to be handed on
 
 
-def _write_index(folder: Path, index: Mapping[str, Any]) -> None:
+def write_index(folder: Path, index: Mapping[str, Any]) -> None:
+    """Write the index of a bundle, with the checksums of the files that lie there now."""
     checked = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INDEX}
     _write_json(folder / INDEX, {**index, "files": checked})
 
