@@ -13,6 +13,7 @@ from buffycoat.cells import Manifest
 from buffycoat.images import BadCell
 from buffycoat.predict import rows
 from buffycoat.predict.job import Job, Task
+from buffycoat.predict.needs import needs_of
 from buffycoat.predict.workers import (
     MIN_CELLS,
     Predicted,
@@ -42,7 +43,8 @@ def run(
         fitted: What the bundle holds.
         reporter: Progress.
         bundle: Where other processes read it; None predicts in this one alone.
-        workers: Processes; None for one a CPU, if there are cells enough.
+        workers: Processes; None for one a CPU, where columns ask for more than
+            labels and there are cells enough.
 
     Raises:
         OutputError: A part cannot be written, or processes are killed again and again.
@@ -54,7 +56,9 @@ def run(
     reporter.start("predict", f"{job.n_cells} cells{resumed}")
     every = [span for parts in spans.values() for span in parts]
     n_workers = default_workers() if workers is None else workers
-    if bundle is None or n_workers == 1 or (workers is None and n_todo < MIN_CELLS):
+    # Labels alone take little but networks, which use every CPU by themselves.
+    is_light = not needs_of(job.task.asked, fitted).restoration or n_todo < MIN_CELLS
+    if bundle is None or n_workers == 1 or (workers is None and is_light):
         results = predict_spans(manifest, every, fitted, job.task)
     else:
         results = predict_parallel(manifest, every, bundle, job.task, n_workers)
