@@ -106,6 +106,11 @@ class Profile:
         """Fourier harmonics of the radii, shape (`CONTOUR_POINTS` // 2 + 1,)."""
         return np.fft.rfft(self.radii_px)
 
+    @cached_property
+    def amplitudes(self) -> np.ndarray:
+        """Of the harmonics, in pixels, same shape."""
+        return np.abs(self.waves) / len(self.radii_px)
+
     @property
     def spikiness(self) -> float:
         """Longest over median radius, >= 1 (arXiv 2603.16249)."""
@@ -113,8 +118,8 @@ class Profile:
 
     def roughness(self, harmonics: slice) -> float:
         """Root mean square over some harmonics of the profile, over the mean radius."""
-        waves = np.abs(self.waves) / len(self.radii_px)
-        return float(np.sqrt(2 * (waves[harmonics] ** 2).sum()) / waves[0])
+        own = self.amplitudes[harmonics]
+        return float(np.sqrt(2 * (own @ own)) / self.amplitudes[0])
 
     def blebs(self) -> float:
         """Bulges that rise `BLEB_HEIGHT` of the mean radius over the contour's broad form."""
@@ -136,7 +141,7 @@ def profile(mask: np.ndarray | Shape) -> Profile | None:
     if shape.outline is None:
         return None
     even, length_px = shape.even
-    return Profile(np.linalg.norm(even - even.mean(axis=0), axis=1), length_px)
+    return Profile(np.abs(even - even.mean()), length_px)
 
 
 def spikiness(mask: np.ndarray | Shape) -> float:
@@ -204,7 +209,7 @@ def circularity(mask: np.ndarray | Shape) -> float:
             continue
         is_only = len(shape.parts) == 1 and shape.outline is not None
         points, _ = shape.even if is_only else _even(part[:, 0, :])
-        waves = np.fft.fft(points[:, 0] + 1j * points[:, 1])
+        waves = np.fft.fft(points)
         waves[MAX_BLEB_HARMONIC + 1 : -MAX_BLEB_HARMONIC] = 0
         smooth = np.fft.ifft(waves)
         after = np.append(smooth[1:], smooth[0])
@@ -251,21 +256,20 @@ def lobes(mask: np.ndarray | Shape) -> float:
 
 
 def _even(contour: np.ndarray) -> tuple[np.ndarray, float]:
-    """A contour at even steps along it, shape (`CONTOUR_POINTS`, 2), and its length.
+    """A contour at even steps along it, x + iy, shape (`CONTOUR_POINTS`,), and its length.
 
     It begins at the point farthest from its middle: where the scan of the image comes upon it first
     would change with a quarter turn.
     """
-    points = contour.astype(np.float64)
-    away = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
+    points = contour.astype(np.float64).view(np.complex128)[:, 0]
+    away = np.abs(points - points.mean())
     ends = np.flatnonzero(away > (1 - 1e-9) * away.max())
     if len(ends) > 1:  # equally far: what tells them apart must turn with the contour, too
-        apart = [(((points - points[end]) ** 2).sum(axis=1) ** 2).sum() for end in ends]
+        apart = [(np.abs(points - points[end]) ** 4).sum() for end in ends]
         ends = ends[np.argsort(apart)[::-1]]
     first = int(ends[0])
     closed = np.concatenate([points[first:], points[: first + 1]])
-    steps = closed[1:] - closed[:-1]
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
-    at = np.linspace(0, lengths[-1], CONTOUR_POINTS, endpoint=False)
-    even = np.stack([np.interp(at, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
-    return even, float(lengths[-1])
+    lengths = np.zeros(len(closed))
+    np.cumsum(np.abs(closed[1:] - closed[:-1]), out=lengths[1:])
+    at = np.arange(CONTOUR_POINTS) * (lengths[-1] / CONTOUR_POINTS)
+    return np.interp(at, lengths, closed), float(lengths[-1])

@@ -75,11 +75,9 @@ def hue(density: np.ndarray) -> float:
 def _granularity(region: Region) -> float:
     sigma = max(SMOOTH_SHARE * min(region.image.shape[:2]), 0.5)
     gray, own = region.gray.astype(np.float32), region.cytoplasm.astype(np.float32)
-    weight, total = (
-        cv2.GaussianBlur(each, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-        for each in (own, gray * own)
-    )
-    smooth = total / np.maximum(weight, 1e-3)
+    both = cv2.merge([own, gray * own])
+    soft = cv2.GaussianBlur(both, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    smooth = soft[..., 1] / np.maximum(soft[..., 0], 1e-3)
     return cv2.mean(cv2.absdiff(gray, smooth), mask=region.cytoplasm)[0]
 
 
@@ -100,7 +98,8 @@ def _granules(region: Region, away: np.ndarray) -> dict[str, float]:
     own = (region.cell_depth > region.length_px(GRANULE_RIMS[1])) & (away > GRANULE_RIMS[0])
     if np.count_nonzero(own) < MIN_CYTOPLASM_PX:
         return {}
-    smooth = smoothed(region.absorption, region.cytoplasm, region.length_px(GRANULE_SIGMA))
+    sigma = region.length_px(GRANULE_SIGMA)
+    (smooth,) = smoothed(region.absorption, region.cytoplasm, [sigma])
     over = region.absorption - smooth
     level = max(quantile(region.absorption[own], 0.5), MIN_ABSORPTION)
     grains = (own & (over > GRANULE_DEPTH * level)).view(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -25,6 +26,9 @@ DARK_OFFSET = 8.0
 MIN_ABSORPTION = 0.02
 """Log units: what absorbs less is as white as the background, and nothing is divided by it."""
 _RIDGE: np.ndarray = np.diag([0.0, 0.02, 0.02, 0.05, 0.05, 0.05])
+_DOWN: np.ndarray = np.array([0, 1, 0, 2, 0, 1])
+_ACROSS: np.ndarray = np.array([0, 0, 1, 0, 2, 1])
+"""Powers of row and column in each term of a quadratic surface."""
 _LOGS: np.ndarray = np.log(np.arange(256, dtype=np.float32) + np.float32(DARK_OFFSET))
 
 
@@ -124,11 +128,9 @@ class Region:
         outside[np.ix_(in_rows, in_columns)] = (
             self.cell[np.ix_(rows[in_rows] - self.top, columns[in_columns] - self.left)] == 0
         )
-        at = np.flatnonzero(outside)
-        samples = self.image[_grid(rows), _grid(columns)]
-        seen = cv2.LUT(np.ascontiguousarray(samples), _LOGS).reshape(-1, 3).take(at, axis=0)
-        basis = _basis(height, width, step).take(at, axis=0)
-        factors = _white_factors(basis, seen.astype(np.float64))
+        samples = np.ascontiguousarray(self.image[_grid(rows), _grid(columns)])
+        powers = (_powers(height, step), _powers(width, step))
+        factors = _white_factors(cv2.split(cv2.LUT(samples, _LOGS)), outside, *powers)
         own_rows = _place(self.top + np.arange(self.cell.shape[0]), height)
         own_columns = _place(self.left + np.arange(self.cell.shape[1]), width)
         return _surface(factors, own_rows, own_columns)
@@ -198,31 +200,42 @@ def _grid(steps: np.ndarray) -> slice:
 
 
 @lru_cache(maxsize=8)
-def _basis(height: int, width: int, step: int) -> np.ndarray:
-    """Terms of a quadratic surface where it is fitted, shape (n, 6)."""
-    y = _place(_steps(height, step), height)
-    x = _place(_steps(width, step), width)
-    y, x = (grid.ravel() for grid in np.meshgrid(y, x, indexing="ij"))
-    return np.stack([np.ones_like(y), y, x, y * y, x * x, y * x], axis=1)
+def _powers(length: int, step: int) -> np.ndarray:
+    """Powers 0 to 4 of the places along one side where the surface is fitted, shape (n, 5)."""
+    return np.vander(_place(_steps(length, step), length), 5, increasing=True)
 
 
-def _white_factors(basis: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Six factors a channel, shape (6, 3), of the surface through the brightest samples."""
+def _white_factors(
+    logs: Sequence[np.ndarray], outside: np.ndarray, down: np.ndarray, across: np.ndarray
+) -> np.ndarray:
+    """Six factors a channel, shape (6, 3), of the surface through the brightest samples.
+
+    The samples lie on a grid, so that all sums of the fit are products with powers of its sides.
+
+    Args:
+        logs: Of red, green and blue at the samples, each (r, c).
+        outside: Samples that are not the cell, shape (r, c), bool.
+        down: Powers of the rows, shape (r, 5).
+        across: Powers of the columns, shape (c, 5).
+    """
     factors = np.zeros((6, 3))
-    if not len(seen):
+    total = np.count_nonzero(outside)
+    if not total:
         factors[0] = np.log(255 + DARK_OFFSET)
         return factors
-    factors[0] = [quantile(channel, WHITE_PERCENTILE / 100) for channel in seen.T]
-    green = np.ascontiguousarray(seen[:, 1])
-    fitted = np.broadcast_to(factors[0, 1], green.shape)
+    green = logs[1].astype(np.float64)
+    fitted = quantile(green[outside], WHITE_PERCENTILE / 100)  # so the first round keeps enough
     for tolerance in WHITE_TOLERANCES:
-        keep = np.flatnonzero(green > fitted - tolerance)
-        if len(keep) < 0.04 * len(green):
+        keep = (outside & (green > fitted - tolerance)).astype(np.float64)
+        moments = down.T @ keep @ across
+        if moments[0, 0] < 0.04 * total:
             break
-        near = basis.take(keep, axis=0)
-        normal = near.T @ near + _RIDGE * len(near)
-        factors = np.linalg.solve(normal, near.T @ seen.take(keep, axis=0))
-        fitted = basis @ factors[:, 1]
+        normal = moments[_DOWN[:, None] + _DOWN, _ACROSS[:, None] + _ACROSS]
+        sums = [(down[:, :3].T @ (keep * each) @ across[:, :3])[_DOWN, _ACROSS] for each in logs]
+        factors = np.linalg.solve(normal + _RIDGE * moments[0, 0], np.stack(sums, axis=1))
+        surface = np.zeros((3, 3))
+        surface[_DOWN, _ACROSS] = factors[:, 1]
+        fitted = down[:, :3] @ surface @ across[:, :3].T
     return factors
 
 

@@ -82,18 +82,21 @@ def fill_pale_chromatin(mask: np.ndarray, is_tinted: np.ndarray) -> np.ndarray:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     closed = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, kernel).view(bool)
     closed = mask | (closed & is_tinted)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (~closed).view(np.uint8), connectivity=4
-    )
-    area = stats[:, cv2.CC_STAT_AREA]
+    labels, area = _components(~closed)
     total = int(np.count_nonzero(closed))
     is_small = area < 0.15 * total
     is_small[0] = False
     if not is_small.any():
         return closed
-    tinted = np.bincount(labels[is_tinted], minlength=count) / area
+    tinted = np.bincount(labels[is_tinted], minlength=len(area)) / area
     fill = is_small & ((area < 0.01 * total) | (tinted > 0.6))
     return closed | fill[labels]
+
+
+def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label of each pixel, 0 outside the mask, and the area under each label, that one first."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=4)
+    return labels, stats[:, cv2.CC_STAT_AREA]
 
 
 def _distance_from(mask: np.ndarray) -> np.ndarray:
@@ -111,8 +114,8 @@ def _background_limit(stain: np.ndarray, near: np.ndarray) -> float:
 def _red_sample(stained: np.ndarray, nucleus: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Pixels that are surely not the central cell: other components, and the image's border."""
     side = len(stained)
-    count, labels = cv2.connectedComponents(stained.view(np.uint8), connectivity=4)
-    is_apart = np.ones(count, dtype=bool)
+    labels, area = _components(stained)
+    is_apart = np.ones(len(area), dtype=bool)
     is_apart[labels[nucleus]] = False
     is_apart[0] = False
     apart = is_apart[labels]
@@ -171,7 +174,7 @@ def _cytoplasm_score(density: np.ndarray, inside: np.ndarray, red: _Colours) -> 
         if len(agrees) < max(MIN_SAMPLE, 0.3 * len(sample.values)):
             break
         cytoplasm = _Colours.among(sample.values.take(agrees, axis=0))
-    score = cv2.transform(density, np.array([[*(0.5 * weights), 0.35 - 0.5 * offset]]))
+    score = cv2.transform(density, np.append(0.5 * weights, 0.35 - 0.5 * offset)[None])
     return np.clip(score, -1.0, 1.0, out=score)
 
 
@@ -189,7 +192,9 @@ def _clipped(
         ring = density.reshape(-1, 3).take(places, axis=0).T
         level = np.array([quantile(channel, 0.6) for channel in ring])
     level = np.maximum(level, 0.12)
-    clipped = cv2.min(cv2.max(density, (-0.1, -0.1, -0.1, 0.0)), (*level.tolist(), 0.0))
+    lowest, highest = (-0.1, -0.1, -0.1, 0.0), (*level.tolist(), 0.0)
+    clipped = cv2.max(density, lowest)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    clipped = cv2.min(clipped, highest)  # pyright: ignore[reportCallIssue, reportArgumentType]
     return clipped, float(level.sum())
 
 
@@ -289,7 +294,8 @@ def _tidy(cell: np.ndarray, stain: np.ndarray, limit: float, nucleus: np.ndarray
     """Cut background slivers off the contour, keep the part with the nucleus, fill holes."""
     solid = (cell & ((stain > 0.8 * limit) | nucleus)).view(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, kernel) | nucleus.view(np.uint8)
+    solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, kernel)
+    solid = cv2.bitwise_or(solid, nucleus.view(np.uint8))
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, kernel)
     contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros_like(solid)
