@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 import cv2
 import numpy as np
 
+from buffycoat.backbones.threads import cpus
 from buffycoat.errors import ShapeError
 from buffycoat.segment import contrast, outline
 from buffycoat.segment.masks import CellMasks
@@ -73,7 +74,7 @@ def segment(image: np.ndarray) -> CellMasks:
 def segment_all(
     images: Iterable[np.ndarray],
     on_progress: Callable[[int, int], None] | None = None,
-    workers: int = 2,
+    workers: int | None = None,
 ) -> list[CellMasks]:
     """Masks of many cells.
 
@@ -81,7 +82,8 @@ def segment_all(
         images: Any sized collection of images as `segment` takes them, e.g. an array of
             shape (n, h, w, 3), which may be a memory map.
         on_progress: Called with (done, total).
-        workers: Threads; OpenCV and numpy release the interpreter's lock for most of the work.
+        workers: Threads, by default one a CPU; OpenCV and numpy
+            release the interpreter's lock for most of the work.
 
     Returns:
         One record an image, in order.
@@ -91,7 +93,7 @@ def segment_all(
     images = images if hasattr(images, "__len__") else list(images)
     total = len(images)  # pyright: ignore[reportArgumentType]
     masks: list[CellMasks] = []
-    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+    with ThreadPoolExecutor(workers or cpus()) as pool:
         for mask in pool.map(segment, images):
             masks.append(mask)
             if on_progress is not None:
