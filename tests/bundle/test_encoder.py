@@ -76,6 +76,13 @@ def no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("buffycoat.backbones.lite.wheel_path", gone, raising=False)
 
 
+@pytest.fixture
+def encoder_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other graphs take most of the time and are tested elsewhere."""
+    for name in ("_write_folds", "_write_restorer"):
+        monkeypatch.setattr(f"buffycoat.bundle.graphs.{name}", lambda *_: {})
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("side", [224, 150])  # made smaller, and larger
 def test_embeddings_are_those_of_torch(
@@ -103,6 +110,7 @@ def test_a_bundle_without_a_graph_runs_in_torch(
     assert np.array_equal(files.read(folder).encoder.encode(images), in_torch.encode(images))
 
 
+@pytest.mark.usefixtures("encoder_alone")
 def test_graphs_give_a_bundle_its_encoder(folder: Path) -> None:
     before = {name: (folder / name).read_bytes() for name in OURS}
     _without(folder, *OURS)
@@ -110,6 +118,7 @@ def test_graphs_give_a_bundle_its_encoder(folder: Path) -> None:
     assert {name: (folder / name).read_bytes() for name in OURS} == before
 
 
+@pytest.mark.usefixtures("encoder_alone")
 @pytest.mark.parametrize(
     ("name", "value"),
     [("LARGEST_ENCODER", 1_000_000), ("FREE", {"mit"})],

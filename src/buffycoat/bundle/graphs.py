@@ -27,7 +27,7 @@ from buffycoat.bundle.networks import (
     under,
 )
 from buffycoat.config import Config
-from buffycoat.errors import ConfigError, WeightsNotFoundError
+from buffycoat.errors import BundleError, ConfigError, WeightsNotFoundError
 from buffycoat.restore.apply import TRAINED
 
 FREE = {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0"}
@@ -54,7 +54,7 @@ def write_graphs(folder: Path, index: Mapping[str, Any]) -> dict[str, str]:
     for what, write in parts.items():
         try:
             probes |= write(folder, index, config)
-        except (ConfigError, WeightsNotFoundError) as error:
+        except (BundleError, ConfigError, WeightsNotFoundError) as error:
             warnings.warn(f"the {what} has no graph: {error}", EngineWarning, stacklevel=2)
     if not probes:
         return {}
