@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from PIL import Image
 from buffycoat.cells import Manifest
 from buffycoat.errors import OutputError
 from buffycoat.images import BadCell
-from buffycoat.predict import local, results, rows
+from buffycoat.predict import local, results, rows, workers
 from buffycoat.predict.job import Job, Task, open_job, task_of
 from buffycoat.predict.predictor import Pipeline
 from buffycoat.progress import Silent
@@ -76,6 +78,45 @@ def test_parts_of_any_size_make_the_same_table(cells: Path, tmp_path: Path) -> N
     pd.testing.assert_frame_equal(
         whole[0][["cell_id", "label", "probability"]], memory[["cell_id", "label", "probability"]]
     )
+
+
+def test_several_processes_make_the_same_table(cells: Path, tmp_path: Path) -> None:
+    pipeline, manifest = Pipeline.load("starter"), read(cells, "images")
+    columns = pipeline.columns(manifest)
+    task = replace(task_of(manifest, pipeline.bundle_sha256, columns, columns, None), part_cells=4)
+    tables = []
+    for n_workers, name in ((1, "one"), (2, "two")):
+        with open_job(tmp_path / name, task, 10) as job:
+            local.run(job, manifest, pipeline.fitted, Silent(), "starter", n_workers)
+        tables.append(_all(tmp_path / name, task, 10))
+    pd.testing.assert_frame_equal(tables[0][0], tables[1][0])
+    assert tables[0][1] == tables[1][1]
+
+
+def test_processes_that_are_killed_are_replaced(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, spans = read(cells, "images"), [slice(0, 4), slice(4, 8), slice(8, 10)]
+    begun: list[int] = []
+
+    def dying(_: Manifest, todo: list[slice], *__: object) -> Iterator[str]:
+        begun.append(len(todo))
+        yield f"from {todo[0].start}"
+        if len(begun) < 3:
+            raise BrokenProcessPool
+
+    monkeypatch.setattr(workers, "_predict_from", dying)
+    found = list(workers.predict_parallel(manifest, spans, "starter", TASK, 2))
+    assert begun == [3, 2, 1]
+    assert found == ["from 0", "from 4", "from 8"]
+
+    def dead(*_: object) -> Iterator[str]:
+        raise BrokenProcessPool
+        yield
+
+    monkeypatch.setattr(workers, "_predict_from", dead)
+    with pytest.raises(OutputError, match="--workers 1"):
+        list(workers.predict_parallel(manifest, spans, "starter", TASK, 2))
 
 
 def test_parts_that_are_missing_or_cut_are_predicted_anew(cells: Path, tmp_path: Path) -> None:

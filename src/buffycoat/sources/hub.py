@@ -33,8 +33,8 @@ def read_hub(path: Path, files: Sequence[Path], taxonomy: str = "auto") -> Manif
         taxonomy: Whose names are looked for.
 
     Returns:
-        `path` is `FILE.parquet#ROW`. A cell's id is the name of its picture where no other has it,
-        else `TABLE#ROW`. `patient_id` and `slide_id` are read from columns of these names.
+        `path` is `FILE.parquet#ROW`. A cell's id is `TABLE#ROW/NAME`, or `TABLE#ROW` where its
+        picture has no name. `patient_id` and `slide_id` are read from columns of these names.
 
     Raises:
         ManifestError: Lists every fault with its file and row.
