@@ -104,3 +104,21 @@ except SystemExit as stop:
 )
 def test_import_and_help_load_nothing_heavy(code: str) -> None:
     assert sorted(_modules_after(code) & HEAVY) == []
+
+
+TRAINS = ("learn", "training", "losses")
+
+
+def test_prediction_loads_nothing_that_trains() -> None:
+    probe = (
+        "import buffycoat.predict, buffycoat.predict.predictor, buffycoat.predict.local, sys\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = done.stdout.split()
+    assert "buffycoat.predict.bracket" in loaded
+    assert [name for name in loaded if name.split(".")[1:2] and name.startswith("buffycoat.")
+            and name.split(".")[1] in TRAINS] == []  # fmt: skip
+    assert {"torch", "torchvision", "timm", "sklearn", "lightning"}.isdisjoint(loaded)

@@ -14,6 +14,7 @@ from buffycoat.statistics import (
     JitterWarning,
     cholesky_with_jitter,
     mahalanobis,
+    quantile,
     relative_mahalanobis,
 )
 
@@ -266,3 +267,13 @@ def test_a_class_whose_own_cells_are_copies_borrows_the_pooled_covariance() -> N
     stats = ClassStatistics.fit(features, targets, 3, is_shared=False)
     shared = ClassStatistics.fit(features, targets, 3)
     assert np.array_equal(stats.factors[1], shared.factors[0])
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=40),
+    st.floats(0, 1),
+)
+def test_a_quantile_is_numpys(values: list[float], share: float) -> None:
+    array = np.array(values)
+    expected = np.quantile(array, share)
+    assert quantile(array, share) == pytest.approx(expected, rel=1e-9, abs=1e-6)

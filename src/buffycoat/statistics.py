@@ -371,3 +371,18 @@ def _squared(rows: Array, factor: Array, kept: Array | None) -> Array:
     clean = np.where(np.isfinite(rows), rows, 0.0)
     solved = solve_triangular(factor, (clean if kept is None else clean[:, kept]).T, lower=True)
     return np.sum(solved**2, axis=0)
+
+
+def quantile(values: np.ndarray, share: float) -> float:
+    """`np.quantile` of one axis, without what it spends on cases that do not occur here.
+
+    Args:
+        values: Shape (n,), n > 0, without NaN.
+        share: 0 to 1.
+    """
+    place = share * (len(values) - 1)
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    ordered = np.partition(values, (low, high))
+    below, above = float(ordered[low]), float(ordered[high])
+    return below + (above - below) * (place - low)

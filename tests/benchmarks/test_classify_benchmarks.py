@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks import predict_speed, unseen
+from benchmarks import predict_stages, unseen
 from buffycoat.simulate.degrade import GROUPS
 
 
 def test_a_stage_s_time_is_without_the_stages_inside_it() -> None:
-    clock = predict_speed.Clock()
+    clock = predict_stages.Clock()
     inner = clock.wrap("inner", lambda: time.sleep(0.05))
 
     def both() -> None:
@@ -27,7 +27,7 @@ def test_a_stage_s_time_is_without_the_stages_inside_it() -> None:
 
 
 def test_every_timed_call_exists() -> None:
-    for owner, attribute in predict_speed.CALLS.values():
+    for owner, attribute in predict_stages.CALLS.values():
         assert callable(getattr(owner, attribute))
 
 

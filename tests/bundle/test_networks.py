@@ -29,10 +29,14 @@ import json, sys
 import numpy as np
 from buffycoat.bundle import files
 from buffycoat.predict.bracket import predict_cells
-from buffycoat.predict.needs import needs_of
+from buffycoat.predict.needs import EVERYTHING, needs_of
 fitted = files.read("starter")
 images = np.load(sys.argv[1])
-found = predict_cells(images, ["a", "b"], fitted, None, needs_of({"label"}, fitted))
+columns = {"label"} if sys.argv[2] == "label" else None
+needs = EVERYTHING if columns is None else needs_of(columns, fitted)
+found = predict_cells(images, ["a", "b"], fitted, None, needs)
+if columns is None:
+    fitted.encoder.encode(images)
 assert len(found) == 2
 print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
@@ -59,10 +63,11 @@ def _written(folder: Path) -> dict[str, str]:
 
 @needs_openvino
 @pytest.mark.skipif(choice.has_gpu(), reason="torch runs on the GPU here")
-def test_labels_of_the_starter_need_no_torch(images: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", ["label", "all"])
+def test_the_starter_needs_no_torch(images: np.ndarray, tmp_path: Path, columns: str) -> None:
     np.save(tmp_path / "cells.npy", images)
     done = subprocess.run(
-        [sys.executable, "-c", PREDICT, str(tmp_path / "cells.npy")],
+        [sys.executable, "-c", PREDICT, str(tmp_path / "cells.npy"), columns],
         capture_output=True,
         text=True,
         check=True,
@@ -93,7 +98,12 @@ def test_some_views_are_those_of_all(images: np.ndarray) -> None:
 
 def test_the_starter_says_which_engine_agreed() -> None:
     engines = _written(files.locate("starter"))
-    assert set(engines) == {"classifier0.onnx", "classifier1.onnx", "restorer.onnx"}
+    assert set(engines) == {
+        "classifier0.onnx",
+        "classifier1.onnx",
+        "restorer.onnx",
+        "encoder.onnx",
+    }
     assert all(text.startswith("OpenVINO in") and "agrees" in text for text in engines.values())
 
 

@@ -10,7 +10,8 @@ import torch
 
 from buffycoat.backbones.build import build
 from buffycoat.config import EmbedConfig
-from buffycoat.embed.encoders import BackboneEncoder, build_encoder, centre_crop, from_spec
+from buffycoat.embed.encoder import centre_crop
+from buffycoat.embed.encoders import BackboneEncoder, build_encoder, from_spec
 from buffycoat.errors import BundleError, ConfigError, ShapeError
 
 TINY = "test_resnet"

@@ -25,7 +25,6 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import MODELS, Panel
-from buffycoat.embed.stored import StoredEncoder
 from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.stack import Stack
 from buffycoat.refine.decide import Conformal, Distributions
@@ -122,7 +121,8 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
     config = Config.model_validate(index["config"])
     taxonomy = Taxonomy.from_dict(index["taxonomy"], str(folder))
     refine = _read_json(folder / "refine.json")
-    encoder, networks = StoredEncoder(index["encoder"]), Networks(folder, index, engine)
+    networks = Networks(folder, index, engine)
+    encoder = networks.encoder()
     return Fitted(
         config=config,
         taxonomy=taxonomy,

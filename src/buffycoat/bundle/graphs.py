@@ -13,17 +13,27 @@ from safetensors.numpy import load_file, save_file
 from buffycoat.backbones.choice import EngineWarning, try_openvino
 from buffycoat.backbones.probe import Probe
 from buffycoat.bundle.networks import (
+    ENCODER,
+    ENCODER_GRAPH,
+    ENCODER_PRECISION,
     FOLDS,
     PROBES,
     RESTORER,
     RESTORER_GRAPH,
     RESTORER_PRECISION,
     fold_graph,
+    probe_inputs,
+    rebuild_encoder,
     under,
 )
 from buffycoat.config import Config
-from buffycoat.errors import ConfigError
+from buffycoat.errors import BundleError, ConfigError, WeightsNotFoundError
 from buffycoat.restore.apply import TRAINED
+
+FREE = {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0"}
+"""Licences, in lower case, under which an encoder's weights may travel in a bundle."""
+LARGEST_ENCODER = 32_000_000
+"""Bytes; the weights of a larger encoder are not copied into every bundle."""
 
 
 def write_graphs(folder: Path, index: Mapping[str, Any]) -> dict[str, str]:
@@ -40,21 +50,20 @@ def write_graphs(folder: Path, index: Mapping[str, Any]) -> dict[str, str]:
     """
     config = Config.model_validate(index["config"])
     probes: dict[str, Probe] = {}
-    for what, write in (("classifier", _write_folds), ("restorer", _write_restorer)):
+    parts = {"classifier": _write_folds, "restorer": _write_restorer, "encoder": _write_encoder}
+    for what, write in parts.items():
         try:
             probes |= write(folder, index, config)
-        except ConfigError as error:
+        except (BundleError, ConfigError, WeightsNotFoundError) as error:
             warnings.warn(f"the {what} has no graph: {error}", EngineWarning, stacklevel=2)
     if not probes:
         return {}
-    tensors = {
-        f"{name}.{part}": getattr(probe, part)
-        for name, probe in probes.items()
-        for part in ("inputs", "outputs")
-    }
+    tensors = {f"{name}.outputs": probe.outputs for name, probe in probes.items()}
+    for probe in probes.values():  # networks of one input size share them
+        tensors[probe_inputs(probe.inputs.shape[1:])] = probe.inputs
     save_file(tensors, folder / PROBES)
     (folder / PROBES).chmod(0o644)
-    precisions = {RESTORER_GRAPH: RESTORER_PRECISION}
+    precisions = {RESTORER_GRAPH: RESTORER_PRECISION, ENCODER_GRAPH: ENCODER_PRECISION}
     return {
         name: _agreement(folder / name, probe, precisions.get(name, config.classify.precision))
         for name, probe in probes.items()
@@ -99,3 +108,29 @@ def _write_restorer(folder: Path, index: Mapping[str, Any], config: Config) -> d
     names = {f"generator.{name}": name for name in state}
     graph.save_beside(template, folder / RESTORER_GRAPH, folder / RESTORER, names)
     return {RESTORER_GRAPH: Probe.of(network, (side, side, 3))}
+
+
+def _write_encoder(folder: Path, index: Mapping[str, Any], config: Config) -> dict[str, Probe]:
+    """Only of an encoder that torch ran in fp32: one that OpenVINO ran names its own precision."""
+    spec = index["encoder"]
+    (folder / ENCODER_GRAPH).unlink(missing_ok=True)
+    if spec["kind"] != "timm" or "engine" in spec or spec["weights"] == "random":
+        return {}
+    from buffycoat.backbones import graph
+    from buffycoat.backbones.devices import to_arrays
+
+    encoder = rebuild_encoder(folder, spec)
+    state = to_arrays(encoder.network.state_dict())
+    state = {name: np.array(value, order="C") for name, value in state.items()}
+    if not (folder / ENCODER).is_file():
+        size = sum(value.nbytes for value in state.values())
+        if encoder.licence.lower() not in FREE or size > LARGEST_ENCODER:
+            return {}
+        save_file(state, folder / ENCODER)
+        (folder / ENCODER).chmod(0o644)
+    side = spec["input_px"]
+    network = encoder.on_pixels(is_plain=True)
+    template = graph.export(network, np.zeros((2, side, side, 3), np.uint8), {0: "n"})
+    names = {f"network.{name}": name for name in state}
+    graph.save_beside(template, folder / ENCODER_GRAPH, folder / ENCODER, names)
+    return {ENCODER_GRAPH: Probe.of(network, (side, side, 3))}

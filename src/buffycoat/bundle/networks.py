@@ -15,6 +15,7 @@ from buffycoat.backbones.engine import Engine
 from buffycoat.backbones.probe import Probe
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config
+from buffycoat.embed.stored import StoredEncoder
 from buffycoat.restore import apply as restorers
 from buffycoat.restore.apply import TRAINED, Trained
 from buffycoat.restore.one_by_one import Restorer
@@ -22,15 +23,25 @@ from buffycoat.restore.one_by_one import Restorer
 if TYPE_CHECKING:
     from torch import nn
 
+    from buffycoat.embed.encoders import BackboneEncoder
+
 FOLDS, RESTORER, PROBES = "folds.safetensors", "restorer.safetensors", "probe.safetensors"
 RESTORER_GRAPH = "restorer.onnx"
+ENCODER, ENCODER_GRAPH = "encoder.safetensors", "encoder.onnx"
 RESTORER_PRECISION = "fp32"
 """In bf16 the surface of light that it fits comes out wrong (docs/adr/0019)."""
+ENCODER_PRECISION = "fp32"
+"""The gallery and the gate were fitted on embeddings in fp32."""
 
 
 def fold_graph(number: int) -> str:
     """Name of the graph of a fold model."""
     return f"classifier{number}.onnx"
+
+
+def probe_inputs(shape: tuple[int, ...]) -> str:
+    """Name of the inputs of a shape (h, w, 3) that networks are tested with."""
+    return f"inputs.{'x'.join(map(str, shape))}"
 
 
 @dataclass
@@ -94,16 +105,52 @@ class Networks:
 
         return Trained(settings["name"], settings["generator"], state, open_)
 
+    def encoder(self) -> StoredEncoder:
+        """The frozen encoder; a bundle that has no graph of it names its weights only."""
+        spec: Mapping[str, Any] = self.index["encoder"]
+        if not (self.folder / ENCODER_GRAPH).is_file():
+            return StoredEncoder(spec)
+
+        def network() -> nn.Module:
+            from buffycoat.backbones.devices import place
+
+            return place(rebuild_encoder(self.folder, spec).on_pixels())
+
+        def open_() -> Engine:
+            shape = (spec["input_px"], spec["input_px"], 3)
+            return self._open(ENCODER_GRAPH, network, shape, ENCODER_PRECISION)
+
+        return StoredEncoder(spec, open_)
+
     def _open(self, name: str, network: Any, shape: tuple[int, ...], precision: str) -> Engine:
         graph, probe = self.folder / name, None
         if graph.is_file():
-            stored = under(load_file(self.folder / PROBES), name)
-            probe = Probe(stored["inputs"], stored["outputs"])
+            stored = load_file(self.folder / PROBES)
+            probe = Probe(stored[probe_inputs(shape)], stored[f"{name}.outputs"])
         engine = open_engine(
             None if probe is None else graph, network, probe or shape, precision, self.wanted
         )
         self.opened[name] = {"engine": "torch", **engine.settings()}
         return engine
+
+
+def rebuild_encoder(folder: Path, spec: Mapping[str, Any]) -> BackboneEncoder:
+    """The torch encoder of a bundle that holds the weights, verified; else from where they were.
+
+    Args:
+        folder: Of the bundle.
+        spec: Of an encoder of kind "timm".
+
+    Raises:
+        BundleError: The weights are not those that the bundle was made with.
+        WeightsNotFoundError: No weights were found.
+    """
+    from buffycoat.embed.encoders import BackboneEncoder, from_spec
+
+    own = folder / ENCODER
+    built = from_spec({**spec, "weights": str(own)} if own.is_file() else spec)
+    assert isinstance(built, BackboneEncoder)
+    return built
 
 
 def under(tensors: Mapping[str, np.ndarray], name: str | int) -> dict[str, np.ndarray]:

@@ -54,6 +54,10 @@ def predict(
     ] = None,
     labels_from: LabelsFrom = "auto",
     leave_out: LeaveOut = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; by default one a CPU, or one alone for few cells."),
+    ] = None,
 ) -> None:
     """Classify every cell of a folder, with its probability and the reasons.
 
@@ -100,7 +104,7 @@ def predict(
     asked = needs_of(wanted, pipeline.fitted)
     with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
         with make_reporter() as reporter:
-            local.run(job, manifest, pipeline.fitted, reporter)
+            local.run(job, manifest, pipeline.fitted, reporter, bundle, workers)
         counts, bad = results.count(job), tuple(job.bad())
         if is_csv:
             results.write_csv(job, out, [*AS_SUBMITTED, *chosen], ["cell_id", "label", *chosen])

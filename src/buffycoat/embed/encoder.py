@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from buffycoat.backbones.engine import Engine
@@ -44,7 +45,7 @@ class Encoder(abc.ABC):
 
     @abc.abstractmethod
     def inputs(self, images: np.ndarray) -> np.ndarray:
-        """Working images (n, w, w, 3), uint8, as the network takes them, float32."""
+        """Working images (n, w, w, 3), uint8, as `engine` takes them."""
 
     def encode(self, images: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
         """Embed cells.
@@ -104,6 +105,22 @@ class Encoder(abc.ABC):
     def spec(self) -> dict[str, Any]:
         """What a bundle stores: the encoder by reference, with the checksum of its weights."""
         return {**self.settings(), "checksum": self.checksum}
+
+
+def to_pixels(images: np.ndarray, input_px: int, fraction: float) -> np.ndarray:
+    """Centre crop, resized by area (down) or cubic (up).
+
+    Args:
+        images: Shape (n, w, w, 3), uint8.
+        input_px: Side of what comes out.
+        fraction: Side of the crop over w.
+
+    Returns:
+        Shape (n, input_px, input_px, 3), uint8.
+    """
+    crops = centre_crop(images, fraction)
+    how = cv2.INTER_AREA if input_px < crops.shape[1] else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(crop, (input_px, input_px), interpolation=how) for crop in crops])
 
 
 def centre_crop(images: np.ndarray, fraction: float) -> np.ndarray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from buffycoat.backbones.build import build
 from buffycoat.backbones.engine import Engine
@@ -17,7 +17,7 @@ from buffycoat.backbones.folded import fold_batch_norm
 from buffycoat.backbones.openvino_engine import OpenvinoEngine
 from buffycoat.backbones.torch_engine import TorchEngine
 from buffycoat.config import EmbedConfig
-from buffycoat.embed.encoder import Encoder, centre_crop
+from buffycoat.embed.encoder import Encoder, to_pixels
 from buffycoat.errors import BundleError, ConfigError
 from buffycoat.optional import choose
 
@@ -62,6 +62,7 @@ class BackboneEncoder(Encoder):
         }
         levels = torch.arange(256).view(256, 1) / 255
         self._table = ((levels - torch.tensor(built.mean)) / torch.tensor(built.std)).numpy()[None]
+        self._px, self._mean, self._std = input_px, built.mean, built.std
         self.licence, self.source = built.licence, built.source
 
     @property
@@ -80,13 +81,48 @@ class BackboneEncoder(Encoder):
 
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """Centre crop, resize by area (down) or cubic (up), the model's mean and deviation."""
-        px, fraction = self._settings["input_px"], self._settings["crop_fraction"]
-        crops = centre_crop(images, fraction)
-        how = cv2.INTER_AREA if px < crops.shape[1] else cv2.INTER_CUBIC
+        sized = to_pixels(images, self._px, self._settings["crop_fraction"])
         # A table of the 256 levels, and not torch, whose threads would wait beside the engine's.
-        sized = (cv2.resize(crop, (px, px), interpolation=how) for crop in crops)
-        pixels = np.stack([cv2.LUT(image, self._table) for image in sized])
-        return pixels.transpose(0, 3, 1, 2)
+        return np.stack([cv2.LUT(image, self._table) for image in sized]).transpose(0, 3, 1, 2)
+
+    def on_pixels(self, is_plain: bool = False) -> nn.Module:
+        """The network with the second half of its preprocessing, as a bundle's graph has it.
+
+        Args:
+            is_plain: Leave the layers as the weights have them, for an export; else batch norms
+                are merged into convolutions.
+
+        Returns:
+            Takes `encoder.to_pixels`, shape (n, px, px, 3), uint8; gives features (n, d).
+        """
+        network = self._network if is_plain else fold_batch_norm(self._network, self._px)
+        return PixelEncoder(network, self._mean, self._std).eval()
+
+
+class PixelEncoder(nn.Module):
+    """A network that takes pixels.
+
+    Args:
+        network: Takes (n, 3, px, px), float32.
+        mean: Of each channel on the scale 0-1.
+        std: The same.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (n, d) of pixels (n, px, px, 3), uint8."""
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        return self.network((image.permute(0, 3, 1, 2).float() / 255 - mean) / std)
 
 
 GPU_CELLS_AT_ONCE = 32

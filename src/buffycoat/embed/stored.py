@@ -1,15 +1,15 @@
-"""The encoder of a bundle, built when the first cell is to be embedded: labels need none."""
+"""The encoder of a bundle, opened when the first cell is to be embedded: labels need none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from buffycoat.backbones.engine import Engine
-from buffycoat.embed.encoder import Encoder
+from buffycoat.embed.encoder import Encoder, to_pixels
 from buffycoat.errors import BundleError
 
 if TYPE_CHECKING:
@@ -21,19 +21,23 @@ class StoredEncoder(Encoder):
 
     Args:
         spec: Of the encoder.
+        open_engine: Gives what runs the graph that the bundle has of it, which takes `to_pixels`;
+            None where it has none, and torch runs the encoder that is built.
 
     Raises:
         BundleError: The entry is not an encoder's.
     """
 
-    def __init__(self, spec: Mapping[str, Any]) -> None:
+    def __init__(
+        self, spec: Mapping[str, Any], open_engine: Callable[[], Engine] | None = None
+    ) -> None:
         missing = [name for name in ("kind", "checksum") if name not in spec]
         if missing:
             raise BundleError(
                 f"the bundle's encoder {dict(spec)} has no {' and no '.join(missing)}. Copy the "
                 "bundle again"
             )
-        self._spec = dict(spec)
+        self._spec, self._open = dict(spec), open_engine
 
     @cached_property
     def built(self) -> Encoder:
@@ -62,10 +66,10 @@ class StoredEncoder(Encoder):
         """The frozen network."""
         return self.built.network
 
-    @property
-    def engine(self) -> Engine:
+    @cached_property
+    def engine(self) -> Engine:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What computes the network's features."""
-        return self.built.engine
+        return self.built.engine if self._open is None else self._open()
 
     @property
     def checksum(self) -> str:
@@ -77,5 +81,7 @@ class StoredEncoder(Encoder):
         return {name: value for name, value in self._spec.items() if name != "checksum"}
 
     def inputs(self, images: np.ndarray) -> np.ndarray:
-        """Working images (n, w, w, 3), uint8, as the network takes them, float32."""
-        return self.built.inputs(images)
+        """Working images (n, w, w, 3), uint8, as `engine` takes them."""
+        if self._open is None:
+            return self.built.inputs(images)
+        return to_pixels(images, self._spec["input_px"], self._spec["crop_fraction"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,11 @@ class Batch:
 
 
 def predict_batches(
-    manifest: Manifest, fitted: Fitted, prior: str | None = None, needs: Needs = EVERYTHING
+    manifest: Manifest,
+    fitted: Fitted,
+    prior: str | None = None,
+    needs: Needs = EVERYTHING,
+    spans: Iterable[slice] | None = None,
 ) -> Iterator[Batch]:
     """Predict cells, a batch in memory at a time.
 
@@ -47,16 +51,16 @@ def predict_batches(
         fitted: What the bundle holds.
         prior: As in `bracket.run_stages`.
         needs: The same.
+        spans: Rows of each batch; by default all, `stages.CELLS_AT_ONCE` at a time.
 
     Yields:
-        Batches in the manifest's order; what is said of a cell does not depend on its batch.
+        Batches in the order of the spans; what is said of a cell does not depend on its batch.
     """
-    parts = (
-        (rows, manifest.subset(np.arange(rows.start, rows.stop))) for rows in batches(len(manifest))
-    )
-    loaded = ((rows, part, load_work(part, fitted.config.images)) for rows, part in parts)
-    for rows, part, work in prefetch(loaded, BATCHES_AHEAD):
-        yield _predict(part, work, fitted, prior, needs, rows.stop)
+    spans = batches(len(manifest)) if spans is None else spans
+    parts = ((span.stop, manifest.subset(np.arange(span.start, span.stop))) for span in spans)
+    loaded = ((stop, part, load_work(part, fitted.config.images)) for stop, part in parts)
+    for stop, part, work in prefetch(loaded, BATCHES_AHEAD):
+        yield _predict(part, work, fitted, prior, needs, stop)
 
 
 def _predict(

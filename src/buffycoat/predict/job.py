@@ -57,7 +57,7 @@ class Task:
     asked: tuple[str, ...]
     columns: tuple[str, ...]
     prior: str | None
-    part_cells: int = PART_CELLS
+    part_cells: int
     format: int = FORMAT
 
 
@@ -151,7 +151,7 @@ def task_of(
     digest = hashlib.sha256()
     for cell_id, ref in zip(manifest.frame["cell_id"], manifest.refs(), strict=True):
         digest.update(f"{cell_id}\0{ref}\n".encode())
-    return Task(bundle_sha256, digest.hexdigest(), tuple(asked), tuple(columns), prior)
+    return Task(bundle_sha256, digest.hexdigest(), tuple(asked), tuple(columns), prior, PART_CELLS)
 
 
 @contextlib.contextmanager

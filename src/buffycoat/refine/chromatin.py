@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from buffycoat.refine.region import MIN_ABSORPTION, Region
+from buffycoat.refine.region import MIN_ABSORPTION, Region, depth
+from buffycoat.statistics import quantile
 
 RIM_SHARE = 0.03
 """Of the cell's diameter: what is taken off the nucleus's rim, where the edge is blurred."""
@@ -33,51 +36,54 @@ def measure(region: Region) -> dict[str, float]:
     inner = shrunk(region.nucleus, region.length_px(RIM_SHARE))
     if cv2.countNonZero(inner) < MIN_CHROMATIN_PX:
         return values
-    is_inner = inner.view(bool)
     total = region.absorption
-    own = total[is_inner]
-    mean, middle = float(own.mean()), float(np.median(own))
+    own = total[inner.view(bool)]
+    mean, middle = float(own.mean()), quantile(own, 0.5)
     if mean < MIN_ABSORPTION:
         return values | {"chromatin_density": mean}
-    scales = [
-        smoothed(total, region.nucleus, region.length_px(share))[is_inner] for share in SIGMA_SHARES
-    ]
+    sigmas = [region.length_px(share) for share in SIGMA_SHARES]
+    fine, middling, coarse = smoothed(total, region.nucleus, sigmas)
     red, _, blue, _ = cv2.mean(region.density, mask=inner)
     return values | {
         "chromatin_density": mean,
         "chromatin_contrast": float(own.std() / mean),
-        "chromatin_clumping": float((scales[0] - scales[1]).std() / mean),
-        "chromatin_coarseness": float((scales[1] - scales[2]).std() / mean),
+        "chromatin_clumping": _spread(fine - middling, inner) / mean,
+        "chromatin_coarseness": _spread(middling - coarse, inner) / mean,
         "chromatin_pale_share": float((own < PALE * middle).mean()),
         "chromatin_redness": float(blue / red) if red > MIN_ABSORPTION else float("nan"),
     }
 
 
+def _spread(values: np.ndarray, mask: np.ndarray) -> float:
+    return float(cv2.meanStdDev(values, mask=mask)[1][0, 0])
+
+
 def shrunk(mask: np.ndarray, by_px: float) -> np.ndarray:
     """The mask less a rim, shape (h, w), uint8."""
-    depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    return (depth > by_px).view(np.uint8)
+    return (depth(mask) > by_px).view(np.uint8)
 
 
-def smoothed(values: np.ndarray, mask: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Gaussian blur of what lies in a mask, by itself: what lies outside has no weight.
+def smoothed(values: np.ndarray, mask: np.ndarray, sigmas_px: Sequence[float]) -> list[np.ndarray]:
+    """Gaussian blurs of what lies in a mask, by itself: what lies outside has no weight.
 
     Args:
         values: Shape (h, w), float32.
         mask: Shape (h, w), uint8, 0 or 1; not empty.
-        sigma_px: Width of the blur.
+        sigmas_px: Width of each blur.
 
     Returns:
-        Shape (h, w), float32; 0 outside the box around the mask.
+        For each sigma, shape (h, w), float32; 0 outside the box around the mask.
     """
     left, top, width, height = cv2.boundingRect(mask)
     box = slice(top, top + height), slice(left, left + width)
-    sigma = max(sigma_px, MIN_SIGMA_PX)
     own = mask[box].astype(np.float32)
-    weight, total = (
-        cv2.GaussianBlur(each, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-        for each in (own, values[box] * own)
-    )
-    blurred = np.zeros_like(values)
-    np.divide(total, weight, out=blurred[box], where=weight > MIN_WEIGHT)
-    return blurred
+    both = cv2.merge([own, values[box] * own])
+    blurs = []
+    for sigma in sigmas_px:
+        wide = max(sigma, MIN_SIGMA_PX)
+        soft = cv2.GaussianBlur(both, (0, 0), wide, borderType=cv2.BORDER_CONSTANT)
+        weight, total = soft[..., 0], soft[..., 1]
+        blurred = np.zeros_like(values)
+        np.divide(total, weight, out=blurred[box], where=weight > MIN_WEIGHT)
+        blurs.append(blurred)
+    return blurs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -26,6 +27,68 @@ NECK = 0.7
 MIN_LOBE_SHARE = 0.05
 
 
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A mask and what several measurements take from it, each found once.
+
+    Attributes:
+        mask: Shape (h, w), uint8, 0 or 1.
+    """
+
+    mask: np.ndarray
+
+    @classmethod
+    def of(cls, mask: np.ndarray | Shape) -> Shape:
+        """Of a mask, bool or uint8, or what is one already."""
+        if isinstance(mask, Shape):
+            return mask
+        mask = np.ascontiguousarray(mask)
+        return cls(mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8, copy=False))
+
+    @cached_property
+    def area_px(self) -> int:
+        """Pixels of the mask."""
+        return cv2.countNonZero(self.mask)
+
+    @cached_property
+    def moments(self) -> dict[str, float]:
+        """Moments of its pixels, as OpenCV names them."""
+        return dict(cv2.moments(self.mask, binaryImage=True))
+
+    @cached_property
+    def parts(self) -> list[np.ndarray]:
+        """Outer contour of each part, shape (p, 1, 2), as x, y."""
+        return list(cv2.findContours(self.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
+
+    @cached_property
+    def outline(self) -> np.ndarray | None:
+        """Contour points (p, 2) as x, y of the largest part; None if it is too small."""
+        if not self.parts:
+            return None
+        largest = max(self.parts, key=cv2.contourArea)
+        if cv2.contourArea(largest) < MIN_AREA_PX * 0.5 or self.area_px < MIN_AREA_PX:
+            return None
+        return largest[:, 0, :]
+
+    @cached_property
+    def even(self) -> tuple[np.ndarray, float]:
+        """The outline at even steps, as `_even` gives it; it must not be None."""
+        assert self.outline is not None
+        return _even(self.outline)
+
+    @cached_property
+    def box(self) -> np.ndarray:
+        """The mask within its bounding box, and one pixel around it."""
+        left, top, width, height = cv2.boundingRect(self.mask)
+        box = self.mask[top : top + height, left : left + width]
+        return cv2.copyMakeBorder(box, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+
+    @cached_property
+    def depth(self) -> np.ndarray:
+        """Distance to the rim of each pixel of the box, float32."""
+        return cv2.distanceTransform(self.box, cv2.DIST_L2, 5)
+
+
 @dataclass(frozen=True)
 class Profile:
     """How far the contour of a mask's largest part lies from its centroid.
@@ -38,6 +101,16 @@ class Profile:
     radii_px: np.ndarray
     length_px: float
 
+    @cached_property
+    def waves(self) -> np.ndarray:
+        """Fourier harmonics of the radii, shape (`CONTOUR_POINTS` // 2 + 1,)."""
+        return np.fft.rfft(self.radii_px)
+
+    @cached_property
+    def amplitudes(self) -> np.ndarray:
+        """Of the harmonics, in pixels, same shape."""
+        return np.abs(self.waves) / len(self.radii_px)
+
     @property
     def spikiness(self) -> float:
         """Longest over median radius, >= 1 (arXiv 2603.16249)."""
@@ -45,12 +118,12 @@ class Profile:
 
     def roughness(self, harmonics: slice) -> float:
         """Root mean square over some harmonics of the profile, over the mean radius."""
-        waves = np.abs(np.fft.rfft(self.radii_px)) / len(self.radii_px)
-        return float(np.sqrt(2 * (waves[harmonics] ** 2).sum()) / waves[0])
+        own = self.amplitudes[harmonics]
+        return float(np.sqrt(2 * (own @ own)) / self.amplitudes[0])
 
     def blebs(self) -> float:
         """Bulges that rise `BLEB_HEIGHT` of the mean radius over the contour's broad form."""
-        waves = np.fft.rfft(self.radii_px)
+        waves = self.waves.copy()
         waves[: COARSE_HARMONICS.start] = 0
         waves[MAX_BLEB_HARMONIC + 1 :] = 0
         above = np.fft.irfft(waves, len(self.radii_px))
@@ -58,20 +131,20 @@ class Profile:
         return float((is_high & ~np.roll(is_high, 1)).sum())
 
 
-def profile(mask: np.ndarray) -> Profile | None:
+def profile(mask: np.ndarray | Shape) -> Profile | None:
     """The radial profile of a mask; None under `MIN_AREA_PX` pixels.
 
     The contour is resampled evenly by arc length, so that its diagonal steps count as much as
     they are long.
     """
-    contour = outline(mask)
-    if contour is None:
+    shape = Shape.of(mask)
+    if shape.outline is None:
         return None
-    even, length_px = _even(contour)
-    return Profile(np.linalg.norm(even - even.mean(axis=0), axis=1), length_px)
+    even, length_px = shape.even
+    return Profile(np.abs(even - even.mean()), length_px)
 
 
-def spikiness(mask: np.ndarray) -> float:
+def spikiness(mask: np.ndarray | Shape) -> float:
     """Longest over median distance from the contour's centroid to the contour.
 
     As published in arXiv 2603.16249: near 1 for a smooth round cell, larger with blebs and
@@ -87,30 +160,30 @@ def spikiness(mask: np.ndarray) -> float:
     return float("nan") if radial is None else radial.spikiness
 
 
-def solidity(mask: np.ndarray) -> float:
+def solidity(mask: np.ndarray | Shape) -> float:
     """Area over the area of the convex hull of all its parts, 0-1; NaN if too small."""
-    own = _as_bytes(mask)
-    if cv2.countNonZero(own) < MIN_AREA_PX:
+    shape = Shape.of(mask)
+    if shape.area_px < MIN_AREA_PX:
         return float("nan")
-    parts, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    hull = cv2.convexHull(np.concatenate(parts))
-    steps = np.abs(hull[:, 0] - np.roll(hull[:, 0], 1, axis=0))
+    hull = cv2.convexHull(np.concatenate(shape.parts))
+    steps = np.abs(np.diff(hull[:, 0], axis=0, append=hull[:1, 0]))
     # pixels in the hull by Pick's theorem: drawn ones would differ between a cell and its mirror
     filled = cv2.contourArea(hull) + np.gcd(steps[:, 0], steps[:, 1]).sum() / 2 + 1
-    return float(cv2.countNonZero(own) / filled)
+    return float(shape.area_px / filled)
 
 
-def notches(mask: np.ndarray) -> tuple[float, float]:
+def notches(mask: np.ndarray | Shape) -> tuple[float, float]:
     """Convexity defects of the largest part: how many, and the deepest.
 
     Returns:
         Defects deeper than `NOTCH_DEPTH`, and the depth of the deepest, both over the radius of
         a disc of the mask's area; NaN if it is too small.
     """
-    contour = outline(mask)
+    shape = Shape.of(mask)
+    contour = shape.outline
     if contour is None:
         return float("nan"), float("nan")
-    radius = np.sqrt(cv2.countNonZero(_as_bytes(mask)) / np.pi)
+    radius = np.sqrt(shape.area_px / np.pi)
     hull = cv2.convexHull(contour, returnPoints=False)
     # a contour that touches itself has hull points out of order, which OpenCV refuses
     hull = np.ascontiguousarray(np.sort(hull.ravel())[::-1]).reshape(-1, 1)
@@ -121,33 +194,33 @@ def notches(mask: np.ndarray) -> tuple[float, float]:
     return float((depth > NOTCH_DEPTH).sum()), float(depth.max())
 
 
-def circularity(mask: np.ndarray) -> float:
+def circularity(mask: np.ndarray | Shape) -> float:
     """4 pi area over squared perimeter of all parts: 1 a disc, less the longer its edge is.
 
     Both are of the contour without what lies beyond `MAX_BLEB_HARMONIC`: the steps of the pixels
     make a disc's edge longer by a twentieth, and a slanted edge longer than an upright one.
     """
-    own = _as_bytes(mask)
-    if cv2.countNonZero(own) < MIN_AREA_PX:
+    shape = Shape.of(mask)
+    if shape.area_px < MIN_AREA_PX:
         return float("nan")
-    parts, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     area = around = 0.0
-    for part in parts:
+    for part in shape.parts:
         if len(part) < 3:
             continue
-        points, _ = _even(part[:, 0, :])
-        waves = np.fft.fft(points[:, 0] + 1j * points[:, 1])
+        is_only = len(shape.parts) == 1 and shape.outline is not None
+        points, _ = shape.even if is_only else _even(part[:, 0, :])
+        waves = np.fft.fft(points)
         waves[MAX_BLEB_HARMONIC + 1 : -MAX_BLEB_HARMONIC] = 0
         smooth = np.fft.ifft(waves)
-        after = np.roll(smooth, -1)
+        after = np.append(smooth[1:], smooth[0])
         area += abs((smooth.conj() * after).imag.sum()) / 2
         around += np.abs(after - smooth).sum()
     return float(4 * np.pi * area / around**2) if around else float("nan")
 
 
-def eccentricity(mask: np.ndarray) -> float:
+def eccentricity(mask: np.ndarray | Shape) -> float:
     """Of the ellipse with the same second moments: 0 a circle, near 1 a line; NaN if too small."""
-    moments = cv2.moments(_as_bytes(mask), binaryImage=True)
+    moments = Shape.of(mask).moments
     if moments["m00"] < MIN_AREA_PX:
         return float("nan")
     middle = (moments["mu20"] + moments["mu02"]) / 2
@@ -155,7 +228,7 @@ def eccentricity(mask: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, 1.0 - max(middle - half, 0.0) / (middle + half))))
 
 
-def lobes(mask: np.ndarray) -> float:
+def lobes(mask: np.ndarray | Shape) -> float:
     """Lobes of a nucleus: parts left once its necks are cut.
 
     A neck is where the distance to the rim falls under `NECK` of the largest in that part.
@@ -166,59 +239,37 @@ def lobes(mask: np.ndarray) -> float:
     Returns:
         Number of lobes; NaN under `MIN_AREA_PX` pixels.
     """
-    own = _as_bytes(mask)
-    total = cv2.countNonZero(own)
+    shape = Shape.of(mask)
+    total, depth = shape.area_px, shape.depth
     if total < MIN_AREA_PX:
         return float("nan")
-    left, top, width, height = cv2.boundingRect(own)
-    padded = np.pad(own[top : top + height, left : left + width], 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(padded, connectivity=4)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(shape.box, connectivity=4)
     found = 0
     for part in range(1, count):
         if stats[part, cv2.CC_STAT_AREA] < MIN_LOBE_SHARE * total:
             continue
         inside = np.where(parts == part, depth, 0.0)
-        cores = (inside > NECK * inside.max()).astype(np.uint8)
+        cores = (inside > NECK * inside.max()).view(np.uint8)
         _, _, core_stats, _ = cv2.connectedComponentsWithStats(cores, connectivity=8)
         found += int((core_stats[1:, cv2.CC_STAT_AREA] >= 2).sum())
     return float(found)
 
 
-def outline(mask: np.ndarray) -> np.ndarray | None:
-    """Contour points (p, 2) as x, y of the largest part; None if it is too small."""
-    own = _as_bytes(mask)
-    contours, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not contours:
-        return None
-    largest = max(contours, key=cv2.contourArea)
-    if cv2.contourArea(largest) < MIN_AREA_PX * 0.5 or cv2.countNonZero(own) < MIN_AREA_PX:
-        return None
-    return largest[:, 0, :]
-
-
 def _even(contour: np.ndarray) -> tuple[np.ndarray, float]:
-    """A contour at even steps along it, shape (`CONTOUR_POINTS`, 2), and its length.
+    """A contour at even steps along it, x + iy, shape (`CONTOUR_POINTS`,), and its length.
 
     It begins at the point farthest from its middle: where the scan of the image comes upon it first
     would change with a quarter turn.
     """
-    points = contour.astype(np.float64)
-    away = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
+    points = contour.astype(np.float64).view(np.complex128)[:, 0]
+    away = np.abs(points - points.mean())
     ends = np.flatnonzero(away > (1 - 1e-9) * away.max())
     if len(ends) > 1:  # equally far: what tells them apart must turn with the contour, too
-        apart = [(((points - points[end]) ** 2).sum(axis=1) ** 2).sum() for end in ends]
+        apart = [(np.abs(points - points[end]) ** 4).sum() for end in ends]
         ends = ends[np.argsort(apart)[::-1]]
-    points = np.roll(points, -int(ends[0]), axis=0)
-    steps = np.diff(points, axis=0, append=points[:1])
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
-    closed = np.concatenate([points, points[:1]])
-    at = np.linspace(0, lengths[-1], CONTOUR_POINTS, endpoint=False)
-    even = np.stack([np.interp(at, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
-    return even, float(lengths[-1])
-
-
-def _as_bytes(mask: np.ndarray) -> np.ndarray:
-    """The mask as uint8, without a copy where it can be."""
-    mask = np.ascontiguousarray(mask)
-    return mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8, copy=False)
+    first = int(ends[0])
+    closed = np.concatenate([points[first:], points[: first + 1]])
+    lengths = np.zeros(len(closed))
+    np.cumsum(np.abs(closed[1:] - closed[:-1]), out=lengths[1:])
+    at = np.arange(CONTOUR_POINTS) * (lengths[-1] / CONTOUR_POINTS)
+    return np.interp(at, lengths, closed), float(lengths[-1])

@@ -7,6 +7,7 @@ import numpy as np
 
 from buffycoat.refine.chromatin import shrunk, smoothed
 from buffycoat.refine.region import MIN_ABSORPTION, SMOOTH_SHARE, Region
+from buffycoat.statistics import quantile
 
 MIN_CYTOPLASM_PX = 10
 RIM_SHARE = 0.02
@@ -74,8 +75,9 @@ def hue(density: np.ndarray) -> float:
 def _granularity(region: Region) -> float:
     sigma = max(SMOOTH_SHARE * min(region.image.shape[:2]), 0.5)
     gray, own = region.gray.astype(np.float32), region.cytoplasm.astype(np.float32)
-    weight = cv2.GaussianBlur(own, (0, 0), sigma)
-    smooth = cv2.GaussianBlur(gray * own, (0, 0), sigma) / np.maximum(weight, 1e-3)
+    both = cv2.merge([own, gray * own])
+    soft = cv2.GaussianBlur(both, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    smooth = soft[..., 1] / np.maximum(soft[..., 0], 1e-3)
     return cv2.mean(cv2.absdiff(gray, smooth), mask=region.cytoplasm)[0]
 
 
@@ -93,13 +95,13 @@ def _colour(region: Region, inner: np.ndarray) -> dict[str, float]:
 
 
 def _granules(region: Region, away: np.ndarray) -> dict[str, float]:
-    inner = shrunk(region.cell, region.length_px(GRANULE_RIMS[1]))
-    own = (inner > 0) & (away > GRANULE_RIMS[0])
+    own = (region.cell_depth > region.length_px(GRANULE_RIMS[1])) & (away > GRANULE_RIMS[0])
     if np.count_nonzero(own) < MIN_CYTOPLASM_PX:
         return {}
-    smooth = smoothed(region.absorption, region.cytoplasm, region.length_px(GRANULE_SIGMA))
+    sigma = region.length_px(GRANULE_SIGMA)
+    (smooth,) = smoothed(region.absorption, region.cytoplasm, [sigma])
     over = region.absorption - smooth
-    level = max(float(np.median(region.absorption[own])), MIN_ABSORPTION)
+    level = max(quantile(region.absorption[own], 0.5), MIN_ABSORPTION)
     grains = (own & (over > GRANULE_DEPTH * level)).view(np.uint8)
     count = cv2.countNonZero(grains)
     values = {
@@ -119,25 +121,25 @@ def _granules(region: Region, away: np.ndarray) -> dict[str, float]:
 def _halo(region: Region, away: np.ndarray) -> dict[str, float]:
     if not region.nucleus_px:
         return {}
-    own = region.cytoplasm.view(bool) & (shrunk(region.cell, region.length_px(RIM_SHARE)) > 0)
+    own = region.cytoplasm.view(bool) & (region.cell_depth > region.length_px(RIM_SHARE))
     near = region.absorption[own & (away > NEAR[0]) & (away < NEAR[1])]
     far = region.absorption[own & (away > FAR[0]) & (away < FAR[1])]
     if min(len(near), len(far)) < MIN_CYTOPLASM_PX:
         return {}
-    level = float(np.median(region.absorption[own]))
+    level = quantile(region.absorption[own], 0.5)
     if level < MIN_ABSORPTION:
         return {}
     # the paler third and not the mean: a halo lies on one side; of both, lest grains make one
-    next_to, beyond = (float(np.percentile(part, HALO_PERCENTILE)) for part in (near, far))
+    next_to, beyond = (quantile(part, HALO_PERCENTILE / 100) for part in (near, far))
     return {"perinuclear_halo": (beyond - next_to) / level}
 
 
 def _vacuoles(region: Region, inner: np.ndarray) -> dict[str, float]:
     """Pale round spots well within the cell, whether in the cytoplasm or over the nucleus."""
-    level = float(np.median(region.absorption[inner.view(bool)]))
+    level = quantile(region.absorption[inner.view(bool)], 0.5)
     if level < MIN_ABSORPTION:  # cytoplasm as white as the background: nothing is paler
         return {}
-    parts, _ = cv2.findContours(region.cell, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    parts = region.cell_shape.parts
     body = np.zeros_like(region.cell)
     cv2.drawContours(body, [cv2.convexHull(max(parts, key=cv2.contourArea))], -1, 1, cv2.FILLED)
     pale = (region.absorption < (1 - VACUOLE_DEPTH) * level) & (body > 0)

@@ -10,6 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from buffycoat.backbones.threads import cpus
 from buffycoat.errors import ShapeError
 from buffycoat.refine import chromatin, contour, cytoplasm, nucleus
 from buffycoat.refine.region import Region, cut
@@ -207,7 +208,7 @@ def measure_all(
     images: Sequence[np.ndarray] | np.ndarray,
     masks: Sequence[Masks],
     on_progress: Callable[[int, int], None] | None = None,
-    workers: int = 2,
+    workers: int | None = None,
 ) -> np.ndarray:
     """Measure many cells.
 
@@ -215,7 +216,8 @@ def measure_all(
         images: n images, e.g. an array (n, h, w, 3).
         masks: n records with `cell` and `nucleus`.
         on_progress: Called with (done, total).
-        workers: Threads; OpenCV and numpy release the interpreter's lock for much of the work.
+        workers: Threads, by default one a CPU; OpenCV and numpy
+            release the interpreter's lock for much of the work.
 
     Returns:
         Shape (n, len(NAMES)), float64.
@@ -230,7 +232,7 @@ def measure_all(
     def measure_row(row: int) -> np.ndarray:
         return measure(np.asarray(images[row]), masks[row].cell, masks[row].nucleus)
 
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
+    with ThreadPoolExecutor(workers or cpus()) as pool:
         for row, values in enumerate(pool.map(measure_row, range(len(masks)))):
             table[row] = values
             if on_progress is not None:
@@ -286,7 +288,7 @@ def _published(region: Region) -> dict[str, float]:
 
 
 def _whole_cell(region: Region) -> dict[str, float]:
-    cell = region.cell
+    cell = region.cell_shape
     values = {
         "cell_area_px": float(region.cell_px),
         "nucleus_area_px": float(region.nucleus_px),

@@ -7,6 +7,7 @@ import numpy as np
 
 from buffycoat.refine import contour
 from buffycoat.refine.region import Region
+from buffycoat.statistics import quantile
 
 LEVELS = np.linspace(0.0, 0.96, 25)
 """Depths at which the nucleus is cut, over its largest depth."""
@@ -33,7 +34,7 @@ def measure(region: Region) -> dict[str, float]:
     Returns:
         Name -> value as in `features.FEATURES`; without the names that cannot be measured.
     """
-    nucleus = region.nucleus
+    nucleus = region.nucleus_shape
     if not region.nucleus_px:
         return {}
     values = {
@@ -45,10 +46,7 @@ def measure(region: Region) -> dict[str, float]:
     if radial is None:
         return values
     count, deepest = contour.notches(nucleus)
-    left, top, width, height = cv2.boundingRect(nucleus)
-    padded = np.pad(nucleus[top : top + height, left : left + width], 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
-    segments = _segments(padded, depth)
+    segments = _segments(nucleus.depth)
     return (
         values
         | {
@@ -61,32 +59,30 @@ def measure(region: Region) -> dict[str, float]:
             "nucleus_span": _span(nucleus) / region.diameter_px,
         }
         | segments
-        | _band(padded, depth, segments["nucleus_constriction"])
+        | _band(nucleus, segments["nucleus_constriction"])
     )
 
 
 def offset(region: Region) -> float:
     """Distance of the centroids of nucleus and cell, over the cell's radius."""
-    own, whole = (cv2.moments(mask, binaryImage=True) for mask in (region.nucleus, region.cell))
+    own, whole = region.nucleus_shape.moments, region.cell_shape.moments
     across, down = (own[at] / own["m00"] - whole[at] / whole["m00"] for at in ("m10", "m01"))
     return float(np.hypot(across, down) / (region.diameter_px / 2))
 
 
-def _holes(mask: np.ndarray) -> int:
+def _holes(shape: contour.Shape) -> int:
     """Pixels enclosed by the mask: those of a ring-shaped nucleus."""
-    parts, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros_like(mask)
-    cv2.drawContours(filled, parts, -1, 1, cv2.FILLED)
-    return cv2.countNonZero(filled) - cv2.countNonZero(mask)
+    filled = np.zeros_like(shape.mask)
+    cv2.drawContours(filled, shape.parts, -1, 1, cv2.FILLED)
+    return cv2.countNonZero(filled) - shape.area_px
 
 
-def _span(mask: np.ndarray) -> float:
+def _span(shape: contour.Shape) -> float:
     """Diameter in pixels of the smallest circle around all parts."""
-    parts, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return 2 * cv2.minEnclosingCircle(np.concatenate(parts))[1]
+    return 2 * cv2.minEnclosingCircle(np.concatenate(shape.parts))[1]
 
 
-def _segments(nucleus: np.ndarray, depth: np.ndarray) -> dict[str, float]:
+def _segments(depth: np.ndarray) -> dict[str, float]:
     """Segments by prominence: cut at rising depths, and see when each peak is the highest left.
 
     The depth at which a peak first stands highest in a part of its own is half the width of its
@@ -94,16 +90,23 @@ def _segments(nucleus: np.ndarray, depth: np.ndarray) -> dict[str, float]:
     for none, 1 for a part that no neck joins.
     """
     top = float(depth.max())
-    high = np.argwhere((depth == cv2.dilate(depth, np.ones((3, 3), np.uint8))) & (nucleus > 0))
-    height = depth[high[:, 0], high[:, 1]] / top
-    order = np.argsort(-height, kind="stable")[: np.count_nonzero(height >= MIN_PEAK)]
+    is_peak = (depth == cv2.dilate(depth, np.ones((3, 3), np.uint8))) & (depth >= MIN_PEAK * top)
+    high = np.flatnonzero(is_peak)
+    height = depth.ravel()[high] / top
+    order = np.argsort(-height, kind="stable")
     high, height = high[order], height[order]
     neck = height.copy()
+    peaks = range(len(high) - 1, -1, -1)
     for level in LEVELS[::-1]:
         _, parts = cv2.connectedComponents((depth > level * top).view(np.uint8), connectivity=8)
-        own = parts[high[:, 0], high[:, 1]]
-        labels, highest = np.unique(own, return_index=True)
-        neck[highest[labels > 0]] = level
+        own = parts.ravel()[high]
+        # of each part its first peak, which is its highest
+        highest = list(dict(zip(own[::-1].tolist(), peaks, strict=True)).values())
+        if len(highest) == 1 and own.all():  # so it stays at each lower level
+            neck[0] = LEVELS[0]
+            break
+        highest = np.array(highest)
+        neck[highest[own[highest] > 0]] = level
     prominence = np.sort(1 - neck / height)[::-1]
     return {
         "nucleus_segments": float(max((prominence > MIN_PROMINENCE).sum(), 1)),
@@ -111,9 +114,10 @@ def _segments(nucleus: np.ndarray, depth: np.ndarray) -> dict[str, float]:
     }
 
 
-def _band(nucleus: np.ndarray, depth: np.ndarray, constriction: float) -> dict[str, float]:
+def _band(nucleus: contour.Shape, constriction: float) -> dict[str, float]:
     """Width of the nucleus along its ridge, over the diameter of a disc of its area."""
-    diameter = 2 * np.sqrt(cv2.countNonZero(nucleus) / np.pi)
+    depth = nucleus.depth
+    diameter = 2 * np.sqrt(nucleus.area_px / np.pi)
     deepest = float(depth.max())
     smooth = cv2.GaussianBlur(depth, (0, 0), max(RIDGE_SIGMA * diameter, 0.5))
     slope = np.hypot(
@@ -122,7 +126,7 @@ def _band(nucleus: np.ndarray, depth: np.ndarray, constriction: float) -> dict[s
     )
     ridge = depth[(slope < RIDGE_SLOPE) & (depth > RIDGE_DEPTH * deepest)]
     widths = 2 * (ridge if len(ridge) else np.array([deepest])) / diameter
-    low, middle, high = np.percentile(widths, [10, 50, 90])
+    low, middle, high = (quantile(widths, share) for share in (0.1, 0.5, 0.9))
     width = 2 * deepest / diameter
     return {
         "nucleus_width": width,

@@ -16,7 +16,7 @@ import numpy as np
 
 from buffycoat.errors import ShapeError
 from buffycoat.restore.texture import Masks, Pair, granules, hue_shift, local_change
-from buffycoat.restore.worth import change_size, leaves_known_white, white_shift
+from buffycoat.restore.worth import background_level, change_size, leaves_known_white, white_shift
 
 __all__ = ["GateNumbers", "Look", "Masks", "known_good", "measure_change", "overlap"]
 
@@ -133,8 +133,10 @@ def measure_change(before: Look, after: Look, has_light_fault: np.ndarray) -> Ga
     masks = list(zip(before.masks, after.masks, strict=True))
     pairs = [Pair.of(o, r, *m) for (o, r), m in zip(images, masks, strict=True)]
     fine = np.array([granules(pair) for pair in pairs]).reshape(-1, 2)
-    shift = np.array([white_shift(*pair) for pair in images])
-    leaves = np.array([leaves_known_white(*pair) for pair in images], dtype=bool)
+    whites = [(background_level(pair.before), background_level(pair.after)) for pair in pairs]
+    seen = [(*both, white) for both, white in zip(images, whites, strict=True)]
+    shift = np.array([white_shift(*each) for each in seen])
+    leaves = np.array([leaves_known_white(*each) for each in seen], dtype=bool)
     return GateNumbers(
         severity_before=np.asarray(before.severity, dtype=np.float64),
         severity_after=np.asarray(after.severity, dtype=np.float64),

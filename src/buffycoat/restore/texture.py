@@ -12,6 +12,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from buffycoat.statistics import quantile
+
 MEASURE_PX = 128
 """Shorter side at which the pixels are compared; larger images are averaged down to it."""
 WHITE_PERCENTILE = 90
@@ -79,8 +81,7 @@ class Pair:
     def of(cls, original: np.ndarray, restored: np.ndarray, before: Masks, after: Masks) -> Pair:
         """Scale two images (h, w, 3), uint8, and their masks down."""
         height, width = original.shape[:2]
-        factor = min(1.0, MEASURE_PX / min(height, width))
-        size = (round(width * factor), round(height * factor))
+        size = _small_size(height, width)
 
         def mask(values: np.ndarray) -> np.ndarray:
             small = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -88,8 +89,8 @@ class Pair:
 
         either = before.nucleus | after.nucleus
         return cls(
-            _small(original, size),
-            _small(restored, size),
+            small_copy(original),
+            small_copy(restored),
             mask(before.nucleus & after.nucleus),
             mask(before.cell & after.cell & ~either),
             mask(before.cell | after.cell),
@@ -101,6 +102,13 @@ class Pair:
         return min(self.cell.shape)
 
 
+def small_copy(image: np.ndarray) -> np.ndarray:
+    """An image (h, w, 3), uint8, averaged down to `MEASURE_PX`; float32, whole gray levels."""
+    clean = cv2.medianBlur(np.ascontiguousarray(image), 3)  # salt and pepper would survive a mean
+    size = _small_size(*image.shape[:2])
+    return cv2.resize(clean, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
 def hue_shift(pair: Pair) -> float:
     """Angle between stain colours before and after, in degrees; NaN without a nucleus.
 
@@ -109,10 +117,11 @@ def hue_shift(pair: Pair) -> float:
     length how strongly it is stained.
     """
     angles = []
+    whites = [_white(image, pair.cell) for image in (pair.before, pair.after)]
     for region in (pair.nucleus, pair.cytoplasm):
         if np.count_nonzero(region) >= MIN_PIXELS:
-            first = _stain(pair.before, region, pair.cell)
-            second = _stain(pair.after, region, pair.cell)
+            first = _stain(pair.before, region, whites[0])
+            second = _stain(pair.after, region, whites[1])
             lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
             cosine = float(np.sum(first * second)) / lengths if lengths > 0 else np.nan
             angles.append(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
@@ -146,37 +155,46 @@ def local_change(pair: Pair) -> float:
     if not around.any():
         return float("nan")
     before = _density(pair.before, BLOB_SCALE)
+    inside = around.view(np.uint8)
     best, least = None, np.inf
     for blur in BLUR_SCALES:
         change = before - _density(pair.after, float(np.hypot(BLOB_SCALE, blur)))
-        sharp = np.abs((change - _smooth(change, LIGHT_SCALE))[around])
-        unexplained = float(np.mean(sharp**2))
+        sharp = cv2.subtract(change, _smooth(change, LIGHT_SCALE))
+        unexplained = cv2.norm(sharp, cv2.NORM_L2SQR, mask=inside)
         if unexplained < least:
             best, least = sharp, unexplained
     if best is None:
         return float("nan")
-    return float(best.max() / (1.4826 * np.median(best) + STEADY))
+    size = np.abs(best[around])
+    return float(size.max() / (1.4826 * quantile(size.ravel(), 0.5) + STEADY))
 
 
-def _small(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    clean = cv2.medianBlur(np.ascontiguousarray(image), 3)  # salt and pepper would survive a mean
-    return cv2.resize(clean, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+def _small_size(height: int, width: int) -> tuple[int, int]:
+    """Width and height whose shorter one is `MEASURE_PX`, or what they are if that is less."""
+    factor = min(1.0, MEASURE_PX / min(height, width))
+    return max(round(width * factor), 1), max(round(height * factor), 1)
 
 
-def _stain(image: np.ndarray, region: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    outside = image[~cell] if not cell.all() else image.reshape(-1, 3)
-    white = np.percentile(outside, WHITE_PERCENTILE, axis=0)
+def _white(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Level of the free background of each channel, shape (3,)."""
+    places = np.flatnonzero(~cell) if not cell.all() else slice(None)
+    channels = (channel.ravel()[places] for channel in cv2.split(image))
+    return np.array([quantile(channel, WHITE_PERCENTILE / 100) for channel in channels])
+
+
+def _stain(image: np.ndarray, region: np.ndarray, white: np.ndarray) -> np.ndarray:
     return np.log((white + 1.0) / (image[region].mean(axis=0, dtype=np.float64) + 1.0))
 
 
 def _granule_band(image: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Contrast at granule scale within a region, shape (pixels, 3); nothing leaks in."""
     weight = region.astype(np.float32)
+    own = cv2.merge([*cv2.split(image * weight[..., None]), weight])
     logs = []
     for scale in GRANULE_SCALES:
-        share = np.maximum(_smooth(weight, scale), 1e-3)[..., None]
-        logs.append(np.log(_smooth(image * weight[..., None], scale) / share + FLOOR))
-    return (logs[1] - logs[0])[region].astype(np.float64)
+        smooth = _smooth(own, scale)[region]
+        logs.append(np.log(smooth[:, :3] / np.maximum(smooth[:, 3:], 1e-3) + FLOOR))
+    return (logs[1] - logs[0]).astype(np.float64)
 
 
 def _density(image: np.ndarray, scale: float) -> np.ndarray:

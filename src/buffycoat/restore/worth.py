@@ -11,9 +11,12 @@ import cv2
 import numpy as np
 
 from buffycoat.restore.classical import WHITES
+from buffycoat.restore.texture import small_copy
+from buffycoat.statistics import quantile
 
-SMALL_PX = 128
-"""Shorter side at which the background is measured; larger images are averaged down to it."""
+Whites = tuple[np.ndarray, np.ndarray]
+"""`background_level` of an original and of its restored image."""
+
 WHITE_PERCENTILE = 90
 """The level of the free background."""
 NOISE_SCALE = 0.03
@@ -33,7 +36,7 @@ def change_size(original: np.ndarray, restored: np.ndarray) -> float:
     return float(np.sqrt(np.mean(change**2)))
 
 
-def white_shift(original: np.ndarray, restored: np.ndarray) -> float:
+def white_shift(original: np.ndarray, restored: np.ndarray, whites: Whites | None = None) -> float:
     """How far the background's level moved, beyond what the noise taken away may have hidden.
 
     Noise that is clipped at white lowers the level of a bright background by up to 0.4 of its
@@ -43,17 +46,22 @@ def white_shift(original: np.ndarray, restored: np.ndarray) -> float:
     Args:
         original: Shape (h, w, 3), uint8, RGB.
         restored: Same shape.
+        whites: Their background levels; measured if not given.
 
     Returns:
         Gray levels, of the channel that moved most; at most 0 where noise explains all of it.
     """
-    moved = np.abs(_white(restored) - _white(original))
-    change = restored.astype(np.float32) - original
-    fine = change - _smooth(change, FINE_SCALE)
-    return float((moved - np.sqrt(np.mean(fine**2, axis=(0, 1)))).max())
+    before, after = whites or _whites(original, restored)
+    moved = np.abs(after - before)
+    change = cv2.subtract(restored, original, dtype=cv2.CV_32F)
+    fine = cv2.subtract(change, _smooth(change, FINE_SCALE))
+    power = np.array(cv2.mean(cv2.multiply(fine, fine))[:3])
+    return float((moved - np.sqrt(power)).max())
 
 
-def leaves_known_white(original: np.ndarray, restored: np.ndarray) -> bool:
+def leaves_known_white(
+    original: np.ndarray, restored: np.ndarray, whites: Whites | None = None
+) -> bool:
     """Whether a background of one known colour was given another one's.
 
     Only the colour counts: a known white under too little light may be brightened.
@@ -61,25 +69,28 @@ def leaves_known_white(original: np.ndarray, restored: np.ndarray) -> bool:
     Args:
         original: Shape (h, w, 3), uint8, RGB.
         restored: Same shape.
+        whites: Their background levels; measured if not given.
     """
     before, after = (
-        np.abs(_colour(image) - WHITE_COLOURS).max(axis=1) for image in (original, restored)
+        np.abs(_colour(white) - WHITE_COLOURS).max(axis=1)
+        for white in whites or _whites(original, restored)
     )
     return bool(before.min() <= COLOUR_TOLERANCE and before.argmin() != after.argmin())
 
 
-def _colour(image: np.ndarray) -> np.ndarray:
-    red, green, blue = np.log(_white(image) + 1.0)
+def background_level(small: np.ndarray) -> np.ndarray:
+    """Level of the free background of each channel, shape (3,), of a `texture.small_copy`."""
+    channels = cv2.split(_smooth(small, NOISE_SCALE))
+    return np.array([quantile(channel.ravel(), WHITE_PERCENTILE / 100) for channel in channels])
+
+
+def _whites(original: np.ndarray, restored: np.ndarray) -> Whites:
+    return background_level(small_copy(original)), background_level(small_copy(restored))
+
+
+def _colour(white: np.ndarray) -> np.ndarray:
+    red, green, blue = np.log(white + 1.0)
     return np.array([red - green, blue - green])
-
-
-def _white(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    factor = min(1.0, SMALL_PX / min(height, width))
-    size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    calm = cv2.medianBlur(np.ascontiguousarray(image), 3)  # salt and pepper would survive a mean
-    small = cv2.resize(calm, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return np.percentile(_smooth(small, NOISE_SCALE), WHITE_PERCENTILE, axis=(0, 1))
 
 
 def _smooth(image: np.ndarray, scale: float) -> np.ndarray:

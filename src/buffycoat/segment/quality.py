@@ -5,6 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from buffycoat.segment import contrast
+from buffycoat.statistics import quantile
+
 
 def plausibility(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> float:
     """Geometric mean of plausibilities: size, N:C ratio, contrast, solidity, wholeness.
@@ -18,15 +21,17 @@ def plausibility(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> 
         0 (no cell looks like that) to 1.
     """
     side = cell.shape[0]
-    total = density.sum(axis=2)
-    share = cell.sum() / side**2
-    ratio = nucleus.sum() / max(cell.sum(), 1)
-    cytoplasm = cell & ~nucleus
-    inner = total[nucleus].mean()
-    middle = total[cytoplasm].mean() if cytoplasm.any() else inner / 2
-    outer = np.percentile(total, 5)
+    total = contrast.total(density)
+    whole, own = cell.view(np.uint8), nucleus.view(np.uint8)
+    cytoplasm = whole & ~own
+    area = cv2.countNonZero(whole)
+    share = area / side**2
+    ratio = cv2.countNonZero(own) / max(area, 1)
+    inner = cv2.mean(total, own)[0]
+    middle = cv2.mean(total, cytoplasm)[0] if cytoplasm.any() else inner / 2
+    outer = quantile(total.ravel(), 0.05)
     contour = max(
-        cv2.findContours(cell.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
+        cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0],
         key=cv2.contourArea,
     )
     hull = cv2.contourArea(cv2.convexHull(contour))
@@ -44,4 +49,4 @@ def plausibility(density: np.ndarray, cell: np.ndarray, nucleus: np.ndarray) -> 
 
 
 def _ramp(value: float, low: float, high: float) -> float:
-    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
+    return min(max(float((value - low) / (high - low)), 0.0), 1.0)

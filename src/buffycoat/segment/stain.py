@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 import cv2
 import numpy as np
 
+from buffycoat.backbones.threads import cpus
 from buffycoat.errors import ShapeError
 from buffycoat.segment import contrast, outline
 from buffycoat.segment.masks import CellMasks
@@ -73,7 +74,7 @@ def segment(image: np.ndarray) -> CellMasks:
 def segment_all(
     images: Iterable[np.ndarray],
     on_progress: Callable[[int, int], None] | None = None,
-    workers: int = 2,
+    workers: int | None = None,
 ) -> list[CellMasks]:
     """Masks of many cells.
 
@@ -81,7 +82,8 @@ def segment_all(
         images: Any sized collection of images as `segment` takes them, e.g. an array of
             shape (n, h, w, 3), which may be a memory map.
         on_progress: Called with (done, total).
-        workers: Threads; OpenCV and numpy release the interpreter's lock for most of the work.
+        workers: Threads, by default one a CPU; OpenCV and numpy
+            release the interpreter's lock for most of the work.
 
     Returns:
         One record an image, in order.
@@ -91,7 +93,7 @@ def segment_all(
     images = images if hasattr(images, "__len__") else list(images)
     total = len(images)  # pyright: ignore[reportArgumentType]
     masks: list[CellMasks] = []
-    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+    with ThreadPoolExecutor(workers or cpus()) as pool:
         for mask in pool.map(segment, images):
             masks.append(mask)
             if on_progress is not None:
@@ -105,10 +107,10 @@ def _nucleus(purple: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarr
     if threshold < MIN_PURPLE:
         return empty, empty
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    mask = cv2.morphologyEx((purple > threshold).astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    mask = outline.fill_pale_chromatin(mask.astype(bool), purple > 0.55 * threshold)
+    mask = cv2.morphologyEx((purple > threshold).view(np.uint8), cv2.MORPH_OPEN, kernel)
+    mask = outline.fill_pale_chromatin(mask.view(bool), purple > 0.55 * threshold)
     count, labels, stats, centroids = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=4
+        mask.view(np.uint8), connectivity=4
     )
     side = purple.shape[0]
     area = stats[1:, cv2.CC_STAT_AREA].astype(float)
@@ -120,9 +122,12 @@ def _nucleus(purple: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarr
     if area[main] < MIN_NUCLEUS_SHARE * side * side:
         return empty, empty
     chosen = _lobes(labels, area, offset, main)
-    nucleus = np.isin(labels, np.flatnonzero(chosen) + 1)
-    others = np.isin(labels, np.flatnonzero(~chosen & (area > 0.1 * area[main])) + 1)
-    return nucleus, others
+    return _parts(labels, chosen), _parts(labels, ~chosen & (area > 0.1 * area[main]))
+
+
+def _parts(labels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Pixels of the chosen components, shape (h, w), bool; component i has label i + 1."""
+    return np.concatenate([[False], chosen])[labels]
 
 
 def _lobes(labels: np.ndarray, area: np.ndarray, offset: np.ndarray, main: int) -> np.ndarray:
@@ -134,17 +139,19 @@ def _lobes(labels: np.ndarray, area: np.ndarray, offset: np.ndarray, main: int) 
     side = labels.shape[0]
     chosen = np.zeros(len(area), dtype=bool)
     chosen[main] = True
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    is_near = (area >= 0.02 * area[main]) & (offset < 0.33)
+    is_near[border[border > 0] - 1] = False
     for _ in range(3):
-        joined = np.isin(labels, np.flatnonzero(chosen) + 1).astype(np.uint8)
-        gap = cv2.distanceTransform(1 - joined, cv2.DIST_L2, 3) / side
-        for part in np.flatnonzero(~chosen & (area >= 0.02 * area[main]) & (offset < 0.33)):
-            inside = labels == part + 1
-            touches_border = bool(
-                inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any()
-            )
+        found = np.flatnonzero(is_near & ~chosen)
+        if not len(found):
+            break
+        apart = (~_parts(labels, chosen)).view(np.uint8)
+        gap = cv2.distanceTransform(apart, cv2.DIST_L2, 3)
+        for part in found:
             smaller = min(area[part], area[main]) / side**2
             reach = float(np.interp(smaller, (0.015, 0.035), (LOBE_REACH, LOBE_REACH / 3)))
-            if not touches_border and gap[inside].min() < reach:
+            if gap[labels == part + 1].min() < reach * side:
                 chosen[part] = True
     return chosen
 

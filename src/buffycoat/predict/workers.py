@@ -1,0 +1,158 @@
+"""Several processes that predict batches of one job, each with a bundle and one thread of its own.
+
+Decoding, masks and networks of different cells run side by side, and no thread waits for another:
+beside a busy neighbour each process simply gets a smaller share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.backbones.threads import cpus
+from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
+from buffycoat.cells import Manifest
+from buffycoat.errors import BundleError, OutputError
+from buffycoat.images import BadCell
+from buffycoat.predict import rows
+from buffycoat.predict.batches import predict_batches
+from buffycoat.predict.job import Task
+from buffycoat.predict.needs import needs_of
+
+AHEAD = 2
+"""Batches handed to each process before the first result is taken."""
+MIN_CELLS = 256
+"""Fewer are predicted by the time that further processes have started."""
+MOST_RESTARTS = 3
+"""Times that killed processes are replaced."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Rows of some cells.
+
+    Attributes:
+        frame: Columns as the task has them.
+        bad: Unreadable cells, and why.
+    """
+
+    frame: pd.DataFrame
+    bad: tuple[BadCell, ...]
+
+
+def default_workers() -> int:
+    """One process a CPU that may be used."""
+    return cpus()
+
+
+def predict_spans(
+    manifest: Manifest, spans: Sequence[slice], fitted: Fitted, task: Task
+) -> Iterator[Predicted]:
+    """Rows of each span of cells, in order, from this process: what every engine calls.
+
+    Args:
+        manifest: Cells.
+        spans: Rows of them.
+        fitted: What the bundle holds.
+        task: Gives columns and prior.
+    """
+    needs, sha256 = needs_of(task.asked, fitted), task.bundle_sha256
+    for span, batch in zip(
+        spans, predict_batches(manifest, fitted, task.prior, needs, spans), strict=True
+    ):
+        cells = manifest.subset(np.arange(span.start, span.stop))
+        frame = rows.to_frame(batch.predictions, batch.image_sha256, sha256, cells, fitted.taxonomy)
+        yield Predicted(frame.reindex(columns=list(task.columns)), batch.bad)
+
+
+def predict_parallel(
+    manifest: Manifest, spans: Sequence[slice], bundle: str | Path, task: Task, workers: int
+) -> Iterator[Predicted]:
+    """The same from several processes; one that is killed is replaced.
+
+    Args:
+        manifest: Cells.
+        spans: Rows of them.
+        bundle: Its folder, or "starter"; each process reads it.
+        task: Gives columns, prior and the bundle's checksum.
+        workers: Processes.
+
+    Raises:
+        OutputError: Processes are killed again and again.
+        BundleError: The bundle was changed meanwhile.
+    """
+    done, restarts = 0, 0
+    while done < len(spans):
+        try:
+            for found in _predict_from(manifest, spans[done:], str(bundle), task, workers):
+                yield found
+                done += 1
+        except BrokenProcessPool as error:
+            restarts += 1
+            if restarts > MOST_RESTARTS:
+                raise OutputError(
+                    f"processes were killed {restarts} times, the last at cell "
+                    f"{spans[done].start}: mostly because memory ran out. Use --workers 1, or stop "
+                    "what else runs here. What is done is kept: the same command goes on"
+                ) from error
+
+
+def _predict_from(
+    manifest: Manifest, spans: Sequence[slice], bundle: str, task: Task, workers: int
+) -> Iterator[Predicted]:
+    # spawned, not forked: a fork of a process with threads can hang
+    context = multiprocessing.get_context("spawn")
+    with _one_thread_each():
+        pool = ProcessPoolExecutor(workers, context)
+        waiting: deque[Future[Predicted]] = deque()
+        try:
+            for span in spans:
+                cells = manifest.subset(np.arange(span.start, span.stop))
+                waiting.append(pool.submit(_predict, bundle, task, cells))
+                if len(waiting) >= AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that start meanwhile use one thread, whichever library asks how many."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def _predict(bundle: str, task: Task, cells: Manifest) -> Predicted:
+    (found,) = predict_spans(cells, [slice(0, len(cells))], _fitted(bundle, task), task)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _fitted(bundle: str, task: Task) -> Fitted:
+    import cv2
+
+    cv2.setNumThreads(1)
+    if files.checksum(bundle) != task.bundle_sha256:
+        raise BundleError(f"{bundle}: was changed after this prediction began. Begin it anew")
+    return files.read(bundle)
