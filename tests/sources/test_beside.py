@@ -41,9 +41,12 @@ def test_lists_named_after_a_split_give_it(tmp_path: Path, suffix: str, head: st
         rows = [f"{n}.png{tail.get(n[:3], tail.get(n, ''))}" for n in names]
         (tmp_path / f"{part}.{suffix}").write_text(head + "\n".join(rows) + "\n")
     cells = read(tmp_path)
-    assert [k for k, v in _of(cells, "split").items() if v == "eval"] == ["ly2.png", "sne2.png"]
+    assert [k for k, v in _of(cells, "split").items() if v == "eval"] == [
+        "LY/ly2.png",
+        "SNE/sne2.png",
+    ]
     (tmp_path / f"val.{suffix}").write_text(f"{head}sne2.png{tail.get('sne', '')}\n")
-    with pytest.raises(ManifestError, match=r"1 cells have no split .* ly2.png"):
+    with pytest.raises(ManifestError, match=r"1 cells have no split .* LY/ly2.png"):
         read(tmp_path)
 
 
@@ -54,12 +57,12 @@ def test_a_list_of_test_cells_beside_a_table_of_labels(tmp_path: Path) -> None:
     (tmp_path / "sample_submission.csv").write_text("image,label\n2.png,LY\n3.png,LY\n")
     cells = read(tmp_path)
     assert _of(cells, "split") == {
-        "0.png": "train",
-        "1.png": "train",
-        "2.png": "test",
-        "3.png": "test",
+        "images/0.png": "train",
+        "images/1.png": "train",
+        "images/2.png": "test",
+        "images/3.png": "test",
     }
-    assert _of(cells, "label")["2.png"] == ""
+    assert _of(cells, "label")["images/2.png"] == ""
     assert "form for answers" in cells.statement.tables_not_used["sample_submission.csv"]
 
 
@@ -69,9 +72,9 @@ def test_tables_add_to_each_other_and_must_not_differ(tmp_path: Path) -> None:
     (tmp_path / "two.csv").write_text("image,patient_id,original_id\nly0.png,B,x\n")
     cells = read(tmp_path)
     assert {k: v for k, v in _of(cells, "patient_id").items() if v} == {
-        "sne0.png": "A", "sne1.png": "A", "ly0.png": "B",
+        "SNE/sne0.png": "A", "SNE/sne1.png": "A", "LY/ly0.png": "B",
     }  # fmt: skip
-    assert _of(cells, "original_id")["ly0.png"] == "x"
+    assert _of(cells, "original_id")["LY/ly0.png"] == "x"
     (tmp_path / "two.csv").write_text("image,patient_id\nsne0.png,B\nnone.png,B\n")
     with pytest.raises(ManifestError, match=r"'B', but 'A' by another table") as caught:
         read(tmp_path)
@@ -221,7 +224,7 @@ def test_patients_of_a_table_join_unlabelled_pictures(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("image,label\nsne0.png,SNE\n")
     cells = read(tmp_path, "images")
     assert not cells.is_labelled.any()
-    assert _of(cells, "patient_id")["ly0.png"] == "B"
+    assert _of(cells, "patient_id")["LY/ly0.png"] == "B"
     assert cells.statement.tables_used == ("who.csv",)
     assert "labels.csv" in cells.statement.tables_not_used
 

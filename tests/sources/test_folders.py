@@ -32,17 +32,21 @@ def _labels(folder: Path) -> dict[str, str]:
 
 def test_a_folder_is_a_class(tmp_path: Path) -> None:
     _touch(tmp_path, "SNE/1.jpg", "SNE/2.png", "odd class/IMG_3.jpg", "README.md")
-    assert _labels(tmp_path) == {"1.jpg": "SNE", "2.png": "SNE", "IMG_3.jpg": "odd class"}
+    assert _labels(tmp_path) == {
+        "SNE/1.jpg": "SNE",
+        "SNE/2.png": "SNE",
+        "odd class/IMG_3.jpg": "odd class",
+    }
     assert set(read_folders(tmp_path).frame["split"]) == {"train"}
 
 
 def test_a_code_in_the_name_says_more_than_the_folder(tmp_path: Path) -> None:
     _touch(tmp_path, "neutrophil/SNE_1.jpg", "neutrophil/BNE_1.jpg", "ig/MMY_7.jpg", "ig/IG_8.jpg")
     assert _labels(tmp_path) == {
-        "SNE_1.jpg": "SNE",
-        "BNE_1.jpg": "BNE",
-        "MMY_7.jpg": "MMY",
-        "IG_8.jpg": "IG",
+        "neutrophil/SNE_1.jpg": "SNE",
+        "neutrophil/BNE_1.jpg": "BNE",
+        "ig/MMY_7.jpg": "MMY",
+        "ig/IG_8.jpg": "IG",
     }
 
 
@@ -52,7 +56,7 @@ def test_folder_and_name_must_not_contradict(tmp_path: Path) -> None:
         read_folders(tmp_path)
 
 
-def test_names_that_repeat_are_told_apart_by_path(tmp_path: Path) -> None:
+def test_pictures_of_one_name_are_two_cells(tmp_path: Path) -> None:
     _touch(tmp_path, "SNE/1.jpg", "LY/1.jpg")
     assert _labels(tmp_path) == {"SNE/1.jpg": "SNE", "LY/1.jpg": "LY"}
 
@@ -60,8 +64,16 @@ def test_names_that_repeat_are_told_apart_by_path(tmp_path: Path) -> None:
 def test_split_folders_are_not_classes(tmp_path: Path) -> None:
     _touch(tmp_path, "train/SNE/1.jpg", "val/LY/2.jpg", "test/3.jpg")
     frame = read_folders(tmp_path).frame.set_index("cell_id")
-    assert frame["split"].to_dict() == {"1.jpg": "train", "2.jpg": "eval", "3.jpg": "test"}
-    assert frame["label"].fillna("").to_dict() == {"1.jpg": "SNE", "2.jpg": "LY", "3.jpg": ""}
+    assert frame["split"].to_dict() == {
+        "train/SNE/1.jpg": "train",
+        "val/LY/2.jpg": "eval",
+        "test/3.jpg": "test",
+    }
+    assert frame["label"].fillna("").to_dict() == {
+        "train/SNE/1.jpg": "SNE",
+        "val/LY/2.jpg": "LY",
+        "test/3.jpg": "",
+    }
 
 
 def test_a_flat_folder_is_unlabelled(tmp_path: Path) -> None:

@@ -40,20 +40,27 @@ def _write(
 
 
 def test_splits_come_from_names_and_labels_from_the_features(tmp_path: Path) -> None:
-    _write(tmp_path / "data/train-00000-of-00001.parquet", [0, 1, 2], ["a.png", "b.png", "c.png"])
-    _write(tmp_path / "data/validation-00000-of-00001.parquet", [1], ["d.png"])
-    _write(tmp_path / "data/test-00000-of-00001.parquet", [-1, -1], ["e.png", "f.png"])
+    train, val, test = (f"data/{name}-0-of-1.parquet" for name in ("train", "validation", "test"))
+    _write(tmp_path / train, [0, 1, 2], ["a.png", "b.png", "c.png"])
+    _write(tmp_path / val, [1], ["d.png"])
+    _write(tmp_path / test, [-1, -1], ["e.png", "f.png"])
     manifest = read_hugging_face(tmp_path)
     frame = manifest.frame.set_index("cell_id")
     assert frame["split"].to_dict() == {
-        **dict.fromkeys(("a.png", "b.png", "c.png"), "train"),
-        "d.png": "eval",
-        "e.png": "test",
-        "f.png": "test",
+        f"{train}#0/a.png": "train",
+        f"{train}#1/b.png": "train",
+        f"{train}#2/c.png": "train",
+        f"{val}#0/d.png": "eval",
+        f"{test}#0/e.png": "test",
+        f"{test}#1/f.png": "test",
     }
-    labels = {"a.png": "SNE", "b.png": "LY", "c.png": "MO", "d.png": "LY"}
-    assert frame["label"].dropna().to_dict() == labels
-    assert images.read(frame.loc["c.png", "path"])[0, 0, 0] == 2
+    assert frame["label"].dropna().to_dict() == {
+        f"{train}#0/a.png": "SNE",
+        f"{train}#1/b.png": "LY",
+        f"{train}#2/c.png": "MO",
+        f"{val}#0/d.png": "LY",
+    }
+    assert images.read(frame.loc[f"{train}#2/c.png", "path"])[0, 0, 0] == 2
     assert manifest.notes == ()
 
 
@@ -63,9 +70,9 @@ def test_the_hub_s_own_conversion_keeps_splits_in_folders(tmp_path: Path) -> Non
     frame = read_hugging_face(tmp_path).frame
     assert frame["cell_id"].tolist() == [
         "default/test/0000.parquet#0",
-        "default/train/0000.parquet#0",
-        "default/train/0000.parquet#1",
-    ], "names that two pictures share name none of them"
+        "default/train/0000.parquet#0/1.png",
+        "default/train/0000.parquet#1/1.png",
+    ], "a picture without a name is its row"
     assert frame["split"].tolist() == ["test", "train", "train"]
     assert frame["label"].tolist() == ["MO", "SNE", "LY"]
 

@@ -63,20 +63,26 @@ def test_pairs_and_patients_are_read(tmp_path: Path, pristine: str, degraded: st
     _write(tmp_path / degraded, DEGRADED)
     manifest = read_hugging_face(tmp_path)
     frame = manifest.frame.set_index("cell_id")
-    assert set(frame.index) == {"a", "b", "b2", "c2", "d2", "e2"}
-    assert frame.loc["b2", "original_id"] == "b"
-    assert frame.loc["b2", "patient_id"] == frame.loc["b", "patient_id"] == "p2"
-    assert frame["severity"].to_dict() == {"a": 0, "b": 0, "b2": 1, "c2": 2, "d2": 4, "e2": 4}
+    assert frame.loc["b2", "original_id"] == "pristine/b"
+    assert frame.loc["b2", "patient_id"] == frame.loc["pristine/b", "patient_id"] == "p2"
+    assert frame["severity"].to_dict() == {
+        "pristine/a": 0,
+        "pristine/b": 0,
+        "b2": 1,
+        "c2": 2,
+        "d2": 4,
+        "e2": 4,
+    }
     assert frame["split"].to_dict() == {
-        "a": "train",
-        "b": "train",
+        "pristine/a": "train",
+        "pristine/b": "train",
         "b2": "train",
         "c2": "eval",
         "d2": "test",
         "e2": "test",
     }
     assert manifest.has_patients
-    assert images.read(frame.loc["b", "path"])[0, 0, 0] == 2
+    assert images.read(frame.loc["pristine/b", "path"])[0, 0, 0] == 2
     assert images.read(frame.loc["e2", "path"])[0, 0, 0] == 15
 
 
@@ -91,21 +97,22 @@ def test_pristine_twins_of_held_out_cells_are_left_out_and_said(tmp_path: Path) 
     _write(tmp_path / "degraded/0.parquet", DEGRADED)
     manifest = read_hugging_face(tmp_path)
     # "e" calls itself train, but a test cell was made from it.
-    assert not manifest.frame["cell_id"].isin(["c", "d", "e"]).any()
+    is_pristine = manifest.frame["source"] == "pristine"
+    assert manifest.frame.loc[is_pristine, "cell_id"].tolist() == ["pristine/a", "pristine/b"]
     assert manifest.notes == (
         "3 pristine images of eval and test cells were left out: they may not be used in training",
     )
     assert manifest.of_split("train").notes == manifest.notes
 
 
-def test_twins_that_share_an_id_are_told_apart(tmp_path: Path) -> None:
+def test_every_pristine_cell_s_id_names_its_config(tmp_path: Path) -> None:
     _write(tmp_path / "pristine/0.parquet", PRISTINE[:2])
     _write(
         tmp_path / "degraded/0.parquet",
         [_row("b", "phase2_train", "LY", 9, severity=3, original_image_id="b")],
     )
     frame = read_hugging_face(tmp_path).frame.set_index("cell_id")
-    assert set(frame.index) == {"a", "pristine/b", "b"}
+    assert set(frame.index) == {"pristine/a", "pristine/b", "b"}
     assert frame.loc["b", "original_id"] == "pristine/b"
     assert images.read(frame.loc["b", "path"])[0, 0, 0] == 9
 

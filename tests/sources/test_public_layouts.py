@@ -175,7 +175,11 @@ def test_image_folders_of_the_hub_with_metadata(tmp_path: Path) -> None:
 def test_a_table_beside_pictures_gives_the_labels(tmp_path: Path, table: str) -> None:
     _files(tmp_path, *(f"images/{n}.png" for n in range(3)))
     _text(tmp_path, "labels.csv", table)
-    assert _labels(read(tmp_path)) == {"0.png": "SNE", "1.png": "LY", "2.png": "MO"}
+    assert _labels(read(tmp_path)) == {
+        "images/0.png": "SNE",
+        "images/1.png": "LY",
+        "images/2.png": "MO",
+    }
     assert _labels(read(tmp_path / "labels.csv")) == _labels(read(tmp_path))
 
 
@@ -213,8 +217,9 @@ def test_folder_and_table_that_say_different_things(tmp_path: Path, stated: str)
     with pytest.raises(ManifestError, match=r"line 2 says .*the folder says.*--labels-from tables"):
         read(tmp_path)
     by_table = read(tmp_path, reading=Reading(labels_from="tables"))
-    assert _labels(by_table)["1.png"] == stated
-    assert _labels(read(tmp_path, reading=Reading(labels_from="folders")))["1.png"] == "NE"
+    assert _labels(by_table)["neutrophil/1.png"] == stated
+    by_folder = read(tmp_path, reading=Reading(labels_from="folders"))
+    assert _labels(by_folder)["neutrophil/1.png"] == "NE"
 
 
 def test_a_mark_in_names_is_no_class(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_every_column_is_read(tmp_path: Path, form: str) -> None:
 
 def test_a_path_is_enough(tmp_path: Path) -> None:
     frame = read_table(_csv(tmp_path, "path\na/1.png\na/2.png\n")).frame
-    assert frame["cell_id"].tolist() == ["1.png", "2.png"]
+    assert frame["cell_id"].tolist() == ["a/1.png", "a/2.png"]
     frame = read_table(_csv(tmp_path, "path\na/1.png\nb/1.png\n")).frame
     assert frame["cell_id"].tolist() == ["a/1.png", "b/1.png"]
 
