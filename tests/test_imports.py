@@ -97,7 +97,7 @@ except SystemExit as stop:
     + [
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
-            "train report predict measure restore evaluate compare differential audit demo "
+            "train report predict export measure restore evaluate compare differential audit demo "
             "doctor".split()
         )
     ],

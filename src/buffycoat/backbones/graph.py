@@ -25,7 +25,9 @@ LARGEST_FOLDED = 4096
 """Elements of a constant that is computed when the graph is made; larger ones are when it loads."""
 
 
-def export(network: nn.Module, example: np.ndarray, dynamic: Mapping[int, str]) -> bytes:
+def export(
+    network: nn.Module, example: np.ndarray, dynamic: Mapping[int, str], output: str = OUTPUT
+) -> bytes:
     """A network as an ONNX graph, with the weights in it, under the names that torch has for them.
 
     Batch norms stay layers of their own: merged into convolutions, no weight would be the stored
@@ -35,6 +37,7 @@ def export(network: nn.Module, example: np.ndarray, dynamic: Mapping[int, str]) 
         network: In evaluation mode, on the CPU; takes one tensor and gives one.
         example: An input; its batch holds at least 2, since torch takes 1 for a constant.
         dynamic: Axis -> name of each that may have another size.
+        output: Name of what it gives.
 
     Returns:
         The serialised model.
@@ -57,7 +60,7 @@ def export(network: nn.Module, example: np.ndarray, dynamic: Mapping[int, str]) 
                 optimize=False,
                 verbose=False,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=[output],
                 dynamic_shapes=(axes,),
             )
     except (RuntimeError, torch.onnx.OnnxExporterError) as error:

@@ -17,6 +17,7 @@ from buffycoat.cli.doctor import doctor
 from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.cli.evaluate import evaluate
 from buffycoat.cli.explain import explain
+from buffycoat.cli.export import export
 from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
 from buffycoat.cli.report import report
@@ -63,6 +64,7 @@ for command in (
     measure,
     restore,
     similar,
+    export,
     evaluate,
     compare,
     differential,

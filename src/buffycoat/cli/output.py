@@ -9,13 +9,16 @@ from pathlib import Path
 from buffycoat.errors import OutputError
 
 
-def check_file(path: Path, suffixes: tuple[str, ...], *inputs: Path | str | None) -> None:
+def check_file(
+    path: Path, suffixes: tuple[str, ...], *inputs: Path | str | None, option: str = "--out"
+) -> None:
     """Make sure that a result file can be written when the work is done.
 
     Args:
         path: The file.
         suffixes: The kinds that the command can write.
         inputs: What the command reads; None for what was not given.
+        option: That the path was given with, for messages.
 
     Raises:
         OutputError: Another suffix, a folder, one of the inputs, or a folder that may not be
@@ -23,13 +26,13 @@ def check_file(path: Path, suffixes: tuple[str, ...], *inputs: Path | str | None
     """
     if path.suffix.lower() not in suffixes:
         raise OutputError(
-            f"--out {path}: expected a name that ends in {' or '.join(suffixes)}, "
+            f"{option} {path}: expected a name that ends in {' or '.join(suffixes)}, "
             f"got {path.suffix or 'no suffix'!r}"
         )
     if path.is_dir():
-        raise OutputError(f"--out {path}: is a folder; give the name of a file in it")
+        raise OutputError(f"{option} {path}: is a folder; give the name of a file in it")
     if any(given is not None and Path(given).resolve() == path.resolve() for given in inputs):
-        raise OutputError(f"--out {path}: would overwrite what is read; choose another name")
+        raise OutputError(f"{option} {path}: would overwrite what is read; choose another name")
     check_folder(path.parent)
 
 
