@@ -201,6 +201,7 @@ def test_counts_are_those_of_all_parts(tmp_path: Path) -> None:
         counts = results.count(job)
         results.write_csv(job, tmp_path / "out.csv", ["ID", "labels"], ["cell_id", "label"])
     assert (counts.n_cells, counts.n_bad, counts.labels["LY"]) == (5, 1, 5)
+    assert pd.read_parquet(tmp_path / "job")["cell_id"].tolist() == list("abcde")
     assert (tmp_path / "out.csv").read_text().split() == [
         "ID,labels",
         *(f"{c},LY" for c in "abcde"),
@@ -240,6 +241,6 @@ def test_a_killed_run_goes_on(killed: list[str], tmp_path: Path) -> None:
 
 def test_the_index_says_what_the_job_is_of(tmp_path: Path) -> None:
     with open_job(tmp_path / "job", TASK, 4) as job:
-        index = json.loads((job.folder / "job.json").read_text())
+        index = json.loads((job.folder / "_job.json").read_text())
     assert index["bundle_sha256"] == "bundle"
     assert index["asked"] == ["label"]

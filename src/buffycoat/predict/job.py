@@ -1,6 +1,6 @@
 """A long prediction in parts: what is done stays done, whoever is killed.
 
-A job is a folder. `job.json` says what it is of, each part is a Parquet table of its own, written
+A job is a folder. `_job.json` says what it is of, each part is a Parquet table of its own, written
 whole or not at all, and its unreadable cells stand in the part's own metadata. The same call goes
 on with the parts that are missing or cut.
 """
@@ -26,7 +26,8 @@ from buffycoat.images import BadCell, write_atomic, writing
 FORMAT = 1
 PART_CELLS = 1024
 """A kill loses less than this; a part is some 100 kB."""
-INDEX, LOCK = "job.json", "lock"
+INDEX, LOCK = "_job.json", "_lock"
+"""Readers of a folder of Parquet files leave out names that begin with an underscore."""
 _BAD = b"bad_cells"
 _MEANING = {
     "bundle_sha256": "the bundle",
@@ -186,6 +187,8 @@ def open_job(folder: Path, task: Task, n_cells: int) -> Iterator[Job]:
             _check_same(folder, _read(index), asdict(task))
         else:
             write_atomic(index, json.dumps(asdict(task), indent=1).encode())
+        for left in folder.glob(".part-*.parquet"):  # of a process that was killed while it wrote
+            left.unlink(missing_ok=True)
         yield Job(folder, task, n_cells)
 
 
