@@ -43,7 +43,8 @@ def plain(encoder: Encoder) -> Embed:
 
     @torch.inference_mode()
     def embed(paths: Sequence[Path]) -> np.ndarray:
-        rows = [encoder.network(encoder.inputs(decode([path])).contiguous()) for path in paths]
+        inputs = (np.ascontiguousarray(encoder.inputs(decode([path]))) for path in paths)
+        rows = [encoder.network(torch.from_numpy(one)) for one in inputs]
         return F.normalize(torch.cat(rows), dim=1).numpy()
 
     return embed
