@@ -232,7 +232,8 @@ def _numbered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _save(path: Path, tensors: Mapping[str, np.ndarray], is_half: bool) -> None:
-    plain = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    # not ascontiguousarray, which makes a row of a single number
+    plain = {name: np.array(value, order="C") for name, value in tensors.items()}
     if is_half:
         plain = {
             n: t.astype(np.float16) if np.issubdtype(t.dtype, np.floating) else t
