@@ -25,7 +25,8 @@ from buffycoat.report.model_card import model_card
 from buffycoat.sources.read import read
 
 STARTER = Path(__file__).resolve().parents[1] / "src" / "buffycoat" / "starter"
-LIMIT_BYTES = 20_000_000
+LIMIT_BYTES = 34_600_000
+"""33 MiB: 14 of them are the frozen encoder in fp32, without which the gate would need torch."""
 
 
 def condense(fitted: Fitted, n_models: int) -> Fitted:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -26,12 +25,14 @@ import numpy as np
 
 WORK_PX, FRAME_FRACTION = 224, 0.75
 """Of the working images, as the starter bundle has them."""
+TIME = "time "
+"""What names of times begin with, among the arrays of a worker."""
 BLUR_PX = 1.0
 """Stands in for a restoration: the gate compares each third cell with its blurred copy."""
 
 
 def run_worker(cells: Path, out: Path) -> None:
-    """Measure with whatever build is on the path; writes results and times as a pickle."""
+    """Measure with whatever build is on the path; writes results and times as arrays."""
     from buffycoat.refine.features import measure
     from buffycoat.restore import symptoms
     from buffycoat.restore.texture import Pair, granules, hue_shift, local_change
@@ -65,28 +66,32 @@ def run_worker(cells: Path, out: Path) -> None:
 
     gate_numbers = timed("gate", gate, len(first))
     found = {
-        "cell": [m.cell for m in masks],
-        "nucleus": [m.nucleus for m in masks],
+        "cell": np.array([m.cell for m in masks]),
+        "nucleus": np.array([m.nucleus for m in masks]),
         "quality": np.array([m.quality for m in masks]),
         "features": np.array(features),
         "symptoms": np.array(symptom),
         "gate": np.array(gate_numbers),
     }
-    out.write_bytes(pickle.dumps((times, found)))
+    with out.open("wb") as file:
+        np.savez(file, **found, **{f"{TIME}{stage}": took for stage, took in times.items()})
 
 
 def run_build(root: Path, cells: Path) -> tuple[dict[str, float], dict[str, Any]]:
     """Times and results of the build in a checkout."""
     here = Path(__file__).resolve().parents[1]
     paths = os.pathsep.join([str(root.resolve() / "src"), str(here)])
-    with tempfile.NamedTemporaryFile(suffix=".pickle") as out:
+    with tempfile.NamedTemporaryFile(suffix=".npz") as out:
         subprocess.run(
             [sys.executable, "-m", "benchmarks.shapes_speed", str(cells), "--worker", out.name],
             env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
             cwd=here,
             check=True,
         )
-        return pickle.loads(Path(out.name).read_bytes())  # written by the line above
+        with np.load(out.name, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    times = {n.removeprefix(TIME): float(arrays.pop(n)) for n in [*arrays] if n.startswith(TIME)}
+    return times, arrays
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
@@ -95,7 +100,7 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * np.count_nonzero(first & second) / both if both else 1.0
 
 
-def mask_agreement(before: list[np.ndarray], now: list[np.ndarray]) -> dict[str, float]:
+def mask_agreement(before: np.ndarray, now: np.ndarray) -> dict[str, float]:
     """Dice of each pair of masks."""
     values = np.array([dice(b, n) for b, n in zip(before, now, strict=True)])
     return {

@@ -101,7 +101,7 @@ def add_graphs(folder: Path) -> None:
 
 
 def read(bundle: str | Path, engine: str = "auto") -> Fitted:
-    """Read a bundle and verify every file. Networks are opened when the first cell needs them.
+    """Read a bundle and verify every file. Networks are opened when a cell needs them.
 
     Args:
         bundle: Its folder, or "starter".
@@ -109,6 +109,7 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
 
     Raises:
         BundleError: No bundle, one of another format, or a file that was changed or is missing.
+        WeightsNotFoundError: Every cell must be embedded, and the encoder's weights are not there.
     """
     folder = locate(bundle)
     index = _read_json(folder / INDEX)
@@ -123,7 +124,7 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
     refine = _read_json(folder / "refine.json")
     networks = Networks(folder, index, engine)
     encoder = networks.encoder()
-    return Fitted(
+    fitted = Fitted(
         config=config,
         taxonomy=taxonomy,
         counts=np.array(index["counts"]),
@@ -147,6 +148,9 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
         coarse_counts=index.get("coarse_counts", {}),
         cascade=Cascade.from_dict(index["cascade"]) if index.get("cascade") else None,
     )
+    if fitted.panels or not fitted.outliers.sees_logits:
+        _ = encoder.engine  # every cell needs it: weights that are not there are missed now
+    return fitted
 
 
 def locate(bundle: str | Path) -> Path:

@@ -34,19 +34,9 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _Printer(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        """A line of its own on the standard error of now, which tests replace."""
-        text = escape(record.getMessage())
-        errors_console().print(text, style="yellow", highlight=False, soft_wrap=True)
-
-
-def print_notes() -> None:
-    """Print what readers of tables take for granted (`tables.notes`)."""
-    logger = logging.getLogger("buffycoat")
-    if not any(isinstance(handler, _Printer) for handler in logger.handlers):
-        logger.addHandler(_Printer())
-        logger.propagate = False
+def print_note(text: str) -> None:
+    """Print what a reader of a table takes for granted (`notes`)."""
+    errors_console().print(escape(text), style="yellow", highlight=False, soft_wrap=True)
 
 
 def print_bad_cells(cells: Sequence[tuple[str, str, str]]) -> None:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from buffycoat import __version__
+from buffycoat import __version__, notes
 from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
-from buffycoat.cli.console import print_notes
+from buffycoat.cli.console import print_note
 from buffycoat.cli.demo import demo
 from buffycoat.cli.differential import differential
 from buffycoat.cli.doctor import doctor
@@ -53,7 +53,7 @@ def options(
     Not a medical device. Start with `buffycoat demo`, or put names to your own images:
     `buffycoat predict starter FOLDER --out cells.csv`
     """
-    print_notes()
+    notes.listen(print_note)
 
 
 for command in (

@@ -13,9 +13,9 @@ from buffycoat.errors import ManifestError
 from buffycoat.evaluate.compare import BOTH_WRONG, LOST, SAME, WON, changes
 from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.evaluate.scored import read_predictions
+from buffycoat.notes import tell
 from buffycoat.tables import join_names
 from buffycoat.tables.labels import read_labels
-from buffycoat.tables.notes import tell
 from buffycoat.taxonomy import Taxonomy, resolve
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.grain import common_grain, relabelled
+from buffycoat.notes import tell
 from buffycoat.tables import Rows, find_ids, find_labels, read_rows, to_number
 from buffycoat.tables.labels import as_codes, join, read_labels, unique
-from buffycoat.tables.notes import tell
 from buffycoat.taxonomy import Taxonomy, resolve
 
 PROBABILITY = "prob_"

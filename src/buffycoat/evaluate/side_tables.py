@@ -14,9 +14,9 @@ from buffycoat import taxonomy as taxonomies
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
+from buffycoat.notes import tell
 from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows, to_number
 from buffycoat.tables.labels import read_labels
-from buffycoat.tables.notes import tell
 from buffycoat.taxonomy import Taxonomy
 
 DOUBT = "is_abstained"

@@ -9,9 +9,9 @@ from pathlib import Path
 from buffycoat import taxonomy as taxonomies
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
+from buffycoat.notes import tell
 from buffycoat.tables.columns import OWN_IDS, OWN_LABELS, find_ids, find_labels
 from buffycoat.tables.names import join_names
-from buffycoat.tables.notes import tell
 from buffycoat.tables.read import read_rows
 from buffycoat.tables.rows import Rows
 from buffycoat.taxonomy.built_in import for_reading
