@@ -202,3 +202,13 @@ def test_the_summary_in_words() -> None:
     (restored,) = summary(_counts("no_cell", "poor_outline", is_restored=True))
     assert restored.endswith("1 no cell found, 1 outline not reliable. 2 of them were restored.")
     assert summary(_counts(n_bad=1)) == ["1 image could not be read and got no label."]
+
+
+def test_a_folder_of_parts_holds_nothing_that_was_half_looked_for(tmp_path: Path) -> None:
+    cells, out = _no_cells(tmp_path / "cells", 3), tmp_path / "parts"
+    result, said, _ = _predict(cells, "--out", out, "--columns", "label")
+    assert result.exit_code == 0, result.output
+    assert "6 no cell found" in said
+    found = pd.read_parquet(out)
+    assert found["is_abstained"].all()
+    assert found["reasons"].str.contains("no_cell").all()

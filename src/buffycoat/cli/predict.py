@@ -100,8 +100,10 @@ def predict(
     shown = pipeline.columns(manifest)
     wanted = ["cell_id", "label", *chosen]
     stored = [name for name in shown if name in wanted or name in rows.COUNTED]
-    task = task_of(manifest, pipeline.bundle_sha256, wanted, stored, prior)
-    asked = needs_of(wanted, pipeline.fitted)
+    # A folder keeps what the summary counts, so that must be whole there.
+    computed = stored if is_folder else wanted
+    task = task_of(manifest, pipeline.bundle_sha256, computed, stored, prior)
+    asked = needs_of(computed, pipeline.fitted)
     with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
         with make_reporter() as reporter:
             local.run(job, manifest, pipeline.fitted, reporter, bundle, workers)
