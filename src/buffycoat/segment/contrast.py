@@ -16,8 +16,13 @@ SELECT_STEPS = (0.30, 0.15, 0.08)
 """Log units under the fitted white that a pixel may lie and still count as background."""
 FIT_STEP = 4
 """The white surface is fitted to every fourth pixel of every fourth row."""
+BINS = 128
+"""Of the histogram that Otsu's threshold is found in."""
 _LOGS: np.ndarray = np.log(np.arange(256, dtype=np.float32) + 8.0)
 _RIDGE: np.ndarray = np.diag([0.0, 0.02, 0.02, 0.05, 0.05, 0.05])
+_DOWN: np.ndarray = np.array([0, 1, 0, 2, 0, 1])
+_ACROSS: np.ndarray = np.array([0, 0, 1, 0, 2, 1])
+"""Powers of row and column in each term of a quadratic surface."""
 
 
 def optical_density(image: np.ndarray) -> np.ndarray:
@@ -30,7 +35,7 @@ def optical_density(image: np.ndarray) -> np.ndarray:
         Shape (h, w, 3), float32, natural log units; 0 is the background, larger is darker.
     """
     logs = cv2.LUT(_denoise(image), _LOGS)
-    return cv2.subtract(_white_surface(logs), logs)
+    return cv2.subtract(_white_surface(logs), logs, dst=logs)
 
 
 def total(density: np.ndarray) -> np.ndarray:
@@ -73,20 +78,20 @@ def nucleus_threshold(purple: np.ndarray) -> float:
 
 
 def otsu(values: np.ndarray) -> float:
-    """Otsu's threshold of any float values (IEEE Trans. SMC 9:62, 1979), with 128 bins."""
-    counts, edges = np.histogram(values, bins=128)
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
+    """Otsu's threshold (IEEE Trans. SMC 9:62, 1979) of values (n,), float32, with `BINS` bins."""
+    low, high = float(values.min()), float(values.max())
+    ends = [low, float(np.nextafter(np.float32(high), np.float32(np.inf)))]  # without the last
+    counts = cv2.calcHist([values], [0], None, [BINS], ends).ravel().astype(np.float64)
+    centres = low + (np.arange(BINS) + 0.5) * ((high - low) / BINS)
+    below, sums = np.cumsum(counts), np.cumsum(counts * centres)
     above = below[-1] - below
-    sums = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(centres[np.argmax(np.nan_to_num(spread[:-1]))])
+    apart = sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)
+    return float(centres[np.argmax(below * above * apart**2)])
 
 
 def _denoise(image: np.ndarray) -> np.ndarray:
     median = cv2.medianBlur(image, 3)
-    noise = float(cv2.absdiff(image, median).mean())
+    noise = cv2.norm(image, median, cv2.NORM_L1) / image.size
     if noise < NOISE_LIMIT:
         return median
     return cv2.GaussianBlur(cv2.medianBlur(median, 5), (0, 0), min(noise / 6.0, 2.0))
@@ -98,31 +103,32 @@ def _white_surface(logs: np.ndarray) -> np.ndarray:
     The background is found as the upper envelope of the green channel, where both red cells and
     chromatin are dark; a ridge holds the surface flat where little of it is seen.
     """
-    basis, points = _basis(*logs.shape[:2])
+    down, across, points = _grid(*logs.shape[:2])
     seen = logs[::FIT_STEP, ::FIT_STEP].reshape(-1, 3).astype(np.float64)
-    level = np.array([quantile(channel, 0.88) for channel in seen.T])
     green = np.ascontiguousarray(seen[:, 1])
-    fitted = np.broadcast_to(level[1], green.shape)
-    coefficients = np.zeros((6, 3))
-    coefficients[0] = level
+    fitted = quantile(green, 0.88)  # so the first round keeps enough
+    factors = np.zeros((6, 3))
     for tolerance in SELECT_STEPS:
         keep = np.flatnonzero(green > fitted - tolerance)
         if len(keep) < 0.04 * len(green):
             break
-        coefficients = _ridge_fit(points.take(keep, axis=0), seen.take(keep, axis=0))
-        fitted = points @ coefficients[:, 1]
-    return (basis @ coefficients.astype(np.float32)).reshape(logs.shape)
+        factors = _ridge_fit(points.take(keep, axis=0), seen.take(keep, axis=0))
+        fitted = points @ factors[:, 1]
+    table = np.zeros((3, 3, 3), dtype=np.float32)  # power of row, power of column, channel
+    table[_DOWN, _ACROSS] = factors
+    return (down @ (across @ table).reshape(3, -1)).reshape(logs.shape)
 
 
 @lru_cache(maxsize=4)
-def _basis(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Terms of a quadratic surface at all pixels (h * w, 6), and where it is fitted (n, 6)."""
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    terms = [np.ones_like(rows), rows, columns, rows**2, columns**2, rows * columns]
-    basis = np.stack(terms, axis=-1)
-    points = basis[::FIT_STEP, ::FIT_STEP].reshape(-1, 6).astype(np.float64)
-    return basis.reshape(-1, 6), points
+def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Powers 0 to 2 of rows (h, 3) and columns (w, 3), and the terms where it is fitted (n, 6)."""
+    down, across = (
+        np.vander(np.linspace(-1, 1, side), 3, increasing=True) for side in (height, width)
+    )
+    points = down[::FIT_STEP, None, _DOWN] * across[None, ::FIT_STEP, _ACROSS]
+    return down.astype(np.float32), across.astype(np.float32), points.reshape(-1, 6)
 
 
 def _ridge_fit(points: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.linalg.solve(points.T @ points + _RIDGE * len(points), points.T @ values)
+    normal = points.T @ points + _RIDGE * len(points)
+    return cv2.solve(normal, points.T @ values, flags=cv2.DECOMP_CHOLESKY)[1]
