@@ -7,22 +7,18 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from buffycoat.images import white
 from buffycoat.statistics import quantile
 
 NOISE_LIMIT = 4.0
 """Mean absolute difference to a 3x3 median, in gray levels, from which more smoothing is used;
 pristine PBC training cells lie under 3."""
-SELECT_STEPS = (0.30, 0.15, 0.08)
-"""Log units under the fitted white that a pixel may lie and still count as background."""
 FIT_STEP = 4
 """The white surface is fitted to every fourth pixel of every fourth row."""
+BRIGHT_SHARE = 0.88
+"""Quantile of the green channel where the search for the background begins."""
 BINS = 128
 """Of the histogram that Otsu's threshold is found in."""
-_LOGS: np.ndarray = np.log(np.arange(256, dtype=np.float32) + 8.0)
-_RIDGE: np.ndarray = np.diag([0.0, 0.02, 0.02, 0.05, 0.05, 0.05])
-_DOWN: np.ndarray = np.array([0, 1, 0, 2, 0, 1])
-_ACROSS: np.ndarray = np.array([0, 0, 1, 0, 2, 1])
-"""Powers of row and column in each term of a quadratic surface."""
 
 
 def optical_density(image: np.ndarray) -> np.ndarray:
@@ -34,7 +30,7 @@ def optical_density(image: np.ndarray) -> np.ndarray:
     Returns:
         Shape (h, w, 3), float32, natural log units; 0 is the background, larger is darker.
     """
-    logs = cv2.LUT(_denoise(image), _LOGS)
+    logs = cv2.LUT(_denoise(image), white.LOGS)
     return cv2.subtract(_white_surface(logs), logs, dst=logs)
 
 
@@ -98,37 +94,14 @@ def _denoise(image: np.ndarray) -> np.ndarray:
 
 
 def _white_surface(logs: np.ndarray) -> np.ndarray:
-    """Quadratic surface through the background, for each channel.
-
-    The background is found as the upper envelope of the green channel, where both red cells and
-    chromatin are dark; a ridge holds the surface flat where little of it is seen.
-    """
-    down, across, points = _grid(*logs.shape[:2])
-    seen = logs[::FIT_STEP, ::FIT_STEP].reshape(-1, 3).astype(np.float64)
-    green = np.ascontiguousarray(seen[:, 1])
-    fitted = quantile(green, 0.88)  # so the first round keeps enough
-    factors = np.zeros((6, 3))
-    for tolerance in SELECT_STEPS:
-        keep = np.flatnonzero(green > fitted - tolerance)
-        if len(keep) < 0.04 * len(green):
-            break
-        factors = _ridge_fit(points.take(keep, axis=0), seen.take(keep, axis=0))
-        fitted = points @ factors[:, 1]
-    table = np.zeros((3, 3, 3), dtype=np.float32)  # power of row, power of column, channel
-    table[_DOWN, _ACROSS] = factors
-    return (down @ (across @ table).reshape(3, -1)).reshape(logs.shape)
+    """Of the background of an image's logarithms (h, w, 3), same shape."""
+    down, across = (_powers(side) for side in logs.shape[:2])
+    grid = logs[::FIT_STEP, ::FIT_STEP]
+    free = np.ones(grid.shape[:2], dtype=bool)
+    factors = white.fit(grid, free, down[::FIT_STEP], across[::FIT_STEP], BRIGHT_SHARE)
+    return white.surface(factors, down, across)
 
 
 @lru_cache(maxsize=4)
-def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Powers 0 to 2 of rows (h, 3) and columns (w, 3), and the terms where it is fitted (n, 6)."""
-    down, across = (
-        np.vander(np.linspace(-1, 1, side), 3, increasing=True) for side in (height, width)
-    )
-    points = down[::FIT_STEP, None, _DOWN] * across[None, ::FIT_STEP, _ACROSS]
-    return down.astype(np.float32), across.astype(np.float32), points.reshape(-1, 6)
-
-
-def _ridge_fit(points: np.ndarray, values: np.ndarray) -> np.ndarray:
-    normal = points.T @ points + _RIDGE * len(points)
-    return cv2.solve(normal, points.T @ values, flags=cv2.DECOMP_CHOLESKY)[1]
+def _powers(side: int) -> np.ndarray:
+    return white.powers(np.linspace(-1, 1, side))
