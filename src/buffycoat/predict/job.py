@@ -92,7 +92,7 @@ class Job:
 
     def missing(self) -> list[int]:
         """Parts that are not there, or that were cut."""
-        return [part for part in range(self.n_parts) if not self._is_whole(part)]
+        return [part for part in range(self.n_parts) if not self.is_whole(part)]
 
     def write(self, part: int, table: pa.Table, bad: Sequence[BadCell]) -> None:
         """Keep a part, whole or not at all.
@@ -128,7 +128,8 @@ class Job:
             for cell in json.loads(metadata.get(_BAD, b"[]")):
                 yield BadCell(**cell)
 
-    def _is_whole(self, part: int) -> bool:
+    def is_whole(self, part: int) -> bool:
+        """Whether a part is there and was not cut."""
         path = self.path(part)
         if not path.is_file():
             return False

@@ -144,12 +144,17 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _predict(bundle: str, task: Task, cells: Manifest) -> Predicted:
-    (found,) = predict_spans(cells, [slice(0, len(cells))], _fitted(bundle, task), task)
+    (found,) = predict_spans(cells, [slice(0, len(cells))], fitted_of(bundle, task), task)
     return found
 
 
 @lru_cache(maxsize=1)
-def _fitted(bundle: str, task: Task) -> Fitted:
+def fitted_of(bundle: str, task: Task) -> Fitted:
+    """What a bundle holds, for a process that predicts with one thread; read once.
+
+    Raises:
+        BundleError: It is another than the one that the task began with.
+    """
     import cv2
 
     cv2.setNumThreads(1)
