@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 import buffycoat
 from buffycoat.batch import ray_engine
-from buffycoat.batch.cells_file import NAME, write_cells
 from buffycoat.batch.ray_engine import MOST_TRIES, TRIES, Work, Worker
 from buffycoat.cells import Manifest
 from buffycoat.cli.main import app
 from buffycoat.predict import local
+from buffycoat.predict.cells_file import NAME, write_cells
 from buffycoat.predict.job import Job, Task, open_job, task_of
 from buffycoat.predict.predictor import Pipeline
 from buffycoat.progress import Silent
@@ -72,7 +72,8 @@ def test_a_worker_writes_the_very_part_of_the_local_loop(
     assert told == {"part": [2, 0, 1], "error": [["", ""]] * 3}
     pipeline, manifest = Pipeline.load("starter"), read(cells, "images")
     with open_job(tmp_path / "local", job.task, len(manifest)) as alone:
-        local.run(alone, manifest, pipeline.fitted, Silent())
+        write_cells(alone, manifest)
+        local.run(alone, pipeline.fitted, Silent())
     assert _bytes(job) == _bytes(alone)
     assert [cell.cell_id for cell in job.bad()] == ["2.png"]
     assert not list(job.folder.glob(TRIES.format("*")))
@@ -180,11 +181,12 @@ def test_parts_from_two_workers_are_reported_and_equal(
             done.append(done_cells)
 
     with open_job(tmp_path / "two", task, len(manifest)) as two:
-        ray_engine.run(two, manifest, Counting(), "starter", workers=2)
+        write_cells(two, manifest)
+        ray_engine.run(two, Counting(), "starter", workers=2)
     assert not ray.is_initialized()
     assert sorted(done)[-1] == 10
     assert len(done) == 3
     with open_job(tmp_path / "one", task, len(manifest)) as one:
-        local.run(one, manifest, pipeline.fitted, Silent())
+        write_cells(one, manifest)
+        local.run(one, pipeline.fitted, Silent())
     assert _bytes(two) == _bytes(one)
-    assert not (two.folder / NAME).exists()

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import buffycoat
 from buffycoat.backbones.threads import cpus
-from buffycoat.batch.cells_file import read_part, remove_cells, write_cells
-from buffycoat.cells import Manifest
 from buffycoat.errors import (
     BuffycoatError,
     BundleError,
@@ -29,6 +27,7 @@ from buffycoat.errors import (
 )
 from buffycoat.optional import require
 from buffycoat.predict import local
+from buffycoat.predict.cells_file import read_part
 from buffycoat.predict.job import Job
 from buffycoat.predict.workers import fitted_of
 from buffycoat.progress import Reporter
@@ -49,14 +48,11 @@ KINDS = {
 """Errors that a worker may meet, by name."""
 
 
-def run(
-    job: Job, manifest: Manifest, reporter: Reporter, bundle: str, workers: int | None = None
-) -> None:
+def run(job: Job, reporter: Reporter, bundle: str, workers: int | None = None) -> None:
     """Predict the parts that are missing, with Ray.
 
     Args:
-        job: Where they go; its folder is seen by every machine.
-        manifest: All cells of the job.
+        job: Where they go, its cells written there; every machine sees its folder.
         reporter: Progress.
         bundle: Its folder, seen by every machine, or "starter".
         workers: Processes with one CPU each; None for every CPU of the cluster.
@@ -68,24 +64,17 @@ def run(
     """
     require("ray.data", extra="scale")
     missing = job.missing()
-    done = job.n_cells - sum(_size(job, part) for part in missing)
+    done = job.n_cells - sum(job.size(part) for part in missing)
     resumed = f", {done} of them done before" if done else ""
     reporter.start("predict", f"{job.n_cells} cells{resumed}")
     if missing:
-        write_cells(job, manifest)
         for left in job.folder.glob(TRIES.format("*")):
             left.unlink(missing_ok=True)
         with _cluster(workers):
             for part in _predicted(job, missing, bundle, workers):
-                done += _size(job, part)
+                done += job.size(part)
                 reporter.advance(done, job.n_cells)
-        remove_cells(job)
     reporter.finish()
-
-
-def _size(job: Job, part: int) -> int:
-    rows = job.rows(part)
-    return rows.stop - rows.start
 
 
 @dataclass(frozen=True)

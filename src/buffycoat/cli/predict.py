@@ -102,8 +102,11 @@ def predict(
     check_prior(prior)
     manifest = cells_of(images, split, labels_from, leave_out)
 
+    import pyarrow as pa
+
     from buffycoat.batch import ray_engine
     from buffycoat.predict import local, results, rows
+    from buffycoat.predict.cells_file import remove_cells, write_cells
     from buffycoat.predict.job import open_job, task_of
     from buffycoat.predict.needs import needs_of
     from buffycoat.predict.predictor import Pipeline
@@ -124,11 +127,15 @@ def predict(
     task = task_of(manifest, pipeline.bundle_sha256, computed, stored, prior)
     asked = needs_of(computed, pipeline.fitted)
     with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
+        write_cells(job, manifest)
+        del manifest  # of a million cells it takes 150 MB, and they are read part by part
+        pa.default_memory_pool().release_unused()
         with make_reporter() as reporter:
             if engine is Engine.RAY:
-                ray_engine.run(job, manifest, reporter, bundle, workers)
+                ray_engine.run(job, reporter, bundle, workers)
             else:
-                local.run(job, manifest, pipeline.fitted, reporter, bundle, workers)
+                local.run(job, pipeline.fitted, reporter, bundle, workers)
+        remove_cells(job)
         counts, bad = results.count(job), tuple(job.bad())
         if is_csv:
             results.write_csv(job, out, [*AS_SUBMITTED, *chosen], ["cell_id", "label", *chosen])

@@ -86,6 +86,11 @@ class Job:
         start = part * self.task.part_cells
         return slice(start, min(start + self.task.part_cells, self.n_cells))
 
+    def size(self, part: int) -> int:
+        """Cells of a part."""
+        rows = self.rows(part)
+        return rows.stop - rows.start
+
     def path(self, part: int) -> Path:
         """File of a part."""
         return self.folder / f"part-{part:07d}.parquet"
@@ -137,9 +142,9 @@ class Job:
             metadata = pq.read_metadata(path)
         except (OSError, pa.ArrowException):
             return False
-        rows, stored = self.rows(part), metadata.metadata or {}
+        stored = metadata.metadata or {}
         n_bad = len(json.loads(stored.get(_BAD, b"[]")))
-        return metadata.num_rows + n_bad == rows.stop - rows.start
+        return metadata.num_rows + n_bad == self.size(part)
 
 
 def task_of(

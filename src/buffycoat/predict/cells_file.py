@@ -1,4 +1,7 @@
-"""The cells of a job in its own folder, from which every machine reads those of one part."""
+"""The cells of a job in its own folder, from which those of one part at a time are read.
+
+So neither memory nor the start of a worker grows with the number of cells.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def read_part(job: Job, part: int) -> Manifest:
             frame = file.read_row_group(part).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise OutputError(
-            f"{path}: cannot be read ({error}). Every machine must see the folder of results at "
-            "this path"
+            f"{path}: cannot be read ({error}). Every process and machine must see the folder of "
+            "results at this path"
         ) from error
     return Manifest(frame.astype(COLUMNS))
