@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from buffycoat.images import white
+from buffycoat import white
 
 SIDE = 60
 PLACES = (2 * np.arange(SIDE) + 1) / SIDE - 1
