@@ -18,10 +18,8 @@ LEAST_WHITE = 32.0
 """Gray level of green under which a white holds too few levels to be scaled up."""
 LEAST_STRENGTH = 0.02
 """Log units of optical density under which a frame holds nothing: a blank."""
-GAINS = (1 / 3, 3.0)
+GAINS = (1 / 4, 4.0)
 """Least and largest factor on an optical density; a larger one would show noise as structure."""
-SHARE_OF_SITE = 0.5
-"""How much of a cell's mean square density is taken from its site where that is known."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,8 @@ def standardise(
     Args:
         images: Working images, shape (n, h, w, 3), uint8, RGB.
         reference: Of the training cells.
-        site: Of the laboratory that the images are from, if it is known: half of each strength is
-            then the site's, so that a crowded frame is not taken for a strong stain.
+        site: Of the laboratory that the images are from, if it is known: stands in where a
+            photograph shows no background.
     """
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
         raise ShapeError(f"expected images (n, h, w, 3), uint8; got {images.shape} {images.dtype}")
@@ -101,9 +99,6 @@ def standardise(
                 continue
             white, strength = np.array(site.white), np.array(site.strength)
             reason = _no_white(colour, row) + "; the site's white taken"
-        elif site is not None:
-            squares = (1 - SHARE_OF_SITE) * strength**2 + SHARE_OF_SITE * np.square(site.strength)
-            strength = np.sqrt(squares)
         gains = np.array(reference.strength) / np.maximum(strength, 1e-6)
         if strength.max() < LEAST_STRENGTH:
             gains, reason = np.ones(3), "nothing stained in the frame; white balance only"
