@@ -40,9 +40,10 @@ def reestimate(
 ) -> FoldModel:
     """A copy of a model whose batch norms expect what a site's cells give.
 
-    Each batch norm keeps `1 - share` of the training's mean and variance and takes the rest from the
-    cells (Schneider et al., NeurIPS 2020, arXiv 2006.16971). A layer sees what the layers before it
-    make of the cells with their statistics mixed already. Cells are looked at from a random side.
+    Each batch norm keeps `1 - share` of the training's mean and variance and takes the rest from
+    the cells (Schneider et al., NeurIPS 2020, arXiv 2006.16971). A layer sees what the layers
+    before it make of the cells with their statistics mixed already. Cells are looked at from a
+    random side.
 
     Args:
         model: The classifier of one fold.
