@@ -97,8 +97,8 @@ except SystemExit as stop:
     + [
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
-            "train report predict export measure restore evaluate compare differential audit demo "
-            "doctor".split()
+            "adapt train report predict export measure restore evaluate compare differential audit "
+            "demo doctor".split()
         )
     ],
 )
