@@ -2,8 +2,8 @@
 
     python -m benchmarks.sites BUNDLE ../shared --out benchmarks/results/sites
 
-A row a site and step, written as it is there; steps that the table holds are passed over: the bundle
-as it is, and the parts of `learn.adapt`, alone and together. Labels are used for scoring only.
+A row a site and step, written as it is there; steps that the table holds are passed over: the
+bundle as it is, and the parts of `learn.adapt`, alone and together. Labels only score.
 "Forced" is the type of the largest summed probability among the five (`FIVE`), so that a neutrophil
 called a myelocyte is not wrong if neutrophil is next; "kept" is what the bundle itself does not
 abstain from, and right is then its own label.

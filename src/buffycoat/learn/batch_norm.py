@@ -17,7 +17,7 @@ from buffycoat.classify.views import VIEWS, centre, views_of
 from buffycoat.errors import ConfigError, NotEstimableError
 
 SHARE = 0.3
-"""Weight of the site's statistics beside the training's. Of 0.3, 0.5 (0.6), 0.7 and 1 the best or
+"""Weight of the site's statistics beside the training's. Of 0.3 and 0.6 the better or
 equal to it for two networks and on each of four sets of cells (docs/adr/0022)."""
 AT_ONCE = 64
 """Cells whose statistics are taken together."""
