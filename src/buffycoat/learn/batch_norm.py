@@ -17,12 +17,12 @@ from buffycoat.classify.views import VIEWS, centre, views_of
 from buffycoat.errors import ConfigError, NotEstimableError
 
 SHARE = 0.3
-"""Weight of the site's statistics beside the training's. Of 0.3 and 0.6 the better or
-equal to it for two networks and on each of four sets of cells (docs/adr/0022)."""
+"""Weight of the site's statistics beside the training's: after the colour step better than 0.5 or 0.6
+(docs/adr/0022)."""
 AT_ONCE = 64
 """Cells whose statistics are taken together."""
 MOST = 512
-"""Cells that are looked at; more move the statistics by less than a hundredth."""
+"""Cells that are looked at, drawn by chance; bounds the time."""
 LEAST = 2
 
 

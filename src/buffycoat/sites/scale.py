@@ -27,8 +27,7 @@ LOG_ERROR = {"red": 0.07, "white": 0.16}
 """Standard errors of the logarithm of the scale by each kind, between sites: of red cells, how far
 sites whose framing is known came out; of white ones, what the mix of types alone can do."""
 SAME = 1.15
-"""Factor up to which scales count as equal: no larger error was seen where the scale was known, and
-training varies the scale as much (docs/adr/0022)."""
+"""Factor up to which scales count as equal: where the scale was known, no larger error was seen."""
 LARGEST = 2.0
 """Factors beyond it are not believed."""
 
