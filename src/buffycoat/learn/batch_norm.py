@@ -17,8 +17,8 @@ from buffycoat.classify.views import VIEWS, centre, views_of
 from buffycoat.errors import ConfigError, NotEstimableError
 
 SHARE = 0.3
-"""Weight of the site's statistics beside the training's: after the colour step better than 0.5 or 0.6
-(docs/adr/0022)."""
+"""Weight of the site's statistics beside the training's: after the colour step better than 0.5 or
+0.6 (docs/adr/0022)."""
 AT_ONCE = 64
 """Cells whose statistics are taken together."""
 MOST = 512

@@ -8,6 +8,8 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from buffycoat.statistics import quantile
+
 MIN_AREA_PX = 30
 """Masks with fewer pixels have no measurable contour: at a radius of three pixels the grid alone
 moves spikiness by a tenth."""
@@ -114,7 +116,7 @@ class Profile:
     @property
     def spikiness(self) -> float:
         """Longest over median radius, >= 1 (arXiv 2603.16249)."""
-        return float(self.radii_px.max() / np.median(self.radii_px))
+        return float(self.radii_px.max() / quantile(self.radii_px, 0.5))
 
     def roughness(self, harmonics: slice) -> float:
         """Root mean square over some harmonics of the profile, over the mean radius."""
@@ -128,7 +130,8 @@ class Profile:
         waves[MAX_BLEB_HARMONIC + 1 :] = 0
         above = np.fft.irfft(waves, len(self.radii_px))
         is_high = above > BLEB_HEIGHT * self.radii_px.mean()
-        return float((is_high & ~np.roll(is_high, 1)).sum())
+        before = np.append(is_high[-1], is_high[:-1])
+        return float(np.count_nonzero(is_high & ~before))
 
 
 def profile(mask: np.ndarray | Shape) -> Profile | None:
@@ -243,16 +246,19 @@ def lobes(mask: np.ndarray | Shape) -> float:
     total, depth = shape.area_px, shape.depth
     if total < MIN_AREA_PX:
         return float("nan")
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(shape.box, connectivity=4)
+    parts, areas = _components(shape.box, connectivity=4)
     found = 0
-    for part in range(1, count):
-        if stats[part, cv2.CC_STAT_AREA] < MIN_LOBE_SHARE * total:
-            continue
+    for part in np.flatnonzero(areas[1:] >= MIN_LOBE_SHARE * total) + 1:
         inside = np.where(parts == part, depth, 0.0)
         cores = (inside > NECK * inside.max()).view(np.uint8)
-        _, _, core_stats, _ = cv2.connectedComponentsWithStats(cores, connectivity=8)
-        found += int((core_stats[1:, cv2.CC_STAT_AREA] >= 2).sum())
+        found += np.count_nonzero(_components(cores, connectivity=8)[1][1:] >= 2)
     return float(found)
+
+
+def _components(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Label of each pixel, 0 outside the mask, and the area under each label."""
+    _, labels = cv2.connectedComponents(mask, connectivity=connectivity, ltype=cv2.CV_16U)
+    return labels, np.bincount(labels.ravel())
 
 
 def _even(contour: np.ndarray) -> tuple[np.ndarray, float]:
