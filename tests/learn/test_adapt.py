@@ -45,6 +45,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow  # writes the graphs of a bundle
 @pytest.mark.usefixtures("no_class_check")
 def test_another_light_gives_a_new_bundle_and_leaves_the_old_one(
     tiny_bundle: Path, abroad: Manifest, tmp_path: Path
@@ -72,6 +73,7 @@ def test_another_light_gives_a_new_bundle_and_leaves_the_old_one(
         adapt(tmp_path / "new", abroad, tmp_path / "twice")
 
 
+@pytest.mark.slow  # writes the graphs of a bundle
 @pytest.mark.usefixtures("no_class_check")
 def test_cells_like_the_training_cells_change_no_number(
     tiny_bundle: Path, abroad: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
