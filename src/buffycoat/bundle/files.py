@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 import buffycoat
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.bundle.graphs import write_graphs
-from buffycoat.bundle.networks import Networks, under
+from buffycoat.bundle.networks import FOLDS, Networks, under
 from buffycoat.bundle.restoration import Restoration
 from buffycoat.classify.cascade import Cascade
 from buffycoat.config import Config, to_hash
@@ -32,6 +32,7 @@ from buffycoat.refine.rescue import RescueRules
 from buffycoat.restore.gate import GateLimits
 from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.segment.segmenters import build_segmenter
+from buffycoat.sites.reference import AdaptedSite, SiteReference
 from buffycoat.taxonomy import Taxonomy
 
 FORMAT = 2
@@ -100,6 +101,21 @@ def add_graphs(folder: Path) -> None:
     write_index(folder, index)
 
 
+def add_home(folder: Path, home: SiteReference) -> None:
+    """Give a bundle what is known of its training cells' laboratory; only the index changes.
+
+    Args:
+        folder: Of the bundle.
+        home: Of its training cells.
+
+    Raises:
+        BundleError: A file was changed since it was written.
+    """
+    index = _read_json(folder / INDEX)
+    _verify(folder, index["files"])
+    write_index(folder, index | {"home": home.to_dict()})
+
+
 def read(bundle: str | Path, engine: str = "auto") -> Fitted:
     """Read a bundle and verify every file. Networks are opened when a cell needs them.
 
@@ -147,10 +163,24 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
         provenance=index["provenance"],
         coarse_counts=index.get("coarse_counts", {}),
         cascade=Cascade.from_dict(index["cascade"]) if index.get("cascade") else None,
+        home=SiteReference.from_dict(index["home"]) if index.get("home") else None,
+        site=AdaptedSite.from_dict(index["site"]) if index.get("site") else None,
     )
     if fitted.panels or not fitted.outliers.sees_logits:
         _ = encoder.engine  # every cell needs it: weights that are not there are missed now
     return fitted
+
+
+def side_files(folder: Path) -> tuple[dict[str, Any], str]:
+    """Metrics and model card of a bundle, as `write` takes them."""
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    return _read_json(folder / "metrics.json"), card
+
+
+def is_half(folder: Path) -> bool:
+    """Whether a bundle stores its networks in fp16."""
+    stored = load_file(folder / FOLDS)
+    return any(value.dtype == np.float16 for value in stored.values())
 
 
 def locate(bundle: str | Path) -> Path:
@@ -207,6 +237,8 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "stack": fitted.stack.to_dict(),
         "provenance": dict(fitted.provenance),
         "cascade": fitted.cascade.to_dict() if fitted.cascade else None,
+        "home": fitted.home.to_dict() if fitted.home else None,
+        "site": fitted.site.to_dict() if fitted.site else None,
     }
 
 

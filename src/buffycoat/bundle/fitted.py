@@ -21,6 +21,7 @@ from buffycoat.fuse.prior import given, prior_of
 from buffycoat.fuse.stack import Stack
 from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
+from buffycoat.sites.reference import AdaptedSite, SiteReference
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import expected_counts
 
@@ -48,6 +49,8 @@ class Fitted:
         provenance: Data, licences, versions, the line to print before a prediction.
         coarse_counts: Group -> training cells labelled with it.
         cascade: When the classifier need not look at further views of a cell; None for never.
+        home: The laboratory of the training cells; None in bundles that did not record it.
+        site: The laboratory that the bundle was adapted to, if it was.
     """
 
     config: Config
@@ -68,6 +71,8 @@ class Fitted:
     provenance: Mapping[str, Any]
     coarse_counts: Mapping[str, int] = field(default_factory=dict)
     cascade: Cascade | None = None
+    home: SiteReference | None = None
+    site: AdaptedSite | None = None
 
     @property
     def label_counts(self) -> dict[str, int]:

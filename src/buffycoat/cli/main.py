@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from buffycoat import __version__, notes
+from buffycoat.cli.adapt import adapt
 from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
@@ -58,6 +59,7 @@ def options(
 
 for command in (
     train,
+    adapt,
     report,
     predict,
     explain,

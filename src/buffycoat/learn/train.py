@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.config import Config
@@ -21,6 +23,7 @@ from buffycoat.learn import (
     fit_cascade,
     fit_classifier,
     fit_decision,
+    fit_home,
     fit_opinion,
     fit_restoration,
     fit_scores,
@@ -36,7 +39,9 @@ from buffycoat.learn.stage_store import StageStore
 from buffycoat.learn.stopwatch import Stopwatch
 from buffycoat.learn.training_set import TrainingSet, build_training_set, folds_of
 from buffycoat.progress import Reporter, Silent
+from buffycoat.refine.features import NAMES
 from buffycoat.segment.segmenters import build_segmenter
+from buffycoat.sites.reference import SiteReference
 from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import resolve
 
@@ -180,7 +185,27 @@ def learn(
         | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
         coarse_counts=training.coarse_counts,
         cascade=cascade,
+        home=_home(training, cleaned, scores, config),
     )
     held_out = manifest.of_split("eval")
     held_out = labels.relabel(held_out.subset(held_out.is_labelled), taxonomy)
     return Learned(training, cleaned, scores, opinion, decision, fitted, held_out)
+
+
+def _home(
+    data: TrainingSet, cleaned: CleanedSet, scores: fit_scores.OutOfFold, config: Config
+) -> SiteReference | None:
+    """The looks of the training cells and of their degraded twins."""
+    area = NAMES.index("cell_area")
+    areas = [
+        np.where(part.mask_quality >= fit_home.GOOD_OUTLINE, part.features[:, area], np.nan)
+        for part in (cleaned.cells, cleaned.twins)
+    ]
+    seen = fit_home.SeenCells(
+        data.cells.manifest,
+        np.concatenate([data.cells.images, data.degraded]),
+        scores.logits,
+        np.concatenate(areas),
+        np.concatenate([np.rint(cleaned.cells.severity), data.degraded_severity]).astype(int),
+    )
+    return fit_home.fit(seen, config.images, config.segment)

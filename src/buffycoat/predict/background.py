@@ -1,17 +1,33 @@
-"""The surroundings of a cell painted white before the stages see it, as the paper has it."""
+"""What the stages see of a working image: in the training's colours, and as the settings ask."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from buffycoat.bundle.fitted import Fitted
 from buffycoat.config import Config
 from buffycoat.segment.masks import Segmenter
 from buffycoat.segment.paint import paint_background
 from buffycoat.segment.segmenters import build_segmenter
 
 
+def as_seen(images: np.ndarray, fitted: Fitted) -> np.ndarray:
+    """Working images as the stages of a bundle see them.
+
+    Args:
+        images: Shape (n, w, w, 3), uint8.
+        fitted: A bundle that was adapted brings them to its training's colours first.
+
+    Returns:
+        Same shape; a cell's pixels do not depend on the cells beside it.
+    """
+    if fitted.site is not None and fitted.home is not None:
+        images = fitted.site.seen(images, fitted.home)
+    return paint_if_asked(images, fitted.config)
+
+
 def paint_if_asked(images: np.ndarray, config: Config) -> np.ndarray:
-    """What the stages see of working images: all, or the central cell before white.
+    """All of working images, or the central cell before white.
 
     Args:
         images: Shape (n, w, w, 3), uint8.

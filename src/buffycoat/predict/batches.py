@@ -11,7 +11,7 @@ from buffycoat.backbones.prefetch import prefetch
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest, Prediction
 from buffycoat.images import BadCell, WorkImages, load_work
-from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.background import as_seen
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.predict.needs import EVERYTHING, Needs
 
@@ -71,5 +71,5 @@ def _predict(
     digests = [digest for digest, good in zip(work.digests, work.is_good, strict=True) if good]
     if not ids:
         return Batch(cells, [], [], work.bad)
-    images = paint_if_asked(work.images, fitted.config)
+    images = as_seen(work.images, fitted)
     return Batch(cells, predict_cells(images, ids, fitted, prior, needs), digests, work.bad)

@@ -11,7 +11,7 @@ from buffycoat.audit.scan import Embed
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.embed.cache import encode_cached
 from buffycoat.images import to_work
-from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.background import as_seen
 
 
 def make_embedder(fitted: Fitted, cache: Path | None) -> Embed:
@@ -27,6 +27,6 @@ def make_embedder(fitted: Fitted, cache: Path | None) -> Embed:
         work = np.stack(
             [to_work(one, settings.work_px, settings.frame_fraction) for one in photographs]
         )
-        return encode_cached(fitted.encoder, paint_if_asked(work, fitted.config), cache)
+        return encode_cached(fitted.encoder, as_seen(work, fitted), cache)
 
     return embed

@@ -9,7 +9,7 @@ from buffycoat.cells import Prediction
 from buffycoat.embed.panel import LABELS
 from buffycoat.images import to_work
 from buffycoat.predict import stages
-from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.background import as_seen
 from buffycoat.predict.bracket import Stages, run_stages
 from buffycoat.predict.stages import ENSEMBLE
 from buffycoat.refine.decide import decide
@@ -38,7 +38,7 @@ def explain(
     """
     settings = fitted.config
     work = to_work(photograph, settings.images.work_px, settings.images.frame_fraction)[None]
-    work = paint_if_asked(work, settings)
+    work = as_seen(work, fitted)
     found = run_stages(work, [name], fitted, prior)
     (said,) = decide(
         found.findings, fitted.taxonomy, fitted.conformal, settings.refine, fitted.distributions

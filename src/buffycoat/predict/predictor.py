@@ -16,7 +16,7 @@ from buffycoat.cells import Manifest, Prediction
 from buffycoat.errors import BadCellsError
 from buffycoat.images import BadCell, to_work
 from buffycoat.predict import rows, stages
-from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.background import as_seen
 from buffycoat.predict.batches import in_batches, predict_batches
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.progress import Reporter, Silent
@@ -93,7 +93,7 @@ class Pipeline:
             work = np.stack(
                 [to_work(i, settings.work_px, settings.frame_fraction) for i in images[part]]
             )
-            work = paint_if_asked(work, self.fitted.config)
+            work = as_seen(work, self.fitted)
             found += predict_cells(work, ids[part], self.fitted, prior)
         return found
 

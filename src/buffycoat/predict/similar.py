@@ -13,7 +13,7 @@ from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.gallery import Match
 from buffycoat.embed.neighbours import nearest
 from buffycoat.images import BadCell, load_work, to_work
-from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.background import as_seen
 from buffycoat.predict.stages import batches
 from buffycoat.progress import Reporter
 
@@ -48,7 +48,7 @@ def find_remembered(photograph: np.ndarray, fitted: Fitted, count: int) -> list[
     """
     settings = fitted.config.images
     work = to_work(photograph, settings.work_px, settings.frame_fraction)[None]
-    work = paint_if_asked(work, fitted.config)
+    work = as_seen(work, fitted)
     return fitted.gallery.search(fitted.encoder.encode(work), count)[0]
 
 
@@ -100,4 +100,4 @@ def find_similar(
 
 
 def _embed(work: np.ndarray, fitted: Fitted, cache: Path | None) -> np.ndarray:
-    return encode_cached(fitted.encoder, paint_if_asked(work, fitted.config), cache)
+    return encode_cached(fitted.encoder, as_seen(work, fitted), cache)

@@ -1,0 +1,47 @@
+"""`buffycoat adapt`: a bundle for the cells of another laboratory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from buffycoat.cli.console import results_console
+from buffycoat.cli.output import check_folder
+from buffycoat.cli.progress import make_reporter
+
+
+def adapt(
+    bundle: Annotated[
+        str, typer.Argument(help="Folder of a trained bundle, or `starter`: the one that ships.")
+    ],
+    cells: Annotated[
+        Path, typer.Argument(help="Folder of images, or a table of cells, of the other site.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
+    name: Annotated[str, typer.Option(help="What to call the site in the record.")] = "",
+    allow_bad: Annotated[
+        int, typer.Option(min=0, help="Go on if at most so many images are unreadable.")
+    ] = 0,
+) -> None:
+    """Adapt a bundle to another laboratory's cells, without labels; the old bundle stays.
+
+    Scale, colour and batch-norm statistics are measured on the cells and stored in a new bundle,
+    which predicts like any other. Give 200 cells or more, of all the types that the site sees.
+    Cells that look like the training cells change nothing; cells that a site cannot be told by (too
+    few, of one class, gray or drawn) are refused.
+
+    Example: `buffycoat adapt starter cells/ --out adapted`
+    """
+    from buffycoat.cli.predict import cells_of
+    from buffycoat.learn.adapt import adapt as make
+
+    check_folder(out)
+    manifest = cells_of(cells, None)
+    with make_reporter() as reporter:
+        made = make(bundle, manifest, out, name, reporter, allow_bad)
+    console = results_console()
+    for sentence in made.sentences:
+        console.print(sentence, soft_wrap=True, markup=False)
+    console.print(f"Bundle: {out}", soft_wrap=True, markup=False)

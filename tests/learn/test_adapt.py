@@ -1,0 +1,134 @@
+"""A bundle for another site: what changes, what stays, and which cells are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from buffycoat.bundle import files
+from buffycoat.cells import Manifest
+from buffycoat.errors import BundleError, NotEstimableError
+from buffycoat.learn import adapt as adapting
+from buffycoat.learn import site_checks
+from buffycoat.learn.adapt import adapt
+from buffycoat.predict.predictor import Pipeline
+from buffycoat.simulate.render import render_cell
+from buffycoat.sources.read import read
+
+CODES = ("SNE", "LY", "MO", "EO", "BA", "ERB", "PMY", "MY")
+
+
+def _write(folder: Path, cast: tuple[float, float, float], n: int = 40) -> Manifest:
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(n):
+        image = render_cell(CODES[number % len(CODES)], rng, 96).image * np.array(cast)
+        cv2.imwrite(str(folder / f"{number:03}.png"), image[..., ::-1])
+    return read(folder, "images")
+
+
+@pytest.fixture(scope="module")
+def abroad(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return _write(tmp_path_factory.mktemp("abroad") / "cells", (0.45, 0.6, 0.8))
+
+
+@pytest.fixture
+def no_class_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model trained for one epoch on a few cells calls them all alike."""
+    monkeypatch.setattr(site_checks, "LARGEST_CLASS", 1.1)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.slow  # writes the graphs of a bundle
+@pytest.mark.usefixtures("no_class_check")
+def test_another_light_gives_a_new_bundle_and_leaves_the_old_one(
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path
+) -> None:
+    before = _contents(tiny_bundle)
+    made = adapt(tiny_bundle, abroad, tmp_path / "new", "north")
+    assert _contents(tiny_bundle) == before
+    stored = files.read(tmp_path / "new")
+    assert stored.site is not None
+    assert stored.site.name == "north"
+    assert stored.site.is_standardised
+    assert stored.site.record["from"] == files.checksum(tiny_bundle)
+    assert (
+        stored.site.record["shift_after"]["colour"] < stored.site.record["shift_before"]["colour"]
+    )
+    old, new = files.read(tiny_bundle).models[0].state, stored.models[0].state
+    changed = {name for name in old if not np.array_equal(old[name], new[name])}
+    assert changed
+    assert all("running_" in name for name in changed)
+    assert any("Batch norm" in sentence for sentence in made.sentences)
+    assert "## Adapted to north" in (tmp_path / "new" / "MODEL_CARD.md").read_text()
+    images = [cv2.imread(str(path))[..., ::-1] for path in abroad.frame["path"][:3]]
+    assert len(Pipeline.load(tmp_path / "new").predict(images)) == 3
+    with pytest.raises(BundleError, match="adapted already, to 'north'"):
+        adapt(tmp_path / "new", abroad, tmp_path / "twice")
+
+
+@pytest.mark.slow  # writes the graphs of a bundle
+@pytest.mark.usefixtures("no_class_check")
+def test_cells_like_the_training_cells_change_no_number(
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapting.Shift, "is_alarm", property(lambda _: False))
+    made = adapt(tiny_bundle, abroad, tmp_path / "new")
+    assert "nothing was changed" in made.sentences[0]
+    old, new = files.read(tiny_bundle), files.read(tmp_path / "new")
+    for name, value in old.models[0].state.items():
+        assert np.array_equal(value, new.models[0].state[name])
+    image = cv2.imread(str(abroad.frame["path"][0]))[..., ::-1]
+    one, other = (Pipeline(fitted).predict([image])[0] for fitted in (old, new))
+    assert one == other
+
+
+def test_too_few_cells_are_refused(tiny_bundle: Path, abroad: Manifest, tmp_path: Path) -> None:
+    with pytest.raises(NotEstimableError, match="3 cells: a site needs at least 32"):
+        adapt(tiny_bundle, abroad.subset(np.arange(3)), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_bundle_that_does_not_know_its_home_is_refused(
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = files.read(tiny_bundle)
+    monkeypatch.setattr(adapting.files, "read", lambda _: adapting.replace(without, home=None))
+    with pytest.raises(BundleError, match="does not know what its training cells look like"):
+        adapt(tiny_bundle, abroad, tmp_path / "new")
+
+
+def test_the_old_bundle_is_not_overwritten(tiny_bundle: Path, abroad: Manifest) -> None:
+    with pytest.raises(BundleError, match="is the bundle itself"):
+        adapt(tiny_bundle, abroad, tiny_bundle)
+
+
+def _photographs(n: int = 6) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.stack([render_cell(code, rng, 96).image for code in CODES[:n]])
+
+
+def test_gray_and_drawn_pictures_are_refused() -> None:
+    cells = _photographs()
+    site_checks.photographs(cells)
+    gray = np.repeat(cells.mean(axis=3, keepdims=True), 3, axis=3).astype(np.uint8)
+    with pytest.raises(NotEstimableError, match="100 % of the pictures are gray"):
+        site_checks.photographs(gray)
+    drawn = np.full((4, 96, 96, 3), 255, np.uint8)
+    for picture in drawn:
+        cv2.circle(picture, (48, 48), 30, (200, 150, 220), -1)
+        cv2.circle(picture, (48, 48), 18, (90, 40, 140), -1)
+    with pytest.raises(NotEstimableError, match="drawn or painted"):
+        site_checks.photographs(drawn)
+
+
+def test_cells_of_one_class_are_refused() -> None:
+    site_checks.classes(np.arange(40) % 3, "ABC")
+    with pytest.raises(NotEstimableError, match="95 % of the cells are predicted as B"):
+        site_checks.classes(np.array([1] * 38 + [0] * 2), "ABC")
