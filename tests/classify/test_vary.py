@@ -118,6 +118,18 @@ def test_everything_at_once_follows_its_seed() -> None:
         assert np.array_equal(one, same)
 
 
+def test_a_share_of_the_pictures_stays_at_home() -> None:
+    none, some = (
+        ClassifyConfig(input_px=32, degrade_probability=0, vary=VaryConfig(light=1, share=share))
+        for share in (0, 0.4)
+    )
+    same = [
+        np.array_equal(*(augment(_picture(), np.random.default_rng(seed), r) for r in (none, some)))
+        for seed in range(200)
+    ]
+    assert 0.5 < np.mean(same) < 0.7
+
+
 def test_what_is_off_leaves_training_pictures_as_they_were() -> None:
     """The draws of a recipe that varies nothing are those of the recipe before there was one."""
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)

@@ -13,9 +13,12 @@ import numpy as np
 from buffycoat.classify.stains import jitter_stains
 from buffycoat.classify.vary import resample, restain
 from buffycoat.config import ClassifyConfig
+from buffycoat.config.vary import VaryConfig
 from buffycoat.simulate.degrade import MAX_SEVERITY, SEVERITY_WEIGHTS, degrade, draw_severity
 from buffycoat.simulate.faults import to_uint8
 
+AT_HOME = VaryConfig()
+"""Differences within a laboratory."""
 PAPER_ROTATION_DEG = 15.0
 PAPER_JITTER = 0.2
 
@@ -64,6 +67,8 @@ def augment(
         severity = draw_severity(rng, severities)
         image = degrade(image, severity, rng, groups=config.degrade_groups)
     vary = config.vary
+    if vary.share < 1 and rng.random() >= vary.share:
+        vary = AT_HOME
     turned = _warp(image, rng, crop_fraction, input_px, 180, vary.scale, vary.shift)
     if config.stain_jitter:
         turned = jitter_stains(turned, rng, config.stain_jitter)

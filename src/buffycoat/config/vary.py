@@ -16,6 +16,13 @@ class VaryConfig(Section):
     what they gain.
     """
 
+    share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="of the pictures; the others differ as they do within a laboratory. Background "
+        "and features have chances of their own",
+    )
     stain: float = Field(
         default=0.0, ge=0, le=1, description="spread of each stain's amount and colour"
     )
