@@ -1,7 +1,13 @@
-"""Typed cells of other sites, cut out of ../shared/fields and ../shared/seg-wbc."""
+"""Typed cells of other sites, cut out of ../shared/fields and ../shared/seg-wbc.
+
+    python -m benchmarks.boxed_cells FIELDS/chula.json CELLS
+
+writes the cells of a COCO file, a folder a type, as `benchmarks/starter.toml` learns from them.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +63,6 @@ def read_sites(shared: Path, work_px: int, frame_fraction: float) -> list[Site]:
         return to_work(crop, work_px, frame_fraction)
 
     boxes = read_boxes(shared / "fields" / "chula.json")
-    boxes = boxes[np.sqrt(boxes["w"] * boxes["h"]) >= LEAST_BOX_PX]
     scaled, tight = [], []
     for row in boxes.itertuples():
         field = images.read(shared / "fields" / "chula" / str(row.file))
@@ -79,7 +84,7 @@ def read_sites(shared: Path, work_px: int, frame_fraction: float) -> list[Site]:
 
 
 def read_boxes(path: Path) -> pd.DataFrame:
-    """Boxes of a COCO file: `file`, `type`, `x`, `y`, `w`, `h` in pixels."""
+    """Boxes of a COCO file, slips left out: `file`, `type`, `x`, `y`, `w`, `h` in pixels."""
     coco = json.loads(path.read_text())
     names = {image["id"]: image["file_name"] for image in coco["images"]}
     types = {kind["id"]: kind["name"] for kind in coco["categories"]}
@@ -87,7 +92,8 @@ def read_boxes(path: Path) -> pd.DataFrame:
         (names[box["image_id"]], types[box["category_id"]], *box["bbox"])
         for box in coco["annotations"]
     ]
-    return pd.DataFrame(rows, columns=["file", "type", "x", "y", "w", "h"])
+    boxes = pd.DataFrame(rows, columns=["file", "type", "x", "y", "w", "h"])
+    return boxes[np.sqrt(boxes["w"] * boxes["h"]) >= LEAST_BOX_PX].reset_index(drop=True)
 
 
 def cut(field: np.ndarray, centre: tuple[float, float], side: float) -> np.ndarray:
@@ -112,3 +118,22 @@ def copies(crops: np.ndarray) -> np.ndarray:
     table = np.array(flat)
     alike = table @ table.T / table.shape[1] > COPY_CORRELATION
     return connected_components(alike)[1]
+
+
+def main() -> None:
+    """Write the cells of a COCO file."""
+    parser = argparse.ArgumentParser(description="Cells of a COCO file, a folder a type.")
+    parser.add_argument("boxes", type=Path, help="the .json; its pictures in a folder of that name")
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    side = SCALE_SIDE[options.boxes.stem]
+    for number, row in enumerate(read_boxes(options.boxes).itertuples()):
+        field = images.read(options.boxes.with_suffix("") / str(row.file))
+        cell = cut(field, (row.x + row.w / 2, row.y + row.h / 2), side)
+        folder = options.out / str(row.type)
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{number:03d}.png"), cv2.cvtColor(cell, cv2.COLOR_RGB2BGR))
+
+
+if __name__ == "__main__":
+    main()

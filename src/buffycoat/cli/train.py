@@ -24,7 +24,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same again resumes it.")],
     preset: Annotated[
-        str, typer.Option(help="paper, default, cpu, demo, or a .toml file.")
+        str, typer.Option(help="paper, default, cpu, travel, demo, or a .toml file.")
     ] = "default",
     changes: Annotated[
         list[str] | None,
