@@ -15,7 +15,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
 ROOMS = """
 errors optional progress notes config taxonomy statement cells images tables sources splits
 statistics simulate evaluate backbones losses training restore segment classify embed fuse
-audit refine report bundle predict learn cli
+audit refine report bundle predict batch learn cli
 """.split()
 """A room imports only from rooms before it. The design's order, but for `config`, which needs
 nothing of the rooms above it there and from which `images` takes its settings."""
@@ -24,7 +24,7 @@ SIBLINGS = {"restore", "segment", "classify", "embed", "fuse", "refine"}
 
 
 HEAVY = {"torch", "torchvision", "timm", "lightning", "sklearn", "skimage", "cv2", "pandas"}
-HEAVY |= {"pyarrow", "scipy", "transformers", "plotly", "openvino", "PIL"}
+HEAVY |= {"pyarrow", "scipy", "transformers", "plotly", "openvino", "PIL", "ray"}
 
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -320,35 +319,3 @@ class Prediction:
     def reasons(self) -> tuple[str, ...]:
         """Codes of the evidence for which a person should look; see `DOUBTS`."""
         return tuple(e.code for e in self.evidence if e.code in DOUBTS)
-
-
-def predictions_frame(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> pd.DataFrame:
-    """Predictions as a table.
-
-    Args:
-        predictions: Any number of them.
-        taxonomy: Gives the names of the probability columns.
-
-    Returns:
-        One row a cell, columns as in `prediction_columns`: `conformal_set` and `reasons` joined by
-        spaces, `degradation` by plus signs, `restore_change` and `evidence` as JSON, and `probs`
-        spread over `prob_<CODE>`.
-    """
-    rows = []
-    for p in predictions:
-        row = {k: v for k, v in vars(p).items() if k != "probs"}
-        row["conformal_set"] = " ".join(p.conformal_set)
-        row["reasons"] = " ".join(p.reasons)
-        row["degradation"] = "+".join(p.degradation)
-        row["restore_change"] = json.dumps(dict(p.restore_change), allow_nan=False)
-        row["evidence"] = json.dumps([vars(e) for e in p.evidence])
-        row |= {f"prob_{code}": prob for code, prob in zip(taxonomy.codes, p.probs, strict=True)}
-        rows.append(row)
-    return pd.DataFrame(rows, columns=prediction_columns(taxonomy))
-
-
-def prediction_columns(taxonomy: Taxonomy) -> list[str]:
-    """Columns of `predictions_frame`: the fields of `Prediction`, its reasons, probabilities."""
-    columns = [name for name in Prediction.__dataclass_fields__ if name != "probs"]
-    columns.insert(columns.index("evidence"), "reasons")
-    return [*columns, *(f"prob_{code}" for code in taxonomy.codes)]

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from buffycoat.bundle import files
-from buffycoat.cells import DOUBTS, prediction_columns
+from buffycoat.cells import DOUBTS
 from buffycoat.cli.columns import DOUBT, choose_columns
 from buffycoat.cli.doubtful import summary
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError
 from buffycoat.images import write_png
 from buffycoat.predict.results import Counts
+from buffycoat.predict.rows import prediction_columns
 from buffycoat.simulate.render import render_cell
 from buffycoat.taxonomy import PBC
 

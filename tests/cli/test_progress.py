@@ -22,7 +22,7 @@ def _lines(run) -> list[str]:
     return text.getvalue().splitlines()
 
 
-def test_lines_come_at_most_every_ten_seconds_with_the_time_left() -> None:
+def test_lines_come_at_most_every_ten_seconds_with_speed_and_time_left() -> None:
     def run(reporter: LineReporter, clock: Clock) -> None:
         reporter.start("restore", "pix2pix")
         for done in range(31):
@@ -33,9 +33,9 @@ def test_lines_come_at_most_every_ten_seconds_with_the_time_left() -> None:
     lines = _lines(run)
     assert lines[0] == "[restore] pix2pix"
     assert lines[1:-1] == [
-        "[restore] 10/60, 0:00:10 elapsed, 0:00:50 left",
-        "[restore] 20/60, 0:00:20 elapsed, 0:00:40 left",
-        "[restore] 30/60, 0:00:30 elapsed, 0:00:30 left",
+        "[restore] 10/60, 0:00:10 elapsed, 1.0/s, 0:00:50 left",
+        "[restore] 20/60, 0:00:20 elapsed, 1.0/s, 0:00:40 left",
+        "[restore] 30/60, 0:00:30 elapsed, 1.0/s, 0:00:30 left",
     ]
     assert lines[-1] == "[restore] done in 0:00:31: gate kept 12"
 
@@ -48,7 +48,7 @@ def test_a_resumed_stage_is_timed_from_where_it_went_on() -> None:
         clock.now += 50
         reporter.advance(950, 1000)
 
-    assert _lines(run)[-1].endswith("950/1000, 0:00:55 elapsed, 0:00:50 left")
+    assert _lines(run)[-1].endswith("950/1000, 0:00:55 elapsed, 1.0/s, 0:00:50 left")
 
 
 def test_the_last_step_is_left_to_the_line_that_ends_the_stage() -> None:

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,8 @@ from buffycoat.cells import Manifest
 from buffycoat.errors import OutputError
 from buffycoat.images import BadCell
 from buffycoat.predict import local, results, rows, workers
+from buffycoat.predict.batches import in_batches
+from buffycoat.predict.cells_file import write_cells
 from buffycoat.predict.job import Job, Task, open_job, task_of
 from buffycoat.predict.predictor import Pipeline
 from buffycoat.progress import Silent
@@ -57,7 +61,8 @@ def _run(folder: Path, manifest: Manifest, pipeline: Pipeline, part_cells: int =
     task = task_of(manifest, pipeline.bundle_sha256, asked, [*COLUMNS, "probability"], None)
     task = replace(task, part_cells=part_cells)
     with open_job(folder, task, len(manifest)) as job:
-        local.run(job, manifest, pipeline.fitted, Silent())
+        write_cells(job, manifest)
+        local.run(job, pipeline.fitted, Silent())
     return task
 
 
@@ -87,7 +92,8 @@ def test_several_processes_make_the_same_table(cells: Path, tmp_path: Path) -> N
     tables = []
     for n_workers, name in ((1, "one"), (2, "two")):
         with open_job(tmp_path / name, task, 10) as job:
-            local.run(job, manifest, pipeline.fitted, Silent(), "starter", n_workers)
+            write_cells(job, manifest)
+            local.run(job, pipeline.fitted, Silent(), "starter", n_workers)
         tables.append(_all(tmp_path / name, task, 10))
     pd.testing.assert_frame_equal(tables[0][0], tables[1][0])
     assert tables[0][1] == tables[1][1]
@@ -96,27 +102,32 @@ def test_several_processes_make_the_same_table(cells: Path, tmp_path: Path) -> N
 def test_processes_that_are_killed_are_replaced(
     cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest, spans = read(cells, "images"), [slice(0, 4), slice(4, 8), slice(8, 10)]
-    begun: list[int] = []
+    batches = list(in_batches(read(cells, "images"), 4))
+    pools: list[int] = []
 
-    def dying(_: Manifest, todo: list[slice], *__: object) -> Iterator[str]:
-        begun.append(len(todo))
-        yield f"from {todo[0].start}"
-        if len(begun) < 3:
-            raise BrokenProcessPool
+    def dying(begun: deque[Manifest], rest: Iterator[Manifest], *_: object) -> Iterator[str]:
+        """Takes two batches ahead, ends one, and dies unless it is the third pool."""
+        pools.append(len(begun))
+        begun.extend(islice(rest, 2 - len(begun)))
+        while begun:
+            yield begun.popleft().frame["cell_id"].iloc[0]
+            begun.extend(islice(rest, 1))
+            if len(pools) < 3:
+                raise BrokenProcessPool
 
     monkeypatch.setattr(workers, "_predict_from", dying)
-    found = list(workers.predict_parallel(manifest, spans, "starter", TASK, 2))
-    assert begun == [3, 2, 1]
-    assert found == ["from 0", "from 4", "from 8"]
+    found = list(workers.predict_parallel(batches, "starter", TASK, 2))
+    assert pools == [0, 2, 1]
+    assert found == [batch.frame["cell_id"].iloc[0] for batch in batches]
 
-    def dead(*_: object) -> Iterator[str]:
+    def dead(begun: deque[Manifest], rest: Iterator[Manifest], *_: object) -> Iterator[str]:
+        begun.extend(islice(rest, 1))
         raise BrokenProcessPool
         yield
 
     monkeypatch.setattr(workers, "_predict_from", dead)
     with pytest.raises(OutputError, match="--workers 1"):
-        list(workers.predict_parallel(manifest, spans, "starter", TASK, 2))
+        list(workers.predict_parallel(batches, "starter", TASK, 2))
 
 
 def test_parts_that_are_missing_or_cut_are_predicted_anew(cells: Path, tmp_path: Path) -> None:

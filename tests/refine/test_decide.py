@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from buffycoat.cells import Evidence, predictions_frame
+from buffycoat.cells import Evidence
 from buffycoat.config import RefineConfig
 from buffycoat.errors import BundleError, ShapeError
+from buffycoat.predict.rows import predictions_frame
 from buffycoat.refine.apply import RescueResult
 from buffycoat.refine.conformal import Conformal, cross_fitted_sets, fit_conformal
 from buffycoat.refine.decide import Distributions, Findings, decide

@@ -117,10 +117,11 @@ def test_wrong_image_says_what_it_got() -> None:
 
 
 def test_batch_equals_single_and_reports_progress() -> None:
-    images = np.stack([draw(96)[0], draw(96, lobes=True)[0], np.full((96, 96, 3), 255, np.uint8)])
+    blank = np.full((96, 96, 3), 255, np.uint8)
+    images = np.stack([draw(96)[0], blank, draw(96, lobes=True)[0]] * 6)
     seen: list[tuple[int, int]] = []
     batch = segment_all(images, on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(done, 18) for done in range(1, 19)]
     for image, masks in zip(images, batch, strict=True):
         assert np.array_equal(masks.cell, segment(image).cell)
         assert masks.quality == segment(image).quality
@@ -140,10 +141,10 @@ def test_expert_masks(seg_wbc) -> None:
 
 
 def test_a_nucleus_that_is_lost_on_the_way_leaves_no_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lose_nucleus(density, nucleus, others):
-        return nucleus, np.zeros_like(nucleus)
+    def lose_nuclei(scenes):
+        return [(scene.nucleus, np.zeros_like(scene.nucleus)) for scene in scenes]
 
-    monkeypatch.setattr(stain.outline, "find_cell", lose_nucleus)
+    monkeypatch.setattr(stain.outline, "find_cells", lose_nuclei)
     masks = stain.segment(draw()[0])
     assert masks.quality == 0
     assert not masks.cell.any()

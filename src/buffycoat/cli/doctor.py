@@ -27,6 +27,7 @@ OPTIONAL = {
     "cellpose": "cellpose",
     "pillow-heif": "formats",
     "imagecodecs": "formats",
+    "ray": "scale",
 }
 REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
 GIB = 1 << 30

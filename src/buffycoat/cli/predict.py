@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from buffycoat.cli.prior import Prior, check_prior
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
 from buffycoat.errors import BadCellsError, ManifestError, OutputError
+from buffycoat.optional import require
 
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from buffycoat.predict.results import Counts
 
 SUFFIXES = (".csv", ".parquet")
+
+
+class Engine(StrEnum):
+    """Who shares out the parts of a prediction."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 def predict(
@@ -58,6 +67,13 @@ def predict(
         int | None,
         typer.Option(min=1, help="Processes; by default one a CPU, or one alone for few cells."),
     ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="ray: side by side on the machines of the Ray cluster that RAY_ADDRESS names, or "
+            "on this one (extra `scale`). The results are the same."
+        ),
+    ] = Engine.LOCAL,
 ) -> None:
     """Classify every cell of a folder, with its probability and the reasons.
 
@@ -67,10 +83,12 @@ def predict(
     that is not reliable. They are written too; is_abstained marks them.
 
     Results are kept in parts as they come (in OUT.parts until all are there): killed, the same
-    command goes on.
+    command goes on. Millions of cells, and several machines: docs/scale.md.
 
     Example: `buffycoat predict starter cells/ --out cells.csv --columns doubt`
     """
+    if engine is Engine.RAY:
+        require("ray", extra="scale")
     is_folder = not out.suffix
     if is_folder:
         check_folder(out)
@@ -84,7 +102,11 @@ def predict(
     check_prior(prior)
     manifest = cells_of(images, split, labels_from, leave_out)
 
+    import pyarrow as pa
+
+    from buffycoat.batch import ray_engine
     from buffycoat.predict import local, results, rows
+    from buffycoat.predict.cells_file import remove_cells, write_cells
     from buffycoat.predict.job import open_job, task_of
     from buffycoat.predict.needs import needs_of
     from buffycoat.predict.predictor import Pipeline
@@ -105,8 +127,15 @@ def predict(
     task = task_of(manifest, pipeline.bundle_sha256, computed, stored, prior)
     asked = needs_of(computed, pipeline.fitted)
     with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
+        write_cells(job, manifest)
+        del manifest  # of a million cells it takes 150 MB, and they are read part by part
+        pa.default_memory_pool().release_unused()
         with make_reporter() as reporter:
-            local.run(job, manifest, pipeline.fitted, reporter, bundle, workers)
+            if engine is Engine.RAY:
+                ray_engine.run(job, reporter, bundle, workers)
+            else:
+                local.run(job, pipeline.fitted, reporter, bundle, workers)
+        remove_cells(job)
         counts, bad = results.count(job), tuple(job.bad())
         if is_csv:
             results.write_csv(job, out, [*AS_SUBMITTED, *chosen], ["cell_id", "label", *chosen])

@@ -12,11 +12,14 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from buffycoat.cli.console import errors_console, quiet_libraries
 
@@ -33,6 +36,7 @@ class RichReporter:
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            _SpeedColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -112,7 +116,7 @@ class LineReporter:
         self._printed = now
         gained = done - self._first_done
         speed = gained / (now - self._first_at) if gained else 0.0
-        left = f", {_span((total - done) / speed)} left" if speed else ""
+        left = f", {_rate(speed)}, {_span((total - done) / speed)} left" if speed else ""
         self._print(f"[{self._stage}] {done}/{total}, {_span(now - self._began)} elapsed{left}")
 
     def finish(self, note: str = "") -> None:
@@ -133,6 +137,19 @@ def make_reporter() -> RichReporter | LineReporter:
     quiet_libraries()
     console = errors_console()
     return RichReporter(console) if console.is_terminal else LineReporter(console)
+
+
+class _SpeedColumn(ProgressColumn):
+    """Items a second, over the same time as the time left."""
+
+    def render(self, task: Task) -> Text:
+        """Empty until something was done."""
+        return Text(_rate(task.speed) if task.speed else "")
+
+
+def _rate(a_second: float) -> str:
+    """In three digits or so: "0.25/s", "4.3/s", "230/s"."""
+    return f"{a_second:.{0 if a_second >= 10 else 1 if a_second >= 1 else 2}f}/s"
 
 
 def _span(seconds: float) -> str:

@@ -115,7 +115,9 @@ def survey(folder: Path) -> Survey:
             others.append(OtherFile(path, kind))
         else:
             images.append(path)
-    return Survey(tuple(sorted(images)), tuple(sorted(others, key=lambda other: other.path)))
+    # by their parts, as paths compare, without the copies of their parts that they would keep
+    images.sort(key=lambda path: str(path).replace(os.sep, "\0"))
+    return Survey(tuple(images), tuple(sorted(others, key=lambda other: other.path)))
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
-from buffycoat.cells import Manifest, predictions_frame
+from buffycoat.cells import Manifest
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.images import BadCell, write_atomic, writing
 from buffycoat.learn import run_folder, summary
@@ -23,6 +23,7 @@ from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.learn.held_out import HeldOut, ablate, score_held_out
 from buffycoat.learn.report import make_report
 from buffycoat.learn.training_set import TrainingSet
+from buffycoat.predict.rows import predictions_frame
 from buffycoat.progress import Reporter
 from buffycoat.refine.decide import decide
 from buffycoat.report.model_card import model_card

@@ -43,7 +43,7 @@ class RunFolder:
     Attributes:
         root: The folder.
         metrics: Figures, as `outcome.conclude` wrote them.
-        held_out: One row a held-out cell: `cells.predictions_frame` and the truth; None where the
+        held_out: One row a held-out cell: `rows.predictions_frame` and the truth; None where the
             run left none.
         out_of_fold: One row a training cell and one a degraded twin; None where there is none.
         seconds: Stage -> seconds; the report's own are left out.

@@ -14,7 +14,6 @@ from buffycoat.images import BadCell, WorkImages, load_work
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.predict.needs import EVERYTHING, Needs
-from buffycoat.predict.stages import batches
 
 BATCHES_AHEAD = 2
 """Decoded while an earlier one is predicted: 19 MB each at 224 px."""
@@ -25,50 +24,52 @@ class Batch:
     """Predictions of some cells.
 
     Attributes:
+        cells: All of them.
         predictions: Of the readable ones, in order.
         image_sha256: Of each prediction's image file.
         bad: The others, and why.
-        n_done: Cells of the manifest up to the end of this batch.
     """
 
+    cells: Manifest
     predictions: list[Prediction]
     image_sha256: list[str]
     bad: tuple[BadCell, ...]
-    n_done: int
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+
+def in_batches(cells: Manifest, size: int) -> Iterator[Manifest]:
+    """Cells, at most `size` at a time."""
+    for start in range(0, len(cells), size):
+        yield cells.subset(np.arange(start, min(start + size, len(cells))))
 
 
 def predict_batches(
-    manifest: Manifest,
-    fitted: Fitted,
-    prior: str | None = None,
-    needs: Needs = EVERYTHING,
-    spans: Iterable[slice] | None = None,
+    cells: Iterable[Manifest], fitted: Fitted, prior: str | None = None, needs: Needs = EVERYTHING
 ) -> Iterator[Batch]:
     """Predict cells, a batch in memory at a time.
 
     Args:
-        manifest: The cells.
+        cells: Those of each batch; taken as they are needed, in another thread.
         fitted: What the bundle holds.
         prior: As in `bracket.run_stages`.
         needs: The same.
-        spans: Rows of each batch; by default all, `stages.CELLS_AT_ONCE` at a time.
 
     Yields:
-        Batches in the order of the spans; what is said of a cell does not depend on its batch.
+        Batches in that order; what is said of a cell does not depend on its batch.
     """
-    spans = batches(len(manifest)) if spans is None else spans
-    parts = ((span.stop, manifest.subset(np.arange(span.start, span.stop))) for span in spans)
-    loaded = ((stop, part, load_work(part, fitted.config.images)) for stop, part in parts)
-    for stop, part, work in prefetch(loaded, BATCHES_AHEAD):
-        yield _predict(part, work, fitted, prior, needs, stop)
+    loaded = ((batch, load_work(batch, fitted.config.images)) for batch in cells)
+    for batch, work in prefetch(loaded, BATCHES_AHEAD):
+        yield _predict(batch, work, fitted, prior, needs)
 
 
 def _predict(
-    part: Manifest, work: WorkImages, fitted: Fitted, prior: str | None, needs: Needs, n_done: int
+    cells: Manifest, work: WorkImages, fitted: Fitted, prior: str | None, needs: Needs
 ) -> Batch:
-    ids = part.frame["cell_id"].to_numpy()[work.is_good].tolist()
+    ids = cells.frame["cell_id"].to_numpy()[work.is_good].tolist()
     digests = [digest for digest, good in zip(work.digests, work.is_good, strict=True) if good]
     if not ids:
-        return Batch([], [], work.bad, n_done)
+        return Batch(cells, [], [], work.bad)
     images = paint_if_asked(work.images, fitted.config)
-    return Batch(predict_cells(images, ids, fitted, prior, needs), digests, work.bad, n_done)
+    return Batch(cells, predict_cells(images, ids, fitted, prior, needs), digests, work.bad)

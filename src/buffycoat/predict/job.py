@@ -86,13 +86,18 @@ class Job:
         start = part * self.task.part_cells
         return slice(start, min(start + self.task.part_cells, self.n_cells))
 
+    def size(self, part: int) -> int:
+        """Cells of a part."""
+        rows = self.rows(part)
+        return rows.stop - rows.start
+
     def path(self, part: int) -> Path:
         """File of a part."""
         return self.folder / f"part-{part:07d}.parquet"
 
     def missing(self) -> list[int]:
         """Parts that are not there, or that were cut."""
-        return [part for part in range(self.n_parts) if not self._is_whole(part)]
+        return [part for part in range(self.n_parts) if not self.is_whole(part)]
 
     def write(self, part: int, table: pa.Table, bad: Sequence[BadCell]) -> None:
         """Keep a part, whole or not at all.
@@ -128,7 +133,8 @@ class Job:
             for cell in json.loads(metadata.get(_BAD, b"[]")):
                 yield BadCell(**cell)
 
-    def _is_whole(self, part: int) -> bool:
+    def is_whole(self, part: int) -> bool:
+        """Whether a part is there and was not cut."""
         path = self.path(part)
         if not path.is_file():
             return False
@@ -136,9 +142,9 @@ class Job:
             metadata = pq.read_metadata(path)
         except (OSError, pa.ArrowException):
             return False
-        rows, stored = self.rows(part), metadata.metadata or {}
+        stored = metadata.metadata or {}
         n_bad = len(json.loads(stored.get(_BAD, b"[]")))
-        return metadata.num_rows + n_bad == rows.stop - rows.start
+        return metadata.num_rows + n_bad == self.size(part)
 
 
 def task_of(

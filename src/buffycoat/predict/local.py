@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -12,14 +13,16 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.images import BadCell
 from buffycoat.predict import rows
+from buffycoat.predict.batches import in_batches
+from buffycoat.predict.cells_file import read_part
 from buffycoat.predict.job import Job, Task
 from buffycoat.predict.needs import needs_of
 from buffycoat.predict.workers import (
     MIN_CELLS,
     Predicted,
     default_workers,
+    predict_each,
     predict_parallel,
-    predict_spans,
 )
 from buffycoat.progress import Reporter
 
@@ -29,7 +32,6 @@ BATCH_CELLS = 64
 
 def run(
     job: Job,
-    manifest: Manifest,
     fitted: Fitted,
     reporter: Reporter,
     bundle: str | Path | None = None,
@@ -38,8 +40,7 @@ def run(
     """Predict the parts that are missing.
 
     Args:
-        job: Where they go.
-        manifest: All cells of the job.
+        job: Where they go, its cells written there.
         fitted: What the bundle holds.
         reporter: Progress.
         bundle: Where other processes read it; None predicts in this one alone.
@@ -49,24 +50,24 @@ def run(
     Raises:
         OutputError: A part cannot be written, or processes are killed again and again.
     """
-    spans = {part: _spans(job.rows(part)) for part in job.missing()}
-    n_todo = sum(span.stop - span.start for parts in spans.values() for span in parts)
+    todo = job.missing()
+    n_todo = sum(job.size(part) for part in todo)
     done = job.n_cells - n_todo
     resumed = f", {done} of them done before" if done else ""
     reporter.start("predict", f"{job.n_cells} cells{resumed}")
-    every = [span for parts in spans.values() for span in parts]
+    batches = (batch for part in todo for batch in in_batches(read_part(job, part), BATCH_CELLS))
     n_workers = default_workers() if workers is None else workers
     # Labels alone take little but networks, which use every CPU by themselves.
     is_light = not needs_of(job.task.asked, fitted).restoration or n_todo < MIN_CELLS
     if bundle is None or n_workers == 1 or (workers is None and is_light):
-        results = predict_spans(manifest, every, fitted, job.task)
+        results = predict_each(batches, fitted, job.task)
     else:
-        results = predict_parallel(manifest, every, bundle, job.task, n_workers)
-    for part, own in spans.items():
+        results = predict_parallel(batches, bundle, job.task, n_workers)
+    for part in todo:
         found = []
-        for span in own:
-            found.append(next(results))
-            done += span.stop - span.start
+        for own in islice(results, -(-job.size(part) // BATCH_CELLS)):
+            found.append(own)
+            done += len(own)
             reporter.advance(done, job.n_cells)
         job.write(part, *together(found, job.task))
     reporter.finish()
@@ -83,8 +84,7 @@ def predict_part(cells: Manifest, fitted: Fitted, task: Task) -> tuple[pa.Table,
     Returns:
         A row a readable cell, columns as the task has them, and the unreadable ones.
     """
-    spans = _spans(slice(0, len(cells)))
-    return together(list(predict_spans(cells, spans, fitted, task)), task)
+    return together(list(predict_each(in_batches(cells, BATCH_CELLS), fitted, task)), task)
 
 
 def together(found: Sequence[Predicted], task: Task) -> tuple[pa.Table, list[BadCell]]:
@@ -97,8 +97,3 @@ def together(found: Sequence[Predicted], task: Task) -> tuple[pa.Table, list[Bad
 
 def _table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-
-
-def _spans(whole: slice) -> list[slice]:
-    starts: Iterator[int] = iter(range(whole.start, whole.stop, BATCH_CELLS))
-    return [slice(start, min(start + BATCH_CELLS, whole.stop)) for start in starts]

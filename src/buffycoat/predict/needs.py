@@ -43,7 +43,7 @@ def needs_of(columns: Collection[str], fitted: Fitted) -> Needs:
     whatever is asked for here.
 
     Args:
-        columns: Names as in `cells.prediction_columns`.
+        columns: Names as in `rows.prediction_columns`.
         fitted: What the bundle holds.
     """
     asked = {*columns}

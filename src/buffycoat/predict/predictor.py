@@ -17,7 +17,7 @@ from buffycoat.errors import BadCellsError
 from buffycoat.images import BadCell, to_work
 from buffycoat.predict import rows, stages
 from buffycoat.predict.background import paint_if_asked
-from buffycoat.predict.batches import predict_batches
+from buffycoat.predict.batches import in_batches, predict_batches
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.progress import Reporter, Silent
 from buffycoat.taxonomy import Taxonomy
@@ -116,7 +116,10 @@ class Pipeline:
         found: list[Prediction] = []
         bad: list[BadCell] = []
         digests: list[str] = []
-        for batch in predict_batches(manifest, self.fitted, prior):
+        n_done = 0
+        cells = in_batches(manifest, stages.CELLS_AT_ONCE)
+        for batch in predict_batches(cells, self.fitted, prior):
+            n_done += len(batch)
             found += batch.predictions
             digests += batch.image_sha256
             bad += batch.bad
@@ -126,7 +129,7 @@ class Pipeline:
                     f"more than {allow_bad} cells cannot be read:\n  {lines}",
                     [(cell.cell_id, cell.path, cell.reason) for cell in bad],
                 )
-            reporter.advance(batch.n_done, len(manifest))
+            reporter.advance(n_done, len(manifest))
         reporter.finish()
         frame = rows.to_frame(found, digests, self.bundle_sha256, manifest, self.taxonomy)
         return PredictionSet(found, tuple(bad), frame.loc[:, self.columns(manifest)])

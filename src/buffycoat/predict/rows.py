@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
 import pyarrow as pa
 
-from buffycoat.cells import Manifest, Prediction, prediction_columns, predictions_frame
+from buffycoat.cells import Manifest, Prediction
 from buffycoat.taxonomy import Taxonomy
 
 GROUPS = ("slide_id", "patient_id")
@@ -53,6 +54,38 @@ def to_frame(
     for name in GROUPS:
         frame[name] = known[name].reindex(frame["cell_id"]).to_numpy()
     return frame
+
+
+def predictions_frame(predictions: Sequence[Prediction], taxonomy: Taxonomy) -> pd.DataFrame:
+    """Predictions as a table.
+
+    Args:
+        predictions: Any number of them.
+        taxonomy: Gives the names of the probability columns.
+
+    Returns:
+        One row a cell, columns as in `prediction_columns`: `conformal_set` and `reasons` joined by
+        spaces, `degradation` by plus signs, `restore_change` and `evidence` as JSON, and `probs`
+        spread over `prob_<CODE>`.
+    """
+    rows = []
+    for p in predictions:
+        row = {k: v for k, v in vars(p).items() if k != "probs"}
+        row["conformal_set"] = " ".join(p.conformal_set)
+        row["reasons"] = " ".join(p.reasons)
+        row["degradation"] = "+".join(p.degradation)
+        row["restore_change"] = json.dumps(dict(p.restore_change), allow_nan=False)
+        row["evidence"] = json.dumps([vars(e) for e in p.evidence])
+        row |= {f"prob_{code}": prob for code, prob in zip(taxonomy.codes, p.probs, strict=True)}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=prediction_columns(taxonomy))
+
+
+def prediction_columns(taxonomy: Taxonomy) -> list[str]:
+    """Columns of `predictions_frame`: the fields of `Prediction`, its reasons, probabilities."""
+    columns = [name for name in Prediction.__dataclass_fields__ if name != "probs"]
+    columns.insert(columns.index("evidence"), "reasons")
+    return [*columns, *(f"prob_{code}" for code in taxonomy.codes)]
 
 
 def schema(columns: Sequence[str]) -> pa.Schema:

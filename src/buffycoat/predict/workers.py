@@ -10,14 +10,14 @@ import contextlib
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from buffycoat.backbones.threads import cpus
@@ -51,40 +51,38 @@ class Predicted:
     frame: pd.DataFrame
     bad: tuple[BadCell, ...]
 
+    def __len__(self) -> int:
+        return len(self.frame) + len(self.bad)
+
 
 def default_workers() -> int:
     """One process a CPU that may be used."""
     return cpus()
 
 
-def predict_spans(
-    manifest: Manifest, spans: Sequence[slice], fitted: Fitted, task: Task
-) -> Iterator[Predicted]:
-    """Rows of each span of cells, in order, from this process: what every engine calls.
+def predict_each(batches: Iterable[Manifest], fitted: Fitted, task: Task) -> Iterator[Predicted]:
+    """Rows of each batch of cells, in order, from this process: what every engine calls.
 
     Args:
-        manifest: Cells.
-        spans: Rows of them.
+        batches: Cells.
         fitted: What the bundle holds.
         task: Gives columns and prior.
     """
     needs, sha256 = needs_of(task.asked, fitted), task.bundle_sha256
-    for span, batch in zip(
-        spans, predict_batches(manifest, fitted, task.prior, needs, spans), strict=True
-    ):
-        cells = manifest.subset(np.arange(span.start, span.stop))
-        frame = rows.to_frame(batch.predictions, batch.image_sha256, sha256, cells, fitted.taxonomy)
+    for batch in predict_batches(batches, fitted, task.prior, needs):
+        frame = rows.to_frame(
+            batch.predictions, batch.image_sha256, sha256, batch.cells, fitted.taxonomy
+        )
         yield Predicted(frame.reindex(columns=list(task.columns)), batch.bad)
 
 
 def predict_parallel(
-    manifest: Manifest, spans: Sequence[slice], bundle: str | Path, task: Task, workers: int
+    batches: Iterable[Manifest], bundle: str | Path, task: Task, workers: int
 ) -> Iterator[Predicted]:
     """The same from several processes; one that is killed is replaced.
 
     Args:
-        manifest: Cells.
-        spans: Rows of them.
+        batches: Cells.
         bundle: Its folder, or "starter"; each process reads it.
         task: Gives columns, prior and the bundle's checksum.
         workers: Processes.
@@ -93,38 +91,41 @@ def predict_parallel(
         OutputError: Processes are killed again and again.
         BundleError: The bundle was changed meanwhile.
     """
-    done, restarts = 0, 0
-    while done < len(spans):
+    rest, begun, restarts = iter(batches), deque[Manifest](), 0
+    while True:
         try:
-            for found in _predict_from(manifest, spans[done:], str(bundle), task, workers):
-                yield found
-                done += 1
+            yield from _predict_from(begun, rest, str(bundle), task, workers)
+            return
         except BrokenProcessPool as error:
             restarts += 1
             if restarts > MOST_RESTARTS:
                 raise OutputError(
                     f"processes were killed {restarts} times, the last at cell "
-                    f"{spans[done].start}: mostly because memory ran out. Use --workers 1, or stop "
-                    "what else runs here. What is done is kept: the same command goes on"
+                    f"{begun[0].frame['cell_id'].iloc[0]}: mostly because memory ran out. Use "
+                    "--workers 1, or stop what else runs here. What is done is kept: the same "
+                    "command goes on"
                 ) from error
 
 
 def _predict_from(
-    manifest: Manifest, spans: Sequence[slice], bundle: str, task: Task, workers: int
+    begun: deque[Manifest], rest: Iterator[Manifest], bundle: str, task: Task, workers: int
 ) -> Iterator[Predicted]:
+    """Rows of batches that an earlier pool began, and of the rest; `begun` holds what is open."""
     # spawned, not forked: a fork of a process with threads can hang
     context = multiprocessing.get_context("spawn")
     with _one_thread_each():
         pool = ProcessPoolExecutor(workers, context)
-        waiting: deque[Future[Predicted]] = deque()
         try:
-            for span in spans:
-                cells = manifest.subset(np.arange(span.start, span.stop))
-                waiting.append(pool.submit(_predict, bundle, task, cells))
-                if len(waiting) >= AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            waiting = deque(pool.submit(_predict, bundle, task, cells) for cells in begun)
+            while True:
+                for cells in islice(rest, AHEAD * workers - len(waiting)):
+                    begun.append(cells)
+                    waiting.append(pool.submit(_predict, bundle, task, cells))
+                if not waiting:
+                    return
+                found = waiting.popleft().result()
+                begun.popleft()
+                yield found
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -144,12 +145,17 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _predict(bundle: str, task: Task, cells: Manifest) -> Predicted:
-    (found,) = predict_spans(cells, [slice(0, len(cells))], _fitted(bundle, task), task)
+    (found,) = predict_each([cells], fitted_of(bundle, task), task)
     return found
 
 
 @lru_cache(maxsize=1)
-def _fitted(bundle: str, task: Task) -> Fitted:
+def fitted_of(bundle: str, task: Task) -> Fitted:
+    """What a bundle holds, for a process that predicts with one thread; read once.
+
+    Raises:
+        BundleError: It is another than the one that the task began with.
+    """
     import cv2
 
     cv2.setNumThreads(1)

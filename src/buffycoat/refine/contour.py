@@ -8,6 +8,8 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from buffycoat.statistics import quantile
+
 MIN_AREA_PX = 30
 """Masks with fewer pixels have no measurable contour: at a radius of three pixels the grid alone
 moves spikiness by a tenth."""
@@ -114,7 +116,7 @@ class Profile:
     @property
     def spikiness(self) -> float:
         """Longest over median radius, >= 1 (arXiv 2603.16249)."""
-        return float(self.radii_px.max() / np.median(self.radii_px))
+        return float(self.radii_px.max() / quantile(self.radii_px, 0.5))
 
     def roughness(self, harmonics: slice) -> float:
         """Root mean square over some harmonics of the profile, over the mean radius."""
@@ -128,7 +130,8 @@ class Profile:
         waves[MAX_BLEB_HARMONIC + 1 :] = 0
         above = np.fft.irfft(waves, len(self.radii_px))
         is_high = above > BLEB_HEIGHT * self.radii_px.mean()
-        return float((is_high & ~np.roll(is_high, 1)).sum())
+        before = np.append(is_high[-1], is_high[:-1])
+        return float(np.count_nonzero(is_high & ~before))
 
 
 def profile(mask: np.ndarray | Shape) -> Profile | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -65,19 +67,17 @@ def hue(density: np.ndarray) -> float:
         Romanowsky stain lies at the seam. NaN for a gray, which has no hue: channels that differ
         by less than `MIN_ABSORPTION`.
     """
-    if np.ptp(density) < MIN_ABSORPTION:
+    if max(density) - min(density) < MIN_ABSORPTION:
         return float("nan")
-    red, green, blue = np.exp(-np.asarray(density, dtype=np.float64))
-    angle = np.degrees(np.arctan2(np.sqrt(3.0) * (green - blue), 2 * red - green - blue))
-    return float(angle % 360 + 360 * (angle % 360 < 180))
+    red, green, blue = (math.exp(-value) for value in density)
+    angle = math.degrees(math.atan2(math.sqrt(3.0) * (green - blue), 2 * red - green - blue)) % 360
+    return angle + 360 * (angle < 180)
 
 
 def _granularity(region: Region) -> float:
     sigma = max(SMOOTH_SHARE * min(region.image.shape[:2]), 0.5)
-    gray, own = region.gray.astype(np.float32), region.cytoplasm.astype(np.float32)
-    both = cv2.merge([own, gray * own])
-    soft = cv2.GaussianBlur(both, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    smooth = soft[..., 1] / np.maximum(soft[..., 0], 1e-3)
+    gray = region.gray.astype(np.float32)
+    (smooth,) = smoothed(gray, region.cytoplasm, [sigma])
     return cv2.mean(cv2.absdiff(gray, smooth), mask=region.cytoplasm)[0]
 
 
@@ -95,7 +95,8 @@ def _colour(region: Region, inner: np.ndarray) -> dict[str, float]:
 
 
 def _granules(region: Region, away: np.ndarray) -> dict[str, float]:
-    own = (region.cell_depth > region.length_px(GRANULE_RIMS[1])) & (away > GRANULE_RIMS[0])
+    whole = shrunk(region.cell, region.length_px(GRANULE_RIMS[1])).view(bool)
+    own = whole & (away > GRANULE_RIMS[0])
     if np.count_nonzero(own) < MIN_CYTOPLASM_PX:
         return {}
     sigma = region.length_px(GRANULE_SIGMA)
@@ -121,7 +122,7 @@ def _granules(region: Region, away: np.ndarray) -> dict[str, float]:
 def _halo(region: Region, away: np.ndarray) -> dict[str, float]:
     if not region.nucleus_px:
         return {}
-    own = region.cytoplasm.view(bool) & (region.cell_depth > region.length_px(RIM_SHARE))
+    own = (region.cytoplasm & shrunk(region.cell, region.length_px(RIM_SHARE))).view(bool)
     near = region.absorption[own & (away > NEAR[0]) & (away < NEAR[1])]
     far = region.absorption[own & (away > FAR[0]) & (away < FAR[1])]
     if min(len(near), len(far)) < MIN_CYTOPLASM_PX:
@@ -144,8 +145,8 @@ def _vacuoles(region: Region, inner: np.ndarray) -> dict[str, float]:
     cv2.drawContours(body, [cv2.convexHull(max(parts, key=cv2.contourArea))], -1, 1, cv2.FILLED)
     pale = (region.absorption < (1 - VACUOLE_DEPTH) * level) & (body > 0)
     count, labels = cv2.connectedComponents(pale.view(np.uint8), connectivity=4)
-    depth = shrunk(body, region.length_px(RIM_SHARE))
-    whole = np.bincount(labels[depth > 0], minlength=count)
+    within = shrunk(body, region.length_px(RIM_SHARE)).view(bool)
+    whole = np.bincount(labels[within], minlength=count)
     area, roundness = _roundness(labels, count)
     share = area / region.cell_px
     keep = (whole == area) & (share >= VACUOLE_AREAS[0]) & (share <= VACUOLE_AREAS[1])
@@ -168,8 +169,9 @@ def _roundness(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Each of shape (count,); 0 at what is no part.
     """
-    y, x = np.nonzero(labels)
-    part = labels[y, x]
+    place = np.flatnonzero(labels)
+    y, x = np.divmod(place, labels.shape[1])
+    part = labels.ravel()[place]
     area = np.bincount(part, minlength=count).astype(np.float64)
     own = np.maximum(area, 1)
     spread = np.zeros(count)

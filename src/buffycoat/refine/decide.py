@@ -22,6 +22,9 @@ OUTLIER_PERCENTILE = 99.0
 """A cell stranger than this share of the training cells is shown to a person."""
 MIN_MASK_QUALITY = 0.3
 """Masks under this quality are not to be trusted; on the training cells of PBC nearly all pass."""
+IS_COMPARED = np.array([not is_in_pixels(name) for name in NAMES])
+"""Features that are said to be unusual: `cell_area` and `nc_ratio` say at any magnification what
+those in pixels say."""
 
 
 @dataclass(frozen=True)
@@ -190,15 +193,16 @@ def _unusual(
         return []
     code, found = taxonomy.codes[label], []
     lowest, highest = distributions.limits(label)
-    for place, name in enumerate(NAMES):
-        if is_in_pixels(name):  # `cell_area` and `nc_ratio` say the same at any magnification
-            continue
+    with np.errstate(invalid="ignore"):  # NaN, which was not measured, is not unusual
+        is_outside = (features < lowest) | (features > highest)
+    for place in np.flatnonzero(is_outside & IS_COMPARED):
+        name = NAMES[place]
         value, low, high = (float(v[place]) for v in (features, lowest, highest))
         unit = "" if FEATURES[place].unit == "1" else f" {FEATURES[place].unit}"
         if value > high:
             text = f"{name} {value:.3g}{unit} > {high:.3g} ({code} 99th percentile)"
             found.append(Evidence("refine", "unusual_feature", text, value, high))
-        elif value < low:
+        else:
             text = f"{name} {value:.3g}{unit} < {low:.3g} ({code} 1st percentile)"
             found.append(Evidence("refine", "unusual_feature", text, value, low))
     return found

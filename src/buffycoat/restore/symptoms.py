@@ -125,8 +125,9 @@ def _bright_field(thumb: np.ndarray) -> list[float]:
     """How the bright level (85th percentile) of 4x4 blocks varies: mostly free background."""
     side = THUMB_PX // _BLOCKS
     blocks = thumb.reshape(_BLOCKS, side, _BLOCKS, side, 3).transpose(0, 2, 4, 1, 3)
-    ordered = np.sort(blocks.reshape(_BLOCKS, _BLOCKS, 3, -1), axis=-1)
-    bright = np.log(ordered[..., int(0.85 * side * side)] + 1.0)
+    place = int(0.85 * side * side)
+    ordered = np.partition(blocks.reshape(_BLOCKS, _BLOCKS, 3, -1), place, axis=-1)
+    bright = np.log(ordered[..., place] + 1.0)
     light = bright.mean(axis=-1)
     position = np.arange(_BLOCKS) - (_BLOCKS - 1) / 2
     slope = np.hypot((light.mean(0) * position).sum(), (light.mean(1) * position).sum())

@@ -36,6 +36,8 @@ REACH = 0.06
 """How far around the cell a local change counts."""
 BLUR_SCALES = (0.0, 0.008, 0.016, 0.024, 0.035)
 """Sigmas of the blur that restoration may have undone; the one that explains most is taken."""
+WIDE_PX = 8.0
+"""Sigma from which a blur is made at a quarter of the size."""
 STEADY = 0.005
 """Least typical change, in optical density: less is rounding."""
 
@@ -154,12 +156,12 @@ def local_change(pair: Pair) -> float:
     around = _dilate(pair.cell, REACH * pair.side)
     if not around.any():
         return float("nan")
-    before = _density(pair.before, BLOB_SCALE)
+    before = _log_level(pair.before, BLOB_SCALE)
     inside = around.view(np.uint8)
     best, least = None, np.inf
     for blur in BLUR_SCALES:
-        change = before - _density(pair.after, float(np.hypot(BLOB_SCALE, blur)))
-        sharp = cv2.subtract(change, _smooth(change, LIGHT_SCALE))
+        change = before - _log_level(pair.after, float(np.hypot(BLOB_SCALE, blur)))
+        sharp = cv2.subtract(change, smooth(change, LIGHT_SCALE))
         unexplained = cv2.norm(sharp, cv2.NORM_L2SQR, mask=inside)
         if unexplained < least:
             best, least = sharp, unexplained
@@ -183,33 +185,49 @@ def _white(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 
 def _stain(image: np.ndarray, region: np.ndarray, white: np.ndarray) -> np.ndarray:
-    return np.log((white + 1.0) / (image[region].mean(axis=0, dtype=np.float64) + 1.0))
+    mean = np.array(cv2.mean(image, mask=region.view(np.uint8))[:3])
+    return np.log((white + 1.0) / (mean + 1.0))
 
 
 def _granule_band(image: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Contrast at granule scale within a region, shape (pixels, 3); nothing leaks in."""
-    weight = region.astype(np.float32)
-    own = cv2.merge([*cv2.split(image * weight[..., None]), weight])
+    left, top, width, height = cv2.boundingRect(region.view(np.uint8))
+    rows = slice(max(top - 1, 0), top + height + 1)  # and a rim of nothing, which may be repeated
+    columns = slice(max(left - 1, 0), left + width + 1)
+    inside, side = region[rows, columns], min(region.shape)
+    weight = inside.astype(np.float32)
+    own = cv2.merge([*cv2.split(image[rows, columns] * weight[..., None]), weight])
     logs = []
     for scale in GRANULE_SCALES:
-        smooth = _smooth(own, scale)[region]
-        logs.append(np.log(smooth[:, :3] / np.maximum(smooth[:, 3:], 1e-3) + FLOOR))
+        soft = _blur(own, scale * side)[inside]
+        logs.append(np.log(soft[:, :3] / np.maximum(soft[:, 3:], 1e-3) + FLOOR))
     return (logs[1] - logs[0]).astype(np.float64)
 
 
-def _density(image: np.ndarray, scale: float) -> np.ndarray:
-    return -np.log(_smooth(image, scale) + np.float32(FLOOR))
+def _log_level(image: np.ndarray, scale: float) -> np.ndarray:
+    """Logarithm of an image that is smoothed: its optical density with the sign turned."""
+    soft = smooth(image, scale)
+    soft += np.float32(FLOOR)
+    return np.log(soft, out=soft)
 
 
-def _smooth(image: np.ndarray, scale: float) -> np.ndarray:
-    """Gaussian blur; a wide one is made at a quarter of the size, where it is cheap."""
+def smooth(image: np.ndarray, scale: float) -> np.ndarray:
+    """Gaussian blur; a wide one is made at a quarter of the size, where it is cheap.
+
+    Args:
+        image: Shape (h, w) or (h, w, c), float32.
+        scale: Sigma over the shorter side.
+    """
     height, width = image.shape[:2]
     sigma = scale * min(height, width)
-    if sigma < 8.0:
-        return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.3), borderType=cv2.BORDER_REPLICATE)
+    if sigma < WIDE_PX:
+        return _blur(image, sigma)
     small = cv2.resize(image, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / 4, borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(_blur(small, sigma / 4), (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.3), borderType=cv2.BORDER_REPLICATE)
 
 
 def _erode(mask: np.ndarray, radius_px: float) -> np.ndarray:

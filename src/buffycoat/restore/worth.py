@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from buffycoat.restore.classical import WHITES
-from buffycoat.restore.texture import small_copy
+from buffycoat.restore.texture import small_copy, smooth
 from buffycoat.statistics import quantile
 
 Whites = tuple[np.ndarray, np.ndarray]
@@ -32,8 +32,7 @@ COLOUR_TOLERANCE = 0.03
 
 def change_size(original: np.ndarray, restored: np.ndarray) -> float:
     """Root mean square difference of two images (h, w, 3), uint8, in gray levels."""
-    change = restored.astype(np.float64) - original
-    return float(np.sqrt(np.mean(change**2)))
+    return cv2.norm(restored, original, cv2.NORM_L2) / original.size**0.5
 
 
 def white_shift(original: np.ndarray, restored: np.ndarray, whites: Whites | None = None) -> float:
@@ -54,7 +53,7 @@ def white_shift(original: np.ndarray, restored: np.ndarray, whites: Whites | Non
     before, after = whites or _whites(original, restored)
     moved = np.abs(after - before)
     change = cv2.subtract(restored, original, dtype=cv2.CV_32F)
-    fine = cv2.subtract(change, _smooth(change, FINE_SCALE))
+    fine = cv2.subtract(change, smooth(change, FINE_SCALE))
     power = np.array(cv2.mean(cv2.multiply(fine, fine))[:3])
     return float((moved - np.sqrt(power)).max())
 
@@ -80,7 +79,7 @@ def leaves_known_white(
 
 def background_level(small: np.ndarray) -> np.ndarray:
     """Level of the free background of each channel, shape (3,), of a `texture.small_copy`."""
-    channels = cv2.split(_smooth(small, NOISE_SCALE))
+    channels = cv2.split(smooth(small, NOISE_SCALE))
     return np.array([quantile(channel.ravel(), WHITE_PERCENTILE / 100) for channel in channels])
 
 
@@ -91,8 +90,3 @@ def _whites(original: np.ndarray, restored: np.ndarray) -> Whites:
 def _colour(white: np.ndarray) -> np.ndarray:
     red, green, blue = np.log(white + 1.0)
     return np.array([red - green, blue - green])
-
-
-def _smooth(image: np.ndarray, scale: float) -> np.ndarray:
-    sigma = max(scale * min(image.shape[:2]), 0.3)
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)

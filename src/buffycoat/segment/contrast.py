@@ -7,17 +7,18 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from buffycoat.images import white
 from buffycoat.statistics import quantile
 
 NOISE_LIMIT = 4.0
 """Mean absolute difference to a 3x3 median, in gray levels, from which more smoothing is used;
 pristine PBC training cells lie under 3."""
-SELECT_STEPS = (0.30, 0.15, 0.08)
-"""Log units under the fitted white that a pixel may lie and still count as background."""
 FIT_STEP = 4
 """The white surface is fitted to every fourth pixel of every fourth row."""
-_LOGS: np.ndarray = np.log(np.arange(256, dtype=np.float32) + 8.0)
-_RIDGE: np.ndarray = np.diag([0.0, 0.02, 0.02, 0.05, 0.05, 0.05])
+BRIGHT_SHARE = 0.88
+"""Quantile of the green channel where the search for the background begins."""
+BINS = 128
+"""Of the histogram that Otsu's threshold is found in."""
 
 
 def optical_density(image: np.ndarray) -> np.ndarray:
@@ -29,8 +30,8 @@ def optical_density(image: np.ndarray) -> np.ndarray:
     Returns:
         Shape (h, w, 3), float32, natural log units; 0 is the background, larger is darker.
     """
-    logs = cv2.LUT(_denoise(image), _LOGS)
-    return cv2.subtract(_white_surface(logs), logs)
+    logs = cv2.LUT(_denoise(image), white.LOGS)
+    return cv2.subtract(_white_surface(logs), logs, dst=logs)
 
 
 def total(density: np.ndarray) -> np.ndarray:
@@ -73,56 +74,34 @@ def nucleus_threshold(purple: np.ndarray) -> float:
 
 
 def otsu(values: np.ndarray) -> float:
-    """Otsu's threshold of any float values (IEEE Trans. SMC 9:62, 1979), with 128 bins."""
-    counts, edges = np.histogram(values, bins=128)
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
+    """Otsu's threshold (IEEE Trans. SMC 9:62, 1979) of values (n,), float32, with `BINS` bins."""
+    low, high = float(values.min()), float(values.max())
+    ends = [low, float(np.nextafter(np.float32(high), np.float32(np.inf)))]  # without the last
+    counts = cv2.calcHist([values], [0], None, [BINS], ends).ravel().astype(np.float64)
+    centres = low + (np.arange(BINS) + 0.5) * ((high - low) / BINS)
+    below, sums = np.cumsum(counts), np.cumsum(counts * centres)
     above = below[-1] - below
-    sums = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(centres[np.argmax(np.nan_to_num(spread[:-1]))])
+    apart = sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)
+    return float(centres[np.argmax(below * above * apart**2)])
 
 
 def _denoise(image: np.ndarray) -> np.ndarray:
     median = cv2.medianBlur(image, 3)
-    noise = float(cv2.absdiff(image, median).mean())
+    noise = cv2.norm(image, median, cv2.NORM_L1) / image.size
     if noise < NOISE_LIMIT:
         return median
     return cv2.GaussianBlur(cv2.medianBlur(median, 5), (0, 0), min(noise / 6.0, 2.0))
 
 
 def _white_surface(logs: np.ndarray) -> np.ndarray:
-    """Quadratic surface through the background, for each channel.
-
-    The background is found as the upper envelope of the green channel, where both red cells and
-    chromatin are dark; a ridge holds the surface flat where little of it is seen.
-    """
-    basis, points = _basis(*logs.shape[:2])
-    seen = logs[::FIT_STEP, ::FIT_STEP].reshape(-1, 3).astype(np.float64)
-    level = np.array([quantile(channel, 0.88) for channel in seen.T])
-    green = np.ascontiguousarray(seen[:, 1])
-    fitted = np.broadcast_to(level[1], green.shape)
-    coefficients = np.zeros((6, 3))
-    coefficients[0] = level
-    for tolerance in SELECT_STEPS:
-        keep = np.flatnonzero(green > fitted - tolerance)
-        if len(keep) < 0.04 * len(green):
-            break
-        coefficients = _ridge_fit(points.take(keep, axis=0), seen.take(keep, axis=0))
-        fitted = points @ coefficients[:, 1]
-    return (basis @ coefficients.astype(np.float32)).reshape(logs.shape)
+    """Of the background of an image's logarithms (h, w, 3), same shape."""
+    down, across = (_powers(side) for side in logs.shape[:2])
+    grid = logs[::FIT_STEP, ::FIT_STEP]
+    free = np.ones(grid.shape[:2], dtype=bool)
+    factors = white.fit(grid, free, down[::FIT_STEP], across[::FIT_STEP], BRIGHT_SHARE)
+    return white.surface(factors, down, across)
 
 
 @lru_cache(maxsize=4)
-def _basis(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Terms of a quadratic surface at all pixels (h * w, 6), and where it is fitted (n, 6)."""
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    terms = [np.ones_like(rows), rows, columns, rows**2, columns**2, rows * columns]
-    basis = np.stack(terms, axis=-1)
-    points = basis[::FIT_STEP, ::FIT_STEP].reshape(-1, 6).astype(np.float64)
-    return basis.reshape(-1, 6), points
-
-
-def _ridge_fit(points: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.linalg.solve(points.T @ points + _RIDGE * len(points), points.T @ values)
+def _powers(side: int) -> np.ndarray:
+    return white.powers(np.linspace(-1, 1, side))

@@ -7,100 +7,143 @@ look like cytoplasm, neither background nor red cell) and an edge term, with a b
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from buffycoat.segment import contrast
+from buffycoat.segment.masks import box_around
+from buffycoat.segment.path import closed_paths
 from buffycoat.statistics import quantile
 
 ANGLES = 80
 RADII = 96
-MAX_STEP = 3
-"""Largest change of radius, in samples, from one angle to the next."""
 EDGE_WEIGHT = 6.0
-STEP_COST = 0.35
+NEAR_PX = 10
+"""How far around the nucleus the cytoplasm's colour is looked for, at most."""
 MIN_SAMPLE = 40
 """Pixels needed of cytoplasm and of red cells before their colours are told apart."""
 _WEIGHTS: np.ndarray = 0.3 + np.arange(RADII, dtype=np.float32) / 30.0
 _TURN: np.ndarray = 2 * np.pi * np.arange(ANGLES) / ANGLES
 _DIRECTIONS: np.ndarray = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
-_STEP_COSTS: np.ndarray = (STEP_COST * np.abs(np.arange(-MAX_STEP, MAX_STEP + 1))).astype(
-    np.float32
-)[:, None]
 
 
-def find_cell(
-    density: np.ndarray, nucleus: np.ndarray, others: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cell mask around a nucleus.
+def find_cells(scenes: Iterable[Scene]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cell masks around nuclei, for several images at once: numpy works on all of them in a call.
 
-    Args:
+    Returns:
+        Cell and nucleus of each, both (h, w), bool. The nucleus loses what lies outside the
+        contour.
+    """
+    searches = [_Search.of(*scene) for scene in scenes]
+    if not searches:
+        return []
+    inside = [search.around for search in searches]
+    cells = inside
+    for _ in range(2):
+        gains = np.stack([s.gain(own) for s, own in zip(searches, inside, strict=True)])
+        paths = zip(searches, closed_paths(gains), strict=True)
+        cells = [search.filled(radii) for search, radii in paths]
+        inside = [cell & s.beside for s, cell in zip(searches, cells, strict=True)]
+    return [search.tidy(cell) for search, cell in zip(searches, cells, strict=True)]
+
+
+class Scene(NamedTuple):
+    """What the contour of a cell is looked for in.
+
+    Attributes:
         density: Optical density, shape (h, w, 3), h = w.
         nucleus: Shape (h, w), bool, not empty.
         others: Nuclei of other white cells, shape (h, w), bool.
-
-    Returns:
-        Cell and nucleus, each (h, w), bool. The nucleus loses what lies outside the contour.
     """
-    near = _distance_from(nucleus)
-    total = contrast.total(density)
-    stain = cv2.transform(density, np.array([[1, 1, 0]], np.float32))
-    limit = _background_limit(stain, near)
-    is_stained = stain > limit
-    region = np.clip((stain - limit) / (0.5 * limit), -1.0, 1.0)
-    far = _red_sample(is_stained, nucleus, others)
-    beside = is_stained & (near > 2)
-    inside = beside & (near < 0.06 * len(near))
-    red = _Colours.of(density, far)
-    seen = _Seen.of(*_clipped(density, total, near, limit), nucleus)
-    cell = nucleus
-    for _ in range(2):
-        score = np.minimum(region, _cytoplasm_score(density, inside & ~far, red))
+
+    density: np.ndarray
+    nucleus: np.ndarray
+    others: np.ndarray
+
+
+class _Search(NamedTuple):
+    """What both rounds of the search for one cell have in common.
+
+    Attributes:
+        scene: Where.
+        stain: Density in red and green, shape (h, w).
+        limit: Stain above which a pixel is not background.
+        region: How far it is above, -1 to 1, shape (h, w).
+        beside: Stained and not nucleus, shape (h, w), bool.
+        around: Of those, what is near the nucleus.
+        far: Surely not the cell.
+        red: Colours of that.
+        seen: The view from the nucleus.
+    """
+
+    scene: Scene
+    stain: np.ndarray
+    limit: float
+    region: np.ndarray
+    beside: np.ndarray
+    around: np.ndarray
+    far: np.ndarray
+    red: _Colours
+    seen: _Seen
+
+    @classmethod
+    def of(cls, density: np.ndarray, nucleus: np.ndarray, others: np.ndarray) -> _Search:
+        """Arguments as in `Scene`."""
+        near = _distance_from(nucleus, NEAR_PX)
+        stain = cv2.transform(density, np.array([[1, 1, 0]], np.float32))
+        limit = _background_limit(stain, near)
+        is_stained = stain > limit
+        far = _red_sample(is_stained, nucleus, others)
+        beside = is_stained & (near > 2)
+        return cls(
+            scene=Scene(density, nucleus, others),
+            stain=stain,
+            limit=limit,
+            region=np.clip((stain - limit) / (0.5 * limit), -1.0, 1.0),
+            beside=beside,
+            around=beside & (near < 0.06 * len(near)),
+            far=far,
+            red=_Colours.of(density, far),
+            seen=_Seen.of(*_clipped(density, near, limit), nucleus),
+        )
+
+    def gain(self, inside: np.ndarray) -> np.ndarray:
+        """What a contour gains at each place seen, if the cytoplasm looks like these pixels.
+
+        Args:
+            inside: Shape (h, w), bool.
+
+        Returns:
+            Shape (`ANGLES`, `RADII`), float32.
+        """
+        density, nucleus, others = self.scene
+        score = _cytoplasm_score(density, inside & ~self.far, self.red)
+        score = np.minimum(self.region, score, out=score)
         score[others] = -2.0
         score[nucleus] = 1.0
-        cell = _best_contour(score, seen)
-        inside = cell & beside
-    cell = _tidy(cell, stain, limit, nucleus)
-    return cell, nucleus & cell
+        return self.seen.gain_of(score)
+
+    def filled(self, radii: np.ndarray) -> np.ndarray:
+        """What is within a contour, shape (h, w), bool; one sample's number for each angle."""
+        return self.seen.filled(radii, self.stain.shape)
+
+    def tidy(self, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The cell without slivers, and the nucleus in it."""
+        nucleus = self.scene.nucleus
+        cell = _tidy(cell, self.stain, self.limit, nucleus)
+        return cell, nucleus & cell
 
 
-def fill_pale_chromatin(mask: np.ndarray, is_tinted: np.ndarray) -> np.ndarray:
-    """Fill the holes of a nucleus that are pale chromatin, not cytoplasm.
-
-    A hole is filled when it is a pinhole, or small and mostly still tinted; the cytoplasm inside
-    a ring nucleus is neither.
-
-    Args:
-        mask: Nucleus, shape (h, w), bool.
-        is_tinted: Pixels at least half as purple as chromatin, shape (h, w), bool.
-
-    Returns:
-        Shape (h, w), bool.
-    """
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    closed = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, kernel).view(bool)
-    closed = mask | (closed & is_tinted)
-    labels, area = _components(~closed)
-    total = int(np.count_nonzero(closed))
-    is_small = area < 0.15 * total
-    is_small[0] = False
-    if not is_small.any():
-        return closed
-    tinted = np.bincount(labels[is_tinted], minlength=len(area)) / area
-    fill = is_small & ((area < 0.01 * total) | (tinted > 0.6))
-    return closed | fill[labels]
-
-
-def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label of each pixel, 0 outside the mask, and the area under each label, that one first."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=4)
-    return labels, stats[:, cv2.CC_STAT_AREA]
-
-
-def _distance_from(mask: np.ndarray) -> np.ndarray:
-    return cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5)
+def _distance_from(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Distance of each pixel to a mask up to `reach`, and more beyond; shape (h, w), float32."""
+    distance = np.full(mask.shape, reach + 1, dtype=np.float32)
+    box = box_around(mask, reach)
+    distance[box] = cv2.distanceTransform((~mask[box]).view(np.uint8), cv2.DIST_L2, 5)
+    return distance
 
 
 def _background_limit(stain: np.ndarray, near: np.ndarray) -> float:
@@ -114,8 +157,8 @@ def _background_limit(stain: np.ndarray, near: np.ndarray) -> float:
 def _red_sample(stained: np.ndarray, nucleus: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Pixels that are surely not the central cell: other components, and the image's border."""
     side = len(stained)
-    labels, area = _components(stained)
-    is_apart = np.ones(len(area), dtype=bool)
+    labels = _labelled(stained)
+    is_apart = np.ones(int(labels.max()) + 1, dtype=bool)
     is_apart[labels[nucleus]] = False
     is_apart[0] = False
     apart = is_apart[labels]
@@ -123,10 +166,16 @@ def _red_sample(stained: np.ndarray, nucleus: np.ndarray, others: np.ndarray) ->
     edge = side // 12
     band[edge:-edge, edge:-edge] = False
     if others.any():
-        reach = _distance_from(others) < 0.12 * side
-        apart &= ~reach
-        band &= ~reach
+        reach = 0.12 * side
+        is_beyond = _distance_from(others, math.ceil(reach)) >= reach
+        apart &= is_beyond
+        band &= is_beyond
     return apart | (band & stained)
+
+
+def _labelled(mask: np.ndarray) -> np.ndarray:
+    """Number of the component that a pixel is in, 0 for none; shape (h, w), uint16."""
+    return cv2.connectedComponents(mask.view(np.uint8), connectivity=4, ltype=cv2.CV_16U)[1]
 
 
 class _Colours(NamedTuple):
@@ -168,7 +217,8 @@ def _cytoplasm_score(density: np.ndarray, inside: np.ndarray, red: _Colours) -> 
         return np.ones(inside.shape, dtype=np.float32)
     for _ in range(2):
         spread = (cytoplasm.spread + red.spread) / 2 + 1e-3 * np.eye(3)
-        weights = np.linalg.solve(spread, cytoplasm.mean - red.mean)
+        apart = (cytoplasm.mean - red.mean)[:, None]
+        weights = cv2.solve(spread, apart, flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
         offset = weights @ (cytoplasm.mean + red.mean) / 2
         agrees = np.flatnonzero(sample.values @ weights > offset)
         if len(agrees) < max(MIN_SAMPLE, 0.3 * len(sample.values)):
@@ -178,15 +228,14 @@ def _cytoplasm_score(density: np.ndarray, inside: np.ndarray, red: _Colours) -> 
     return np.clip(score, -1.0, 1.0, out=score)
 
 
-def _clipped(
-    density: np.ndarray, total: np.ndarray, near: np.ndarray, limit: float
-) -> tuple[np.ndarray, float]:
+def _clipped(density: np.ndarray, near: np.ndarray, limit: float) -> tuple[np.ndarray, float]:
     """Density whose dark end is cut at the cytoplasm's level, so that the nucleus has no edge.
 
     Returns:
         Shape (h, w, 3), float32, and the level of its channels together.
     """
-    places = np.flatnonzero((near > 2) & (near < 0.06 * len(near)) & (total > limit))
+    is_stained = contrast.total(density) > limit
+    places = np.flatnonzero((near > 2) & (near < 0.06 * len(near)) & is_stained)
     level = np.full(3, 0.3)
     if len(places):
         ring = density.reshape(-1, 3).take(places, axis=0).T
@@ -227,6 +276,21 @@ class _Seen(NamedTuple):
         last = np.where(chromatin.any(axis=1), RADII - 1 - chromatin[:, ::-1].argmax(axis=1), 0)
         return cls(centre, reach, gain, np.arange(RADII) < last[:, None])
 
+    def gain_of(self, score: np.ndarray) -> np.ndarray:
+        """What a contour gains at each sample, by a score of the pixels (h, w) inside it."""
+        gain = np.cumsum(_unroll(score, self.centre, self.reach) * _WEIGHTS, axis=1)
+        gain += self.gain
+        gain[self.is_within] -= 50.0
+        return gain
+
+    def filled(self, radii: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """What is within a contour, bool; the number of a sample for each angle."""
+        length = (radii + 0.5) * self.reach / RADII
+        points = self.centre + length[:, None] * _DIRECTIONS
+        mask = np.zeros(shape, dtype=np.uint8)
+        cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 1)
+        return mask.view(bool)
+
 
 def _unroll(image: np.ndarray, centre: tuple[float, float], reach: float) -> np.ndarray:
     """The image seen from a place, shape (`ANGLES`, `RADII`) or (..., 3), float32."""
@@ -237,57 +301,6 @@ def _unroll(image: np.ndarray, centre: tuple[float, float], reach: float) -> np.
         reach,
         cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS,
     )
-
-
-def _best_contour(score: np.ndarray, seen: _Seen) -> np.ndarray:
-    gain = np.cumsum(_unroll(score, seen.centre, seen.reach) * _WEIGHTS, axis=1)
-    gain += seen.gain
-    gain[seen.is_within] -= 50.0
-    length = (_closed_path(gain) + 0.5) * seen.reach / RADII
-    points = seen.centre + length[:, None] * _DIRECTIONS
-    mask = np.zeros(score.shape, dtype=np.uint8)
-    cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 1)
-    return mask.view(bool)
-
-
-def _closed_path(gain: np.ndarray) -> np.ndarray:
-    """One radius for each angle with the largest total gain; half a turn more closes it.
-
-    Paths run from both ends towards the middle, two angles at a time, and the best pair meets.
-    """
-    overlap = ANGLES // 4
-    looped = np.concatenate([gain, gain[: 2 * overlap]])
-    middle = len(looped) // 2
-    # (angles, 2, radii): what a path from either end has gained; beyond the radii is no way
-    best = np.full((middle, 2, RADII + 2 * MAX_STEP), -np.inf, dtype=np.float32)
-    inner = best[:, :, MAX_STEP:-MAX_STEP]
-    inner[:, 0], inner[:, 1] = looped[:middle], looped[: middle - 1 : -1]
-    around = np.lib.stride_tricks.sliding_window_view(best, RADII, axis=2)
-    options = np.empty((2, len(_STEP_COSTS), RADII), dtype=np.float32)
-    reached = np.empty((2, RADII), dtype=np.float32)
-    for angle in range(1, middle):
-        np.subtract(around[angle - 1], _STEP_COSTS, out=options)
-        np.maximum.reduce(options, axis=1, out=reached)
-        inner[angle] += reached
-    joined = (around[-1, 0] - _STEP_COSTS) + inner[-1, 1]
-    step, start = np.unravel_index(int(joined.argmax()), joined.shape)
-    ways = [
-        _way_back(best[:, 0], int(start) + int(step) - MAX_STEP),
-        _way_back(best[:, 1], int(start)),
-    ]
-    path = np.array(ways[0] + ways[1][::-1])
-    return np.concatenate([path[ANGLES : ANGLES + overlap], path[overlap:ANGLES]])
-
-
-def _way_back(best: np.ndarray, end: int) -> list[int]:
-    """Radii of the path to an end; the step is found again, as that is one radius an angle."""
-    costs = _STEP_COSTS[:, 0]
-    path = [end]
-    for angle in range(len(best) - 2, -1, -1):
-        options = best[angle, end : end + len(costs)] - costs
-        end += int(options.argmax()) - MAX_STEP
-        path.append(end)
-    return path[::-1]
 
 
 def _tidy(cell: np.ndarray, stain: np.ndarray, limit: float, nucleus: np.ndarray) -> np.ndarray:

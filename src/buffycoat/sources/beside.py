@@ -142,6 +142,8 @@ def _look(found: Pictures, taxonomy: Taxonomy, patterns: Sequence[str]) -> list[
                 "out those that are not with --leave-out and a pattern such as '*.txt'"
             ],
         )
+    if not paths:  # an index of a million pictures takes a gigabyte
+        return []
     index = ImageIndex(found.folder, [*found.paths, *found.unwanted])
     tables = [look_at(path, index, taxonomy.spelling) for path in paths]
     return [table.without(set(found.unwanted), patterns, found.left_out) for table in tables]

@@ -151,13 +151,15 @@ def masks_among(names: Sequence[str], taxonomy: Taxonomy) -> set[str]:
         match = _MASK_FILE.fullmatch(file)
         if match and (f"{folder}/{match[1]}" if folder else match[1]) in stems:
             found.add(name)
-    in_folders = [name for name in names if _has_mask_folder(name, taxonomy)]
+    folders = {name.rpartition("/")[0] for name in names}
+    of_masks = {folder for folder in folders if _has_masks(folder, taxonomy)}
+    in_folders = [name for name in names if name.rpartition("/")[0] in of_masks]
     return found | set(in_folders) if len(in_folders) < len(names) else found
 
 
-def _has_mask_folder(name: str, taxonomy: Taxonomy) -> bool:
-    folders = [folder for folder in name.split("/")[:-1] if not _is_class(folder, taxonomy)]
-    for words in map(words_of, folders):
+def _has_masks(folder: str, taxonomy: Taxonomy) -> bool:
+    names = [name for name in folder.split("/") if not _is_class(name, taxonomy)]
+    for words in map(words_of, names):
         pairs = (" ".join(pair) for pair in pairwise(words))
         if any(_MASKS.fullmatch(text) for text in (*words, *pairs)):
             return True

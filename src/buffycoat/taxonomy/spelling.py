@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 from buffycoat.taxonomy.classes import CODE_LISTS, NOT_CLASSES, CellClass, CellGroup
 
@@ -87,8 +88,12 @@ def _keys(text: str) -> tuple[str, ...]:
 
 def is_no_class(label: str) -> bool:
     """Whether a label is a known name of what is no white cell, such as a platelet."""
-    known = {key for name in NOT_CLASSES for key in _keys(name)}
-    return any(key in known for key in _keys(label))
+    return any(key in _no_classes() for key in _keys(label))
+
+
+@cache
+def _no_classes() -> frozenset[str]:
+    return frozenset(key for name in NOT_CLASSES for key in _keys(name))
 
 
 def code_list_of(labels: Iterable[str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""One prediction on many machines: the parts of a job, over Ray Data."""
