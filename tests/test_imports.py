@@ -14,7 +14,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
 
 ROOMS = """
 errors optional progress notes config taxonomy statement cells images tables sources splits
-statistics simulate evaluate backbones losses training restore segment classify embed fuse
+statistics white simulate evaluate backbones losses training restore segment classify embed fuse
 audit refine report bundle predict batch learn cli
 """.split()
 """A room imports only from rooms before it. The design's order, but for `config`, which needs

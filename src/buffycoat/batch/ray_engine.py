@@ -41,6 +41,13 @@ BLOCKS_A_WORKER = 32
 """Ray keeps an object for each block, so a block holds several parts where there are many."""
 TRIES = ".tries-{}"
 """One byte a time that a part was begun and not ended; gone when it is written."""
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its errors come as exceptions too
+    "RAY_worker_niceness": "0",  # else 15: beside a busy neighbour workers would hardly run
+    "RAY_enable_metrics_collection": "0",
+}
+"""Of a cluster that is started here, unless the environment says otherwise."""
 KINDS = {
     kind.__name__: kind
     for kind in (BundleError, ConfigError, MissingExtraError, OutputError, WeightsNotFoundError)
@@ -171,8 +178,8 @@ def _cluster(workers: int | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its errors come as exceptions too
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     address = os.environ.get("RAY_ADDRESS") or "local"
     own: dict[str, Any] = {}
     if address == "local":

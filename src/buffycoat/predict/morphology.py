@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -19,11 +20,13 @@ from buffycoat.errors import ConfigError, ImageError
 from buffycoat.images import BadCell
 from buffycoat.progress import Reporter, Silent
 from buffycoat.refine.features import NAMES, in_micrometres, is_in_pixels, measure
-from buffycoat.segment.stain import segment
+from buffycoat.segment.masks import CellMasks
+from buffycoat.segment.stain import segment_few
 
 POOL_CELLS = 200
 """Cells from which other processes are worth the second that they need to start."""
 CELLS_A_TASK = 16
+"""Read, segmented together and measured; a process takes so many at a time."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,15 @@ def _table(
 @contextmanager
 def _mapped(paths: Sequence[str], workers: int) -> Iterator[Iterable[_Result]]:
     """Results in the order of the paths, from other processes where that is worth it."""
+    tasks = [paths[start : start + CELLS_A_TASK] for start in range(0, len(paths), CELLS_A_TASK)]
     if workers == 1 or len(paths) < POOL_CELLS:
-        yield map(_measure_file, paths)
+        yield chain.from_iterable(map(_measure_files, tasks))
         return
     # spawned, not forked: a fork of a process with threads can hang
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,))
     try:
-        yield pool.map(_measure_file, paths, chunksize=CELLS_A_TASK)
+        yield chain.from_iterable(pool.map(_measure_files, tasks))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -134,12 +138,23 @@ _Result = tuple[np.ndarray | None, str]
 and why."""
 
 
-def _measure_file(path: str) -> _Result:
+def _measure_files(paths: Sequence[str]) -> list[_Result]:
+    squares = [_square(path) for path in paths]
+    masks = iter(segment_few(square for square, _ in squares if square is not None))
+    return [
+        (None, reason) if square is None else (_row(square, next(masks)), "")
+        for square, reason in squares
+    ]
+
+
+def _square(path: str) -> _Result:
+    """The middle of a photograph, shape (side, side, 3); or None, and why."""
     try:
         image = images.read(path)
     except ImageError as error:
         return None, str(error).removeprefix(f"{path}: ")
-    side = min(image.shape[:2])
-    square = images.to_work(image, side, 1.0)
-    masks = segment(square)
-    return np.array([masks.quality, side, *measure(square, masks.cell, masks.nucleus)]), ""
+    return images.to_work(image, min(image.shape[:2]), 1.0), ""
+
+
+def _row(square: np.ndarray, masks: CellMasks) -> np.ndarray:
+    return np.array([masks.quality, len(square), *measure(square, masks.cell, masks.nucleus)])

@@ -246,16 +246,19 @@ def lobes(mask: np.ndarray | Shape) -> float:
     total, depth = shape.area_px, shape.depth
     if total < MIN_AREA_PX:
         return float("nan")
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(shape.box, connectivity=4)
+    parts, areas = _components(shape.box, connectivity=4)
     found = 0
-    for part in range(1, count):
-        if stats[part, cv2.CC_STAT_AREA] < MIN_LOBE_SHARE * total:
-            continue
+    for part in np.flatnonzero(areas[1:] >= MIN_LOBE_SHARE * total) + 1:
         inside = np.where(parts == part, depth, 0.0)
         cores = (inside > NECK * inside.max()).view(np.uint8)
-        _, _, core_stats, _ = cv2.connectedComponentsWithStats(cores, connectivity=8)
-        found += int((core_stats[1:, cv2.CC_STAT_AREA] >= 2).sum())
+        found += np.count_nonzero(_components(cores, connectivity=8)[1][1:] >= 2)
     return float(found)
+
+
+def _components(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Label of each pixel, 0 outside the mask, and the area under each label."""
+    _, labels = cv2.connectedComponents(mask, connectivity=connectivity, ltype=cv2.CV_16U)
+    return labels, np.bincount(labels.ravel())
 
 
 def _even(contour: np.ndarray) -> tuple[np.ndarray, float]:

@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache
 import cv2
 import numpy as np
 
+from buffycoat import white
 from buffycoat.errors import ShapeError
-from buffycoat.images import white
 from buffycoat.refine.contour import Shape
 
 SMOOTH_SHARE = 0.015

@@ -7,7 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from buffycoat.images import white
+from buffycoat import white
 from buffycoat.statistics import quantile
 
 NOISE_LIMIT = 4.0

@@ -129,8 +129,8 @@ def segment_all(
 
 def scale(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     """A mask at another size, shape (height, width), bool."""
-    full = mask.view(np.uint8) * np.uint8(255)
-    return cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR) > 127
+    soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return soft > 0.5
 
 
 def _scale_nucleus(mask: np.ndarray, excess: np.ndarray, width: int, height: int) -> np.ndarray:
