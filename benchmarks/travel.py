@@ -52,7 +52,6 @@ class Home:
 
     Attributes:
         images: Working images, shape (n, w, w, 3), uint8.
-        masks: Their cells, shape (n, w, w), bool.
         targets: Columns of `CODES`, shape (n,).
         learned: Rows to learn from.
         tested: Rows to score.
@@ -60,7 +59,6 @@ class Home:
     """
 
     images: np.ndarray
-    masks: np.ndarray
     targets: np.ndarray
     learned: np.ndarray
     tested: np.ndarray
@@ -82,8 +80,7 @@ def read_home(shared: Path, config: Config) -> Home:
         for column in range(len(CODES))
     ]
     twins = np.stack([_degraded(images[row], int(row)) for row in tested])
-    masks = np.stack([found.cell for found in segment_all(images)])
-    return Home(images, masks, targets, np.sort(np.concatenate(kept)), tested, twins)
+    return Home(images, targets, np.sort(np.concatenate(kept)), tested, twins)
 
 
 def _degraded(image: np.ndarray, row: int) -> np.ndarray:
@@ -94,10 +91,10 @@ def _degraded(image: np.ndarray, row: int) -> np.ndarray:
 def train(home: Home, name: str, recipe: ClassifyConfig, work: Path) -> FoldModel:
     """One recipe's model, from the folder where it is finished."""
     stored = work / name / "model.safetensors"
-    cells = TrainingCells(
-        home.images, home.learned, home.targets[home.learned], len(CODES), None, home.masks
-    )
     if not stored.exists():
+        masks = np.stack([found.cell for found in segment_all(home.images)])
+        learned = home.learned
+        cells = TrainingCells(home.images, learned, home.targets[learned], len(CODES), None, masks)
         stored.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = stored.with_name("checkpoint.safetensors")
         model, history = fit_fold(cells, recipe, 0, checkpoint)
