@@ -33,6 +33,23 @@ several times, at other exposures."""
 
 
 @dataclass(frozen=True)
+class Box:
+    """A cell in a photograph, in pixels of it."""
+
+    file: str
+    kind: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Across and down."""
+        return self.left + self.width / 2, self.top + self.height / 2
+
+
+@dataclass(frozen=True)
 class Site:
     """Typed cells of one site.
 
@@ -64,13 +81,12 @@ def read_sites(shared: Path, work_px: int, frame_fraction: float) -> list[Site]:
 
     boxes = read_boxes(shared / "fields" / "chula.json")
     scaled, tight = [], []
-    for row in boxes.itertuples():
-        field = images.read(shared / "fields" / "chula" / str(row.file))
-        centre = (row.x + row.w / 2, row.y + row.h / 2)
-        scaled.append(work(cut(field, centre, SCALE_SIDE["chula"])))
-        tight.append(work(cut(field, centre, 1.8 * max(row.w, row.h))))
+    for box in boxes:
+        field = images.read(shared / "fields" / "chula" / box.file)
+        scaled.append(work(cut(field, box.centre, SCALE_SIDE["chula"])))
+        tight.append(work(cut(field, box.centre, 1.8 * max(box.width, box.height))))
     crops = {"scaled": np.stack(scaled), "tight": np.stack(tight)}
-    types = np.array([TYPES.index(kind) for kind in boxes["type"]])
+    types = np.array([TYPES.index(box.kind) for box in boxes])
     chula = Site("chula", crops, types, copies(crops["scaled"]))
 
     table = pd.read_csv(shared / "seg-wbc" / "labels.csv")
@@ -83,17 +99,16 @@ def read_sites(shared: Path, work_px: int, frame_fraction: float) -> list[Site]:
     return [chula, Site("seg-wbc", crops, types, np.arange(len(types)))]
 
 
-def read_boxes(path: Path) -> pd.DataFrame:
-    """Boxes of a COCO file, slips left out: `file`, `type`, `x`, `y`, `w`, `h` in pixels."""
+def read_boxes(path: Path) -> list[Box]:
+    """Boxes of a COCO file, slips left out."""
     coco = json.loads(path.read_text())
     names = {image["id"]: image["file_name"] for image in coco["images"]}
     types = {kind["id"]: kind["name"] for kind in coco["categories"]}
-    rows = [
-        (names[box["image_id"]], types[box["category_id"]], *box["bbox"])
-        for box in coco["annotations"]
+    boxes = [
+        Box(names[one["image_id"]], types[one["category_id"]], *one["bbox"])
+        for one in coco["annotations"]
     ]
-    boxes = pd.DataFrame(rows, columns=["file", "type", "x", "y", "w", "h"])
-    return boxes[np.sqrt(boxes["w"] * boxes["h"]) >= LEAST_BOX_PX].reset_index(drop=True)
+    return [box for box in boxes if (box.width * box.height) ** 0.5 >= LEAST_BOX_PX]
 
 
 def cut(field: np.ndarray, centre: tuple[float, float], side: float) -> np.ndarray:
@@ -103,7 +118,7 @@ def cut(field: np.ndarray, centre: tuple[float, float], side: float) -> np.ndarr
     height, width = field.shape[:2]
     beyond = max(0, -left, -top, left + px - width, top + px - height)
     if beyond:
-        field = cv2.copyMakeBorder(field, *[beyond] * 4, cv2.BORDER_REFLECT_101)
+        field = np.pad(field, ((beyond, beyond), (beyond, beyond), (0, 0)), mode="reflect")
     return field[top + beyond : top + beyond + px, left + beyond : left + beyond + px]
 
 
@@ -127,10 +142,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
     side = SCALE_SIDE[options.boxes.stem]
-    for number, row in enumerate(read_boxes(options.boxes).itertuples()):
-        field = images.read(options.boxes.with_suffix("") / str(row.file))
-        cell = cut(field, (row.x + row.w / 2, row.y + row.h / 2), side)
-        folder = options.out / str(row.type)
+    for number, box in enumerate(read_boxes(options.boxes)):
+        cell = cut(images.read(options.boxes.with_suffix("") / box.file), box.centre, side)
+        folder = options.out / box.kind
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{number:03d}.png"), cv2.cvtColor(cell, cv2.COLOR_RGB2BGR))
 
