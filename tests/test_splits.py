@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buffycoat.errors import ConfigError, ShapeError
-from buffycoat.splits import assign_folds
+from buffycoat.splits import assign_folds, hold_out_sites
 
 
 @settings(deadline=None, max_examples=60)  # a busy machine is not a failure
@@ -181,3 +181,24 @@ def test_as_even_as_scikit_learn() -> None:
         theirs[held_out] = index
     ours = [spread(assign_folds(targets, patients, 5, seed).fold) for seed in range(5)]
     assert max(ours) < 2 * spread(theirs) + 0.01
+
+
+def test_each_site_is_held_out_as_a_whole() -> None:
+    targets = np.array([0, 1, 0, 1, 2, 3])
+    sites = np.array(["b", "b", "a", "a", "a", "b"], dtype=object)
+    folds = hold_out_sites(targets, sites, ["SNE", "LY", "MO", "NE"], n_classes=3)
+    assert folds.fold.tolist() == [1, 1, 0, 0, 0, 1]
+    assert folds.n_folds == 2
+    assert "a 3, b 3" in folds.notes[0]
+    assert any(note.startswith("MO") and "recall is 0" in note for note in folds.notes)
+    assert not any(note.startswith("NE") for note in folds.notes)
+
+
+def test_one_site_cannot_be_held_out() -> None:
+    with pytest.raises(ConfigError, match=r"all cells are of site 'a'.*hold_out=cell"):
+        hold_out_sites(np.array([0, 1]), np.array(["a", "a"]))
+
+
+def test_a_photograph_at_two_sites_is_seen_by_both() -> None:
+    with pytest.raises(ConfigError, match=r"1 photograph\(s\) are at two sites, such as a and b"):
+        hold_out_sites(np.array([0, 1, 0]), np.array(["a", "a", "b"]), copies=np.array([5, 6, 5]))

@@ -25,6 +25,7 @@ COLUMNS = {
     "source": "string",
     "box": "string",
     "um_per_px": "Float64",
+    "site": "string",
 }
 """Columns of a manifest and their pandas types; all but the first two may be missing (NA)."""
 
@@ -90,8 +91,9 @@ class Manifest:
     `path` is a file, or `FILE.parquet#ROW` for an image stored in a Parquet table. `split` is
     "train", "eval" or "test". `severity` is 0 (pristine) to 4, NA where unknown. `original_id`
     names the pristine cell that this one was degraded from. `box` is "left,top,width,height" of a
-    cell in a larger picture, `um_per_px` the width of its pixels. A cell's id follows from the cell
-    alone, never from which others are in the table; it and the row never reach a model.
+    cell in a larger picture, `um_per_px` the width of its pixels, `site` the laboratory. A cell's
+    id follows from the cell alone, never from which others are in the table; it and the row never
+    reach a model.
 
     Build it with `from_frame`, which checks.
 

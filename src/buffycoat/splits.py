@@ -101,6 +101,58 @@ def assign_folds(
     return Folds(fold, bool(is_known.all()), notes, table, groups)
 
 
+def hold_out_sites(
+    targets: np.ndarray,
+    sites: np.ndarray | pd.Series,
+    codes: Sequence[str] | None = None,
+    copies: np.ndarray | None = None,
+    n_classes: int | None = None,
+) -> Folds:
+    """A fold a site: each site's cells are scored by a model that saw none of them.
+
+    Args:
+        targets: Shape (n,), as in `assign_folds`.
+        sites: Shape (n,), name of each cell's site.
+        codes: As in `assign_folds`.
+        copies: As in `assign_folds`.
+        n_classes: As in `assign_folds`.
+
+    Returns:
+        The folds, in the order of the sites' names. A site counts as one observation of many
+        cells: what stays whole for intervals is the photograph.
+
+    Raises:
+        ConfigError: There is one site only; or two sites share a photograph, so that neither can be
+            held out.
+    """
+    names, fold = np.unique(np.asarray(sites, dtype=str), return_inverse=True)
+    if len(names) < 2:
+        raise ConfigError(
+            f"hold_out='site': all cells are of site {str(names[0])!r}. Give the data sets of "
+            "several sites, or set classify.hold_out=cell"
+        )
+    groups = np.unique(np.arange(len(fold)) if copies is None else copies, return_inverse=True)[1]
+    lowest, highest = np.full(groups.max() + 1, len(names)), np.full(groups.max() + 1, -1)
+    np.minimum.at(lowest, groups, fold)
+    np.maximum.at(highest, groups, fold)
+    shared = np.flatnonzero(lowest < highest)
+    if len(shared):
+        one, other = names[lowest[shared[0]]], names[highest[shared[0]]]
+        raise ConfigError(
+            f"hold_out='site': {len(shared)} photograph(s) are at two sites, such as {one} and "
+            f"{other}, so neither is unseen. Leave the copies out, or set classify.hold_out=cell"
+        )
+    table = _table(fold, targets, None, len(names), _class_names(targets, codes))
+    labels = _class_names(targets, codes)
+    scored = [label for target, label in labels.items() if n_classes is None or target < n_classes]
+    held = ", ".join(
+        f"{name} {count:,}" for name, count in zip(names, np.bincount(fold), strict=True)
+    )
+    note = f"each site is held out as a whole ({held} cells)"
+    notes = (note, *_copy_notes(copies), *_class_notes(table, len(names), scored))
+    return Folds(fold.astype(np.int64), True, notes, table, groups.astype(np.int64))
+
+
 def merge_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Groups that hold together what either of two groupings does.
 

@@ -3,12 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from buffycoat.classify.augment import (
-    RGB_FROM_HED,
-    augment,
-    jitter_stains,
-    severity_weights,
-)
+from buffycoat.classify.augment import augment, severity_weights
 from buffycoat.classify.views import centre, views_of
 from buffycoat.config import ClassifyConfig
 
@@ -77,32 +72,6 @@ def test_severities_grow_along_the_ramp():
     largest = [max(np.flatnonzero(severity_weights(p, 0.8))) for p in (0, 0.1, 0.3, 0.5, 0.7, 0.9)]
     assert largest == [1, 1, 2, 3, 4, 4]
     assert severity_weights(0.0, 0.0) == severity_weights(0.9, 0.8)
-
-
-def test_stain_jitter_scales_each_stain_s_density_on_its_own() -> None:
-    rng = np.random.default_rng(0)
-    stains = rng.uniform(0.1, 0.6, (8, 8, 3))
-    image = np.rint(255 * np.exp(-stains @ RGB_FROM_HED)).astype(np.uint8)
-    changed = jitter_stains(image, np.random.default_rng(1), 0.2)
-    found = -np.log(changed / 255) @ np.linalg.inv(RGB_FROM_HED)
-    slopes = []
-    for stain in range(3):
-        slope, offset = np.polyfit(stains[..., stain].ravel(), found[..., stain].ravel(), 1)
-        slopes.append(slope)
-        assert abs(offset) < 0.05
-    assert 0.78 < min(slopes) < 0.99
-    assert np.ptp(slopes) > 0.02
-
-
-def test_stain_jitter_of_nothing_changes_nothing() -> None:
-    image = np.random.default_rng(0).integers(1, 256, (9, 9, 3), dtype=np.uint8)
-    assert np.array_equal(jitter_stains(image, np.random.default_rng(0), 0.0), image)
-
-
-def test_the_stains_are_those_of_scikit_image() -> None:
-    from skimage.color import rgb_from_hed
-
-    assert np.allclose(RGB_FROM_HED, rgb_from_hed)
 
 
 class _Draws:

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from buffycoat.classify.stains import jitter_stains
+from buffycoat.classify.vary import resample, restain
 from buffycoat.config import ClassifyConfig
+from buffycoat.config.vary import VaryConfig
 from buffycoat.simulate.degrade import MAX_SEVERITY, SEVERITY_WEIGHTS, degrade, draw_severity
 from buffycoat.simulate.faults import to_uint8
 
-RGB_FROM_HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
-"""Density in red, green and blue of each stain; scikit-image has the same values."""
-HED_FROM_RGB = np.linalg.inv(RGB_FROM_HED)
-SCALE = (0.85, 1.15)
-SHIFT = 0.04
+AT_HOME = VaryConfig()
+"""Differences within a laboratory."""
 PAPER_ROTATION_DEG = 15.0
 PAPER_JITTER = 0.2
 
@@ -66,34 +66,17 @@ def augment(
     if rng.random() < config.degrade_probability:
         severity = draw_severity(rng, severities)
         image = degrade(image, severity, rng, groups=config.degrade_groups)
-    turned = _warp(image, rng, crop_fraction, input_px, 180, SCALE, SHIFT)
+    vary = config.vary
+    if vary.share < 1 and rng.random() >= vary.share:
+        vary = AT_HOME
+    turned = _warp(image, rng, crop_fraction, input_px, 180, vary.scale, vary.shift)
     if config.stain_jitter:
         turned = jitter_stains(turned, rng, config.stain_jitter)
+    if vary.stain or vary.light:
+        turned = restain(turned, rng, vary.stain, vary.light)
+    if vary.sharpness and rng.random() < vary.sharpness:
+        turned = resample(turned, rng)
     return _jitter_colour(turned, rng)
-
-
-def jitter_stains(image: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
-    """More or less of each stain, as another laboratory would have it.
-
-    Densities of hematoxylin, eosin and the rest are scaled and shifted each on its own (Tellez et
-    al., IEEE Trans. Med. Imaging 37, 2018), in the stain space of Ruifrok and Johnston (2001).
-
-    Args:
-        image: Shape (h, w, 3), uint8.
-        rng: Source of randomness.
-        strength: Densities are multiplied by 1 - strength to 1 + strength; shifts are a tenth of
-            that, in natural-log units of density.
-
-    Returns:
-        Same shape, uint8.
-    """
-    density = -np.log(np.maximum(image, 1).astype(np.float32) / 255)
-    scale = rng.uniform(1 - strength, 1 + strength, 3)
-    shift = rng.uniform(-strength, strength, 3) / 10
-    # Into stains, scaled there, and back: one 3x3 matrix.
-    change = HED_FROM_RGB @ np.diag(scale) @ RGB_FROM_HED
-    changed = density @ change.astype(np.float32) + (shift @ RGB_FROM_HED).astype(np.float32)
-    return to_uint8(255 * np.exp(-changed))
 
 
 def _warp(

@@ -62,6 +62,41 @@ def paste(
     return to_uint8(soft * lit + (1 - soft) * host)
 
 
+def on_background(
+    image: np.ndarray, cell: np.ndarray, other: np.ndarray, other_cell: np.ndarray
+) -> np.ndarray:
+    """A cell on the background of another picture, or on a plain one.
+
+    The other picture's cell is painted over with its median background first, so that a ring of
+    plain background may show around a smaller cell.
+
+    Args:
+        image: Working image that gives the cell, shape (w, w, 3), uint8.
+        cell: Its mask, shape (w, w), bool.
+        other: Image that gives the background, same shape as `image`.
+        other_cell: Mask of the cell to be painted over; all True for a plain background.
+
+    Returns:
+        Shape (w, w, 3), uint8. `image` unchanged where its mask is empty or holds all of it.
+    """
+    if not cell.any() or cell.all():
+        return image
+    plain = np.median(other[~other_cell] if not other_cell.all() else image[~cell], axis=0)
+    covered = _soft(other_cell)
+    scene = covered * plain.astype(np.float32) + (1 - covered) * other
+    lit = image.astype(np.float32) * _gain(other, other_cell, image, cell)
+    soft = _soft(cell)
+    return to_uint8(soft * lit + (1 - soft) * scene)
+
+
+def _soft(cell: np.ndarray) -> np.ndarray:
+    """A mask with a rim, fading, shape (w, w, 1), float32, 0 to 1."""
+    rim_px = max(1, round(RIM_SHARE * len(cell)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1))
+    cover = cv2.dilate(cell.astype(np.uint8), kernel).astype(np.float32)
+    return cv2.GaussianBlur(cover, (0, 0), rim_px / 2)[..., None]
+
+
 def _gain(
     host: np.ndarray, host_cell: np.ndarray, donor: np.ndarray, donor_cell: np.ndarray
 ) -> np.ndarray:

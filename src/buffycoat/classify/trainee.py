@@ -11,6 +11,7 @@ from timm.optim import (
     param_groups_weight_decay,  # pyright: ignore[reportPrivateImportUsage]
 )
 from timm.scheduler.cosine_lr import CosineLRScheduler
+from torch.nn import BatchNorm2d
 
 from buffycoat.backbones.activations import write_anew
 from buffycoat.backbones.build import BuiltBackbone
@@ -19,6 +20,7 @@ from buffycoat.backbones.devices import is_cpu_bf16
 from buffycoat.backbones.frozen import frozen_modules
 from buffycoat.classify.mix import Mixed
 from buffycoat.classify.selection import BestEpoch
+from buffycoat.classify.style import mix_styles
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig
 from buffycoat.losses.registry import build_loss
@@ -65,6 +67,8 @@ class Classifier:
         if is_cpu_bf16(self.fabric.device, config.precision):
             speed_up_gradients(backbone.model)
             write_anew(backbone.model)
+        if config.vary.features:
+            mix_styles(backbone.model, config.vary.features)
         self.net = backbone.model.to(memory_format=torch.channels_last)
         self.model, self.optimiser = self.fabric.setup(self.net, optimiser)
         self.schedule = schedule(self.optimiser, config, steps)
@@ -77,6 +81,8 @@ class Classifier:
             None if validation is None else BestEpoch(validation, config, self.mean, self.std)
         )
         self.frozen = frozen_modules(self.net)
+        if config.norm == "frozen":
+            self.frozen += [m for m in self.net.modules() if isinstance(m, BatchNorm2d)]
         classifier: Any = backbone.model
         head = {id(parameter) for parameter in classifier.get_classifier().parameters()}
         # A phase in which only the last layer learns takes its features without dropout.

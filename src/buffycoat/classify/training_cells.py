@@ -9,7 +9,7 @@ import numpy as np
 
 from buffycoat.classify.augment import augment, severity_weights
 from buffycoat.classify.mix import Mixed, mix
-from buffycoat.classify.paste import donor_shares, paste
+from buffycoat.classify.paste import donor_shares, on_background, paste
 from buffycoat.config import ClassifyConfig
 from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.splits import assign_folds
@@ -18,6 +18,8 @@ from buffycoat.training.samplers import draw_epoch, label_weights
 
 INNER_FOLDS = 5
 """One of so many parts of its cells is what a model picks its epoch on."""
+PLAIN_SHARE = 0.25
+"""How many of the replaced backgrounds are of one colour."""
 
 
 @dataclass(frozen=True)
@@ -189,11 +191,26 @@ def _show(
 ) -> tuple[np.ndarray, int]:
     """A cell's working image and label, or a rare cell's in its place."""
     image, target = cells.images[cells.rows[row]], int(cells.targets[row])
+    if cells.masks is None and (config.paste_probability or config.vary.background):
+        raise ShapeError(
+            "paste_probability or vary.background > 0 needs the masks of the cells; got none"
+        )
+    if config.vary.background and rng.random() < config.vary.background:
+        image = _elsewhere(cells, row, rng)
     if not config.paste_probability or rng.random() >= config.paste_probability:
         return image, target
-    if cells.masks is None:
-        raise ShapeError("paste_probability > 0 needs the masks of the cells; got none")
+    assert cells.masks is not None
     target = int(rng.choice(cells.n_classes, p=donor_shares(cells.counts)))
     donor = cells.rows[rng.choice(np.flatnonzero(cells.targets == target))]
     host = cells.rows[row]
     return paste(image, cells.masks[host], cells.images[donor], cells.masks[donor]), target
+
+
+def _elsewhere(cells: TrainingCells, row: int, rng: np.random.Generator) -> np.ndarray:
+    """A cell on the background of any other cell's picture, or, one time in four, a plain one."""
+    assert cells.masks is not None
+    own, other = cells.rows[row], cells.rows[rng.integers(len(cells.rows))]
+    other_cell = cells.masks[other]
+    if rng.random() < PLAIN_SHARE:
+        other_cell = np.ones_like(other_cell)
+    return on_background(cells.images[own], cells.masks[own], cells.images[other], other_cell)

@@ -15,11 +15,16 @@ from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut
 
 def train(
     data: Annotated[
-        Path, typer.Argument(help="Folder or table of labelled cells.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="[SITE=]DATA...",
+            help="Folder or table of labelled cells; several for several laboratories.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same again resumes it.")],
     preset: Annotated[
-        str, typer.Option(help="paper, default, cpu, demo, or a .toml file.")
+        str, typer.Option(help="paper, default, cpu, travel, demo, or a .toml file.")
     ] = "default",
     changes: Annotated[
         list[str] | None,
@@ -40,14 +45,17 @@ def train(
     Killed or stopped, the same command goes on from the last checkpoint.
 
     Example: `buffycoat train ../shared/pbc-lt --preset cpu --out runs/pbc-lt`
+
+    Several laboratories: `buffycoat train ours=cells/ theirs=../other/labels.csv --out runs/both`.
+    Each cell keeps the name of its site; `--set classify.hold_out=site` scores each site by a model
+    that saw no cell of it.
     """
     from buffycoat import config
-    from buffycoat.errors import ManifestError
+    from buffycoat.sources.several import name_sites
 
     spread = [f"classify.devices={devices}"] if devices > 1 else []
     settings = config.load(preset, [*(changes or []), *spread])
-    if not data.exists():
-        raise ManifestError(f"{data}: no such file or folder")
+    sites = name_sites(data)
     check_folder(out)
 
     from buffycoat.cli.tables import print_metrics
@@ -56,7 +64,7 @@ def train(
 
     with make_reporter() as reporter:
         result = train.train(
-            data,
+            sites,
             out,
             settings,
             reporter,

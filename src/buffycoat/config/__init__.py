@@ -17,7 +17,7 @@ from buffycoat.config.section import Section, Weights
 from buffycoat.errors import ConfigError
 from buffycoat.optional import choose
 
-PRESETS = ("paper", "default", "cpu", "demo")
+PRESETS = ("paper", "default", "cpu", "travel", "demo")
 
 
 class DataConfig(Section):

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from buffycoat.config.section import Section, Weights
+from buffycoat.config.vary import VaryConfig
 
 
 class ClassifyConfig(Section):
@@ -21,6 +22,11 @@ class ClassifyConfig(Section):
         default=0.82, gt=0, le=1, description="central part of the working image"
     )
     folds: int = Field(default=3, ge=2)
+    hold_out: Literal["cell", "site"] = Field(
+        default="cell",
+        description="what a fold holds out: a share of the cells, or all cells of a site; then "
+        "there is a fold a site",
+    )
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=32, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -35,6 +41,10 @@ class ClassifyConfig(Section):
         default=0,
         ge=0,
         description="parts next to the image that keep their pretrained weights; 1: the stem",
+    )
+    norm: Literal["batch", "frozen"] = Field(
+        default="batch",
+        description="frozen: batch norms keep the statistics that they were pretrained with",
     )
     micro_batch: int = Field(
         default=0, ge=0, description="cells in memory at a time; 0: the whole batch"
@@ -71,6 +81,9 @@ class ClassifyConfig(Section):
     augment: Literal["paper", "full"] = "full"
     stain_jitter: float = Field(
         default=0.0, ge=0, lt=1, description="relative change of each stain's density, 'full' only"
+    )
+    vary: VaryConfig = Field(
+        default=VaryConfig(), description="other laboratories, simulated; 'full' only"
     )
     mix: Literal["none", "mixup", "cutmix"] = Field(
         default="none", description="two cells in one image"
@@ -115,6 +128,11 @@ class ClassifyConfig(Section):
     views: Literal["one", "paper7", "d4"] = "d4"
 
     @property
+    def cuts_cells(self) -> bool:
+        """Whether training needs the masks of the cells."""
+        return self.paste_probability > 0 or self.vary.background > 0
+
+    @property
     def early_epochs(self) -> int:
         """Epochs before sampler and class weights set in."""
         return round(self.defer_until * self.epochs)
@@ -153,6 +171,12 @@ class ClassifyConfig(Section):
     def _frozen_parts_know_something(self) -> Self:
         if self.frozen_parts and self.weights == "random":
             raise ValueError(f"frozen_parts={self.frozen_parts} needs pretrained weights")
+        return self
+
+    @model_validator(mode="after")
+    def _frozen_norms_know_something(self) -> Self:
+        if self.norm == "frozen" and self.weights == "random":
+            raise ValueError("norm 'frozen' needs pretrained weights")
         return self
 
     @model_validator(mode="after")

@@ -29,6 +29,7 @@ from buffycoat.taxonomy.grain import expected_counts
 Array = np.ndarray[Any, Any]
 
 UNKNOWN_SEVERITY = "unknown"
+UNKNOWN_SITE = "unknown"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def evaluate(
     seed: int = 0,
     labels: Array | Sequence[str] | None = None,
     prevalence: Prevalence | None = None,
+    sites: Sequence[Any] | Array | pd.Series | None = None,
 ) -> dict[str, Any]:
     """Score predictions on one split.
 
@@ -83,6 +85,8 @@ def evaluate(
         labels: Shape (n,), final classes where a rule may have changed the top class of `scores`.
         prevalence: Share of each code in the stream for which predictive values are stated; the
             training share if not given and `train_counts` are.
+        sites: Shape (n,), the laboratory of each cell, NA where unknown; from two on, each is
+            scored by itself too.
 
     Returns:
         Plain values only, no NaN. "level" says whether the intervals are image-level or
@@ -101,7 +105,7 @@ def evaluate(
     if not is_fine.all():
         return _at_both_grains(
             is_fine, table, targets, taxonomy, train_counts, severity, patients, seed, labels,
-            prevalence,
+            prevalence, sites,
         )  # fmt: skip
     truth = _indices(targets, taxonomy)
     if labels is not None:
@@ -128,6 +132,7 @@ def evaluate(
         **_estimable(split, rows),
         "per_class": rows,
         "by_severity": [] if severity is None else _severity_rows(split, severity),
+        "by_site": [] if sites is None else _site_rows(split, sites),
         "by_band": [] if train_counts is None else _band_rows(split, train_counts),
         "by_maturation": stage_scores(split.confusion, taxonomy),
         "calibration": None if probs is None else _calibration(probs, split),
@@ -150,6 +155,7 @@ def _at_both_grains(
     seed: int,
     labels: Any,
     prevalence: Prevalence | None,
+    sites: Any,
 ) -> dict[str, Any]:
     """Figures of the cells whose class is known, and those of groups over all cells."""
     codes = [str(code) for code in np.asarray(targets)]
@@ -169,6 +175,7 @@ def _at_both_grains(
     fine = evaluate(
         table[is_fine], np.asarray(codes)[is_fine], taxonomy, train_counts, kept(severity),
         kept(patients), seed, None if labels is None else called[is_fine], prevalence,
+        kept(sites),
     )  # fmt: skip
     return fine | {
         "by_group": group_scores(codes, called, taxonomy, groups, seed),
@@ -224,25 +231,45 @@ def _average_precision(probs: Array, split: _Split) -> dict[str, Any]:
 
 
 def _severity_rows(split: _Split, severity: Any) -> list[dict[str, Any]]:
-    values = np.asarray(severity, dtype=object)
-    if values.shape != split.targets.shape:
-        raise ShapeError(f"severity: expected {len(split.targets)} cells, got {values.shape}")
+    values = _per_cell("severity", severity, split)
     known = np.where(pd.isna(values), -1, values).astype(float)
-    rows = []
     levels = np.unique(known)
-    for level in [*levels[levels >= 0], *levels[levels < 0]]:
-        of = _resample_rows(split, known == level)
-        rows.append(
-            {
-                "severity": UNKNOWN_SEVERITY if level < 0 else float(level),
-                "n": int(of.observed.sum()),
-                "classes": int((of.observed.sum(axis=1) > 0).sum()),
-                "few": _few(of, split.taxonomy),
-                "balanced_macro_f1": of.interval(metrics.class_weighted_macro_f1).to_dict(),
-                "balanced_accuracy": of.interval(metrics.balanced_accuracy).to_dict(),
-            }
-        )
-    return rows
+    return [
+        {"severity": UNKNOWN_SEVERITY if level < 0 else float(level)}
+        | _part(_resample_rows(split, known == level), split.taxonomy)
+        for level in [*levels[levels >= 0], *levels[levels < 0]]
+    ]
+
+
+def _site_rows(split: _Split, sites: Any) -> list[dict[str, Any]]:
+    """Scores of each site; none where all cells are of one."""
+    values = _per_cell("sites", sites, split)
+    named = np.where(pd.isna(values), UNKNOWN_SITE, values).astype(str)
+    names = np.unique(named)
+    if len(names) < 2:
+        return []
+    return [
+        {"site": str(name)} | _part(_resample_rows(split, named == name), split.taxonomy)
+        for name in names
+    ]
+
+
+def _per_cell(name: str, values: Any, split: _Split) -> Array:
+    column = np.asarray(values, dtype=object)
+    if column.shape != split.targets.shape:
+        raise ShapeError(f"{name}: expected {len(split.targets)} cells, got {column.shape}")
+    return column
+
+
+def _part(of: Resamples, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Figures of some of the cells."""
+    return {
+        "n": int(of.observed.sum()),
+        "classes": int((of.observed.sum(axis=1) > 0).sum()),
+        "few": _few(of, taxonomy),
+        "balanced_macro_f1": of.interval(metrics.class_weighted_macro_f1).to_dict(),
+        "balanced_accuracy": of.interval(metrics.balanced_accuracy).to_dict(),
+    }
 
 
 def _few(of: Resamples, taxonomy: Taxonomy) -> list[str]:

@@ -154,7 +154,7 @@ def recipe_key(config: Config) -> dict[str, str | None]:
     return {
         "classify": to_hash(config.classify),
         "weights": of_weights(config.classify.weights),
-        "masks": prepare.segment_key(config) if config.classify.paste_probability else None,
+        "masks": prepare.segment_key(config) if config.classify.cuts_cells else None,
     }
 
 

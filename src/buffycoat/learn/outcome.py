@@ -102,6 +102,7 @@ def conclude(
         fitted.taxonomy,
         counts,
         patients=data.cells.manifest.column("patient_id"),
+        sites=data.cells.manifest.column("site"),
     )
     reporter.start("report")
     _write_held_out(out / run_folder.HELD_OUT, scored, fitted)
@@ -134,6 +135,7 @@ def _evaluate(parts: Sequence[HeldOut], fitted: Fitted) -> dict[str, Any]:
         frames["severity"].to_numpy(dtype=object),
         frames["patient_id"].to_numpy(dtype=object),
         labels=np.concatenate([part.labels for part in parts]),
+        sites=frames["site"].to_numpy(dtype=object),
     )
 
 
@@ -161,6 +163,7 @@ def _write_held_out(path: Path, scored: HeldOut | None, fitted: Fitted) -> None:
     table.insert(1, "true_label", cells["label"])
     table.insert(2, "true_severity", cells["severity"])
     table.insert(3, "patient_id", cells["patient_id"])
+    table.insert(4, "site", cells["site"])
     table["path"] = [os.path.abspath(name) for name in cells["path"]]
     table["sha256"] = scored.cells.digests
     with writing(path) as part:
@@ -170,11 +173,12 @@ def _write_held_out(path: Path, scored: HeldOut | None, fitted: Fitted) -> None:
 def _write_out_of_fold(path: Path, data: TrainingSet, decision: Decision, fitted: Fitted) -> None:
     """One row a training cell and one a twin, with the fold and model that scored it."""
     n = len(data.targets)
-    ids = data.cells.manifest.frame["cell_id"].tolist()
+    ids, sites = (data.cells.manifest.frame[name].tolist() for name in ("cell_id", "site"))
     folds = data.folds.fold
     table = pd.DataFrame(
         {
             "cell_id": ids * 2,
+            "site": sites * 2,
             "is_twin": np.repeat([False, True], n),
             "severity": np.concatenate([np.full(n, -1), data.degraded_severity]),
             "label": [fitted.taxonomy.codes[t] for t in np.tile(data.targets, 2)],

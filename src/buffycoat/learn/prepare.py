@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from buffycoat.predict.background import paint_if_asked
 from buffycoat.progress import Reporter
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sources.options import Reading
-from buffycoat.sources.read import read
+from buffycoat.sources.several import name_sites, read_sites
 
 MAX_BAD_SHOWN = 10
 
@@ -56,7 +57,7 @@ class Cells:
 
 
 def read_data(
-    data: Path,
+    data: Path | Mapping[str, Path],
     layout: str,
     reading: Reading | None,
     config: Config,
@@ -66,7 +67,7 @@ def read_data(
     """Read a data set, say what was read, and keep the statement in the run's `data.json`.
 
     Args:
-        data: Folder or table of cells.
+        data: Folder or table of cells; or several, site -> folder or table.
         layout: How the data lies.
         reading: Where the layout leaves a choice.
         config: Its taxonomy has the names of the classes.
@@ -74,7 +75,8 @@ def read_data(
         out: Folder of the run.
     """
     reading = replace(reading or Reading(), taxonomy=config.taxonomy)
-    manifest = read(data, layout, reading)
+    sites = name_sites([data]) if isinstance(data, Path) else data
+    manifest = read_sites(sites, layout, reading)
     for heading, text in manifest.statement.lines():
         reporter.say(f"{heading}: {text}")
     tested = manifest.of_split("test")
@@ -128,7 +130,7 @@ def segment_key(config: Config) -> str:
 def cell_masks(
     images: np.ndarray, key: str, config: Config, store: StageStore
 ) -> np.ndarray | None:
-    """Cell masks for a classifier that learns from pasted cells; None if this one does not.
+    """Cell masks for a classifier that learns from cells cut out; None if this one does not.
 
     Args:
         images: Working images, shape (n, w, w, 3), uint8.
@@ -139,7 +141,7 @@ def cell_masks(
     Returns:
         Shape (n, w, w), bool.
     """
-    if not config.classify.paste_probability:
+    if not config.classify.cuts_cells:
         return None
     segment = build_segmenter(config.segment)
     found = store.run(

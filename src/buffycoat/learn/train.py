@@ -9,6 +9,7 @@ bundle.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class Learned:
 
 
 def train(
-    data: Path,
+    data: Path | Mapping[str, Path],
     out: Path,
     config: Config,
     reporter: Reporter | None = None,
@@ -83,7 +84,7 @@ def train(
     Killed, the same call goes on: a stage runs again only if its inputs or settings changed.
 
     Args:
-        data: Folder or table of cells.
+        data: Folder or table of cells; or several, site -> folder or table.
         out: Folder of the run.
         config: The settings.
         reporter: Progress.
@@ -114,7 +115,7 @@ def train(
 
 
 def learn(
-    data: Path,
+    data: Path | Mapping[str, Path],
     out: Path,
     config: Config,
     watch: Reporter,
@@ -127,7 +128,7 @@ def learn(
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     if not len(learned):
-        raise ManifestError(f"{data}: no labelled cells in split 'train'")
+        raise ManifestError(f"{manifest.statement.data}: no labelled cells in split 'train'")
     adapted = labels.adapt(
         learned, resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
     )

@@ -18,7 +18,7 @@ from buffycoat.learn.prepare import Cells
 from buffycoat.learn.stage_store import StageStore, digest
 from buffycoat.progress import Reporter
 from buffycoat.simulate.degrade import degrade
-from buffycoat.splits import Folds, assign_folds
+from buffycoat.splits import Folds, assign_folds, hold_out_sites
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import expected_counts
 
@@ -184,17 +184,22 @@ def folds_of(
             f"the training split holds {(counts > 0).sum()} class(es), expected at least "
             f"{MIN_CLASSES}. Add cells of another class, or mend the labels"
         )
+    names = (*taxonomy.codes, *coarse)
     patients = manifest.column("patient_id")
     is_known = not all(pd.isna(patient) for patient in patients)
-    folds = assign_folds(
-        labels,
-        patients if is_known else None,
-        config.classify.folds,
-        config.seed,
-        (*taxonomy.codes, *coarse),
-        photographs,
-        len(taxonomy),
-    )
+    if config.classify.hold_out == "site":
+        sites = manifest.column("site")
+        folds = hold_out_sites(labels, sites, names, photographs, len(taxonomy))
+    else:
+        folds = assign_folds(
+            labels,
+            patients if is_known else None,
+            config.classify.folds,
+            config.seed,
+            names,
+            photographs,
+            len(taxonomy),
+        )
     spread = [len(np.unique(folds.fold[labels == column])) for column in np.flatnonzero(counts)]
     if sum(n_folds > 1 for n_folds in spread) < MIN_CLASSES:
         held = zip(taxonomy.codes, counts, strict=True)

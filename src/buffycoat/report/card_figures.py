@@ -29,6 +29,7 @@ def figures(split: str, record: Record) -> str:
         _groups(record.get("by_group", [])),
         _bands(record["by_band"]),
         _severities(record["by_severity"]),
+        _sites(record.get("by_site", [])),
         _calibration(record["calibration"]),
     )
     return "\n\n".join(block for block in blocks if block)
@@ -120,6 +121,23 @@ def _severities(rows: Sequence[Record]) -> str:
                 row["severity"] if isinstance(row["severity"], str) else f"{row['severity']:g}",
                 f"{row['n']:,}",
                 _interval(row["balanced_macro_f1"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _sites(rows: Sequence[Record]) -> str:
+    if not rows:
+        return ""
+    return table(
+        ("Site", "Classes", "n", "Balanced macro-F1", "Balanced accuracy"),
+        [
+            (
+                row["site"],
+                f"{row['classes']}",
+                f"{row['n']:,}",
+                *(_interval(row[key]) for key in ("balanced_macro_f1", "balanced_accuracy")),
             )
             for row in rows
         ],

@@ -72,7 +72,8 @@ def finish(draft: Draft, data: Path, reading: Reading) -> Manifest:
         is_taken = keep & np.array([label in taken for label in labels], dtype=bool)
         left_out[pattern] += int(np.count_nonzero(is_taken))
         keep &= ~is_taken
-    _check_left_out(left_out, reading, codes)
+    if not reading.is_of_several:
+        _check_left_out(left_out, reading, codes)
     if not keep.any():
         raise ManifestError(f"{data}: nothing is left: --leave-out takes out every cell")
     kept = sorted({label for label, is_kept in zip(labels, keep, strict=True) if is_kept and label})

@@ -16,8 +16,11 @@ class Reading:
         labels_from: One of `LABELS_FROM`: which of several places with labels counts.
         leave_out: Labels in any spelling, or patterns of files, folders and tables, whose cells
             are not wanted; `*` stands for any characters.
+        is_of_several: Whether this is one of several data sets: what is to be left out need not be
+            in each of them.
     """
 
     taxonomy: str = "auto"
     labels_from: str = "auto"
     leave_out: tuple[str, ...] = ()
+    is_of_several: bool = False
