@@ -93,7 +93,7 @@ def adapt(
     home = _home(fitted, str(bundle))
     reporter.start("adapt", f"{len(manifest)} cells")
     site_checks.enough(len(manifest))
-    made, sentences = _adapt(fitted, home, manifest, name, reporter, allow_bad)
+    made, sentences = _adapt(fitted, home, manifest, name, allow_bad)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     cost = {"seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak_mb)}
     assert made.site is not None
@@ -126,7 +126,6 @@ def _adapt(
     home: SiteReference,
     manifest: Manifest,
     name: str,
-    reporter: Reporter,
     allow_bad: int,
 ) -> tuple[Fitted, tuple[str, ...]]:
     config = fitted.config
@@ -144,10 +143,7 @@ def _adapt(
     colour = ColourReference.of(measure(images))
     made = replace(made, site=AdaptedSite(name, colour, True, {}))
     seen = as_seen(images, made)
-    reporter.start("batch norm", f"{len(made.models)} model(s)")
-    models = tuple(reestimate(model, seen) for model in made.models)
-    reporter.finish()
-    made = replace(made, models=models)
+    made = replace(made, models=tuple(reestimate(model, seen) for model in made.models))
     after = _look(made, home, images)
     site_checks.classes(after.log_probs.argmax(axis=1), fitted.taxonomy.codes)
     record = _record(before, after, magnification, SHARE, len(manifest))
