@@ -117,7 +117,8 @@ def measure_ray(pictures: Path, work: Path, options: argparse.Namespace) -> dict
             print(engine, seconds[engine][-1], flush=True)
     local = digest(work / "local-0")
     equal = {"ray": digest(work / "ray-0") == local}
-    for what, kill in (("worker killed", _kill_worker), ("command killed", _kill_command)):
+    kills = {"worker killed": _kill_worker, "command killed": _kill_command}
+    for what, kill in kills.items() if options.kills else ():
         out = work / what.replace(" ", "-")
         process = start(cells, out, *_under("ray", options))
         _wait(lambda out=out: len(list(out.glob("part-*.parquet"))) >= 3)
@@ -172,7 +173,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
     parser.add_argument("--cells", type=int, help="by default 200,000, under Ray 20,000")
     parser.add_argument("--few", type=int, default=10_000, help="of `memory`, to compare with")
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=20, help="under Ray two, or 0 for none")
     parser.add_argument("--rounds", type=int, default=2, help="of `ray`")
     parser.add_argument("--columns", default="label", help="of `ray`")
     parser.add_argument("--seed", type=int, default=0)
