@@ -22,8 +22,7 @@ _OF_ONE_SITE = ("cell_id", "original_id", "patient_id", "slide_id")
 def name_sites(data: Sequence[str | Path]) -> dict[str, Path]:
     """Site -> data set, of arguments such as `raabin=../data/raabin`, or a path alone.
 
-    >>> name_sites(["a/pbc", "second=b/pbc"])
-    {'pbc': PosixPath('a/pbc'), 'second': PosixPath('b/pbc')}
+    `["a/pbc", "second=b/pbc"]` are the sites `pbc` and `second`.
 
     Args:
         data: Paths; before a path may stand a name for its site and "=". Else the site is called
