@@ -205,7 +205,7 @@ def _predicted(job: Job, parts: list[int], bundle: str, workers: int | None) -> 
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are told by the command
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # the command reports errors itself
     n_workers = min(len(parts), workers or int(ray.cluster_resources().get("CPU", 1)))
     resolved = Job(job.folder.resolve(), job.task, job.n_cells)
     work = Work(resolved, bundle, os.getcwd(), buffycoat.__version__)

@@ -29,8 +29,8 @@ def adapt(
 
     Scale, colour and batch-norm statistics are measured on the cells and stored in a new bundle,
     which predicts like any other. Give 200 cells or more, of all the types that the site sees.
-    Cells that look like the training cells change nothing; cells that a site cannot be told by (too
-    few, of one class, gray or drawn) are refused.
+    If the cells look like the training cells, nothing is changed; cells from which a site cannot be
+    estimated (too few, of one class, gray or drawn) are refused.
 
     Example: `buffycoat adapt starter cells/ --out adapted`
     """

@@ -47,7 +47,7 @@ def photographs(images: np.ndarray) -> None:
     gray = np.mean([np.ptp(image.reshape(-1, 3), axis=1).mean() < GRAY_LEVELS for image in images])
     if gray >= MOSTLY:
         raise NotEstimableError(
-            f"{100 * gray:.0f} % of the pictures are gray. The stain is told by its colours: give "
+            f"{100 * gray:.0f} % of the pictures are gray. A stain is known by its colours: give "
             "the colour photographs"
         )
     drawn = np.mean([_flat_share(image) > FLAT_SHARE for image in images])

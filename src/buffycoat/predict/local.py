@@ -50,20 +50,20 @@ def run(
     Raises:
         OutputError: A part cannot be written, or processes are killed again and again.
     """
-    todo = job.missing()
-    n_todo = sum(job.size(part) for part in todo)
-    done = job.n_cells - n_todo
+    missing = job.missing()
+    n_missing = sum(job.size(part) for part in missing)
+    done = job.n_cells - n_missing
     resumed = f", {done} of them done before" if done else ""
     reporter.start("predict", f"{job.n_cells} cells{resumed}")
-    batches = (batch for part in todo for batch in in_batches(read_part(job, part), BATCH_CELLS))
+    batches = (batch for part in missing for batch in in_batches(read_part(job, part), BATCH_CELLS))
     n_workers = default_workers() if workers is None else workers
     # Labels alone take little but networks, which use every CPU by themselves.
-    is_light = not needs_of(job.task.asked, fitted).restoration or n_todo < MIN_CELLS
+    is_light = not needs_of(job.task.asked, fitted).restoration or n_missing < MIN_CELLS
     if bundle is None or n_workers == 1 or (workers is None and is_light):
         results = predict_each(batches, fitted, job.task)
     else:
         results = predict_parallel(batches, bundle, job.task, n_workers)
-    for part in todo:
+    for part in missing:
         found = []
         for own in islice(results, -(-job.size(part) // BATCH_CELLS)):
             found.append(own)
