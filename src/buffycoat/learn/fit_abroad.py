@@ -109,12 +109,13 @@ def limits_of(cells: Scored, terms: Terms) -> AbroadLimits:
     tried = [_fit(part, terms, _temperature(part)) for part in others]
     temperature = max(limits.temperature for limits in tried)
     strict = [_fit(part, terms, temperature) for part in others]
+    whole = _fit(cells, terms, temperature)
     return replace(
-        strict[0],
+        whole,
         abstain_below=max(limits.abstain_below for limits in strict),
         outlier_percentile=min(limits.outlier_percentile for limits in strict),
         conformal=replace(
-            strict[0].conformal, limits=np.max([each.conformal.limits for each in strict], axis=0)
+            whole.conformal, limits=np.max([each.conformal.limits for each in strict], axis=0)
         ),
         record=_record([_judged(*pair, terms) for pair in zip(own, tried, strict=True)]),
     )
