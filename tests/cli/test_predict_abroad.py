@@ -150,6 +150,12 @@ def test_sites_are_named_where_there_are_several(starter: Fitted) -> None:
     assert "`buffycoat adapt starter cells.csv --out adapted`" in found[2]
 
 
+def test_many_sites_are_counted(starter: Fitted) -> None:
+    looks = SiteLooks({f"s{i}": FAR for i in range(9)})
+    found = sentences(looks, starter, _counts(9, 9), "starter", "cells.csv")
+    assert found[5] == "So do 4 more sites (column site_shift, above 1)."
+
+
 def test_an_adapted_bundle_is_told_otherwise(starter: Fitted, limits: AbroadLimits) -> None:
     fitted = replace(_adapted(starter), abroad=limits)
     found = sentences(SiteLooks({"": FAR}), fitted, _counts(9, 3), "adapted", "cells")

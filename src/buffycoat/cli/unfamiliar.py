@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from buffycoat.predict.site_look import SiteLooks
     from buffycoat.refine.abroad import AbroadLimits
 
+MOST_NAMED = 5
+"""Sites that are listed one by one."""
+
 
 def sentences(
     looks: SiteLooks, fitted: Fitted, counts: Counts, bundle: str, cells: object
@@ -31,8 +34,10 @@ def sentences(
     found = [
         f"{_who(site, len(looks.shifts))} not look like the training cells"
         f"{_although(fitted)}: {shift.words()}."
-        for site, shift in alarms.items()
+        for site, shift in list(alarms.items())[:MOST_NAMED]
     ]
+    if len(alarms) > MOST_NAMED:
+        found.append(f"So do {len(alarms) - MOST_NAMED} more sites (column site_shift, above 1).")
     if alarms:
         found.append(_remedy(fitted, bundle, cells))
     if fitted.is_abroad(None) or any(fitted.is_abroad(shift) for shift in alarms.values()):

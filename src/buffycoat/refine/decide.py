@@ -147,7 +147,7 @@ def decide(
                 restore_change=dict(findings.restore_changes[row]),
                 outlier_score=float(findings.outlier_score[row]),
                 outlier_percentile=float(findings.outlier_percentile[row]),
-                site_shift=float("nan") if shift is None else float(shift.score),
+                site_shift=np.nan if shift is None else float(shift.score),
                 is_rescued=bool(findings.rescue.is_rescued[row]),
                 is_abstained=bool(doubts),
                 evidence=(
