@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 import buffycoat
 from buffycoat.bundle.fitted import Fitted
-from buffycoat.bundle.graphs import write_graphs
+from buffycoat.bundle.graphs import store_encoder, write_graphs
 from buffycoat.bundle.networks import FOLDS, Networks, under
 from buffycoat.bundle.restoration import Restoration
 from buffycoat.classify.cascade import Cascade
@@ -74,7 +74,7 @@ def write(
         _write_json(part / "refine.json", refine)
         _write_json(part / "metrics.json", metrics)
         (part / "MODEL_CARD.md").write_text(model_card, encoding="utf-8")
-        index = _index(fitted)
+        index = _index(fitted) | {"encoder": store_encoder(part, fitted.encoder, is_half)}
         index["engines"] = write_graphs(part, index)
         write_index(part, index)
         if folder.exists():
@@ -85,21 +85,6 @@ def write(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
-
-
-def add_graphs(folder: Path) -> None:
-    """Give a bundle its graphs, anew if it has them; of the other files only the index changes.
-
-    Args:
-        folder: Of the bundle.
-
-    Raises:
-        BundleError: A file was changed since it was written.
-    """
-    index = _read_json(folder / INDEX)
-    _verify(folder, index["files"])
-    index["engines"] = write_graphs(folder, index)
-    write_index(folder, index)
 
 
 def add_home(folder: Path, home: SiteReference) -> None:
@@ -232,7 +217,6 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "log_priors": [model.log_prior.tolist() for model in fitted.models],
         "temperatures": list(fitted.temperatures),
         "use": fitted.use,
-        "encoder": fitted.encoder.spec(),
         "panels": {kind: panel.to_dict() for kind, panel in fitted.panels.items()},
         "outliers": fitted.outliers.name,
         "gallery": list(fitted.gallery.cell_ids),
