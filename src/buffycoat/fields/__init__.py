@@ -1,0 +1,1 @@
+"""Whole fields of view: reading them, finding the nucleated cells in them, and how good they are."""
