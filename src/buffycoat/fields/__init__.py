@@ -1,1 +1,1 @@
-"""Whole fields of view: reading them, finding the nucleated cells in them, and how good they are."""
+"""Whole fields of view: reading them, finding their nucleated cells, and how good they are."""

@@ -1,10 +1,10 @@
 """Nuclei in a field: what is stained unlike the rest of it, and of a nucleus' size.
 
 Each field sets its own measure. Of the densities of all its pixels the second moments are taken;
-the filter that lets a density in the direction of chromatin pass at full height and everything else
-in the field, red cells, shadows and uneven light, as little as possible, is the matched filter of
-remote sensing (Manolakis et al., IEEE Signal Process. Mag. 31:24, 2014). A stain that is another
-only turns the clutter, and the filter with it.
+the filter that lets a density in the direction of chromatin pass at full height and everything
+else in the field, red cells, shadows and uneven light, as little as possible, is the matched
+filter of remote sensing (Manolakis et al., IEEE Signal Process. Mag. 31:24, 2014). A stain that
+is another only turns the clutter, and the filter with it.
 
 All lengths are in red-cell diameters.
 """
@@ -21,8 +21,8 @@ from buffycoat.fields.nuclei import RED_AREA_PX, RED_PX, Box, Nucleus, disk
 from buffycoat.statistics import quantile
 
 CHROMATIN = np.array([0.45, 1.0, 0.1])
-"""Density of azure and eosin on chromatin in red, green and blue, over that in green. Medians of the
-four sites lie between 0.3 and 1.0 in red; not fitted to one."""
+"""Density of azure and eosin on chromatin in red, green and blue, over that in green. Medians of
+the four sites lie between 0.3 and 1.0 in red; not fitted to one."""
 RIDGE = 0.1
 """Density that any pixel may be off in any channel, of noise and compression."""
 BLUR = 0.06
@@ -44,17 +44,19 @@ REACH = 1.5
 PLATELET_AREA = 0.5
 """Under which, in areas of a red cell, what is stained is a platelet: 5.3 micrometres across."""
 MOST_BLUE = 0.55
-"""Blue density over green density: dirt and scratches are gray (0.76 and more), nuclei take up to 0.35."""
+"""Blue density over green density: dirt and scratches are gray (0.76 and more), nuclei take up to
+0.35."""
 MOST_AROUND = 0.65
-"""Chromatin around a nucleus over that in it: clumps of dark red cells have more, nuclei 0.1 to 0.55."""
+"""Chromatin around a nucleus over that in it: clumps of dark red cells have more, nuclei 0.1 to
+0.55."""
 RING = (0.15, 0.5)
 """Width of what is left out and of what is looked at around a nucleus."""
 SMUDGE_AREA = 3.5
 SMUDGE_SOLID = 0.8
-"""Areas of a red cell, and area over that of the hull: what is larger and more ragged is the smudge of a
-broken cell, or a clump of platelets."""
+"""Areas of a red cell, and area over that of the hull: what is larger and more ragged is the
+smudge of a broken cell, or a clump of platelets."""
 LEAST_RADIUS = 0.13
-"""Of the largest circle in a nucleus, over a diameter: thinner is a scratch or a thread of stain."""
+"""Of the largest circle in a nucleus, over a diameter: thinner is a scratch, or a thread."""
 
 
 @dataclass(frozen=True)

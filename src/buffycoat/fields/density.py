@@ -1,4 +1,4 @@
-"""Optical density of a field against its own background, and the part of it that shows the smear."""
+"""Optical density of a field against its own background, and what of it shows the smear."""
 
 from __future__ import annotations
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from buffycoat.errors import ImageError
 from buffycoat.fields import density as densities
-from buffycoat.fields import outlines, red_cells
+from buffycoat.fields import outlines, quality, red_cells
 from buffycoat.fields.chromatin import Chromatin
 from buffycoat.fields.field import Field
-from buffycoat.fields.nuclei import RED_AREA_PX, RED_PX, Box, Nucleus
+from buffycoat.fields.nuclei import RED_AREA_PX, RED_PX, Box, Nucleus, disk
 
 LARGEST_GAIN = 3.0
 """By which a field is enlarged, at most, to look for nuclei."""
+MOST_PIXELS = 40_000_000
+"""Of the picture that nuclei are looked for in; it takes 40 bytes a pixel."""
 SAME = 0.4
 """Of the smaller box, that another covers where both are one cell."""
 CUT_PX = 1
@@ -53,10 +56,12 @@ class FoundCells:
     Attributes:
         cells: From top to bottom.
         spots: How many spots of the nuclei's stain are of each kind (`nuclei.KINDS`).
+        quality: Of the field.
     """
 
     cells: tuple[FoundCell, ...]
     spots: Mapping[str, int]
+    quality: quality.FieldQuality
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,13 @@ class _Picture:
     @classmethod
     def of(cls, field: Field, red_px: float) -> _Picture:
         factor = min(RED_PX / red_px, LARGEST_GAIN)
+        pixels = field.height * field.width
+        if pixels * factor**2 > MOST_PIXELS:
+            raise ImageError(
+                f"{field.name}: {field.width} x {field.height} px with red cells of "
+                f"{red_px:.0f} px, expected at most {MOST_PIXELS / factor**2 / 1e6:.0f} "
+                "megapixels. Cut it into tiles"
+            )
         small = _resized(field.pixels, factor)
         outside = densities.surround(small)
         if outside.any():
@@ -94,15 +106,35 @@ def measure_scale(field: Field) -> red_cells.RedCells | None:
     return found and red_cells.RedCells(found.diameter_px / factor, found.count)
 
 
-def find(field: Field, red_px: float) -> FoundCells:
-    """Cells of a field whose red cells are so wide, in pixels."""
+def find(field: Field, red_px: float, red_count: int) -> FoundCells:
+    """Cells of a field.
+
+    Args:
+        field: The photograph.
+        red_px: Diameter of its red cells, in pixels.
+        red_count: Red cells seen in it.
+
+    Raises:
+        ImageError: Too large to be enlarged so much.
+    """
     picture = _Picture.of(field, red_px)
     chromatin = Chromatin.of(picture.density, picture.outside)
     spots = chromatin.spots()
     whole = [spot for spot in spots if spot.kind in ("nucleus", "smudge")]
-    masks = outlines.whole_cells(picture.density, chromatin.amount, whole)
+    green = np.ascontiguousarray(picture.density[..., 1])
+    seen = quality.measure(green, ~(picture.outside | _near(spots, green.shape)), red_count)
+    masks = outlines.whole_cells(picture.density, chromatin.amount, seen.stain, whole)
     cells = [_found(spot, mask, picture, field) for spot, mask in zip(whole, masks, strict=True)]
-    return FoundCells(tuple(_once(cells)), Counter(spot.kind for spot in spots))
+    return FoundCells(tuple(_once(cells)), Counter(spot.kind for spot in spots), seen)
+
+
+def _near(spots: Sequence[Nucleus], shape: tuple[int, ...]) -> np.ndarray:
+    """What is stained like a nucleus, and a little around it, shape (h, w), bool."""
+    found = np.zeros(shape, dtype=np.uint8)
+    for spot in spots:
+        left, top, width, height = spot.box
+        found[top : top + height, left : left + width] |= spot.mask
+    return cv2.dilate(found, disk(0.3)) > 0
 
 
 def _resized(image: np.ndarray, factor: float) -> np.ndarray:
@@ -115,9 +147,7 @@ def _resized(image: np.ndarray, factor: float) -> np.ndarray:
 
 def _found(nucleus: Nucleus, mask: np.ndarray, picture: _Picture, field: Field) -> FoundCell:
     """A cell at the field's scale."""
-    contours, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     longest = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
     points = (longest + outlines.corner(nucleus) + 0.5) / picture.factor
     limits = np.array([field.width, field.height])

@@ -20,8 +20,8 @@ LOBE_GAP = 0.6
 LOBES_SPAN = 2.0
 """From end to end of all lobes of a nucleus, at most: a cell of 15 micrometres."""
 OWN_RADIUS = 0.42
-"""Of the largest circle, from which a part is a nucleus of its own however near others are: the nucleus
-of a small lymphocyte is 7 micrometres wide, a lobe 3 to 5."""
+"""Of the largest circle, from which a part is a nucleus of its own however near others are: the
+nucleus of a small lymphocyte is 7 micrometres wide, a lobe 3 to 5."""
 NECK = 0.6
 """Width of what joins two nuclei over that of the larger one, at most."""
 Box = tuple[int, int, int, int]
@@ -31,8 +31,8 @@ Part = tuple[Box, np.ndarray]
 
 
 KINDS = ("nucleus", "smudge", "platelet", "deposit", "clump")
-"""Of what is stained like a nucleus: a nucleus, what is left of a broken one, a platelet, dirt, and red
-cells on top of each other."""
+"""Of what is stained like a nucleus: a nucleus, what is left of a broken one, a platelet, dirt,
+and red cells on top of each other."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,7 @@ def _split(mask: np.ndarray) -> list[np.ndarray]:
     deep = [n for n in range(1, count) if depth[cores == n].max() >= OWN_RADIUS * RED_PX]
     if len(deep) < 2:
         return [mask]
-    distances = [
-        cv2.distanceTransform((cores != n).astype(np.uint8), cv2.DIST_L2, 5) for n in deep
-    ]
+    distances = [cv2.distanceTransform((cores != n).astype(np.uint8), cv2.DIST_L2, 5) for n in deep]
     nearest = np.argmin(distances, axis=0)
     return [mask & (nearest == place) for place in range(len(deep))]
 

@@ -23,22 +23,22 @@ CHROMATIN_DENSITY = 2.0
 MOST_GAIN = 8.0
 """Factor on a pale field's densities, at most."""
 TYPICAL = 1.7
-"""Diameter of a white cell in red-cell diameters: medians of the four sites lie from 1.6 to 1.85."""
+"""Diameter of a white cell in red-cell diameters: medians of four sites, 1.6 to 1.85."""
 MARGINS = (0.06, 0.2)
-"""Cytoplasm around a nucleus, in red-cell diameters, where no contour is believed: what makes the cell
-a typical one, within these."""
+"""Cytoplasm around a nucleus, in red-cell diameters, where no contour is believed: what makes the
+cell a typical one, within these."""
 FARTHEST = 0.75
 """Of a cell's edge from the hull of its nucleus, in red-cell diameters."""
 LEAST_SOLID = 0.88
 """Area of a cell over that of its hull, at least: less has run into a neighbour."""
 MOST_AREA = 4.4
 MOST_OF_HULL = 1.6
-"""Area of a cell in areas of a red cell, 2.1 times as wide, or over that of its nucleus' hull: where it
-is more than both, the contour has left the cell."""
+"""Area of a cell in areas of a red cell, 2.1 times as wide, or over that of its nucleus' hull:
+where it is more than both, the contour has left the cell."""
 RED_DENSITY = 0.75
 RED_CHROMATIN = 0.3
-"""Green density over that of red cells, and chromatin over the nucleus' own, by which a pixel is red
-cell; cytoplasm is paler, or bluer."""
+"""Green density over that of red cells, and chromatin over the nucleus' own, by which a pixel is
+red cell; cytoplasm is paler, or bluer."""
 MOST_RED = 0.5
 """Of what a contour adds to the nucleus, that may look like red cells."""
 LEAST_PLAUSIBLE = 0.5
@@ -46,13 +46,14 @@ LEAST_PLAUSIBLE = 0.5
 
 
 def whole_cells(
-    density: np.ndarray, amount: np.ndarray, nuclei: Sequence[Nucleus]
+    density: np.ndarray, amount: np.ndarray, red_density: float, nuclei: Sequence[Nucleus]
 ) -> list[np.ndarray]:
     """Pixels of the cell of each nucleus.
 
     Args:
         density: Of the field at `RED_PX`, shape (h, w, 3), float32.
         amount: Of chromatin, shape (h, w), float32.
+        red_density: Of red cells in green.
         nuclei: n of it.
 
     Returns:
@@ -62,7 +63,6 @@ def whole_cells(
         return []
     side = _side()
     everything = np.zeros(density.shape[:2], dtype=np.uint8)
-    red = RED_DENSITY * _red_density(density[..., 1])
     for number, nucleus in enumerate(nuclei):
         left, top, width, height = nucleus.box
         everything[top : top + height, left : left + width][nucleus.mask] = number % 254 + 1
@@ -73,7 +73,7 @@ def whole_cells(
         labels = _window(everything, left, top, side)
         own = labels == number % 254 + 1
         pale = _window(amount, left, top, side) < RED_CHROMATIN * nucleus.density
-        reds.append((colours[..., 1] > red) & pale)
+        reds.append((colours[..., 1] > RED_DENSITY * red_density) & pale)
         gain = CHROMATIN_DENSITY / max(float(colours[..., :2][own].sum(axis=1).mean()), 1e-3)
         colours *= min(max(gain, 1 / MOST_GAIN), MOST_GAIN)
         large = cv2.resize(colours, (WORK_PX, WORK_PX), interpolation=cv2.INTER_LINEAR)
@@ -83,19 +83,6 @@ def whole_cells(
         _believed(scene, cell, nucleus, is_red)
         for scene, (cell, nucleus), is_red in zip(scenes, found, reds, strict=True)
     ]
-
-
-def _red_density(green: np.ndarray) -> float:
-    """Green density of a field's red cells: the median of what is stained at all."""
-    sample = green[::2, ::2]
-    levels = np.clip(sample * _LEVELS, 0, 255).astype(np.uint8)
-    limit, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
-    stained = sample[levels > limit]
-    return float(np.median(stained)) if stained.size else 0.0
-
-
-_LEVELS = 170
-"""Of a unit of density: up to 1.5 of it in 8 bits."""
 
 
 def corner(nucleus: Nucleus) -> tuple[int, int]:

@@ -1,10 +1,10 @@
 """How wide red cells are in a field, by votes of their edges.
 
-A red cell is 7 to 8 micrometres wide in nearly everybody, so it is the ruler that every field brings
-along. Each edge pixel votes for the place one radius further into the dark side. At the radius of
-the red cells the votes of one cell meet in one place, also where cells touch, overlap or are cut
-(the circular Hough transform with gradients: Kimme, Ballard and Sklansky, CACM 18:120, 1975). The
-pale centre's edge votes outwards and meets nowhere.
+A red cell is 7 to 8 micrometres wide in nearly everybody, so it is the ruler that every field
+brings along. Each edge pixel votes for the place one radius further into the dark side. At the
+radius of the red cells the votes of one cell meet in one place, also where cells touch, overlap
+or are cut (the circular Hough transform with gradients: Kimme, Ballard and Sklansky, CACM 18:120,
+1975). The pale centre's edge votes outwards and meets nowhere.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ BINS_A_RADIUS = 4
 FALL = 2.0
 """Power of the radius by which votes that meet by chance grow with it."""
 SHORT = 0.9
-"""Radius of most votes over that of a cell: its edge is blurred, and cells are not circles. Median of
-the fields of `bccd` and `aslan`, whose red cells have boxes (0.86 and 0.95)."""
+"""Radius of most votes over that of a cell: its edge is blurred, and cells are not circles.
+Median of the fields of `bccd` and `aslan`, whose red cells have boxes (0.86 and 0.95)."""
 LEAST_CELLS = 5
 """Places where votes meet, under which the radius is that of something else."""
 CIRCLE_SHARE = 0.4
 """Of the votes of the fullest circles, that make another one."""
 SAME = 1.25
-"""Factor within which the red cells of two fields are as wide: measures of one site lie within 1.2 of
-their median, magnifications differ by 1.6 or more."""
+"""Factor within which the red cells of two fields are as wide: measures of one site lie within
+1.2 of their median, magnifications differ by 1.6 or more."""
 LEAST_SUPPORT = 0.1
 """Of the fields, and two of them, that agree on a magnification of their own."""
 ROUNDED = 1.03
