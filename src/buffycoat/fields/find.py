@@ -121,9 +121,10 @@ def find(field: Field, red_px: float, red_count: int) -> FoundCells:
     chromatin = Chromatin.of(picture.density, picture.outside)
     spots = chromatin.spots()
     whole = [spot for spot in spots if spot.kind in ("nucleus", "smudge")]
+    is_ground = ~(picture.outside | _near(spots, picture.outside.shape))
     green = np.ascontiguousarray(picture.density[..., 1])
-    seen = quality.measure(green, ~(picture.outside | _near(spots, green.shape)), red_count)
-    masks = outlines.whole_cells(picture.density, chromatin.amount, seen.stain, whole)
+    seen = quality.measure(green, is_ground, red_count, quality.is_coloured(field.pixels))
+    masks = outlines.whole_cells(picture.density, whole)
     cells = [_found(spot, mask, picture, field) for spot, mask in zip(whole, masks, strict=True)]
     return FoundCells(tuple(_once(cells)), Counter(spot.kind for spot in spots), seen)
 

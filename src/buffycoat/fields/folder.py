@@ -111,6 +111,7 @@ def find_folder(
         scales = _scales(places, journal, reporter, um_per_px, outcome)
         known = [(place, *scales[place]) for place in places if place in scales]
         _find_all(known, _Task(out, overlays, um_per_px is not None, journal), reporter, outcome)
+        _remove_stale(out, journal, {row["path"] for row in outcome.cells})
     finally:
         journal.close()
     return outcome
@@ -271,6 +272,14 @@ def _mapped(call: Callable[[Any], Any], items: Sequence[Any], reporter: Reporter
                 done += 1
                 reporter.advance(done, len(items))
                 yield result
+
+
+def _remove_stale(out: Path, journal: Journal, current: set[str]) -> None:
+    """Remove crops of earlier runs that are no result of this one: they would be classified too."""
+    for value in journal.values():
+        for row in value["cells"] if isinstance(value, dict) else ():
+            if row["path"] not in current:
+                (out / row["path"]).unlink(missing_ok=True)
 
 
 def _reason(error: ImageError, place: Place) -> str:

@@ -42,6 +42,10 @@ class Journal:
         self._file.write(json.dumps({"key": key, "value": value}).encode() + b"\n")
         self._file.flush()
 
+    def values(self) -> list[Any]:
+        """Everything that is remembered."""
+        return list(self._done.values())
+
     def close(self) -> None:
         """Stop writing."""
         self._file.close()

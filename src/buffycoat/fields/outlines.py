@@ -27,33 +27,26 @@ TYPICAL = 1.7
 MARGINS = (0.06, 0.2)
 """Cytoplasm around a nucleus, in red-cell diameters, where no contour is believed: what makes the
 cell a typical one, within these."""
-FARTHEST = 0.75
-"""Of a cell's edge from the hull of its nucleus, in red-cell diameters."""
-LEAST_SOLID = 0.88
+OPENED = 0.8
+"""Width, in red-cell diameters, of the narrowest part of a cell: what hangs on by less is a
+neighbour, or a crescent of background."""
+LEAST_SOLID = 0.85
 """Area of a cell over that of its hull, at least: less has run into a neighbour."""
 MOST_AREA = 4.4
-MOST_OF_HULL = 1.6
-"""Area of a cell in areas of a red cell, 2.1 times as wide, or over that of its nucleus' hull:
-where it is more than both, the contour has left the cell."""
-RED_DENSITY = 0.75
-RED_CHROMATIN = 0.3
-"""Green density over that of red cells, and chromatin over the nucleus' own, by which a pixel is
-red cell; cytoplasm is paler, or bluer."""
-MOST_RED = 0.5
-"""Of what a contour adds to the nucleus, that may look like red cells."""
+"""Areas of a red cell that a cell may have, or `LEAST_ROOM` times its nucleus' hull."""
+LEAST_ROOM = 1.8
+MOST_OF_HULL = 3.5
+"""Area of a cell over that of the hull of its nucleus, at most: more has run into what lies beside
+it. Rendered monocytes and plasma cells have up to 3.6."""
 LEAST_PLAUSIBLE = 0.5
 """Under which a contour is not believed, as the sites' sizes are measured from (`sites.scale`)."""
 
 
-def whole_cells(
-    density: np.ndarray, amount: np.ndarray, red_density: float, nuclei: Sequence[Nucleus]
-) -> list[np.ndarray]:
+def whole_cells(density: np.ndarray, nuclei: Sequence[Nucleus]) -> list[np.ndarray]:
     """Pixels of the cell of each nucleus.
 
     Args:
         density: Of the field at `RED_PX`, shape (h, w, 3), float32.
-        amount: Of chromatin, shape (h, w), float32.
-        red_density: Of red cells in green.
         nuclei: n of it.
 
     Returns:
@@ -66,23 +59,30 @@ def whole_cells(
     for number, nucleus in enumerate(nuclei):
         left, top, width, height = nucleus.box
         everything[top : top + height, left : left + width][nucleus.mask] = number % 254 + 1
-    scenes, reds = [], []
+    scenes = []
     for number, nucleus in enumerate(nuclei):
         left, top = corner(nucleus)
         colours = _window(density, left, top, side)
         labels = _window(everything, left, top, side)
         own = labels == number % 254 + 1
-        pale = _window(amount, left, top, side) < RED_CHROMATIN * nucleus.density
-        reds.append((colours[..., 1] > RED_DENSITY * red_density) & pale)
         gain = CHROMATIN_DENSITY / max(float(colours[..., :2][own].sum(axis=1).mean()), 1e-3)
         colours *= min(max(gain, 1 / MOST_GAIN), MOST_GAIN)
         large = cv2.resize(colours, (WORK_PX, WORK_PX), interpolation=cv2.INTER_LINEAR)
         scenes.append(outline.Scene(large, _scaled(own), _scaled((labels > 0) & ~own)))
     found = outline.find_cells(scenes)
     return [
-        _believed(scene, cell, nucleus, is_red)
-        for scene, (cell, nucleus), is_red in zip(scenes, found, reds, strict=True)
+        _believed(scene, cell, nucleus, side)
+        for scene, (cell, nucleus) in zip(scenes, found, strict=True)
     ]
+
+
+def _opened(cell: np.ndarray, nucleus: np.ndarray) -> np.ndarray:
+    """A cell (h, w), bool, without what hangs on to it by a neck."""
+    wide = cv2.morphologyEx(cell.astype(np.uint8), cv2.MORPH_OPEN, disk(OPENED))
+    count, labels = cv2.connectedComponents(wide)
+    shares = np.bincount(labels[nucleus], minlength=count)
+    shares[0] = 0
+    return (labels == shares.argmax()) & (wide > 0) | nucleus
 
 
 def corner(nucleus: Nucleus) -> tuple[int, int]:
@@ -111,21 +111,16 @@ def _scaled(mask: np.ndarray, side: int = WORK_PX) -> np.ndarray:
     return soft > 0.5
 
 
-def _believed(
-    scene: outline.Scene, cell: np.ndarray, nucleus: np.ndarray, is_red: np.ndarray
-) -> np.ndarray:
+def _believed(scene: outline.Scene, cell: np.ndarray, nucleus: np.ndarray, side: int) -> np.ndarray:
     """The contour found if a cell looks like that, else the nucleus and a margin."""
-    side = len(is_red)
     own = _scaled(scene.nucleus, side)
     around = hull(own)
     size = float(around.sum())
     if nucleus.any() and plausibility(scene.density, cell, nucleus) >= LEAST_PLAUSIBLE:
-        within = _scaled(cell, side) & (cv2.dilate(around, disk(2 * FARTHEST)) > 0) | own
+        within = _opened(_scaled(cell & ~scene.others, side) | own, own)
         area = float(within.sum())
-        is_small = area <= max(MOST_AREA * RED_AREA_PX, MOST_OF_HULL * size)
-        added = within & ~own
-        is_small &= np.count_nonzero(added & is_red) <= MOST_RED * np.count_nonzero(added)
-        if is_small and area >= LEAST_SOLID * hull(within).sum():
+        most = min(max(MOST_AREA * RED_AREA_PX, LEAST_ROOM * size), MOST_OF_HULL * size)
+        if area <= most and area >= LEAST_SOLID * hull(within).sum():
             return within
     missing = (TYPICAL - 2 * np.sqrt(size / np.pi) / RED_PX) / 2
     return cv2.dilate(around, disk(2 * float(np.clip(missing, *MARGINS)))) > 0

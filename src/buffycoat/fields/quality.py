@@ -25,6 +25,8 @@ MOST_EDGE = 0.3
 LEAST_STAIN = 0.03
 """Green density of red cells, natural log units, under which a field is not stained or
 overexposed."""
+LEAST_COLOUR = 8
+"""Gray levels that some pixel's channels differ by in a picture of colours."""
 _LEVELS = 170
 """Of a unit of density: up to 1.5 of it in 8 bits."""
 
@@ -38,12 +40,14 @@ class FieldQuality:
         covered: Part of the smear that is stained, 0 to 1.
         edge: Distance over which the density rises at sharp edges, in red-cell diameters.
         stain: Green density of red cells, natural log units.
+        has_colour: Whether the channels differ.
     """
 
     red_count: int
     covered: float
     edge: float
     stain: float
+    has_colour: bool
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -54,17 +58,27 @@ class FieldQuality:
             (self.covered < LEAST_COVERED, "too thin"),
             (self.edge > MOST_EDGE, "out of focus"),
             (self.stain < LEAST_STAIN, "hardly stained"),
+            (not self.has_colour, "without colour"),
         )
         return tuple(words for is_so, words in found if is_so)
 
 
-def measure(density: np.ndarray, is_ground: np.ndarray, red_count: int) -> FieldQuality:
+def is_coloured(image: np.ndarray) -> bool:
+    """Whether a field (h, w, 3), uint8, is more than a gray picture."""
+    sample = image[::4, ::4]
+    return bool((sample.max(axis=2) - sample.min(axis=2)).max() >= LEAST_COLOUR)
+
+
+def measure(
+    density: np.ndarray, is_ground: np.ndarray, red_count: int, has_colour: bool
+) -> FieldQuality:
     """Quality of a field.
 
     Args:
-        density: Green density at `RED_PX`, shape (h, w), float32.
+        density: Of green at `RED_PX`, shape (h, w), float32.
         is_ground: Smear without nuclei, shape (h, w), bool.
         red_count: Red cells seen.
+        has_colour: See `is_coloured`.
     """
     is_stained, stain = stained(density, is_ground)
     covered = float(is_stained[is_ground].mean()) if is_ground.any() else 0.0
@@ -76,7 +90,8 @@ def measure(density: np.ndarray, is_ground: np.ndarray, red_count: int) -> Field
     solid, kernel = is_stained.astype(np.uint8), np.ones((3, 3), np.uint8)
     rim = (cv2.dilate(solid, kernel) > cv2.erode(solid, kernel)) & is_ground
     steep = quantile(slope[rim], 0.75) if rim.any() else 0.0
-    return FieldQuality(red_count, covered, stain / max(steep, 1e-4) / RED_PX, stain)
+    edge = stain / max(steep, 1e-4) / RED_PX
+    return FieldQuality(red_count, covered, edge, stain, has_colour)
 
 
 def stained(density: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, float]:
