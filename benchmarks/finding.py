@@ -75,8 +75,8 @@ def search(shared: Path, site: str, most: int | None = None) -> tuple[list[Searc
     views = [read_field(shared / "fields" / site / name, name) for name in names]
     red = [measure_scale(view) for view in views]
     done = []
-    for view, seen, diameter in zip(views, red, red_cells.agree(red), strict=True):
-        cells = find(view, diameter, seen.count if seen else 0) if diameter else None
+    for view, diameter in zip(views, red_cells.agree(red), strict=True):
+        cells = find(view, diameter) if diameter else None
         done.append(Searched(view, truth[view.name], _boxes(cells), _faults(cells)))
     return done, (time.process_time() - began) / len(names)
 

@@ -49,6 +49,9 @@ MOST_BLUE = 0.55
 MOST_AROUND = 0.65
 """Chromatin around a nucleus over that in it: clumps of dark red cells have more, nuclei 0.1 to
 0.55."""
+LEAST_OF_RED = 2.0
+"""Chromatin of a nucleus over that in the middle of the field's red cells; nuclei of four sites
+have 2.6 and more."""
 RING = (0.15, 0.5)
 """Width of what is left out and of what is looked at around a nucleus."""
 SMUDGE_AREA = 3.5
@@ -87,14 +90,21 @@ class Chromatin:
         spot = cv2.GaussianBlur(amount, (0, 0), SPOT * RED_PX)
         return cls(density, amount, spot, outside)
 
-    def spots(self) -> list[Nucleus]:
-        """Everything stained like a nucleus, with its kind, from top to bottom."""
+    def spots(self, red_cells: np.ndarray) -> list[Nucleus]:
+        """Everything stained like a nucleus, with its kind, from top to bottom.
+
+        Args:
+            red_cells: Centres of red cells to compare with, across and down, shape (n, 2).
+        """
+        of_red = self.spot[red_cells[:, 1], red_cells[:, 0]]
+        red = float(np.median(of_red)) if len(of_red) else 0.0
         middle, spread = _middle(self.spot[~self.outside])
         seeds = self._seeds(middle + LEAST_SIGNAL * spread)
         found = []
         for box, part in nuclei.separate(self._mask(seeds)):
             dark = float(_window(self.spot, box)[part].max())
             kind = self._kind(box, part)
+            kind = "clump" if kind == "nucleus" and dark < LEAST_OF_RED * red else kind
             found.append(Nucleus(box, part, dark, (dark - middle) / spread, kind))
         return found
 
@@ -107,7 +117,8 @@ class Chromatin:
             return "deposit"
         if colour[2] > MOST_BLUE * colour[1]:
             return "deposit"
-        if self._around(box, part) > MOST_AROUND * float(_window(self.amount, box)[part].mean()):
+        amount = float(_window(self.amount, box)[part].mean())
+        if self._around(box, part) > MOST_AROUND * amount:
             return "clump"
         is_ragged = np.count_nonzero(part) < SMUDGE_SOLID * nuclei.hull(part).sum()
         return "smudge" if area > SMUDGE_AREA and is_ragged else "nucleus"

@@ -106,31 +106,32 @@ def measure_scale(field: Field) -> red_cells.RedCells | None:
     return found and red_cells.RedCells(found.diameter_px / factor, found.count)
 
 
-def find(field: Field, red_px: float, red_count: int) -> FoundCells:
+def find(field: Field, red_px: float) -> FoundCells:
     """Cells of a field.
 
     Args:
         field: The photograph.
         red_px: Diameter of its red cells, in pixels.
-        red_count: Red cells seen in it.
 
     Raises:
         ImageError: Too large to be enlarged so much.
     """
     picture = _Picture.of(field, red_px)
     chromatin = Chromatin.of(picture.density, picture.outside)
-    spots = chromatin.spots()
-    whole = [spot for spot in spots if spot.kind in ("nucleus", "smudge")]
-    is_ground = ~(picture.outside | _near(spots, picture.outside.shape))
     green = np.ascontiguousarray(picture.density[..., 1])
-    seen = quality.measure(green, is_ground, red_count, quality.is_coloured(field.pixels))
+    reds = red_cells.places(green, picture.outside, RED_PX)
+    is_certain = len(reds) >= red_cells.LEAST_CELLS
+    spots = chromatin.spots(reds if is_certain else reds[:0])
+    whole = [spot for spot in spots if spot.kind in ("nucleus", "smudge")]
+    is_ground = ~(picture.outside | _near(whole, picture.outside.shape))
+    seen = quality.measure(green, is_ground, len(reds), quality.is_coloured(field.pixels))
     masks = outlines.whole_cells(picture.density, whole)
     cells = [_found(spot, mask, picture, field) for spot, mask in zip(whole, masks, strict=True)]
     return FoundCells(tuple(_once(cells)), Counter(spot.kind for spot in spots), seen)
 
 
 def _near(spots: Sequence[Nucleus], shape: tuple[int, ...]) -> np.ndarray:
-    """What is stained like a nucleus, and a little around it, shape (h, w), bool."""
+    """Nuclei, and a little around them, shape (h, w), bool."""
     found = np.zeros(shape, dtype=np.uint8)
     for spot in spots:
         left, top, width, height = spot.box

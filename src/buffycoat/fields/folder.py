@@ -109,7 +109,7 @@ def find_folder(
     journal = Journal(out)
     try:
         scales = _scales(places, journal, reporter, um_per_px, outcome)
-        known = [(place, *scales[place]) for place in places if place in scales]
+        known = [(place, scales[place]) for place in places if place in scales]
         _find_all(known, _Task(out, overlays, um_per_px is not None, journal), reporter, outcome)
         _remove_stale(out, journal, {row["path"] for row in outcome.cells})
     finally:
@@ -123,8 +123,8 @@ def _scales(
     reporter: Reporter,
     um_per_px: float | None,
     outcome: Outcome,
-) -> dict[Place, tuple[float, int]]:
-    """Diameter of a red cell in pixels, and the number of red cells, of each readable field."""
+) -> dict[Place, float]:
+    """Diameter of a red cell, in pixels, of each readable field."""
 
     def measure(place: Place) -> RedCells | ImageError | None:
         try:
@@ -151,12 +151,12 @@ def _scales(
     else:
         diameters = red_cells.agree(list(readable.values()))
     scales = {}
-    for (place, red), diameter in zip(readable.items(), diameters, strict=True):
+    for place, diameter in zip(readable, diameters, strict=True):
         if diameter is None:
             reason = NO_SCALE.format(least=red_cells.LEAST_CELLS)
             outcome.bad.append((place.name, str(place.path), reason))
         else:
-            scales[place] = (diameter, red.count if red else 0)
+            scales[place] = diameter
     return scales
 
 
@@ -176,17 +176,17 @@ class _Task:
     is_stated: bool
     journal: Journal
 
-    def run(self, known: tuple[Place, float, int]) -> dict[str, Any] | ImageError:
+    def run(self, known: tuple[Place, float]) -> dict[str, Any] | ImageError:
         """Rows of one field, its crops and overlay written."""
-        place, red_px, red_count = known
+        place, red_px = known
         try:
             data = images.read_bytes(place.path)
-            key = digest(data, __version__, RESULTS, place.name, red_px, red_count)
+            key = digest(data, __version__, RESULTS, place.name, red_px)
             stored = self.journal.find(key)
             if stored is not None and self._is_there(stored, place):
                 return stored
             view = Field(place.name, images.decode(data, str(place.path)))
-            found = find(view, red_px, red_count)
+            found = find(view, red_px)
         except ImageError as error:
             return error
         rows = [_cell_row(view, cell, red_px, found) for cell in found.cells]
@@ -250,10 +250,10 @@ def _cell_row(view: Field, cell: FoundCell, red_px: float, found: FoundCells) ->
 
 
 def _find_all(
-    known: Sequence[tuple[Place, float, int]], task: _Task, reporter: Reporter, outcome: Outcome
+    known: Sequence[tuple[Place, float]], task: _Task, reporter: Reporter, outcome: Outcome
 ) -> None:
     reporter.start("find", f"{len(known)} fields")
-    for (place, _, _), done in zip(known, _mapped(task.run, known, reporter), strict=True):
+    for (place, _), done in zip(known, _mapped(task.run, known, reporter), strict=True):
         if isinstance(done, ImageError):
             outcome.bad.append((place.name, str(place.path), _reason(done, place)))
         else:

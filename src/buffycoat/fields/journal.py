@@ -16,11 +16,12 @@ class Journal:
     Lines that a kill has torn are not believed.
 
     Args:
-        out: Folder of results.
+        out: Folder of results; made if need be.
     """
 
     def __init__(self, out: Path) -> None:
         self._done: dict[str, Any] = {}
+        out.mkdir(parents=True, exist_ok=True)
         path = out / JOURNAL
         lines = path.read_bytes().splitlines() if path.exists() else []
         for line in lines:

@@ -110,7 +110,25 @@ def measure(density: np.ndarray, outside: np.ndarray) -> RedCells | None:
     votes = [edges.votes(radius, density.shape) for radius in radii]
     agreed = [_agreement(v) * r ** (1 - FALL) for v, r in zip(votes, radii, strict=True)]
     best = int(np.argmax(agreed))
-    return RedCells(2 * float(radii[best]) / SHORT, _circles(votes[best]))
+    return RedCells(2 * float(radii[best]) / SHORT, len(_circles(votes[best])))
+
+
+def places(density: np.ndarray, outside: np.ndarray, diameter_px: float) -> np.ndarray:
+    """Centres of red cells of a known diameter, across and down, shape (n, 2), int64.
+
+    Args:
+        density: Optical density of green, shape (h, w), float32.
+        outside: What is not smear, shape (h, w), bool.
+        diameter_px: Of a red cell, in pixels.
+    """
+    edges = _Edges.of(density, outside)
+    if edges is None:
+        return np.empty((0, 2), dtype=np.int64)
+    radius = SHORT * diameter_px / 2
+    bins = _circles(edges.votes(radius, density.shape))
+    found = np.rint((bins + 0.5 - 2 * BINS_A_RADIUS) * radius / BINS_A_RADIUS).astype(np.int64)
+    is_inside = ((found >= 0) & (found < density.shape[::-1])).all(axis=1)
+    return found[is_inside]
 
 
 @dataclass(frozen=True)
@@ -164,9 +182,11 @@ def _agreement(votes: np.ndarray) -> float:
     return (float((apart**2).sum()) - by_chance) / max(total, 1.0)
 
 
-def _circles(votes: np.ndarray) -> int:
-    """Number of places where votes (h, w) meet."""
+def _circles(votes: np.ndarray) -> np.ndarray:
+    """Bins where votes (h, w) meet, across and down, shape (n, 2)."""
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (BINS_A_RADIUS + 1, BINS_A_RADIUS + 1))
-    peaks = votes[(votes == cv2.dilate(votes, around)) & (votes > 0)]
-    full = np.sort(peaks)[-LEAST_CELLS:].mean() if len(peaks) else 0.0
-    return int(np.count_nonzero(peaks > CIRCLE_SHARE * full)) if full else 0
+    is_peak = (votes == cv2.dilate(votes, around)) & (votes > 0)
+    if not is_peak.any():
+        return np.empty((0, 2), dtype=np.int64)
+    full = np.sort(votes[is_peak])[-LEAST_CELLS:].mean()
+    return np.argwhere(is_peak & (votes > CIRCLE_SHARE * full))[:, ::-1]
