@@ -27,6 +27,7 @@ from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import MODELS, Panel
 from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.stack import Stack
+from buffycoat.refine.abroad import AbroadLimits
 from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
 from buffycoat.restore.gate import GateLimits
@@ -150,6 +151,7 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
         cascade=Cascade.from_dict(index["cascade"]) if index.get("cascade") else None,
         home=SiteReference.from_dict(index["home"]) if index.get("home") else None,
         site=AdaptedSite.from_dict(index["site"]) if index.get("site") else None,
+        abroad=AbroadLimits.from_dict(index["abroad"]) if index.get("abroad") else None,
     )
     if fitted.panels or not fitted.outliers.sees_logits:
         _ = encoder.engine  # every cell needs it: weights that are not there are missed now
@@ -223,6 +225,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "cascade": fitted.cascade.to_dict() if fitted.cascade else None,
         "home": fitted.home.to_dict() if fitted.home else None,
         "site": fitted.site.to_dict() if fitted.site else None,
+        "abroad": fitted.abroad.to_dict() if fitted.abroad else None,
     }
 
 

@@ -23,13 +23,11 @@ from buffycoat.errors import BadCellsError, BundleError
 from buffycoat.images import load_work
 from buffycoat.learn import site_checks
 from buffycoat.learn.batch_norm import SHARE, reestimate
-from buffycoat.learn.fit_home import GOOD_OUTLINE, sizes
+from buffycoat.learn.fit_home import sizes
 from buffycoat.predict.background import as_seen
-from buffycoat.predict.stages import of_views, together
+from buffycoat.predict.site_look import Seen, look
 from buffycoat.progress import Reporter, Silent
-from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sites.colour import measure
-from buffycoat.sites.look import colour_and_sharpness, scale
 from buffycoat.sites.reference import AdaptedSite, SiteReference
 from buffycoat.sites.scale import Magnification, compare
 from buffycoat.sites.shift import Shift
@@ -50,15 +48,6 @@ class Adapted:
 
     fitted: Fitted
     sentences: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Cells as a bundle sees them, with its opinion."""
-
-    images: np.ndarray
-    log_probs: np.ndarray
-    shift: Shift
 
 
 def adapt(
@@ -129,7 +118,7 @@ def _adapt(
     allow_bad: int,
 ) -> tuple[Fitted, tuple[str, ...]]:
     config = fitted.config
-    before = _look(fitted, home, _load(manifest, fitted, allow_bad))
+    before = look(_load(manifest, fitted, allow_bad), fitted)
     site_checks.photographs(before.images)
     site_checks.classes(before.log_probs.argmax(axis=1), fitted.taxonomy.codes)
     if not before.shift.is_alarm:
@@ -144,7 +133,7 @@ def _adapt(
     made = replace(made, site=AdaptedSite(name, colour, True, {}))
     seen = as_seen(images, made)
     made = replace(made, models=tuple(reestimate(model, seen) for model in made.models))
-    after = _look(made, home, images)
+    after = look(images, made)
     site_checks.classes(after.log_probs.argmax(axis=1), fitted.taxonomy.codes)
     record = _record(before, after, magnification, SHARE, len(manifest))
     made = replace(made, site=AdaptedSite(name, colour, True, record))
@@ -163,20 +152,6 @@ def _load(manifest: Manifest, fitted: Fitted, allow_bad: int) -> np.ndarray:
     return work.images
 
 
-def _look(fitted: Fitted, home: SiteReference, images: np.ndarray) -> _Seen:
-    seen = as_seen(images, fitted)
-    masks = build_segmenter(fitted.config.segment)(seen)
-    areas = [m.cell.mean() if m.quality >= GOOD_OUTLINE else np.nan for m in masks]
-    scores = [
-        of_views([model.look(seen, [0])], temperature)
-        for model, temperature in zip(fitted.models, fitted.temperatures, strict=True)
-    ]
-    said = together(scores, fitted.config.fuse.average)
-    look = colour_and_sharpness(seen)
-    look |= {"scale": scale(np.array(areas)), "network": said.logits}
-    return _Seen(seen, said.log_probs, home.shift.score(look, said.logits.argmax(axis=1)))
-
-
 def _reframed(fitted: Fitted, factor: float) -> Fitted:
     images = fitted.config.images
     fraction = min(images.frame_fraction * factor, WIDEST_FRAME)
@@ -185,7 +160,7 @@ def _reframed(fitted: Fitted, factor: float) -> Fitted:
 
 
 def _record(
-    before: _Seen, after: _Seen, magnification: Magnification, share: float, n: int
+    before: Seen, after: Seen, magnification: Magnification, share: float, n: int
 ) -> dict[str, Any]:
     same = before.log_probs.argmax(axis=1) == after.log_probs.argmax(axis=1)
     return {
@@ -207,7 +182,7 @@ def _like_home(shift: Shift) -> str:
 
 
 def _sentences(
-    before: _Seen, after: _Seen, magnification: Magnification, made: Fitted
+    before: Seen, after: Seen, magnification: Magnification, made: Fitted
 ) -> tuple[str, ...]:
     top = [np.exp(seen.log_probs.max(axis=1)).mean() for seen in (before, after)]
     changed = (before.log_probs.argmax(axis=1) != after.log_probs.argmax(axis=1)).mean()
