@@ -68,7 +68,7 @@ def crop(
     with make_reporter() as reporter:
         found = cut_out(fields, out, side, reporter)
     table = pd.DataFrame(found.rows)
-    if table["label"].isna().all():
+    if not any(row["label"] for row in found.rows):
         table = table.drop(columns="label")
     write_csv(out / CELLS, table)
     kinds = Counter(row["label"] or "without a label" for row in found.rows)
