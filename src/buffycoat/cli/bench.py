@@ -74,7 +74,9 @@ def sites(
         list[int] | None,
         typer.Option(min=5, help="Labels a type to learn from; 5, 10, 25 and 50. Repeatable."),
     ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="Draws of the labelled cells.")] = 5,
+    draws: Annotated[
+        int, typer.Option(min=0, help="Draws of the labelled cells; 0 for no row with labels.")
+    ] = 5,
     labels_from: LabelsFrom = "auto",
     leave_out: LeaveOut = None,
 ) -> None:

@@ -107,7 +107,7 @@ def adapt(
     site_checks.enough(len(manifest))
     made, sentences = without_labels(fitted, home, manifest, name, allow_bad)
     if few is not None:
-        taught = teach(fitted, made, few, reporter)
+        taught = teach(fitted, made, few, manifest, reporter)
         made, sentences = _with_record(taught.fitted, taught.record), sentences + taught.sentences
     elif made.site is not None and made.site.is_standardised:
         sentences = (*sentences, UNCHECKED)

@@ -39,26 +39,30 @@ class Tail:
         self._split = self._find_split()
         side = model.config.input_px
         self._any = torch.zeros((1, side, side, 3), dtype=torch.uint8)
-        self._views = [D4.index(view) for view in VIEWS[model.config.views]]
 
     @torch.no_grad()
-    def maps(self, images: np.ndarray, on_progress: Callable[[int], None]) -> Tensor:
-        """Maps of the eight views of cells, shape (n, 8, ...), float16.
+    def maps(
+        self, images: np.ndarray, sides: np.ndarray, on_progress: Callable[[int], None]
+    ) -> Tensor:
+        """Maps of views of cells, shape (n, v, ...), float16.
 
         Args:
             images: Working images, shape (n, w, w, 3), uint8.
+            sides: Views of each cell, as places in `D4`, shape (n, v).
             on_progress: Called with the cells done.
         """
         config, seen = self.model.config, []
         hook = self._split.register_forward_hook(lambda _, __, out: seen.append(out.half()))
         try:
-            for done, image in enumerate(images, 1):
+            for done, (image, own) in enumerate(zip(images, sides, strict=True), 1):
                 crop = centre(image, config.crop_fraction, config.input_px)
-                self.network(torch.from_numpy(np.ascontiguousarray(views_of(crop, "d4"))))
+                self.network(
+                    torch.from_numpy(np.ascontiguousarray(views_of(crop, "d4", own.tolist())))
+                )
                 on_progress(done)
         finally:
             hook.remove()
-        return torch.stack(seen)
+        return torch.stack(seen) if seen else torch.zeros((0, sides.shape[1]))
 
     def __call__(self, maps: Tensor) -> Tensor:
         """Logits under a uniform prior, shape (n, k), of maps (n, ...)."""
@@ -67,16 +71,20 @@ class Tail:
 
     @torch.no_grad()
     def logits(self, maps: Tensor) -> np.ndarray:
-        """Logits of the views that a prediction looks at, shape (n, v, k), of maps (n, 8, ...)."""
-        chosen = maps[:, self._views]
-        found = [self(part.float()) for part in chosen.flatten(0, 1).split(AT_ONCE)]
-        return torch.cat(found).reshape(*chosen.shape[:2], -1).numpy()
+        """Logits of views, shape (n, v, k), of their maps (n, v, ...)."""
+        found = [self(part.float()) for part in maps.flatten(0, 1).split(AT_ONCE)]
+        return torch.cat(found).reshape(*maps.shape[:2], -1).numpy()
+
+    @property
+    def views(self) -> list[int]:
+        """The views that a prediction looks at, as places in `D4`."""
+        return [D4.index(view) for view in VIEWS[self.model.config.views]]
 
     def parameters(self, maps: Tensor) -> list[nn.Parameter]:
         """The parameters of the last stage; only these take gradients from then on.
 
         Args:
-            maps: Of any cells, shape (n, 8, ...).
+            maps: Of any cells, shape (n, v, ...).
         """
         self.network.requires_grad_(True)
         self(maps[0, :1].float()).sum().backward()

@@ -13,13 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from buffycoat.bundle.fitted import Fitted
+from buffycoat.cells import Manifest
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.images import load_work
-from buffycoat.learn import fit_tail, site_doubt
+from buffycoat.learn import site_doubt
+from buffycoat.learn.fit_tail import Lesson, learn
 from buffycoat.learn.site_labels import SiteLabels
+from buffycoat.learn.site_lessons import lessons as lessons_of
+from buffycoat.learn.site_lessons import other_cells, said
 from buffycoat.learn.site_trial import Trial
 from buffycoat.learn.tail import Tail
 from buffycoat.predict import cleaning, stages
@@ -46,7 +49,11 @@ class Taught:
 
 
 def teach(
-    before: Fitted, made: Fitted, labels: SiteLabels, reporter: Reporter | None = None
+    before: Fitted,
+    made: Fitted,
+    labels: SiteLabels,
+    manifest: Manifest,
+    reporter: Reporter | None = None,
 ) -> Taught:
     """Learn from a site's labels.
 
@@ -54,6 +61,7 @@ def teach(
         before: The bundle as it was.
         made: The same after the steps that need no labels.
         labels: Of some cells; what cannot be read is left out.
+        manifest: All cells of the site; of those without labels some are looked at.
         reporter: Progress.
 
     Raises:
@@ -66,21 +74,21 @@ def teach(
     labels = labels.subset(work[0].is_good)
     labels.check()
     cells = _Cells.meet(made, labels, as_seen(work[1].images, made))
-    maps = _maps(made.models, cells.images, reporter)
-    plain = [Tail(model).logits(own) for model, own in zip(made.models, maps, strict=True)]
-    learned = _cross_fit(made.models, maps, labels, reporter)
+    lessons = lessons_of(made, cells.images, labels, other_cells(made, labels, manifest), reporter)
+    plain = [said(Tail(m), lesson.maps) for m, lesson in zip(made.models, lessons, strict=True)]
+    learned = _cross_fit(made.models, lessons, labels, reporter)
     heats = [site_doubt.temperatures(made, logits, labels) for logits in (plain, learned)]
     found = [cells.conclude(*pair) for pair in zip((plain, learned), heats, strict=True)]
     seen = as_seen(work[0].images, before)
     old = run_stages(seen, labels.ids, before, needs=_needs(before)).findings
-    said = [part.rescue.labels for part in (old, *(one.findings for one in found))]
-    trial = Trial.of(labels, *said)
+    columns = [part.rescue.labels for part in (old, *(one.findings for one in found))]
+    trial = Trial.of(labels, *columns)
     trial.refuse_loss()
     chosen = found[trial.is_kept].findings
     sets = site_doubt.prediction_sets(made, chosen.set_probs, labels)
     fitted = replace(
         made,
-        models=_learn(made.models, maps, labels) if trial.is_kept else made.models,
+        models=_learn(made.models, lessons) if trial.is_kept else made.models,
         temperatures=heats[trial.is_kept],
         conformal=sets,
         outliers=site_doubt.usual(made.outliers, chosen.outlier_score),
@@ -124,43 +132,30 @@ def _needs(fitted: Fitted) -> Needs:
     return EVERYTHING if has_rules else needs_of(["label", "outlier_score"], fitted)
 
 
-def _maps(models: Sequence[FoldModel], images: np.ndarray, reporter: Reporter) -> list[Tensor]:
-    """What the last stage of each model is given, shape (m, 8, ...) each."""
-    total = len(models) * len(images)
-    return [
-        Tail(model).maps(images, lambda done, n=n: reporter.advance(n * len(images) + done, total))
-        for n, model in enumerate(models)
-    ]
-
-
 def _cross_fit(
-    models: Sequence[FoldModel], maps: Sequence[Tensor], labels: SiteLabels, reporter: Reporter
+    models: Sequence[FoldModel], lessons: Sequence[Lesson], labels: SiteLabels, reporter: Reporter
 ) -> list[np.ndarray]:
     """Logits (m, v, k) by each model, its last stage taught without the cell's part."""
     folds = labels.folds()
     parts, total = np.unique(folds), len(np.unique(folds)) * len(models)
     found = []
-    for number, (model, own) in enumerate(zip(models, maps, strict=True)):
-        logits = None
+    for number, (model, lesson) in enumerate(zip(models, lessons, strict=True)):
+        logits = said(Tail(model), lesson.maps)
         for place, part in enumerate(parts):
             is_inside = folds == part
             tail = Tail(model)
-            fit_tail.learn(tail, own[~is_inside], labels.allowed[~is_inside])
-            held_out = tail.logits(own[is_inside])
-            logits = np.empty((len(own), *held_out.shape[1:])) if logits is None else logits
-            logits[is_inside] = held_out
+            learn(tail, lesson.without(is_inside))
+            logits[is_inside] = said(tail, lesson.maps[is_inside])
             reporter.advance(number * len(parts) + place + 1, total)
         found.append(logits)
     return found
 
 
-def _learn(
-    models: Sequence[FoldModel], maps: Sequence[Tensor], labels: SiteLabels
-) -> tuple[FoldModel, ...]:
+def _learn(models: Sequence[FoldModel], lessons: Sequence[Lesson]) -> tuple[FoldModel, ...]:
     """The models after all labelled cells."""
     tails = [Tail(model) for model in models]
-    for tail, own in zip(tails, maps, strict=True):
-        fit_tail.learn(tail, own, labels.allowed)
+    for tail, lesson in zip(tails, lessons, strict=True):
+        learn(tail, lesson)
     return tuple(tail.to_model() for tail in tails)
 
 

@@ -154,7 +154,7 @@ def _taught(site: Site, rows: np.ndarray) -> Fitted:
     ids = site.manifest.column("cell_id")[rows]
     given = {cell: site.labels[row] for cell, row in zip(ids, rows, strict=True)}
     few = site_labels.of(given, site.manifest, site.fitted.taxonomy)
-    taught = teach(site.fitted, site.adapted, few)
+    taught = teach(site.fitted, site.adapted, few, site.manifest)
     assert taught.fitted.site is not None
     record = {**taught.fitted.site.record, "labels": taught.record}
     return replace(taught.fitted, site=replace(taught.fitted.site, record=record))
