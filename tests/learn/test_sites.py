@@ -12,7 +12,7 @@ import pytest
 from buffycoat.bundle import files
 from buffycoat.cells import Manifest, Prediction
 from buffycoat.errors import TaxonomyError
-from buffycoat.learn import site_checks
+from buffycoat.learn import fit_tail, site_checks
 from buffycoat.learn.experiments import sites
 from buffycoat.learn.experiments.labelled_site import read_site
 from buffycoat.learn.experiments.site_scores import SiteTypes, score
@@ -89,6 +89,7 @@ def test_killed_it_goes_on_where_it_was(
     tiny_bundle: Path, site: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(site_checks, "LARGEST_CLASS", 1.1)
+    monkeypatch.setattr(fit_tail, "STEPS", 5)
     row_of, calls = sites._row, []
 
     def killed(site: object, step: str, n: int, draw: int) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from buffycoat.cells import Manifest
 from buffycoat.cli.main import app
 from buffycoat.errors import NotEstimableError
 from buffycoat.learn import adapt as adapting
-from buffycoat.learn import site_checks, site_labels
+from buffycoat.learn import fit_tail, site_checks, site_labels
 from buffycoat.learn.site_trial import Trial
 from buffycoat.learn.teach import teach
 from buffycoat.predict.predictor import Pipeline
@@ -25,6 +26,14 @@ from buffycoat.sources.read import read
 
 CODES = ("SNE", "LY", "MO", "EO")
 pytestmark = pytest.mark.slow  # trains a bundle, and writes the graphs of others
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_steps() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_tail, "STEPS", 25)
+        patch.setattr(site_checks, "LARGEST_CLASS", 1.1)  # a model of one epoch calls all alike
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +60,7 @@ def adapted(
     tiny_bundle: Path, abroad: Manifest, few: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("adapted") / "new"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site_checks, "LARGEST_CLASS", 1.1)
-        adapting.adapt(tiny_bundle, abroad, out, "north", labels=few)
+    adapting.adapt(tiny_bundle, abroad, out, "north", labels=few)
     return out
 
 
@@ -120,7 +127,6 @@ def test_without_a_gain_the_networks_stay_and_labels_set_the_doubt(
 def test_a_loss_is_refused_with_its_figures_and_nothing_is_written(
     tiny_bundle: Path, abroad: Manifest, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_checks, "LARGEST_CLASS", 1.1)
     of = Trial.of
     codes = files.read(tiny_bundle).taxonomy.codes
 
@@ -138,7 +144,6 @@ def test_a_loss_is_refused_with_its_figures_and_nothing_is_written(
 def test_a_site_that_looks_like_home_learns_from_labels_too(
     tiny_bundle: Path, abroad: Manifest, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_checks, "LARGEST_CLASS", 1.1)
     monkeypatch.setattr(adapting.Shift, "is_alarm", property(lambda _: False))
     made = adapting.adapt(tiny_bundle, abroad, tmp_path / "new", labels=few)
     assert made.fitted.site is not None

@@ -12,8 +12,9 @@ from torch.optim.lr_scheduler import OneCycleLR
 from buffycoat.learn.tail import Tail
 from buffycoat.losses.partial import partial_log_probs
 
-STEPS = 150
+STEPS = 80
 AT_ONCE = 32
+OTHERS_AT_ONCE = 16
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
 NOISE = 0.1
@@ -21,6 +22,8 @@ NOISE = 0.1
 stands for differences between photographs that so few cells do not show."""
 KEEP = 0.3
 """Weight of the site's other cells beside 1 of the labelled ones, see docs/adr/0024."""
+ENOUGH = 10
+"""Labelled cells from which a class is not kept as it was."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,9 @@ def learn(tail: Tail, lesson: Lesson, seed: int = 0) -> None:
     """Teach a last stage; it must be as it was trained.
 
     Each step draws labelled cells, each label alike, from a random side; the loss is the negative
-    log of the summed probability of the classes that a label allows. Beside them, at a lower
-    weight, it draws other cells of the site, for which the network shall go on to say what it said
-    (Li and Hoiem, arXiv 1606.09282): so classes with few labels, or none, are not forgotten. Batch
+    log of the summed probability of the classes that a label allows. Beside them it draws other
+    cells of the site, for which the network shall go on to say what it said (Li and Hoiem, arXiv
+    1606.09282), by `keep_weights`: so classes with few labels, or none, are not forgotten. Batch
     norms keep their statistics.
 
     Args:
@@ -65,17 +68,18 @@ def learn(tail: Tail, lesson: Lesson, seed: int = 0) -> None:
     allowed = torch.from_numpy(lesson.allowed)
     weights = torch.from_numpy(draw_weights(lesson.allowed))
     before = torch.from_numpy(lesson.other_probs.astype(np.float32))
+    kept = torch.from_numpy(keep_weights(lesson).astype(np.float32))
     for _ in range(STEPS):
         rows = torch.multinomial(weights, AT_ONCE, replacement=True, generator=rng)
         seen = [_from_a_side(lesson.maps, rows, rng)]
         if len(before):
-            others = torch.randint(len(before), (AT_ONCE,), generator=rng)
+            others = torch.randint(len(before), (OTHERS_AT_ONCE,), generator=rng)
             seen.append(_from_a_side(lesson.other_maps, others, rng))
         logits = tail(_noisy(torch.cat(seen), rng))
         loss = -partial_log_probs(logits[:AT_ONCE], allowed[rows])[0].mean()
         if len(before):
             said = logits[AT_ONCE:].log_softmax(dim=1)
-            loss = loss - KEEP * (before[others] * said).sum(dim=1).mean()
+            loss = loss - (kept[others] * (before[others] * said).sum(dim=1)).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -90,6 +94,16 @@ def _from_a_side(maps: Tensor, rows: Tensor, rng: torch.Generator) -> Tensor:
 def _noisy(seen: Tensor, rng: torch.Generator) -> Tensor:
     channels = (*seen.shape[:2], *(1 for _ in seen.shape[2:]))
     return seen * (1 + NOISE * torch.randn(channels, generator=rng))
+
+
+def keep_weights(lesson: Lesson) -> np.ndarray:
+    """How much each of the other cells shall stay as it was, shape (n,), 0 to `KEEP`.
+
+    By how probable it is of a class with few labels or none: errors among classes with many
+    labels shall not stay.
+    """
+    scarcity = np.clip(1 - lesson.allowed.sum(axis=0) / ENOUGH, 0, 1)
+    return KEEP * (lesson.other_probs @ scarcity)
 
 
 def draw_weights(allowed: np.ndarray) -> np.ndarray:
