@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
 
 ROOMS = """
-errors optional progress notes config taxonomy statement cells images tables sources splits
+errors optional progress notes config taxonomy statement cells images tables exchange sources splits
 statistics white simulate evaluate backbones sites losses training restore segment classify embed
 fuse audit refine report bundle predict batch learn cli
 """.split()

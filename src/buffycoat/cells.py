@@ -237,6 +237,7 @@ EVIDENCE = {
     "outlier": EvidenceKind("unlike the training cells", is_doubt=True),
     "no_cell": EvidenceKind("no cell found", is_doubt=True),
     "poor_outline": EvidenceKind("outline not reliable", is_doubt=True),
+    "unfamiliar_site": EvidenceKind("not sure enough for another laboratory", is_doubt=True),
     "restored": EvidenceKind("measured on the restored image"),
     "runner_up": EvidenceKind("replaced by the runner-up"),
     "rescued": EvidenceKind("class changed by a rescue rule"),
@@ -292,6 +293,9 @@ class Prediction:
             `restore.change.GateNumbers`); empty where it was not tried.
         outlier_score: Larger is stranger; unitless.
         outlier_percentile: Share of training cells, in percent, that are less strange.
+        site_shift: How unlike the training cells the cells of this site look, all of them together:
+            the largest distance over its limit, an alarm above 1; NaN where they are too few to
+            say, or the bundle does not know its training cells' looks.
         is_rescued: Whether a rescue rule changed the label.
         is_abstained: Whether a person should look, for any of `reasons`.
         evidence: The reasons.
@@ -311,6 +315,7 @@ class Prediction:
     restore_change: Mapping[str, float]
     outlier_score: float
     outlier_percentile: float
+    site_shift: float
     is_rescued: bool
     is_abstained: bool
     evidence: tuple[Evidence, ...] = field(default_factory=tuple)

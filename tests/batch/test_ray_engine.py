@@ -20,7 +20,7 @@ from buffycoat.batch import ray_engine
 from buffycoat.batch.ray_engine import MOST_TRIES, TRIES, Work, Worker
 from buffycoat.cells import Manifest
 from buffycoat.cli.main import app
-from buffycoat.predict import local
+from buffycoat.predict import local, site_look
 from buffycoat.predict.cells_file import NAME, write_cells
 from buffycoat.predict.job import Job, Task, open_job, task_of
 from buffycoat.predict.predictor import Pipeline
@@ -54,6 +54,7 @@ def job(cells: Path, tmp_path: Path) -> Job:
     manifest = read(cells, "images")
     with open_job(tmp_path / "job", _task(manifest, ["cell_id", "label"]), len(manifest)) as job:
         write_cells(job, manifest)
+        site_look.begin(job, manifest, Pipeline.load("starter").fitted)
     return job
 
 
@@ -73,6 +74,7 @@ def test_a_worker_writes_the_very_part_of_the_local_loop(
     pipeline, manifest = Pipeline.load("starter"), read(cells, "images")
     with open_job(tmp_path / "local", job.task, len(manifest)) as alone:
         write_cells(alone, manifest)
+        site_look.begin(alone, manifest, pipeline.fitted)
         local.run(alone, pipeline.fitted, Silent())
     assert _bytes(job) == _bytes(alone)
     assert [cell.cell_id for cell in job.bad()] == ["2.png"]
@@ -182,11 +184,13 @@ def test_parts_from_two_workers_are_reported_and_equal(
 
     with open_job(tmp_path / "two", task, len(manifest)) as two:
         write_cells(two, manifest)
+        site_look.begin(two, manifest, pipeline.fitted)
         ray_engine.run(two, Counting(), "starter", workers=2)
     assert not ray.is_initialized()
     assert sorted(done)[-1] == 10
     assert len(done) == 3
     with open_job(tmp_path / "one", task, len(manifest)) as one:
         write_cells(one, manifest)
+        site_look.begin(one, manifest, pipeline.fitted)
         local.run(one, pipeline.fitted, Silent())
     assert _bytes(two) == _bytes(one)

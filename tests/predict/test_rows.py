@@ -27,6 +27,7 @@ def _prediction(cell_id: str) -> Prediction:
         restore_change={"hue_shift": 1.5},
         outlier_score=3.0,
         outlier_percentile=40.0,
+        site_shift=float("nan"),
         is_rescued=False,
         is_abstained=True,
         evidence=(

@@ -125,6 +125,8 @@ def findings(probs: np.ndarray, **changed) -> Findings:
         "mask_quality": np.ones(n),
         "features": np.full((n, len(NAMES)), np.nan),
         "views": np.full(n, 16),
+        "shifts": [None] * n,
+        "is_abroad": np.zeros(n, bool),
     }
     return Findings(**(values | changed))
 

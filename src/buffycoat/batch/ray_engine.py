@@ -26,7 +26,7 @@ from buffycoat.errors import (
     WeightsNotFoundError,
 )
 from buffycoat.optional import require
-from buffycoat.predict import local
+from buffycoat.predict import local, site_look
 from buffycoat.predict.cells_file import read_part
 from buffycoat.predict.job import Job
 from buffycoat.predict.workers import fitted_of
@@ -59,7 +59,7 @@ def run(job: Job, reporter: Reporter, bundle: str, workers: int | None = None) -
     """Predict the parts that are missing, with Ray.
 
     Args:
-        job: Where they go, its cells written there; every machine sees its folder.
+        job: Where they go, its cells and their look written there; every machine sees its folder.
         reporter: Progress.
         bundle: Its folder, seen by every machine, or "starter".
         workers: Processes with one CPU each; None for every CPU of the cluster.
@@ -161,9 +161,9 @@ class Worker:
                 "mostly because memory ran out. Use fewer --workers, or stop what else runs there. "
                 "What is done is kept: the same command goes on"
             )
-        cells = read_part(job, part)
+        cells, looks = read_part(job, part), site_look.read(job)
         fitted = fitted_of(self.work.bundle, job.task)
-        job.write(part, *local.predict_part(cells, fitted, job.task))
+        job.write(part, *local.predict_part(cells, fitted, job.task, looks))
         tries.unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 import buffycoat
 from buffycoat.bundle.fitted import Fitted
-from buffycoat.bundle.graphs import write_graphs
+from buffycoat.bundle.graphs import store_encoder, write_graphs
 from buffycoat.bundle.networks import FOLDS, Networks, under
 from buffycoat.bundle.restoration import Restoration
 from buffycoat.classify.cascade import Cascade
@@ -27,6 +27,7 @@ from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import MODELS, Panel
 from buffycoat.errors import BundleError, OutputError
 from buffycoat.fuse.stack import Stack
+from buffycoat.refine.abroad import AbroadLimits
 from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
 from buffycoat.restore.gate import GateLimits
@@ -73,7 +74,7 @@ def write(
         _write_json(part / "refine.json", refine)
         _write_json(part / "metrics.json", metrics)
         (part / "MODEL_CARD.md").write_text(model_card, encoding="utf-8")
-        index = _index(fitted)
+        index = _index(fitted) | {"encoder": store_encoder(part, fitted.encoder, is_half)}
         index["engines"] = write_graphs(part, index)
         write_index(part, index)
         if folder.exists():
@@ -84,21 +85,6 @@ def write(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
-
-
-def add_graphs(folder: Path) -> None:
-    """Give a bundle its graphs, anew if it has them; of the other files only the index changes.
-
-    Args:
-        folder: Of the bundle.
-
-    Raises:
-        BundleError: A file was changed since it was written.
-    """
-    index = _read_json(folder / INDEX)
-    _verify(folder, index["files"])
-    index["engines"] = write_graphs(folder, index)
-    write_index(folder, index)
 
 
 def add_home(folder: Path, home: SiteReference) -> None:
@@ -165,6 +151,7 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
         cascade=Cascade.from_dict(index["cascade"]) if index.get("cascade") else None,
         home=SiteReference.from_dict(index["home"]) if index.get("home") else None,
         site=AdaptedSite.from_dict(index["site"]) if index.get("site") else None,
+        abroad=AbroadLimits.from_dict(index["abroad"]) if index.get("abroad") else None,
     )
     if fitted.panels or not fitted.outliers.sees_logits:
         _ = encoder.engine  # every cell needs it: weights that are not there are missed now
@@ -230,7 +217,6 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "log_priors": [model.log_prior.tolist() for model in fitted.models],
         "temperatures": list(fitted.temperatures),
         "use": fitted.use,
-        "encoder": fitted.encoder.spec(),
         "panels": {kind: panel.to_dict() for kind, panel in fitted.panels.items()},
         "outliers": fitted.outliers.name,
         "gallery": list(fitted.gallery.cell_ids),
@@ -239,6 +225,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "cascade": fitted.cascade.to_dict() if fitted.cascade else None,
         "home": fitted.home.to_dict() if fitted.home else None,
         "site": fitted.site.to_dict() if fitted.site else None,
+        "abroad": fitted.abroad.to_dict() if fitted.abroad else None,
     }
 
 

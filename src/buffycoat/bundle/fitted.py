@@ -19,9 +19,11 @@ from buffycoat.embed.panel import HEAD, Panel
 from buffycoat.errors import ConfigError
 from buffycoat.fuse.prior import given, prior_of
 from buffycoat.fuse.stack import Stack
+from buffycoat.refine.abroad import AbroadLimits
 from buffycoat.refine.decide import Conformal, Distributions
 from buffycoat.refine.rescue import RescueRules
 from buffycoat.sites.reference import AdaptedSite, SiteReference
+from buffycoat.sites.shift import Shift
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import expected_counts
 
@@ -51,6 +53,8 @@ class Fitted:
         cascade: When the classifier need not look at further views of a cell; None for never.
         home: The laboratory of the training cells; None in bundles that did not record it.
         site: The laboratory that the bundle was adapted to, if it was.
+        abroad: Limits for cells of a laboratory that training has not seen; None where none could
+            be fitted, or none were yet.
     """
 
     config: Config
@@ -73,6 +77,7 @@ class Fitted:
     cascade: Cascade | None = None
     home: SiteReference | None = None
     site: AdaptedSite | None = None
+    abroad: AbroadLimits | None = None
 
     @property
     def label_counts(self) -> dict[str, int]:
@@ -89,6 +94,17 @@ class Fitted:
     def is_uniform(self) -> bool:
         """Whether scores have the class mix of the training taken out."""
         return self.config.fuse.prior != "as_trained"
+
+    def is_abroad(self, shift: Shift | None) -> bool:
+        """Whether cells are judged as those of a laboratory that training has not seen.
+
+        Args:
+            shift: How unlike the training cells they look; None where that is not known.
+        """
+        if self.site is not None and self.site.has_labels:
+            return False  # its probabilities and sets were fitted again, on labels of that site
+        is_adapted = self.site is not None and self.site.is_standardised
+        return is_adapted or (shift is not None and shift.is_alarm)
 
     def without_idle_panels(self) -> Fitted:
         """The same system, less the second opinions that neither stack nor rules ask."""

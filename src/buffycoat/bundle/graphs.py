@@ -27,6 +27,7 @@ from buffycoat.bundle.networks import (
     under,
 )
 from buffycoat.config import Config
+from buffycoat.embed.encoder import Encoder, checksum_of
 from buffycoat.errors import BundleError, ConfigError, WeightsNotFoundError
 from buffycoat.restore.apply import TRAINED
 
@@ -110,27 +111,50 @@ def _write_restorer(folder: Path, index: Mapping[str, Any], config: Config) -> d
     return {RESTORER_GRAPH: Probe.of(network, (side, side, 3))}
 
 
-def _write_encoder(folder: Path, index: Mapping[str, Any], config: Config) -> dict[str, Probe]:
-    """Only of an encoder that torch ran in fp32: one that OpenVINO ran names its own precision."""
-    spec = index["encoder"]
-    (folder / ENCODER_GRAPH).unlink(missing_ok=True)
+def store_encoder(folder: Path, encoder: Encoder, is_half: bool) -> dict[str, Any]:
+    """Put the encoder's weights into a bundle's folder, where their licence and size allow it.
+
+    Only of an encoder that torch ran in fp32: one that OpenVINO ran names its own precision.
+
+    Args:
+        folder: Of the bundle.
+        encoder: That the bundle was fitted with.
+        is_half: Store the weights in fp16.
+
+    Returns:
+        What the index says of the encoder, with the checksum of the weights as they are stored.
+    """
+    spec = encoder.spec()
     if spec["kind"] != "timm" or "engine" in spec or spec["weights"] == "random":
-        return {}
-    from buffycoat.backbones import graph
+        return spec
     from buffycoat.backbones.devices import to_arrays
 
-    encoder = rebuild_encoder(folder, spec)
-    state = to_arrays(encoder.network.state_dict())
+    try:
+        is_free = encoder.licence.lower() in FREE
+        state = to_arrays(encoder.network.state_dict())
+    except (BundleError, ConfigError, WeightsNotFoundError) as error:
+        warnings.warn(f"the encoder's weights stay outside: {error}", EngineWarning, stacklevel=2)
+        return spec
+    if not is_free or sum(value.nbytes for value in state.values()) > LARGEST_ENCODER:
+        return spec
     state = {name: np.array(value, order="C") for name, value in state.items()}
+    if is_half:
+        state = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in state.items()}
+    save_file(state, folder / ENCODER)
+    (folder / ENCODER).chmod(0o644)
+    return {**spec, "checksum": checksum_of(state)}
+
+
+def _write_encoder(folder: Path, index: Mapping[str, Any], config: Config) -> dict[str, Probe]:
+    (folder / ENCODER_GRAPH).unlink(missing_ok=True)
     if not (folder / ENCODER).is_file():
-        size = sum(value.nbytes for value in state.values())
-        if encoder.licence.lower() not in FREE or size > LARGEST_ENCODER:
-            return {}
-        save_file(state, folder / ENCODER)
-        (folder / ENCODER).chmod(0o644)
-    side = spec["input_px"]
+        return {}
+    from buffycoat.backbones import graph
+
+    spec = index["encoder"]
+    encoder, side = rebuild_encoder(folder, spec), spec["input_px"]
     network = encoder.on_pixels(is_plain=True)
     template = graph.export(network, np.zeros((2, side, side, 3), np.uint8), {0: "n"})
-    names = {f"network.{name}": name for name in state}
+    names = {f"network.{name}": name for name in encoder.network.state_dict()}
     graph.save_beside(template, folder / ENCODER_GRAPH, folder / ENCODER, names)
     return {ENCODER_GRAPH: Probe.of(network, (side, side, 3))}

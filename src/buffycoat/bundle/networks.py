@@ -106,21 +106,27 @@ class Networks:
         return Trained(settings["name"], settings["generator"], state, open_)
 
     def encoder(self) -> StoredEncoder:
-        """The frozen encoder; a bundle that has no graph of it names its weights only."""
+        """The frozen encoder; a bundle that does not hold its weights names them only."""
         spec: Mapping[str, Any] = self.index["encoder"]
-        if not (self.folder / ENCODER_GRAPH).is_file():
+
+        def rebuild() -> BackboneEncoder:
+            return rebuild_encoder(self.folder, spec)
+
+        if not (self.folder / ENCODER).is_file():
             return StoredEncoder(spec)
+        if not (self.folder / ENCODER_GRAPH).is_file():
+            return StoredEncoder(spec, rebuild=rebuild)
 
         def network() -> nn.Module:
             from buffycoat.backbones.devices import place
 
-            return place(rebuild_encoder(self.folder, spec).on_pixels())
+            return place(rebuild().on_pixels())
 
         def open_() -> Engine:
             shape = (spec["input_px"], spec["input_px"], 3)
             return self._open(ENCODER_GRAPH, network, shape, ENCODER_PRECISION)
 
-        return StoredEncoder(spec, open_)
+        return StoredEncoder(spec, open_, rebuild)
 
     def _open(self, name: str, network: Any, shape: tuple[int, ...], precision: str) -> Engine:
         graph, probe = self.folder / name, None

@@ -38,7 +38,24 @@ SHARPEN = 1.5
 
 
 def restain(image: np.ndarray, rng: np.random.Generator, stain: float, light: float) -> np.ndarray:
-    """The same cell under another stain, lamp and camera.
+    """The same cell under another stain, lamp and camera; most stay near home.
+
+    Args:
+        image: Shape (h, w, 3), uint8.
+        rng: Source of randomness.
+        stain: Largest spread of each stain's amount and colour, 0 to 1.
+        light: Largest spread of white point, exposure, haze and gamma, 0 to 1.
+
+    Returns:
+        Same shape, uint8.
+    """
+    return restain_by(image, rng, stain * rng.random(), light * rng.random())
+
+
+def restain_by(
+    image: np.ndarray, rng: np.random.Generator, stain: float, light: float
+) -> np.ndarray:
+    """The same with these very spreads. The changes depend on nothing but them and the generator.
 
     A picture is its white times exp(-density) (Beer and Lambert). Densities are changed in stain
     space, then the white, so that more stain does not mean a darker background.
@@ -46,13 +63,12 @@ def restain(image: np.ndarray, rng: np.random.Generator, stain: float, light: fl
     Args:
         image: Shape (h, w, 3), uint8.
         rng: Source of randomness.
-        stain: Spread of each stain's amount and colour, 0 to 1.
-        light: Spread of white point, exposure, haze and gamma, 0 to 1.
+        stain: Spread of each stain's amount and colour; over 1 is farther than training goes.
+        light: Spread of white point, exposure, haze and gamma.
 
     Returns:
         Same shape, uint8.
     """
-    stain, light = stain * rng.random(), light * rng.random()  # most pictures stay near home
     white = _white(image)
     density = np.maximum(np.log(white / np.maximum(image, 1)), 0)  # (h, w, 3), natural log units
     if stain:

@@ -82,6 +82,10 @@ def predict(
     should look at and why: low probability, unlike the training cells, no cell found, or an outline
     that is not reliable. They are written too; is_abstained marks them.
 
+    Some cells are compared with the training cells first. If they look like those of another
+    laboratory, all are judged by stricter limits, and the summary says what differs and what to do.
+    Predict cells of several laboratories one by one, or name them in a column `site` of the table.
+
     Results are kept in parts as they come (in OUT.parts until all are there): killed, the same
     command goes on. Millions of cells, and several machines: docs/scale.md.
 
@@ -105,7 +109,8 @@ def predict(
     import pyarrow as pa
 
     from buffycoat.batch import ray_engine
-    from buffycoat.predict import local, results, rows
+    from buffycoat.cli import unfamiliar
+    from buffycoat.predict import local, results, rows, site_look
     from buffycoat.predict.cells_file import remove_cells, write_cells
     from buffycoat.predict.job import open_job, task_of
     from buffycoat.predict.needs import needs_of
@@ -128,6 +133,7 @@ def predict(
     asked = needs_of(computed, pipeline.fitted)
     with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
         write_cells(job, manifest)
+        looks = site_look.begin(job, manifest, pipeline.fitted)
         del manifest  # of a million cells it takes 150 MB, and they are read part by part
         pa.default_memory_pool().release_unused()
         with make_reporter() as reporter:
@@ -146,6 +152,8 @@ def predict(
             results.remove(job)
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
     print_summary(counts, names, asked.outlines)
+    for sentence in unfamiliar.sentences(looks, pipeline.fitted, counts, bundle, images):
+        errors_console().print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
     typer.echo(f"Predictions: {out}{'' if 'is_abstained' in wanted else HOW_TO_SEE_DOUBT}")
     report_bad(bad, counts.n_cells, out, allow_bad)
 

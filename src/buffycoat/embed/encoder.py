@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -87,13 +88,9 @@ class Encoder(abc.ABC):
     @property
     def checksum(self) -> str:
         """SHA-256 of names and values of all weights."""
-        import torch
+        from buffycoat.backbones.devices import to_arrays
 
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return checksum_of(to_arrays(self.network.state_dict()))
 
     @property
     def fingerprint(self) -> str:
@@ -105,6 +102,16 @@ class Encoder(abc.ABC):
     def spec(self) -> dict[str, Any]:
         """What a bundle stores: the encoder by reference, with the checksum of its weights."""
         return {**self.settings(), "checksum": self.checksum}
+
+
+def checksum_of(state: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of names and values of weights; those in fp16 count as the fp32 they are run in."""
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(name.encode())
+        full = value.astype(np.float32) if value.dtype == np.float16 else value
+        digest.update(np.ascontiguousarray(full).tobytes())
+    return digest.hexdigest()
 
 
 def to_pixels(images: np.ndarray, input_px: int, fraction: float) -> np.ndarray:

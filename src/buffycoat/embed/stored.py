@@ -23,13 +23,18 @@ class StoredEncoder(Encoder):
         spec: Of the encoder.
         open_engine: Gives what runs the graph that the bundle has of it, which takes `to_pixels`;
             None where it has none, and torch runs the encoder that is built.
+        rebuild: Gives the encoder with the weights that the bundle holds; None where it holds none,
+            and they are looked for where the spec says.
 
     Raises:
         BundleError: The entry is not an encoder's.
     """
 
     def __init__(
-        self, spec: Mapping[str, Any], open_engine: Callable[[], Engine] | None = None
+        self,
+        spec: Mapping[str, Any],
+        open_engine: Callable[[], Engine] | None = None,
+        rebuild: Callable[[], Encoder] | None = None,
     ) -> None:
         missing = [name for name in ("kind", "checksum") if name not in spec]
         if missing:
@@ -37,7 +42,7 @@ class StoredEncoder(Encoder):
                 f"the bundle's encoder {dict(spec)} has no {' and no '.join(missing)}. Copy the "
                 "bundle again"
             )
-        self._spec, self._open = dict(spec), open_engine
+        self._spec, self._open, self._rebuild = dict(spec), open_engine, rebuild
 
     @cached_property
     def built(self) -> Encoder:
@@ -49,7 +54,7 @@ class StoredEncoder(Encoder):
         """
         from buffycoat.embed.encoders import from_spec  # torch and timm
 
-        return from_spec(self._spec)
+        return from_spec(self._spec) if self._rebuild is None else self._rebuild()
 
     @property
     def licence(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]

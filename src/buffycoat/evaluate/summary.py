@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ import pandas as pd
 
 from buffycoat.errors import ShapeError, TaxonomyError
 from buffycoat.evaluate import calibration, metrics
-from buffycoat.evaluate.bootstrap import Resamples, resample
+from buffycoat.evaluate.bootstrap import resample
 from buffycoat.evaluate.class_table import (
     MIN_PATIENTS,
-    MIN_SUPPORT,
     Prevalence,
     class_rows,
     patients_of_class,
@@ -23,29 +21,11 @@ from buffycoat.evaluate.curves import average_precision_intervals
 from buffycoat.evaluate.grain import group_scores, right_at_grain
 from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.evaluate.maturation import stage_scores
+from buffycoat.evaluate.strata import Split, band_rows, mean_of, severity_rows, site_rows
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import expected_counts
 
 Array = np.ndarray[Any, Any]
-
-UNKNOWN_SEVERITY = "unknown"
-UNKNOWN_SITE = "unknown"
-
-
-@dataclass(frozen=True)
-class _Split:
-    """What is scored, with the draws that all intervals share."""
-
-    targets: Array
-    predicted: Array
-    taxonomy: Taxonomy
-    patients: Array | None
-    seed: int
-    resamples: Resamples
-
-    @property
-    def confusion(self) -> Array:
-        return self.resamples.observed
 
 
 def evaluate(
@@ -114,7 +94,7 @@ def evaluate(
         predicted = _indices(table, taxonomy) if probs is None else probs.argmax(axis=1)
     groups = known_patients(patients)
     resamples = resample(truth, predicted, len(taxonomy), groups, seed=seed)
-    split = _Split(truth, predicted, taxonomy, groups, seed, resamples)
+    split = Split(truth, predicted, taxonomy, groups, seed, resamples)
     stated, counts = train_counts, None
     if train_counts is not None:
         counts = _count_array(train_counts, taxonomy)
@@ -131,9 +111,9 @@ def evaluate(
         **_overall(split, counts),
         **_estimable(split, rows),
         "per_class": rows,
-        "by_severity": [] if severity is None else _severity_rows(split, severity),
-        "by_site": [] if sites is None else _site_rows(split, sites),
-        "by_band": [] if train_counts is None else _band_rows(split, train_counts),
+        "by_severity": [] if severity is None else severity_rows(split, severity),
+        "by_site": [] if sites is None else site_rows(split, sites),
+        "by_band": [] if train_counts is None else band_rows(split, train_counts),
         "by_maturation": stage_scores(split.confusion, taxonomy),
         "calibration": None if probs is None else _calibration(probs, split),
         "average_precision": None if probs is None else _average_precision(probs, split),
@@ -183,7 +163,7 @@ def _at_both_grains(
     }
 
 
-def _overall(split: _Split, train_counts: Array | None) -> dict[str, Any]:
+def _overall(split: Split, train_counts: Array | None) -> dict[str, Any]:
     c, of = split.confusion, split.resamples
     absent = [code for code, n in zip(split.taxonomy.codes, c.sum(axis=1), strict=True) if n == 0]
     row: dict[str, Any] = {
@@ -207,7 +187,7 @@ def _overall(split: _Split, train_counts: Array | None) -> dict[str, Any]:
     return row
 
 
-def _estimable(split: _Split, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _estimable(split: Split, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Macro-F1 without the classes of the split that so few cells cannot carry."""
     present = [(i, row) for i, row in enumerate(rows) if row["support"] > 0]
     columns = [i for i, row in present if row["why"] is None]
@@ -215,14 +195,14 @@ def _estimable(split: _Split, rows: list[dict[str, Any]]) -> dict[str, Any]:
     if len(columns) == 1:  # the mean of one class is that class, limits and all
         score = rows[columns[0]]["f1_interval"]
     elif columns:
-        score = split.resamples.interval(_mean_of("f1", columns)).to_dict()
+        score = split.resamples.interval(mean_of("f1", columns)).to_dict()
     return {
         "macro_f1_estimable": score,
         "not_estimable": {row["code"]: row["why"] for _, row in present if row["why"]},
     }
 
 
-def _average_precision(probs: Array, split: _Split) -> dict[str, Any]:
+def _average_precision(probs: Array, split: Split) -> dict[str, Any]:
     found = average_precision_intervals(split.targets, probs, split.patients, seed=split.seed)
     return {
         code: of if isinstance(of, str) else of.to_dict()
@@ -230,86 +210,7 @@ def _average_precision(probs: Array, split: _Split) -> dict[str, Any]:
     }
 
 
-def _severity_rows(split: _Split, severity: Any) -> list[dict[str, Any]]:
-    values = _per_cell("severity", severity, split)
-    known = np.where(pd.isna(values), -1, values).astype(float)
-    levels = np.unique(known)
-    return [
-        {"severity": UNKNOWN_SEVERITY if level < 0 else float(level)}
-        | _part(_resample_rows(split, known == level), split.taxonomy)
-        for level in [*levels[levels >= 0], *levels[levels < 0]]
-    ]
-
-
-def _site_rows(split: _Split, sites: Any) -> list[dict[str, Any]]:
-    """Scores of each site; none where all cells are of one."""
-    values = _per_cell("sites", sites, split)
-    named = np.where(pd.isna(values), UNKNOWN_SITE, values).astype(str)
-    names = np.unique(named)
-    if len(names) < 2:
-        return []
-    return [
-        {"site": str(name)} | _part(_resample_rows(split, named == name), split.taxonomy)
-        for name in names
-    ]
-
-
-def _per_cell(name: str, values: Any, split: _Split) -> Array:
-    column = np.asarray(values, dtype=object)
-    if column.shape != split.targets.shape:
-        raise ShapeError(f"{name}: expected {len(split.targets)} cells, got {column.shape}")
-    return column
-
-
-def _part(of: Resamples, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Figures of some of the cells."""
-    return {
-        "n": int(of.observed.sum()),
-        "classes": int((of.observed.sum(axis=1) > 0).sum()),
-        "few": _few(of, taxonomy),
-        "balanced_macro_f1": of.interval(metrics.class_weighted_macro_f1).to_dict(),
-        "balanced_accuracy": of.interval(metrics.balanced_accuracy).to_dict(),
-    }
-
-
-def _few(of: Resamples, taxonomy: Taxonomy) -> list[str]:
-    """Classes that have cells here, but so few that one of them moves the score by a lot."""
-    support = of.observed.sum(axis=1)
-    return [code for code, n in zip(taxonomy.codes, support, strict=True) if 0 < n < MIN_SUPPORT]
-
-
-def _resample_rows(split: _Split, keep: Array) -> Resamples:
-    groups = None if split.patients is None else split.patients[keep]
-    k = len(split.taxonomy)
-    return resample(split.targets[keep], split.predicted[keep], k, groups, seed=split.seed)
-
-
-def _band_rows(split: _Split, train_counts: Mapping[str, int]) -> list[dict[str, Any]]:
-    bands = split.taxonomy.bands(train_counts)
-    support = split.confusion.sum(axis=1)
-    rows = []
-    for band in ("head", "medium", "tail"):
-        columns = [
-            i
-            for i, code in enumerate(split.taxonomy.codes)
-            if bands[code] == band and support[i] > 0
-        ]
-        if not columns:
-            continue
-        of = split.resamples
-        rows.append(
-            {
-                "band": band,
-                "classes": [split.taxonomy.codes[i] for i in columns],
-                "n": int(support[columns].sum()),
-                "macro_f1": of.interval(_mean_of("f1", columns)).to_dict(),
-                "sensitivity": of.interval(_mean_of("sensitivity", columns)).to_dict(),
-            }
-        )
-    return rows
-
-
-def _calibration(probs: Array, split: _Split) -> dict[str, Any]:
+def _calibration(probs: Array, split: Split) -> dict[str, Any]:
     classwise = calibration.classwise_ece(probs, split.targets)
     mean, high = calibration.ece_if_calibrated(probs)
     return {
@@ -333,10 +234,6 @@ def _macro_precision(c: Array) -> Array:
 
 def _macro_specificity(c: Array) -> Array:
     return metrics.macro_specificity(c, over="truth")
-
-
-def _mean_of(name: str, columns: list[int]) -> Any:
-    return lambda c: metrics.mean_of_classes(c, name, columns)
 
 
 def _is_fine(targets: Any, taxonomy: Taxonomy) -> Array:

@@ -53,6 +53,20 @@ def log_probs(logits: np.ndarray, temperature: float) -> np.ndarray:
     return np.log(np.maximum(mean, FLOOR))
 
 
+def flatten(probs: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities at a temperature: p ** (1 / temperature), normalised; 0 stays 0.
+
+    Args:
+        probs: Shape (n, k), rows sum to 1.
+        temperature: Over 1 flattens, 1 leaves as it is.
+
+    Returns:
+        Shape (n, k), rows sum to 1.
+    """
+    with np.errstate(divide="ignore"):
+        return np.exp(log_softmax(np.log(probs) / temperature))
+
+
 def nll(logs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
     """Weighted negative log-likelihood.
 

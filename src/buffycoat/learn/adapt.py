@@ -24,15 +24,11 @@ from buffycoat.errors import BadCellsError, BundleError
 from buffycoat.images import load_work
 from buffycoat.learn import site_checks, site_labels
 from buffycoat.learn.batch_norm import SHARE
-from buffycoat.learn.fit_home import GOOD_OUTLINE
 from buffycoat.learn.site_steps import coloured, framed, normed
 from buffycoat.learn.teach import teach
-from buffycoat.predict.background import as_seen
-from buffycoat.predict.stages import of_views, together
+from buffycoat.predict.site_look import Seen, look
 from buffycoat.progress import Reporter, Silent
-from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sites.colour import measure
-from buffycoat.sites.look import colour_and_sharpness, scale
 from buffycoat.sites.reference import AdaptedSite, SiteReference
 from buffycoat.sites.scale import Magnification
 from buffycoat.sites.shift import Shift
@@ -41,7 +37,7 @@ from buffycoat.sites.standardise import ColourReference
 UNCHECKED = (
     "Without labels nobody can say whether predictions are better now: check some by hand, or "
     "label 10 to 50 cells of each type and give them with --labels. Probabilities and prediction "
-    "sets were calibrated at the training's laboratory."
+    "sets are not calibrated on cells of this site."
 )
 
 
@@ -56,15 +52,6 @@ class Adapted:
 
     fitted: Fitted
     sentences: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Cells as a bundle sees them, with its opinion."""
-
-    images: np.ndarray
-    log_probs: np.ndarray
-    shift: Shift
 
 
 def adapt(
@@ -108,7 +95,7 @@ def adapt(
     made, sentences = without_labels(fitted, home, manifest, name, allow_bad)
     if few is not None:
         taught = teach(fitted, made, few, manifest, reporter)
-        made, sentences = _with_record(taught.fitted, taught.record), sentences + taught.sentences
+        made, sentences = taught.fitted, sentences + taught.sentences
     elif made.site is not None and made.site.is_standardised:
         sentences = (*sentences, UNCHECKED)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -121,11 +108,6 @@ def adapt(
                 files.is_half(folder))  # fmt: skip
     reporter.finish(f"{cost['seconds']} s, peak {cost['peak_mb']} MB")
     return Adapted(made, sentences)
-
-
-def _with_record(made: Fitted, labels: dict[str, Any]) -> Fitted:
-    assert made.site is not None
-    return replace(made, site=replace(made.site, record={**made.site.record, "labels": labels}))
 
 
 def home_of(fitted: Fitted, bundle: str) -> SiteReference:
@@ -164,7 +146,7 @@ def without_labels(
         NotEstimableError: The cells are too few, of one class, gray or drawn.
         BadCellsError: More cells than allowed cannot be read.
     """
-    before = _look(fitted, home, _load(manifest, fitted, allow_bad))
+    before = look(_load(manifest, fitted, allow_bad), fitted)
     site_checks.photographs(before.images)
     site_checks.classes(before.log_probs.argmax(axis=1), fitted.taxonomy.codes)
     if not before.shift.is_alarm:
@@ -175,7 +157,7 @@ def without_labels(
     made, magnification = framed(fitted, home, manifest)
     images = _load(manifest, made, allow_bad) if magnification.factor != 1 else before.images
     made = normed(coloured(made, images, name), images)
-    after = _look(made, home, images)
+    after = look(images, made)
     site_checks.classes(after.log_probs.argmax(axis=1), fitted.taxonomy.codes)
     record = _record(before, after, magnification, SHARE, len(manifest))
     assert made.site is not None
@@ -195,22 +177,8 @@ def _load(manifest: Manifest, fitted: Fitted, allow_bad: int) -> np.ndarray:
     return work.images
 
 
-def _look(fitted: Fitted, home: SiteReference, images: np.ndarray) -> _Seen:
-    seen = as_seen(images, fitted)
-    masks = build_segmenter(fitted.config.segment)(seen)
-    areas = [m.cell.mean() if m.quality >= GOOD_OUTLINE else np.nan for m in masks]
-    scores = [
-        of_views([model.look(seen, [0])], temperature)
-        for model, temperature in zip(fitted.models, fitted.temperatures, strict=True)
-    ]
-    said = together(scores, fitted.config.fuse.average)
-    look = colour_and_sharpness(seen)
-    look |= {"scale": scale(np.array(areas)), "network": said.logits}
-    return _Seen(seen, said.log_probs, home.shift.score(look, said.logits.argmax(axis=1)))
-
-
 def _record(
-    before: _Seen, after: _Seen, magnification: Magnification, share: float, n: int
+    before: Seen, after: Seen, magnification: Magnification, share: float, n: int
 ) -> dict[str, Any]:
     same = before.log_probs.argmax(axis=1) == after.log_probs.argmax(axis=1)
     return {
@@ -232,7 +200,7 @@ def _like_home(shift: Shift) -> str:
 
 
 def _sentences(
-    before: _Seen, after: _Seen, magnification: Magnification, made: Fitted
+    before: Seen, after: Seen, magnification: Magnification, made: Fitted
 ) -> tuple[str, ...]:
     top = [np.exp(seen.log_probs.max(axis=1)).mean() for seen in (before, after)]
     changed = (before.log_probs.argmax(axis=1) != after.log_probs.argmax(axis=1)).mean()

@@ -12,7 +12,7 @@ from buffycoat.errors import NotEstimableError
 from buffycoat.images import load_work
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sites.colour import measure
-from buffycoat.sites.look import colour_and_sharpness, scale
+from buffycoat.sites.look import GOOD_OUTLINE, colour_and_sharpness, scale
 from buffycoat.sites.reference import SiteReference
 from buffycoat.sites.scale import Sizes
 from buffycoat.sites.shift import LEAST, ShiftReference
@@ -20,8 +20,6 @@ from buffycoat.sites.standardise import ColourReference
 
 MOST_FRAMES = 400
 """Whole photographs in which red cells are looked for."""
-GOOD_OUTLINE = 0.5
-"""Quality of masks from which they are believed."""
 
 
 @dataclass(frozen=True)

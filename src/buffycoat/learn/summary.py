@@ -190,7 +190,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",
         },
         evaluations=evaluations,
-        limits=limits(record),
+        limits=[*limits(record), _abroad(fitted)],
         provenance={
             "config hash": record["config_hash"],
             "data fingerprint": record["data_fingerprint"],
@@ -211,6 +211,16 @@ def limits(record: Mapping[str, Any]) -> list[str]:
     sentences = [*unseen, population] if population else unseen
     notes = [*record["folds"], *least_data.sentences(record.get("too_few", {}))]
     return [*sentences, *coarse, *map(_sentence, notes), *restricted(record)]
+
+
+def _abroad(fitted: Fitted) -> str:
+    """What may be expected of another laboratory's cells."""
+    if fitted.abroad is None:
+        return (
+            "Cells of another laboratory: no limits could be fitted for them, so each one needs a "
+            "look where they look otherwise."
+        )
+    return f"Cells of another laboratory have limits of their own. {fitted.abroad.words()}"
 
 
 def _sentence(note: str) -> str:

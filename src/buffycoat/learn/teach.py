@@ -73,6 +73,7 @@ def teach(
     work = [load_work(labels.manifest, one.config.images) for one in (before, made)]
     labels = labels.subset(work[0].is_good)
     labels.check()
+    made = _marked(made, {"cells": labels.counts})
     cells = _Cells.meet(made, labels, as_seen(work[1].images, made))
     lessons = lessons_of(made, cells.images, labels, other_cells(made, labels, manifest), reporter)
     plain = [said(Tail(m), lesson.maps) for m, lesson in zip(made.models, lessons, strict=True)]
@@ -97,7 +98,16 @@ def teach(
     guarantees = dict(zip(made.taxonomy.codes, sets.guarantees, strict=True))
     record = {"cells": labels.counts, **trial.to_dict(), "guarantees": guarantees}
     sentences = (labels.words(), *trial.sentences(), *_doubt(fitted, guarantees))
-    return Taught(fitted, record, sentences)
+    return Taught(_marked(fitted, record), record, sentences)
+
+
+def _marked(fitted: Fitted, labels: dict[str, Any]) -> Fitted:
+    """With a record of the labels, by which the bundle is judged as one that knows the site."""
+    if fitted.site is None:
+        return fitted
+    return replace(
+        fitted, site=replace(fitted.site, record={**fitted.site.record, "labels": labels})
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ bundle.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from buffycoat.config import Config
 from buffycoat.embed.encoders import build_encoder
 from buffycoat.errors import ManifestError
 from buffycoat.learn import (
+    fit_abroad,
     fit_cascade,
     fit_classifier,
     fit_decision,
@@ -188,6 +189,7 @@ def learn(
         cascade=cascade,
         home=_home(training, cleaned, scores, config),
     )
+    fitted = replace(fitted, abroad=fit_abroad.fit(training, fitted, folds_key, store, watch))
     held_out = manifest.of_split("eval")
     held_out = labels.relabel(held_out.subset(held_out.is_labelled), taxonomy)
     return Learned(training, cleaned, scores, opinion, decision, fitted, held_out)

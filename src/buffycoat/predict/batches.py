@@ -14,6 +14,7 @@ from buffycoat.images import BadCell, WorkImages, load_work
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.predict.needs import EVERYTHING, Needs
+from buffycoat.predict.site_look import SiteLooks
 
 BATCHES_AHEAD = 2
 """Decoded while an earlier one is predicted: 19 MB each at 224 px."""
@@ -46,30 +47,42 @@ def in_batches(cells: Manifest, size: int) -> Iterator[Manifest]:
 
 
 def predict_batches(
-    cells: Iterable[Manifest], fitted: Fitted, prior: str | None = None, needs: Needs = EVERYTHING
+    cells: Iterable[Manifest],
+    fitted: Fitted,
+    looks: SiteLooks,
+    prior: str | None = None,
+    needs: Needs = EVERYTHING,
 ) -> Iterator[Batch]:
     """Predict cells, a batch in memory at a time.
 
     Args:
         cells: Those of each batch; taken as they are needed, in another thread.
         fitted: What the bundle holds.
+        looks: How the cells' sites compare with the training cells.
         prior: As in `bracket.run_stages`.
         needs: The same.
 
     Yields:
-        Batches in that order; what is said of a cell does not depend on its batch.
+        Batches in that order; what is said of a cell does not depend on its batch, but on `looks`.
     """
     loaded = ((batch, load_work(batch, fitted.config.images)) for batch in cells)
     for batch, work in prefetch(loaded, BATCHES_AHEAD):
-        yield _predict(batch, work, fitted, prior, needs)
+        yield _predict(batch, work, fitted, looks, prior, needs)
 
 
 def _predict(
-    cells: Manifest, work: WorkImages, fitted: Fitted, prior: str | None, needs: Needs
+    cells: Manifest,
+    work: WorkImages,
+    fitted: Fitted,
+    looks: SiteLooks,
+    prior: str | None,
+    needs: Needs,
 ) -> Batch:
     ids = cells.frame["cell_id"].to_numpy()[work.is_good].tolist()
     digests = [digest for digest, good in zip(work.digests, work.is_good, strict=True) if good]
     if not ids:
         return Batch(cells, [], [], work.bad)
     images = as_seen(work.images, fitted)
-    return Batch(cells, predict_cells(images, ids, fitted, prior, needs), digests, work.bad)
+    shifts = looks.of(cells.subset(work.is_good))
+    found = predict_cells(images, ids, fitted, prior, needs, shifts)
+    return Batch(cells, found, digests, work.bad)

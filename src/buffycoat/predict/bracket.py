@@ -13,11 +13,13 @@ import numpy as np
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Prediction
 from buffycoat.embed.panel import HEAD
+from buffycoat.fuse.calibrate import flatten
 from buffycoat.predict import cleaning, stages
 from buffycoat.predict.cleaning import Cleaned
 from buffycoat.predict.needs import EVERYTHING, Needs
 from buffycoat.predict.stages import ENSEMBLE, Classified
 from buffycoat.refine.decide import Findings, decide
+from buffycoat.sites.shift import Shift
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Stages:
     Attributes:
         cleaned: Segmented, restored where that was accepted, and measured.
         members: Of the stack: name -> log probabilities under a uniform prior, shape (n, k).
-        fused: Probabilities under a uniform prior, shape (n, k).
+        fused: Probabilities under a uniform prior, shape (n, k); flattened for cells of a
+            laboratory that training has not seen.
         may_be_rescued: Cells that a rescue rule may change, by what it asks beside features, (n,).
         findings: All that the final word rests on.
     """
@@ -45,11 +48,21 @@ def predict_cells(
     fitted: Fitted,
     prior: str | None = None,
     needs: Needs = EVERYTHING,
+    shifts: Sequence[Shift | None] | None = None,
 ) -> list[Prediction]:
     """The prediction of each cell of a batch; arguments as in `run_stages`."""
-    findings = run_stages(images, cell_ids, fitted, prior, needs).findings
+    return final_word(run_stages(images, cell_ids, fitted, prior, needs, shifts), fitted)
+
+
+def final_word(found: Stages, fitted: Fitted) -> list[Prediction]:
+    """The prediction of each cell, from what the stages found of it."""
     return decide(
-        findings, fitted.taxonomy, fitted.conformal, fitted.config.refine, fitted.distributions
+        found.findings,
+        fitted.taxonomy,
+        fitted.conformal,
+        fitted.config.refine,
+        fitted.distributions,
+        fitted.abroad,
     )
 
 
@@ -59,6 +72,7 @@ def run_stages(
     fitted: Fitted,
     prior: str | None = None,
     needs: Needs = EVERYTHING,
+    shifts: Sequence[Shift | None] | None = None,
 ) -> Stages:
     """Every stage, in order, on a batch of cells.
 
@@ -68,6 +82,8 @@ def run_stages(
         fitted: What training learned.
         prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the one in the settings.
         needs: Stages to run for every cell; what a rescue rule asks of a cell is measured besides.
+        shifts: n of them: how the site of each cell compares with the training cells (see
+            `site_look`); None where nothing is known of any.
 
     Returns:
         What each stage found.
@@ -84,7 +100,7 @@ def run_stages(
     )
     is_embedded = fitted.panels or (needs.outliers and not fitted.outliers.sees_logits)
     embeddings = stages.embed(cleaned.images, fitted.encoder) if is_embedded else None
-    found = conclude(cell_ids, cleaned, classified, embeddings, fitted, prior, needs)
+    found = conclude(cell_ids, cleaned, classified, embeddings, fitted, prior, needs, shifts)
     if needs.features:
         return found
     rows = np.flatnonzero(found.may_be_rescued)
@@ -93,7 +109,7 @@ def run_stages(
     features = cleaned.features.copy()
     features[rows] = cleaning.clean(images[rows], fitted.restoration).features
     cleaned = replace(cleaned, features=features)
-    return conclude(cell_ids, cleaned, classified, embeddings, fitted, prior, needs)
+    return conclude(cell_ids, cleaned, classified, embeddings, fitted, prior, needs, shifts)
 
 
 def conclude(
@@ -104,6 +120,7 @@ def conclude(
     fitted: Fitted,
     prior: str | None = None,
     needs: Needs = EVERYTHING,
+    shifts: Sequence[Shift | None] | None = None,
 ) -> Stages:
     """What follows once the networks have run: fuse, refine, and what the prediction rests on.
 
@@ -115,7 +132,10 @@ def conclude(
         fitted: What training learned.
         prior: As in `run_stages`.
         needs: As in `run_stages`.
+        shifts: The same.
     """
+    shifts = [None] * len(cell_ids) if shifts is None else shifts
+    place = stages.Place(shifts, np.array([fitted.is_abroad(s) for s in shifts], dtype=bool))
     members = {ENSEMBLE: classified.log_probs}
     for kind, panel in fitted.panels.items():
         assert embeddings is not None
@@ -129,11 +149,14 @@ def conclude(
         else np.full(len(cell_ids), np.nan)
     )
     fused = of_known_classes(fitted.stack.apply(members), fitted.expected_counts)
+    if fitted.abroad is not None:
+        flat = flatten(fused, fitted.abroad.temperature)
+        fused = np.where(place.is_abroad[:, None], flat, fused)
     refined = stages.refine(
         fused, members.get(HEAD), cleaned, fitted.rules, fitted.prior(), fitted.prior(prior)
     )
     findings = stages.findings(
-        cell_ids, refined, cleaned, strangeness, fitted.outliers, classified.views
+        cell_ids, refined, cleaned, strangeness, fitted.outliers, classified.views, place
     )
     return Stages(cleaned, members, fused, refined.may_be_rescued, findings)
 

@@ -10,9 +10,8 @@ from buffycoat.embed.panel import LABELS
 from buffycoat.images import to_work
 from buffycoat.predict import stages
 from buffycoat.predict.background import as_seen
-from buffycoat.predict.bracket import Stages, run_stages
+from buffycoat.predict.bracket import Stages, final_word, run_stages
 from buffycoat.predict.stages import ENSEMBLE
-from buffycoat.refine.decide import decide
 from buffycoat.refine.features import FEATURES
 from buffycoat.report.explanation import Explanation, FeatureRow, Likeness, StepRow
 from buffycoat.taxonomy import Taxonomy
@@ -40,9 +39,7 @@ def explain(
     work = to_work(photograph, settings.images.work_px, settings.images.frame_fraction)[None]
     work = as_seen(work, fitted)
     found = run_stages(work, [name], fitted, prior)
-    (said,) = decide(
-        found.findings, fitted.taxonomy, fitted.conformal, settings.refine, fitted.distributions
-    )
+    (said,) = final_word(found, fitted)
     probs = np.array(said.probs)
     label = fitted.taxonomy.codes.index(said.label)
     order = [label, *(c for c in np.argsort(-probs, kind="stable") if c != label)]

@@ -23,7 +23,7 @@ from buffycoat.cells import Manifest
 from buffycoat.errors import OutputError
 from buffycoat.images import BadCell, write_atomic, writing
 
-FORMAT = 1
+FORMAT = 2
 PART_CELLS = 1024
 """A kill loses less than this; a part is some 100 kB."""
 INDEX, LOCK = "_job.json", "_lock"
@@ -31,7 +31,7 @@ INDEX, LOCK = "_job.json", "_lock"
 _BAD = b"bad_cells"
 _MEANING = {
     "bundle_sha256": "the bundle",
-    "cells_sha256": "the cells (their ids, files or order)",
+    "cells_sha256": "the cells (their ids, files, sites or order)",
     "asked": "the columns",
     "prior": "the prior",
     "part_cells": "the size of a part",
@@ -45,7 +45,7 @@ class Task:
 
     Attributes:
         bundle_sha256: Of the bundle's index.
-        cells_sha256: Of ids and places of all cells, in order.
+        cells_sha256: Of ids, places and sites of all cells, in order.
         asked: Columns that were asked for, which say what is computed.
         columns: Of every part.
         prior: Class mix that was asked for, if any.
@@ -156,8 +156,9 @@ def task_of(
 ) -> Task:
     """The task of predicting these cells; for the other arguments see `Task`."""
     digest = hashlib.sha256()
-    for cell_id, ref in zip(manifest.frame["cell_id"], manifest.refs(), strict=True):
-        digest.update(f"{cell_id}\0{ref}\n".encode())
+    sites = manifest.frame["site"].fillna("")
+    for cell_id, ref, site in zip(manifest.frame["cell_id"], manifest.refs(), sites, strict=True):
+        digest.update(f"{cell_id}\0{ref}\0{site}\n".encode())
     return Task(bundle_sha256, digest.hexdigest(), tuple(asked), tuple(columns), prior, PART_CELLS)
 
 

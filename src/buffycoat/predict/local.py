@@ -12,11 +12,12 @@ import pyarrow as pa
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.images import BadCell
-from buffycoat.predict import rows
+from buffycoat.predict import rows, site_look
 from buffycoat.predict.batches import in_batches
 from buffycoat.predict.cells_file import read_part
 from buffycoat.predict.job import Job, Task
 from buffycoat.predict.needs import needs_of
+from buffycoat.predict.site_look import SiteLooks
 from buffycoat.predict.workers import (
     MIN_CELLS,
     Predicted,
@@ -40,7 +41,7 @@ def run(
     """Predict the parts that are missing.
 
     Args:
-        job: Where they go, its cells written there.
+        job: Where they go, its cells and their look written there.
         fitted: What the bundle holds.
         reporter: Progress.
         bundle: Where other processes read it; None predicts in this one alone.
@@ -56,13 +57,14 @@ def run(
     resumed = f", {done} of them done before" if done else ""
     reporter.start("predict", f"{job.n_cells} cells{resumed}")
     batches = (batch for part in missing for batch in in_batches(read_part(job, part), BATCH_CELLS))
+    looks = site_look.read(job)
     n_workers = default_workers() if workers is None else workers
     # Labels alone take little but networks, which use every CPU by themselves.
     is_light = not needs_of(job.task.asked, fitted).restoration or n_missing < MIN_CELLS
     if bundle is None or n_workers == 1 or (workers is None and is_light):
-        results = predict_each(batches, fitted, job.task)
+        results = predict_each(batches, fitted, job.task, looks)
     else:
-        results = predict_parallel(batches, bundle, job.task, n_workers)
+        results = predict_parallel(batches, bundle, job.task, looks, n_workers)
     for part in missing:
         found = []
         for own in islice(results, -(-job.size(part) // BATCH_CELLS)):
@@ -73,18 +75,22 @@ def run(
     reporter.finish()
 
 
-def predict_part(cells: Manifest, fitted: Fitted, task: Task) -> tuple[pa.Table, list[BadCell]]:
+def predict_part(
+    cells: Manifest, fitted: Fitted, task: Task, looks: SiteLooks
+) -> tuple[pa.Table, list[BadCell]]:
     """Predict the cells of one part in this process.
 
     Args:
         cells: Of the part.
         fitted: What the bundle holds.
         task: Gives columns and prior.
+        looks: Of the job.
 
     Returns:
         A row a readable cell, columns as the task has them, and the unreadable ones.
     """
-    return together(list(predict_each(in_batches(cells, BATCH_CELLS), fitted, task)), task)
+    found = predict_each(in_batches(cells, BATCH_CELLS), fitted, task, looks)
+    return together(list(found), task)
 
 
 def together(found: Sequence[Predicted], task: Task) -> tuple[pa.Table, list[BadCell]]:

@@ -19,6 +19,7 @@ from buffycoat.predict import rows, stages
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.batches import in_batches, predict_batches
 from buffycoat.predict.bracket import predict_cells
+from buffycoat.predict.site_look import look_ahead, look_at_photographs
 from buffycoat.progress import Reporter, Silent
 from buffycoat.taxonomy import Taxonomy
 
@@ -84,8 +85,11 @@ class Pipeline:
             prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the bundle's own.
 
         Returns:
-            One prediction an image; the same numbers as the command line gives.
+            One prediction an image; the same numbers as the command line gives. Whether they look
+            like the training cells is asked of all of them together: give those of one site in
+            one call.
         """
+        shift = look_at_photographs(images, self.fitted)
         ids = [str(i) for i in range(len(images))] if cell_ids is None else list(cell_ids)
         settings = self.fitted.config.images
         found: list[Prediction] = []
@@ -94,7 +98,7 @@ class Pipeline:
                 [to_work(i, settings.work_px, settings.frame_fraction) for i in images[part]]
             )
             work = as_seen(work, self.fitted)
-            found += predict_cells(work, ids[part], self.fitted, prior)
+            found += predict_cells(work, ids[part], self.fitted, prior, shifts=[shift] * len(work))
         return found
 
     def predict_manifest(
@@ -118,7 +122,8 @@ class Pipeline:
         digests: list[str] = []
         n_done = 0
         cells = in_batches(manifest, stages.CELLS_AT_ONCE)
-        for batch in predict_batches(cells, self.fitted, prior):
+        looks = look_ahead(manifest, self.fitted)
+        for batch in predict_batches(cells, self.fitted, looks, prior):
             n_done += len(batch)
             found += batch.predictions
             digests += batch.image_sha256

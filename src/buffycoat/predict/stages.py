@@ -24,6 +24,7 @@ from buffycoat.progress import Progress
 from buffycoat.refine.apply import RescueResult, apply, may_be_rescued
 from buffycoat.refine.decide import Findings
 from buffycoat.refine.rules import RescueRules
+from buffycoat.sites.shift import Shift
 
 ENSEMBLE = "ensemble"
 """What the classifier is called among the members of the stack."""
@@ -221,6 +222,20 @@ calibrated is right more often than it says (docs/adr/0011)."""
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where n cells are from, beside the training's laboratory.
+
+    Attributes:
+        shifts: n of them: how the site of each cell compares with the training cells; None where
+            that is not known.
+        is_abroad: Shape (n,), bool: judged as of a laboratory that training has not seen.
+    """
+
+    shifts: Sequence[Shift | None]
+    is_abroad: np.ndarray
+
+
+@dataclass(frozen=True)
 class Refined:
     """What the last stage makes of n cells.
 
@@ -274,6 +289,7 @@ def findings(
     strangeness: np.ndarray,
     outliers: OutlierModel,
     views: np.ndarray,
+    place: Place,
 ) -> Findings:
     """All that the final word on n cells rests on.
 
@@ -284,6 +300,7 @@ def findings(
         strangeness: Outlier score, shape (n,).
         outliers: Gives that score's name and its percentile among the training cells.
         views: Views that the classifier looked at, shape (n,).
+        place: Where the cells are from.
     """
     return Findings(
         cell_ids=list(cell_ids),
@@ -303,4 +320,6 @@ def findings(
         views=views,
         mask_quality=cleaned.mask_quality,
         features=cleaned.features,
+        shifts=place.shifts,
+        is_abroad=place.is_abroad,
     )

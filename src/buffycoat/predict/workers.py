@@ -30,6 +30,7 @@ from buffycoat.predict import rows
 from buffycoat.predict.batches import predict_batches
 from buffycoat.predict.job import Task
 from buffycoat.predict.needs import needs_of
+from buffycoat.predict.site_look import SiteLooks
 
 AHEAD = 2
 """Batches handed to each process before the first result is taken."""
@@ -60,16 +61,19 @@ def default_workers() -> int:
     return cpus()
 
 
-def predict_each(batches: Iterable[Manifest], fitted: Fitted, task: Task) -> Iterator[Predicted]:
+def predict_each(
+    batches: Iterable[Manifest], fitted: Fitted, task: Task, looks: SiteLooks
+) -> Iterator[Predicted]:
     """Rows of each batch of cells, in order, from this process: what every engine calls.
 
     Args:
         batches: Cells.
         fitted: What the bundle holds.
         task: Gives columns and prior.
+        looks: Of the job.
     """
     needs, sha256 = needs_of(task.asked, fitted), task.bundle_sha256
-    for batch in predict_batches(batches, fitted, task.prior, needs):
+    for batch in predict_batches(batches, fitted, looks, task.prior, needs):
         frame = rows.to_frame(
             batch.predictions, batch.image_sha256, sha256, batch.cells, fitted.taxonomy
         )
@@ -77,7 +81,7 @@ def predict_each(batches: Iterable[Manifest], fitted: Fitted, task: Task) -> Ite
 
 
 def predict_parallel(
-    batches: Iterable[Manifest], bundle: str | Path, task: Task, workers: int
+    batches: Iterable[Manifest], bundle: str | Path, task: Task, looks: SiteLooks, workers: int
 ) -> Iterator[Predicted]:
     """The same from several processes; one that is killed is replaced.
 
@@ -85,6 +89,7 @@ def predict_parallel(
         batches: Cells.
         bundle: Its folder, or "starter"; each process reads it.
         task: Gives columns, prior and the bundle's checksum.
+        looks: Of the job.
         workers: Processes.
 
     Raises:
@@ -94,7 +99,7 @@ def predict_parallel(
     rest, begun, restarts = iter(batches), deque[Manifest](), 0
     while True:
         try:
-            yield from _predict_from(begun, rest, str(bundle), task, workers)
+            yield from _predict_from(begun, rest, (str(bundle), task, looks), workers)
             return
         except BrokenProcessPool as error:
             restarts += 1
@@ -108,7 +113,10 @@ def predict_parallel(
 
 
 def _predict_from(
-    begun: deque[Manifest], rest: Iterator[Manifest], bundle: str, task: Task, workers: int
+    begun: deque[Manifest],
+    rest: Iterator[Manifest],
+    told: tuple[str, Task, SiteLooks],
+    workers: int,
 ) -> Iterator[Predicted]:
     """Rows of batches that an earlier pool began, and of the rest; `begun` holds what is open."""
     # spawned, not forked: a fork of a process with threads can hang
@@ -116,11 +124,11 @@ def _predict_from(
     with _one_thread_each():
         pool = ProcessPoolExecutor(workers, context)
         try:
-            waiting = deque(pool.submit(_predict, bundle, task, cells) for cells in begun)
+            waiting = deque(pool.submit(_predict, *told, cells) for cells in begun)
             while True:
                 for cells in islice(rest, AHEAD * workers - len(waiting)):
                     begun.append(cells)
-                    waiting.append(pool.submit(_predict, bundle, task, cells))
+                    waiting.append(pool.submit(_predict, *told, cells))
                 if not waiting:
                     return
                 found = waiting.popleft().result()
@@ -144,8 +152,8 @@ def _one_thread_each() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def _predict(bundle: str, task: Task, cells: Manifest) -> Predicted:
-    (found,) = predict_each([cells], fitted_of(bundle, task), task)
+def _predict(bundle: str, task: Task, looks: SiteLooks, cells: Manifest) -> Predicted:
+    (found,) = predict_each([cells], fitted_of(bundle, task), task, looks)
     return found
 
 

@@ -10,10 +10,13 @@ import numpy as np
 from buffycoat.cells import Evidence, Prediction
 from buffycoat.config import RefineConfig
 from buffycoat.errors import ShapeError
+from buffycoat.refine.abroad import AbroadLimits
+from buffycoat.refine.abroad import doubt as unfamiliar_site
 from buffycoat.refine.apply import RescueResult
 from buffycoat.refine.conformal import Conformal, fit_conformal
 from buffycoat.refine.distributions import Distributions
 from buffycoat.refine.features import FEATURES, NAMES, is_in_pixels
+from buffycoat.sites.shift import Shift
 from buffycoat.taxonomy import Taxonomy
 
 __all__ = ["Conformal", "Distributions", "Findings", "decide", "fit_conformal"]
@@ -48,6 +51,10 @@ class Findings:
         mask_quality: Shape (n,), 0 to 1.
         features: Shape (n, len(NAMES)); NaN where not measurable.
         views: Shape (n,): views that the classifier looked at.
+        shifts: n of them: how the site of each cell compares with the training cells; None where
+            that is not known.
+        is_abroad: Shape (n,), bool: judged as of a laboratory that training has not seen; then
+            `probs` and `set_probs` are flattened.
     """
 
     cell_ids: Sequence[str]
@@ -65,6 +72,8 @@ class Findings:
     mask_quality: np.ndarray
     features: np.ndarray
     views: np.ndarray
+    shifts: Sequence[Shift | None]
+    is_abroad: np.ndarray
 
     def __post_init__(self) -> None:
         n = len(self.cell_ids)
@@ -82,6 +91,7 @@ def decide(
     conformal: Conformal,
     config: RefineConfig,
     distributions: Distributions | None = None,
+    abroad: AbroadLimits | None = None,
 ) -> list[Prediction]:
     """Put every cell's record together.
 
@@ -91,6 +101,9 @@ def decide(
         conformal: Limits of the label sets.
         config: When to ask a person.
         distributions: Of the features of each class, if known.
+        abroad: What takes the place of `conformal` and of the limit on strangeness, and is asked
+            besides `config`, for cells of a laboratory that training has not seen; None keeps no
+            such cell.
 
     Returns:
         One prediction a cell, in order. The label is always in its conformal set; a class that
@@ -104,14 +117,20 @@ def decide(
         raise ShapeError(
             f"expected probs ({len(findings.cell_ids)}, {len(taxonomy)}), got {probs.shape}"
         )
-    sets = conformal.sets(findings.set_probs) & (probs > 0)
+    sets = conformal.sets(findings.set_probs)
+    if abroad is not None and findings.is_abroad.any():
+        sets = np.where(
+            findings.is_abroad[:, None], abroad.conformal.sets(findings.set_probs), sets
+        )
+    sets &= probs > 0
     labels = findings.rescue.labels
     sets[np.arange(len(probs)), labels] = True
     entropy = -(probs * np.log(np.maximum(probs, 1e-300))).sum(axis=1)
     predictions = []
     for row, cell_id in enumerate(findings.cell_ids):
         label = int(labels[row])
-        doubts = _doubts(findings, row, config)
+        doubts = _doubts(findings, row, config, abroad)
+        shift = findings.shifts[row]
         predictions.append(
             Prediction(
                 cell_id=str(cell_id),
@@ -128,6 +147,7 @@ def decide(
                 restore_change=dict(findings.restore_changes[row]),
                 outlier_score=float(findings.outlier_score[row]),
                 outlier_percentile=float(findings.outlier_percentile[row]),
+                site_shift=np.nan if shift is None else float(shift.score),
                 is_rescued=bool(findings.rescue.is_rescued[row]),
                 is_abstained=bool(doubts),
                 evidence=(
@@ -158,8 +178,12 @@ def _restored(findings: Findings, row: int) -> tuple[Evidence, ...]:
     return (Evidence("restore", "restored", reason, severity),)
 
 
-def _doubts(findings: Findings, row: int, config: RefineConfig) -> tuple[Evidence, ...]:
+def _doubts(
+    findings: Findings, row: int, config: RefineConfig, abroad: AbroadLimits | None
+) -> tuple[Evidence, ...]:
     """Every reason for a person to look. NaN says that a stage was not run, and is no reason."""
+    is_abroad = bool(findings.is_abroad[row])
+    strange = abroad.outlier_percentile if is_abroad and abroad else OUTLIER_PERCENTILE
     top = float(findings.probs[row].max())
     percentile = float(findings.outlier_percentile[row])
     quality = float(findings.mask_quality[row])
@@ -167,14 +191,18 @@ def _doubts(findings: Findings, row: int, config: RefineConfig) -> tuple[Evidenc
     if top < config.abstain_below:
         text = f"top probability {top:.2f} < {config.abstain_below:.2f}"
         doubts.append(Evidence("classify", "low_probability", text, top, config.abstain_below))
-    if percentile > OUTLIER_PERCENTILE:
+    if percentile > strange:
         text = (
             f"outlier score ({findings.outlier_name.replace('_', ' ')}) above that of "
-            f"{percentile:.1f} % of training cells (limit {OUTLIER_PERCENTILE:g} %)"
+            f"{percentile:.1f} % of training cells (limit {strange:g} %)"
         )
-        doubts.append(Evidence("embed", "outlier", text, percentile, OUTLIER_PERCENTILE))
+        doubts.append(Evidence("embed", "outlier", text, percentile, strange))
     if quality < MIN_MASK_QUALITY:
         doubts.append(_poor_outline(quality, findings.features[row]))
+    if is_abroad:
+        prob = float(findings.set_probs[row, findings.rescue.labels[row]])
+        unfamiliar = unfamiliar_site(prob, findings.shifts[row], abroad)
+        doubts += [] if unfamiliar is None else [unfamiliar]
     return tuple(doubts)
 
 

@@ -16,6 +16,8 @@ FEATURES = {
 """Group -> its numbers, all of them logarithms. The network's are the classifier's logits, one a
 class, and are not measured here."""
 FLOOR = 1e-3
+GOOD_OUTLINE = 0.5
+"""Quality of masks from which the areas of cells are believed."""
 
 
 def colour_and_sharpness(images: np.ndarray) -> dict[str, np.ndarray]:

@@ -90,6 +90,15 @@ class Shift:
             for name in sorted(over, key=lambda name: -over[name])
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `from_dict` reads them; every float is kept exactly."""
+        return {"distances": dict(self.distances), "limits": dict(self.limits)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The shift that `to_dict` wrote."""
+        return cls(dict(values["distances"]), dict(values["limits"]))
+
 
 @dataclass(frozen=True)
 class ShiftReference:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from buffycoat.learn.site_steps import coloured, framed, normed
 from buffycoat.learn.teach import teach
 from buffycoat.predict.batches import in_batches, predict_batches
 from buffycoat.predict.needs import needs_of
+from buffycoat.predict.site_look import look_ahead
 from buffycoat.predict.stages import CELLS_AT_ONCE
 from buffycoat.progress import Reporter, Silent
 from buffycoat.tables import write_csv
@@ -154,13 +154,11 @@ def _taught(site: Site, rows: np.ndarray) -> Fitted:
     ids = site.manifest.column("cell_id")[rows]
     given = {cell: site.labels[row] for cell, row in zip(ids, rows, strict=True)}
     few = site_labels.of(given, site.manifest, site.fitted.taxonomy)
-    taught = teach(site.fitted, site.adapted, few, site.manifest)
-    assert taught.fitted.site is not None
-    record = {**taught.fitted.site.record, "labels": taught.record}
-    return replace(taught.fitted, site=replace(taught.fitted.site, record=record))
+    return teach(site.fitted, site.adapted, few, site.manifest).fitted
 
 
 def _predict(manifest: Manifest, fitted: Fitted) -> list[Prediction]:
     cells = in_batches(manifest, CELLS_AT_ONCE)
-    parts = predict_batches(cells, fitted, None, needs_of(ASKED, fitted))
+    looks = look_ahead(manifest, fitted)
+    parts = predict_batches(cells, fitted, looks, needs=needs_of(ASKED, fitted))
     return [cell for batch in parts for cell in batch.predictions]

@@ -1,0 +1,82 @@
+"""What `predict` says of cells that do not look like the training cells, and what to do."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from buffycoat.bundle.fitted import Fitted
+    from buffycoat.predict.results import Counts
+    from buffycoat.predict.site_look import SiteLooks
+    from buffycoat.refine.abroad import AbroadLimits
+
+MOST_NAMED = 5
+"""Sites that are listed one by one."""
+
+
+def sentences(
+    looks: SiteLooks, fitted: Fitted, counts: Counts, bundle: str, cells: object
+) -> list[str]:
+    """Sites that differ, in standard deviations; the remedy; and how their cells are judged.
+
+    Args:
+        looks: Of the job.
+        fitted: What the bundle holds.
+        counts: Of all predictions.
+        bundle: As the command was given it.
+        cells: The same.
+
+    Returns:
+        Empty where all looks like the training cells and the bundle is of their laboratory.
+    """
+    alarms = {site: shift for site, shift in looks.shifts.items() if shift.is_alarm}
+    found = [
+        f"{_who(site, len(looks.shifts))} not look like the training cells"
+        f"{_although(fitted)}: {shift.words()}."
+        for site, shift in list(alarms.items())[:MOST_NAMED]
+    ]
+    if len(alarms) > MOST_NAMED:
+        found.append(f"So do {len(alarms) - MOST_NAMED} more sites (column site_shift, above 1).")
+    if alarms:
+        found.append(_remedy(fitted, bundle, cells))
+    if fitted.is_abroad(None) or any(fitted.is_abroad(shift) for shift in alarms.values()):
+        found.append(_kept(fitted.abroad, counts))
+    return found
+
+
+def _who(site: str, n_sites: int) -> str:
+    if n_sites == 1:
+        return "These cells do"
+    return f"Cells of site {site!r} do" if site else "Cells without a site do"
+
+
+def _although(fitted: Fitted) -> str:
+    if fitted.site is None or not fitted.site.is_standardised:
+        return ""
+    return f", although the bundle was adapted to {fitted.site.name or 'a site'!r}"
+
+
+def _remedy(fitted: Fitted, bundle: str, cells: object) -> str:
+    if fitted.site is None:
+        command = f"buffycoat adapt {shlex.quote(bundle)} {shlex.quote(str(cells))} --out adapted"
+        return f"Run `{command}` and predict with that bundle."
+    return (
+        "If they are of another site than that, adapt the bundle that this one was made from to "
+        "them. If they are of that site, more cannot be made up for without labels: label some by "
+        "hand, and see how often the others are right (`buffycoat evaluate`)."
+    )
+
+
+def _kept(limits: AbroadLimits | None, counts: Counts) -> str:
+    if limits is None:
+        return (
+            "This bundle has no limits for a laboratory that training has not seen: no such cell "
+            "is kept without a look, and prediction sets do not keep their promise there."
+        )
+    n = counts.n_cells
+    return (
+        f"Limits for a laboratory that training has not seen were used: {n - counts.n_doubtful} "
+        f"of {n} cells need no look. {limits.words()} A real laboratory can be worse: check some "
+        "by hand."
+    )

@@ -1,0 +1,1 @@
+"""Boxes and outlines of cells in the formats of other tools, in and out."""
