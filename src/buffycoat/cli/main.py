@@ -19,6 +19,7 @@ from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.cli.evaluate import evaluate
 from buffycoat.cli.explain import explain
 from buffycoat.cli.export import export
+from buffycoat.cli.find import find
 from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
 from buffycoat.cli.report import report
@@ -60,6 +61,7 @@ def options(
 for command in (
     train,
     adapt,
+    find,
     report,
     predict,
     explain,
