@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.add_home import home_of
 
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
@@ -89,6 +90,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=STARTER)
     options = parser.parse_args()
     fitted = condense(files.read(options.run / "bundle"), options.models)
+    # Logits of few models are not on the scale of those that the run recorded.
+    fitted = replace(fitted, home=home_of(fitted, options.data))
     fitted = replace(fitted, gallery=thinned(fitted.gallery))
     if options.population:
         fitted = describe(fitted, options.population)
