@@ -29,8 +29,10 @@ BLUR = 0.06
 """Over which densities are averaged for the outline of a nucleus."""
 SPOT = 0.25
 """The same for how dark a nucleus is: wider than a platelet, narrower than a lobe's length."""
-LEAST_SIGNAL = 3.0
-"""Of a nucleus over the field's middle, in robust standard deviations of the field."""
+LEAST_SIGNAL = 2.0
+LEAST_SIGNAL_ALONE = 3.0
+"""Of a nucleus over the field's middle, in robust standard deviations of the field; the second
+where there are no red cells to compare with."""
 LEAST_OF_DARKEST = 0.5
 """Of the darkest nucleus in the field: the palest annotated one in twenty has 0.8 of it."""
 LEAST_DENSITY = 0.08
@@ -49,9 +51,12 @@ MOST_BLUE = 0.55
 MOST_AROUND = 0.65
 """Chromatin around a nucleus over that in it: clumps of dark red cells have more, nuclei 0.1 to
 0.55."""
-LEAST_OF_RED = 2.0
+LEAST_OF_RED = 2.2
 """Chromatin of a nucleus over that in the middle of the field's red cells; nuclei of four sites
-have 2.6 and more."""
+have 2.6 and more but for one in fifty."""
+SMALL_AREA = 0.87
+"""Of the nucleus of a small lymphocyte, 7 micrometres across, in areas of a red cell. What is
+smaller must be the darker, as the shrunken nucleus of an erythroblast is."""
 RING = (0.15, 0.5)
 """Width of what is left out and of what is looked at around a nucleus."""
 SMUDGE_AREA = 3.5
@@ -99,12 +104,15 @@ class Chromatin:
         of_red = self.spot[red_cells[:, 1], red_cells[:, 0]]
         red = float(np.median(of_red)) if len(of_red) else 0.0
         middle, spread = _middle(self.spot[~self.outside])
-        seeds = self._seeds(middle + LEAST_SIGNAL * spread)
+        least = LEAST_SIGNAL if len(of_red) else LEAST_SIGNAL_ALONE
+        seeds = self._seeds(middle + least * spread)
         found = []
         for box, part in nuclei.separate(self._mask(seeds)):
             dark = float(_window(self.spot, box)[part].max())
             kind = self._kind(box, part)
-            kind = "clump" if kind == "nucleus" and dark < LEAST_OF_RED * red else kind
+            shrunk = max(1.0, SMALL_AREA * RED_AREA_PX / np.count_nonzero(part))
+            if kind == "nucleus" and dark < LEAST_OF_RED * red * shrunk:
+                kind = "clump"
             found.append(Nucleus(box, part, dark, (dark - middle) / spread, kind))
         return found
 
