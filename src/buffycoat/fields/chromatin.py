@@ -55,7 +55,7 @@ LEAST_OF_RED = 2.2
 """Chromatin of a nucleus over that in the middle of the field's red cells; nuclei of four sites
 have 2.6 and more but for one in fifty."""
 SMALL_AREA = 0.87
-"""Of the nucleus of a small lymphocyte, 7 micrometres across, in areas of a red cell. What is
+"""Of the nucleus of a small lymphocyte, 7 micrometres across, in areas of a red cell. Whose hull is
 smaller must be the darker, as the shrunken nucleus of an erythroblast is."""
 RING = (0.15, 0.5)
 """Width of what is left out and of what is looked at around a nucleus."""
@@ -110,7 +110,7 @@ class Chromatin:
         for box, part in nuclei.separate(self._mask(seeds)):
             dark = float(_window(self.spot, box)[part].max())
             kind = self._kind(box, part)
-            shrunk = max(1.0, SMALL_AREA * RED_AREA_PX / np.count_nonzero(part))
+            shrunk = max(1.0, SMALL_AREA * RED_AREA_PX / nuclei.hull(part).sum())
             if kind == "nucleus" and dark < LEAST_OF_RED * red * shrunk:
                 kind = "clump"
             found.append(Nucleus(box, part, dark, (dark - middle) / spread, kind))

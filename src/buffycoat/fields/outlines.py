@@ -30,6 +30,8 @@ cell a typical one, within these."""
 OPENED = 0.8
 """Width, in red-cell diameters, of the narrowest part of a cell: what hangs on by less is a
 neighbour, or a crescent of background."""
+FARTHEST = 0.45
+"""Of the edge of a cell from the hull of its nucleus, in red-cell diameters, at most."""
 LEAST_SOLID = 0.85
 """Area of a cell over that of its hull, at least: less has run into a neighbour."""
 MOST_AREA = 4.4
@@ -117,8 +119,9 @@ def _believed(scene: outline.Scene, cell: np.ndarray, nucleus: np.ndarray, side:
     around = hull(own)
     size = float(around.sum())
     if nucleus.any() and plausibility(scene.density, cell, nucleus) >= LEAST_PLAUSIBLE:
-        within = _opened(_scaled(cell & ~scene.others, side) | own, own)
-        area = float(within.sum())
+        whole = _opened(_scaled(cell & ~scene.others, side) | own, own)
+        area = float(whole.sum())
+        within = whole & (cv2.dilate(around, disk(2 * FARTHEST)) > 0)
         most = min(max(MOST_AREA * RED_AREA_PX, LEAST_ROOM * size), MOST_OF_HULL * size)
         if area <= most and area >= LEAST_SOLID * hull(within).sum():
             return within
