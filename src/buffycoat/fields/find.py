@@ -120,8 +120,7 @@ def find(field: Field, red_px: float) -> FoundCells:
     chromatin = Chromatin.of(picture.density, picture.outside)
     green = np.ascontiguousarray(picture.density[..., 1])
     reds = red_cells.places(green, picture.outside, RED_PX)
-    is_certain = len(reds) >= red_cells.LEAST_CELLS
-    spots = chromatin.spots(reds if is_certain else reds[:0])
+    spots = chromatin.spots(reds)
     whole = [spot for spot in spots if spot.kind in ("nucleus", "smudge")]
     is_ground = ~(picture.outside | _near(whole, picture.outside.shape))
     seen = quality.measure(green, is_ground, len(reds), quality.is_coloured(field.pixels))

@@ -38,8 +38,15 @@ MOST_AREA = 4.4
 """Areas of a red cell that a cell may have, or `LEAST_ROOM` times its nucleus' hull."""
 LEAST_ROOM = 1.8
 MOST_OF_HULL = 3.5
-"""Area of a cell over that of the hull of its nucleus, at most: more has run into what lies beside
-it. Rendered monocytes and plasma cells have up to 3.6."""
+"""Area of a cell over that of the hull of its nucleus, at most: more has run into what lies
+beside it. Rendered monocytes and plasma cells have up to 3.6."""
+SECTORS = 24
+BAND = 0.19
+"""Width, in red-cell diameters, of the bands on both sides of a contour that are compared."""
+LEAST_STEP = 0.3
+LEAST_EDGE = 0.9
+"""Difference of density, where chromatin has `CHROMATIN_DENSITY`, and share of the sectors that
+have it, by which a contour is believed whatever its size."""
 LEAST_PLAUSIBLE = 0.5
 """Under which a contour is not believed, as the sites' sizes are measured from (`sites.scale`)."""
 
@@ -87,6 +94,32 @@ def _opened(cell: np.ndarray, nucleus: np.ndarray) -> np.ndarray:
     return (labels == shares.argmax()) & (wide > 0) | nucleus
 
 
+def _edge_share(density: np.ndarray, cell: np.ndarray) -> float:
+    """Share of a contour on whose two sides the colours differ.
+
+    Args:
+        density: Shape (w, w, 3), where chromatin has `CHROMATIN_DENSITY`.
+        cell: At another size, shape (h, h), bool.
+    """
+    side = len(cell)
+    colours = cv2.resize(density, (side, side), interpolation=cv2.INTER_AREA)
+    mask = np.pad(cell.astype(np.uint8), 1)
+    depth, height = (cv2.distanceTransform(m, cv2.DIST_L2, 5)[1:-1, 1:-1] for m in (mask, 1 - mask))
+    rows, columns = np.nonzero((depth + height > 1) & (depth + height <= BAND * RED_PX))
+    middle = np.argwhere(cell).mean(axis=0)
+    angle = np.arctan2(rows - middle[0], columns - middle[1])
+    sector = ((angle / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
+    group = sector + SECTORS * cell[rows, columns]
+    counts = np.bincount(group, minlength=2 * SECTORS)
+    sums = [
+        np.bincount(group, colours[rows, columns, channel], 2 * SECTORS) for channel in range(3)
+    ]
+    means = (np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]).reshape(2, SECTORS, 3)
+    is_seen = counts.reshape(2, SECTORS).min(axis=0) > 0
+    steps = np.linalg.norm(means[1] - means[0], axis=1)[is_seen]
+    return float((steps > LEAST_STEP).mean()) if len(steps) else 0.0
+
+
 def corner(nucleus: Nucleus) -> tuple[int, int]:
     """Left and top of a nucleus' window in the field; may be negative."""
     left, top, width, height = nucleus.box
@@ -120,6 +153,8 @@ def _believed(scene: outline.Scene, cell: np.ndarray, nucleus: np.ndarray, side:
     size = float(around.sum())
     if nucleus.any() and plausibility(scene.density, cell, nucleus) >= LEAST_PLAUSIBLE:
         whole = _opened(_scaled(cell & ~scene.others, side) | own, own)
+        if _edge_share(scene.density, whole) >= LEAST_EDGE:
+            return whole
         area = float(whole.sum())
         within = whole & (cv2.dilate(around, disk(2 * FARTHEST)) > 0)
         most = min(max(MOST_AREA * RED_AREA_PX, LEAST_ROOM * size), MOST_OF_HULL * size)
