@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat import images
+from buffycoat.bundle.fitted import Fitted
 
 FRAME_TO_CELL = 2.67
 """Side of a crop over the site's typical box. Of PBC's 360 px frames, cells of the five types take
@@ -72,6 +73,13 @@ def read_site(name: str, shared: Path, frame_to_cell: float = FRAME_TO_CELL) -> 
     ]
     types = np.array([kinds[box["category_id"]] for box in white])
     return SiteCells(name, crops, np.where(np.isin(types, list(FIVE)), types, ""))
+
+
+def work_of(cells: SiteCells, fitted: Fitted) -> np.ndarray:
+    """Working images, shape (n, w, w, 3), uint8."""
+    settings = fitted.config.images
+    work = (images.to_work(i, settings.work_px, settings.frame_fraction) for i in cells.images)
+    return np.stack(list(work))
 
 
 def _square(field: np.ndarray, x: float, y: float, side: int) -> np.ndarray:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmarks.site_cells import TYPED, UNTYPED, read_site
-from benchmarks.sites import work_of
+from benchmarks.site_cells import TYPED, UNTYPED, read_site, work_of
 
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted

@@ -94,6 +94,7 @@ except SystemExit as stop:
     "code",
     ["import buffycoat", HELP.format(arguments="'--help'")]
     + [HELP.format(arguments="'bench', 'classify', '--help'")]
+    + [HELP.format(arguments="'bench', 'sites', '--help'")]
     + [
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (

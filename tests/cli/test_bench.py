@@ -58,3 +58,12 @@ def test_data_that_are_not_there_are_named(grid: Path, tmp_path: Path) -> None:
     result, said = _bench(tmp_path / "nowhere", grid, tmp_path / "out")
     assert result.exit_code == 2
     assert "nowhere: no such file or folder" in said
+
+
+def test_a_site_that_is_not_there_is_named(tmp_path: Path) -> None:
+    place = f"north={tmp_path / 'nowhere'}"
+    arguments = ["bench", "sites", "starter", "--site", place, "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "nowhere" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from buffycoat.classify.cascade import ROTATIONS_FIRST, Cascade, Step, order_of
-from buffycoat.learn.fit_cascade import EQUAL_SHARE, Seen, fit
+from buffycoat.learn.fit_cascade import EQUAL_SHARE, Seen, fit, of_scores
+from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.predict.stages import classify_early, of_views, together
 
 K, VIEWS = 4, 8
@@ -97,3 +98,21 @@ def test_nothing_is_lost_without_cells_or_steps() -> None:
     none = classify_early(5, look, Cascade((), {}), [1.0, 1.0], order_of("d4"), "geometric")
     assert (none.views == 16).all()
     assert sorted(ROTATIONS_FIRST) == list(range(8))
+
+
+def test_a_cell_and_its_twin_are_one_observation() -> None:
+    seen = _seen(6000, 0.3, n_models=1)
+    cells = np.arange(6000) % 3000  # each twin after the cells, as training has them
+    scores = OutOfFold(
+        targets=seen.targets,
+        folds=cells % 5,
+        log_probs=np.zeros((6000, K)),
+        logits=np.zeros((6000, K)),
+        temperatures=[1.0] * 5,
+        use="original",
+        choice=[],
+        view_logits=seen.logits[0],
+    )
+    cascade, words = of_scores(scores, "d4", "geometric", cells)
+    assert cascade is not None, words
+    assert cascade.trial["n"] == 6000

@@ -20,7 +20,7 @@ from buffycoat.embed.panel import Panel
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.errors import BundleError, ConfigError, MissingExtraError, WeightsNotFoundError
 from buffycoat.fuse.stack import Stack, base_only
-from buffycoat.learn import train
+from buffycoat.learn import abroad_cells, fit_abroad, train
 from buffycoat.learn.outcome import RunResult
 from buffycoat.predict import predictor
 from buffycoat.refine.rules import RescueRules
@@ -91,6 +91,24 @@ def test_a_finished_run_again_trains_nothing(tiny_bundle, rendered_cells, tiny_s
     assert isinstance(result, RunResult)
     assert stages == {p: p.stat().st_mtime_ns for p in (out / "stages").rglob("done.json")}
     assert (tiny_bundle / "folds.safetensors").read_bytes() == before
+
+
+def test_a_finished_run_gains_limits_for_other_laboratories_and_nothing_else(
+    tiny_bundle, rendered_cells, tiny_settings, tmp_path, monkeypatch
+):
+    assert files.read(tiny_bundle).abroad is None, "so few cells say nothing of other laboratories"
+    shutil.copytree(tiny_bundle.parent, tmp_path / "run")
+    monkeypatch.setattr(fit_abroad, "LEAST_CELLS", 10)
+    monkeypatch.setattr(abroad_cells, "LABORATORIES", 2)
+    before = {path.parent.name for path in (tmp_path / "run" / "stages").rglob("done.json")}
+    made = train.train(rendered_cells, tmp_path / "run", tiny_settings).bundle
+    after = {path.parent.name for path in (tmp_path / "run" / "stages").rglob("done.json")}
+    (new,) = after - before
+    assert new.startswith("abroad-")
+    limits = files.read(made).abroad
+    assert limits is not None
+    assert limits.record["laboratories"] == 2
+    assert limits.words() in " ".join((made / "MODEL_CARD.md").read_text().split())
 
 
 def test_another_outlier_score_trains_no_model_of_the_ensemble_again(

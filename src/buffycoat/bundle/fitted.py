@@ -101,7 +101,7 @@ class Fitted:
         Args:
             shift: How unlike the training cells they look; None where that is not known.
         """
-        if self.site is not None and self.site.record.get("labels"):
+        if self.site is not None and self.site.has_labels:
             return False  # its probabilities and sets were fitted again, on labels of that site
         is_adapted = self.site is not None and self.site.is_standardised
         return is_adapted or (shift is not None and shift.is_alarm)

@@ -1,4 +1,4 @@
-"""`buffycoat bench`: recipes compared under one protocol."""
+"""`buffycoat bench`: recipes, and a bundle at several sites, compared under one protocol."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut
 
-bench = typer.Typer(no_args_is_help=True, help="Compare recipes under one protocol.")
+bench = typer.Typer(no_args_is_help=True, help="Compare under one protocol.")
 
 
 @bench.callback()
 def options() -> None:
-    """Compare recipes under one protocol: the same cells, folds and seeds."""
+    """Compare recipes, or a bundle's ways to other sites, on the same cells, folds and seeds."""
 
 
 @bench.command()
@@ -54,3 +54,54 @@ def classify(
     console = results_console()
     console.print(markdown(table), soft_wrap=True, markup=False)
     console.print(f"Table: {out / 'table.csv'}", soft_wrap=True, markup=False)
+
+
+@bench.command()
+def sites(
+    bundle: Annotated[
+        str, typer.Argument(help="Folder of a trained bundle, or `starter`: the one that ships.")
+    ],
+    site: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=CELLS",
+            help="Folder or table of labelled cells of a laboratory. Repeatable.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of results; the same again resumes.")],
+    labels: Annotated[
+        list[int] | None,
+        typer.Option(min=5, help="Labels a type to learn from; 5, 10, 25 and 50. Repeatable."),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(min=0, help="Draws of the labelled cells; 0 for no row with labels.")
+    ] = 5,
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
+) -> None:
+    """Score a bundle at other laboratories: as it is, adapted without labels, and with a few.
+
+    Cells are scored at the grain of the site's own labels, such as five types. Labels teach only in
+    the rows that say so; the cells that taught, and copies of them, are not scored there. As many
+    photographs of a type as taught must be left, so a small site has fewer rows. A row is written
+    as soon as it is scored. Killed, the same command goes on.
+
+    Example: `buffycoat bench sites starter --site north=north/ --out runs/sites`
+    """
+    from buffycoat.learn.experiments import sites as experiment
+    from buffycoat.learn.experiments.site_table import markdown
+    from buffycoat.sources.options import Reading
+    from buffycoat.sources.read import read
+    from buffycoat.sources.several import name_sites
+
+    reading = Reading(labels_from=labels_from, leave_out=tuple(leave_out or ()))
+    cells = {name: read(path, "auto", reading) for name, path in name_sites(site).items()}
+    check_folder(out)
+    with make_reporter() as reporter:
+        table = experiment.run(
+            bundle, cells, out, reporter, tuple(labels or experiment.LABELS), draws
+        )
+    console = results_console()
+    console.print(markdown(table), soft_wrap=True, markup=False)
+    console.print(f"Table: {out / 'sites.csv'}", soft_wrap=True, markup=False)

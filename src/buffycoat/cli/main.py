@@ -12,6 +12,7 @@ from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
 from buffycoat.cli.console import print_note
+from buffycoat.cli.crop import crop
 from buffycoat.cli.demo import demo
 from buffycoat.cli.differential import differential
 from buffycoat.cli.doctor import doctor
@@ -62,6 +63,7 @@ for command in (
     train,
     adapt,
     find,
+    crop,
     report,
     predict,
     explain,

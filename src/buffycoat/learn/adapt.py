@@ -1,8 +1,9 @@
-"""A bundle adapted to the cells of another laboratory, without labels.
+"""A bundle adapted to the cells of another laboratory, without labels or with a few.
 
 In this order: the frame, so that cells have the training's size; colour, so that they have its
 white and stain strength; then the classifier's batch-norm statistics, estimated anew on what comes
-of that. Each is left out where the site does not differ in it, and the record says so.
+of that. Each is left out where the site does not differ in it, and the record says so. What labels
+teach comes last (`teach`).
 """
 
 from __future__ import annotations
@@ -21,20 +22,23 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.errors import BadCellsError, BundleError
 from buffycoat.images import load_work
-from buffycoat.learn import site_checks
-from buffycoat.learn.batch_norm import SHARE, reestimate
-from buffycoat.learn.fit_home import sizes
-from buffycoat.predict.background import as_seen
+from buffycoat.learn import site_checks, site_labels
+from buffycoat.learn.batch_norm import SHARE
+from buffycoat.learn.site_steps import coloured, framed, normed
+from buffycoat.learn.teach import teach
 from buffycoat.predict.site_look import Seen, look
 from buffycoat.progress import Reporter, Silent
 from buffycoat.sites.colour import measure
 from buffycoat.sites.reference import AdaptedSite, SiteReference
-from buffycoat.sites.scale import Magnification, compare
+from buffycoat.sites.scale import Magnification
 from buffycoat.sites.shift import Shift
 from buffycoat.sites.standardise import ColourReference
 
-WIDEST_FRAME = 1.0
-"""Share of a photograph's shorter side that can be taken at most: beyond it there are no pixels."""
+UNCHECKED = (
+    "Without labels nobody can say whether predictions are better now: check some by hand, or "
+    "label 10 to 50 cells of each type and give them with --labels. Probabilities and prediction "
+    "sets are not calibrated on cells of this site."
+)
 
 
 @dataclass(frozen=True)
@@ -57,21 +61,26 @@ def adapt(
     name: str = "",
     reporter: Reporter | None = None,
     allow_bad: int = 0,
+    labels: Path | None = None,
 ) -> Adapted:
     """Adapt a bundle to a site's cells and write it as a new one; the old one is not touched.
 
     Args:
         bundle: Folder, or "starter".
-        manifest: The site's cells; labels are not looked at.
+        manifest: The site's cells; labels in it are not looked at.
         out: Folder of the new bundle.
         name: Of the site.
         reporter: Progress.
         allow_bad: Unreadable cells that are tolerated.
+        labels: Table of labels of a few of the cells; None adapts without.
 
     Raises:
         BundleError: The bundle was adapted before, does not know its own training cells' looks, or
             is the folder that shall be written.
-        NotEstimableError: The cells are too few, of one class, gray or drawn.
+        NotEstimableError: The cells are too few, of one class, gray or drawn; or the labels are
+            too few, or show no gain.
+        ManifestError: A label of no cell of the site.
+        TaxonomyError: A label that is no class of the bundle.
         BadCellsError: More cells than allowed cannot be read.
     """
     reporter, start = reporter or Silent(), time.monotonic()
@@ -79,10 +88,16 @@ def adapt(
     if out.resolve() == folder.resolve():
         raise BundleError(f"{out}: is the bundle itself. Choose another folder for the new one")
     fitted = files.read(bundle)
-    home = _home(fitted, str(bundle))
+    home = home_of(fitted, str(bundle))
+    few = None if labels is None else site_labels.read(labels, manifest, fitted.taxonomy)
     reporter.start("adapt", f"{len(manifest)} cells")
     site_checks.enough(len(manifest))
-    made, sentences = _adapt(fitted, home, manifest, name, allow_bad)
+    made, sentences = without_labels(fitted, home, manifest, name, allow_bad)
+    if few is not None:
+        taught = teach(fitted, made, few, manifest, reporter)
+        made, sentences = taught.fitted, sentences + taught.sentences
+    elif made.site is not None and made.site.is_standardised:
+        sentences = (*sentences, UNCHECKED)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     cost = {"seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak_mb)}
     assert made.site is not None
@@ -95,7 +110,12 @@ def adapt(
     return Adapted(made, sentences)
 
 
-def _home(fitted: Fitted, bundle: str) -> SiteReference:
+def home_of(fitted: Fitted, bundle: str) -> SiteReference:
+    """What is known of the training cells' laboratory.
+
+    Raises:
+        BundleError: Nothing, or the bundle was adapted before.
+    """
     if fitted.site is not None:
         raise BundleError(
             f"{bundle}: was adapted already, to {fitted.site.name or 'a site'!r}. Adapting twice "
@@ -110,14 +130,22 @@ def _home(fitted: Fitted, bundle: str) -> SiteReference:
     return fitted.home
 
 
-def _adapt(
-    fitted: Fitted,
-    home: SiteReference,
-    manifest: Manifest,
-    name: str,
-    allow_bad: int,
+def without_labels(
+    fitted: Fitted, home: SiteReference, manifest: Manifest, name: str, allow_bad: int
 ) -> tuple[Fitted, tuple[str, ...]]:
-    config = fitted.config
+    """The bundle after the steps that need no label, and what they did, in sentences.
+
+    Args:
+        fitted: The bundle.
+        home: Of its training cells.
+        manifest: The site's cells.
+        name: Of the site.
+        allow_bad: Unreadable cells that are tolerated.
+
+    Raises:
+        NotEstimableError: The cells are too few, of one class, gray or drawn.
+        BadCellsError: More cells than allowed cannot be read.
+    """
     before = look(_load(manifest, fitted, allow_bad), fitted)
     site_checks.photographs(before.images)
     site_checks.classes(before.log_probs.argmax(axis=1), fitted.taxonomy.codes)
@@ -126,17 +154,14 @@ def _adapt(
         record = _record(before, before, Magnification(1.0, "not compared"), 0.0, len(manifest))
         same = replace(fitted, site=AdaptedSite(name, colour, False, record))
         return same, (_like_home(before.shift),)
-    magnification = compare(sizes(manifest, config.images, config.segment), home.sizes)
-    made = _reframed(fitted, magnification.factor)
+    made, magnification = framed(fitted, home, manifest)
     images = _load(manifest, made, allow_bad) if magnification.factor != 1 else before.images
-    colour = ColourReference.of(measure(images))
-    made = replace(made, site=AdaptedSite(name, colour, True, {}))
-    seen = as_seen(images, made)
-    made = replace(made, models=tuple(reestimate(model, seen) for model in made.models))
+    made = normed(coloured(made, images, name), images)
     after = look(images, made)
     site_checks.classes(after.log_probs.argmax(axis=1), fitted.taxonomy.codes)
     record = _record(before, after, magnification, SHARE, len(manifest))
-    made = replace(made, site=AdaptedSite(name, colour, True, record))
+    assert made.site is not None
+    made = replace(made, site=replace(made.site, record=record))
     return made, _sentences(before, after, magnification, made)
 
 
@@ -150,13 +175,6 @@ def _load(manifest: Manifest, fitted: Fitted, allow_bad: int) -> np.ndarray:
         )
     site_checks.enough(len(work.images))
     return work.images
-
-
-def _reframed(fitted: Fitted, factor: float) -> Fitted:
-    images = fitted.config.images
-    fraction = min(images.frame_fraction * factor, WIDEST_FRAME)
-    framed = images.model_copy(update={"frame_fraction": round(fraction, 4)})
-    return replace(fitted, config=fitted.config.model_copy(update={"images": framed}))
 
 
 def _record(
@@ -196,16 +214,15 @@ def _sentences(
         f"Batch norm: {100 * SHARE:.0f} % of each statistic is from these cells.",
         f"After: {left or 'nothing differs beyond its limit'}. {100 * changed:.0f} % of the labels "
         f"changed, mean top probability {top[0]:.2f} before and {top[1]:.2f} after.",
-        "Without labels nobody can say whether labels are better now: check some by hand. "
-        "Probabilities and prediction sets were calibrated at the training's laboratory.",
     )
 
 
 def _section(made: Fitted, sentences: Sequence[str]) -> str:
     assert made.site is not None
     listed = "\n".join(f"- {sentence}" for sentence in sentences)
+    how = "With labels of some of" if made.site.has_labels else "Without labels, on"
     return (
-        f"## Adapted to {made.site.name or 'a site'}\n\nWithout labels, on "
+        f"## Adapted to {made.site.name or 'a site'}\n\n{how} "
         f"{made.site.record['cells']} cells, from the bundle with checksum "
         f"{made.site.record['from'][:16]}. The figures above are of that bundle, on its own "
         f"laboratory's cells.\n\n{listed}\n"

@@ -142,7 +142,7 @@ def _log_probs(seen: Seen, models: int, views: int, factor: float) -> np.ndarray
 
 
 def of_scores(
-    scores: OutOfFold, views: str, average: str, groups: np.ndarray | None
+    scores: OutOfFold, views: str, average: str, groups: np.ndarray
 ) -> tuple[Cascade | None, str]:
     """Fit on the training cells and their twins, each scored by the one model that saw neither.
 
@@ -154,14 +154,13 @@ def of_scores(
         scores: Out of fold.
         views: The recipe's set of views.
         average: A key of `stages.MEANS`.
-        groups: Patient of each training cell; None where unknown.
+        groups: Patient, or cell, of each row of the scores, as `TrainingSet.groups` has them.
     """
     if scores.view_logits is None:
         return None, "the classifier sees both original and restored images"
     scaled = scores.view_logits / np.array(scores.temperatures)[scores.folds][:, None, None]
-    patients = None if groups is None else np.tile(groups, 2)
     logits = scaled[:, list(order_of(views))]
-    return fit(Seen([logits], [1.0], scores.targets, average, scores.folds, patients))
+    return fit(Seen([logits], [1.0], scores.targets, average, scores.folds, groups))
 
 
 def _limit(

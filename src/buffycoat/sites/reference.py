@@ -58,6 +58,11 @@ class AdaptedSite:
     is_standardised: bool
     record: Mapping[str, Any]
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether labelled cells of the site set its temperatures and prediction sets."""
+        return "labels" in self.record
+
     def seen(self, images: np.ndarray, home: SiteReference) -> np.ndarray:
         """Working images (n, w, w, 3), uint8, as the stages see them; same shape."""
         if not self.is_standardised:

@@ -1,0 +1,63 @@
+"""The table of a bundle at other laboratories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import pandas as pd
+
+KEYS = ("bundle", "site", "step", "labels_a_type", "draw")
+"""What makes a row."""
+FIGURES = (
+    "n", "balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high", "macro_f1",
+    "macro_f1_low", "macro_f1_high", "kept", "kept_right", "kept_right_low", "kept_right_high",
+    "coverage", "coverage_low", "coverage_high", "set_size", "recalls",
+)  # fmt: skip
+COLUMNS = (
+    *KEYS, *FIGURES, "labelled", "is_last_stage_taught", "estimated_gain", "seconds", "note",
+)  # fmt: skip
+NUMBERS = [name for name in FIGURES if name != "recalls"] + ["seconds"]
+
+
+def markdown(table: Sequence[Mapping[str, Any]]) -> str:
+    """The table for people: the mean over draws, with the least and largest of them.
+
+    Args:
+        table: A row a step and draw, with `COLUMNS`.
+    """
+    head = (
+        "site", "step", "labels a type", "cells scored", "balanced accuracy, forced to the types",
+        "macro-F1", "kept", "right of those", "coverage of sets", "size of sets", "draws refused",
+        "seconds",
+    )  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "|-" * len(head) + "|"]
+    frame = pd.DataFrame(table, columns=list(COLUMNS))
+    for key, rows in frame.groupby(["site", "step", "labels_a_type"], sort=False):
+        site, step, n = cast(tuple[str, str, int], key)
+        mean = rows[NUMBERS].astype(float).mean()
+        refused = int(rows["note"].fillna("").str.startswith("refused").sum())
+        figures = (
+            site,
+            step,
+            str(n) if n else "",
+            f"{mean['n']:.0f}",
+            _with_ends(rows, mean, "balanced_accuracy"),
+            _with_ends(rows, mean, "macro_f1"),
+            f"{mean['kept']:.2f}",
+            f"{mean['kept_right']:.3f}",
+            f"{mean['coverage']:.3f}",
+            f"{mean['set_size']:.2f}",
+            f"{refused} of {len(rows)}" if refused or len(rows) > 1 else "",
+            f"{mean['seconds']:.0f}",
+        )
+        lines.append("| " + " | ".join(map(str, figures)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _with_ends(rows: pd.DataFrame, mean: Any, name: str) -> str:
+    """Of one row its 95 % interval; of several draws their mean, least and largest."""
+    if len(rows) == 1:
+        return f"{mean[name]:.3f} ({mean[name + '_low']:.3f} to {mean[name + '_high']:.3f})"
+    values = rows[name].astype(float)
+    return f"{mean[name]:.3f} (draws {values.min():.3f} to {values.max():.3f})"

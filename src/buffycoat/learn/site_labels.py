@@ -1,0 +1,172 @@
+"""A few labelled cells of a site, checked before anything is learned from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from buffycoat.audit.pairs import photographs
+from buffycoat.audit.scan import scan
+from buffycoat.cells import Manifest, manifest_error
+from buffycoat.errors import NotEstimableError
+from buffycoat.splits import assign_folds, merge_groups
+from buffycoat.tables.labels import join, read_labels
+from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy.classes import GROUPS
+
+FEWEST = 5
+"""Labelled cells of a type from which anything is learned of it: of fewer, a cross-fit has none to
+learn from or none to try it on."""
+LEAST_TYPES = 2
+FOLDS = 3
+"""Parts of the cross-fit: each is scored by what the others taught."""
+
+
+@dataclass(frozen=True)
+class SiteLabels:
+    """Labelled cells of a site.
+
+    Attributes:
+        manifest: The m labelled cells.
+        labels: Code of a class or group for each.
+        taxonomy: The bundle's.
+    """
+
+    manifest: Manifest
+    labels: tuple[str, ...]
+    taxonomy: Taxonomy
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the cells."""
+        return self.manifest.column("cell_id").tolist()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Code -> labelled cells, in the order of the taxonomy."""
+        counts = Counter(self.labels)
+        return {code: counts[code] for code in self.taxonomy.members if code in counts}
+
+    @property
+    def types(self) -> np.ndarray:
+        """Place of each cell's label in `counts`, shape (m,), int64."""
+        place = {code: number for number, code in enumerate(self.counts)}
+        return np.array([place[label] for label in self.labels], dtype=np.int64)
+
+    @property
+    def allowed(self) -> np.ndarray:
+        """The classes that each label leaves open, shape (m, k), bool."""
+        return self.taxonomy.allowed(self.labels)
+
+    @property
+    def of_types(self) -> np.ndarray:
+        """The classes of each label in `counts`, shape (t, k), bool."""
+        return self.taxonomy.allowed(list(self.counts))
+
+    def words(self) -> str:
+        """How many cells of what, in a sentence."""
+        listed = ", ".join(f"{code} {n}" for code, n in self.counts.items())
+        return f"Labelled cells: {listed}."
+
+    def subset(self, rows: np.ndarray) -> SiteLabels:
+        """Those at a boolean mask, shape (m,)."""
+        labels = tuple(np.array(self.labels, dtype=object)[rows])
+        return SiteLabels(self.manifest.subset(rows), labels, self.taxonomy)
+
+    def check(self) -> None:
+        """Refuse too few.
+
+        Raises:
+            NotEstimableError: Fewer than `FEWEST` cells of all but one type.
+        """
+        counts = self.counts
+        if sum(n >= FEWEST for n in counts.values()) >= LEAST_TYPES:
+            return
+        listed = ", ".join(f"{code} {n}" for code, n in counts.items()) or "none"
+        raise NotEstimableError(
+            f"labelled cells: {listed}. Labels teach from {FEWEST} cells a type in at least "
+            f"{LEAST_TYPES} types; better 10 to 50 of every type that the site sees. Label more, "
+            "or adapt without --labels"
+        )
+
+    def folds(self, seed: int = 0) -> np.ndarray:
+        """Part of the cross-fit that scores each cell, shape (m,); patients and copies stay whole.
+
+        Raises:
+            NotEstimableError: The cells are of fewer photographs or patients than parts.
+        """
+        found = photographs(scan(self.manifest))
+        known = None
+        if self.manifest.has_patients:
+            known = self.manifest.column("patient_id").astype(str)
+        whole = found if known is None else merge_groups(found, known)
+        if len(np.unique(whole)) < FOLDS:
+            raise NotEstimableError(
+                f"the {len(self)} labelled cells are of {len(np.unique(whole))} photograph(s) or "
+                f"patient(s); at least {FOLDS} are needed to try what was learned on cells that "
+                "it was not learned from. Label others"
+            )
+        return assign_folds(self.types, known, FOLDS, seed, copies=found).fold
+
+
+def read(path: Path, manifest: Manifest, taxonomy: Taxonomy) -> SiteLabels:
+    """Read a table of labels of some of a site's cells.
+
+    Args:
+        path: With an ID and a label a row.
+        manifest: All cells of the site.
+        taxonomy: Of the bundle.
+
+    Raises:
+        ManifestError: A cell that is none of the site's; every such one is listed.
+        TaxonomyError: A label that is no class and no group of the bundle.
+        NotEstimableError: See `of`.
+    """
+    known = manifest.column("cell_id").tolist()
+    given = read_labels(path, known=known)
+    joined, faults = join(path, given, known, "the cells of the site", "is no cell of the site")
+    if faults:
+        raise manifest_error(str(path), faults)
+    return of(joined, manifest, taxonomy)
+
+
+def of(given: Mapping[str, str], manifest: Manifest, taxonomy: Taxonomy) -> SiteLabels:
+    """Labels of some of a site's cells.
+
+    Args:
+        given: Cell's id -> label.
+        manifest: All cells of the site.
+        taxonomy: Of the bundle.
+
+    Raises:
+        TaxonomyError: A label that is no class and no group of the bundle.
+        NotEstimableError: Fewer than `FEWEST` cells of all but one type.
+    """
+    taxonomy = with_known_groups(taxonomy)
+    codes = {label: taxonomy.spelling.find(label) or label for label in set(given.values())}
+    unknown = taxonomy.lacks(codes.values())
+    if unknown:
+        raise taxonomy.unknown(unknown)
+    rows = np.flatnonzero(manifest.frame["cell_id"].isin(list(given)).to_numpy())
+    chosen = manifest.subset(rows)
+    labels = tuple(codes[given[cell]] for cell in chosen.column("cell_id"))
+    found = SiteLabels(chosen, labels, taxonomy)
+    found.check()
+    return found
+
+
+def with_known_groups(taxonomy: Taxonomy) -> Taxonomy:
+    """A bundle's taxonomy with the usual groups of its classes, which older bundles do not list."""
+    usual = [
+        group
+        for group in GROUPS
+        if {*group.members} <= {*taxonomy.codes} and group.code not in taxonomy.members
+    ]
+    return replace(taxonomy, groups=(*taxonomy.groups, *usual))
