@@ -54,6 +54,12 @@ def seg_wbc() -> Path:
 
 
 @pytest.fixture(scope="session")
+def fields_of_sites() -> Path:
+    """Fields of view of four sites, with boxes."""
+    return _shared("fields")
+
+
+@pytest.fixture(scope="session")
 def rendered_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rendered benchmark in WBCBench's Kaggle layout: 13 classes, a few cells each."""
     from buffycoat.simulate import render

@@ -85,8 +85,19 @@ def test_the_black_around_a_round_field_is_no_cell() -> None:
     disk = np.zeros((side, side), np.uint8)
     cv2.circle(disk, (side // 2, side // 2), round(0.47 * side), 1, cv2.FILLED)
     image = np.where(disk[..., None] > 0, field.image, np.uint8(6))
-    found = _boxes(_search(field, image))
-    assert finding.match(found, field.boxes).n_matched == len(found) == 2
+    found = _search(field, image)
+    boxes = _boxes(found)
+    assert finding.match(boxes, field.boxes).n_matched == len(boxes) == 2
+    assert not any(cell.is_cut for cell in found.cells)
+
+
+def test_a_cell_at_the_rim_of_a_round_field_is_marked_as_cut() -> None:
+    field = _field([Placed("LY", 45, 11), Placed("LY", 45, 45)])
+    side = field.image.shape[0]
+    disk = np.zeros((side, side), np.uint8)
+    cv2.circle(disk, (side // 2, side // 2), round(0.42 * side), 1, cv2.FILLED)
+    image = np.where(disk[..., None] > 0, field.image, np.uint8(6))
+    assert [cell.is_cut for cell in _search(field, image).cells] == [True, False]
 
 
 def test_small_and_gray_spots_are_no_cells() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from buffycoat.fields import nuclei
 from buffycoat.fields.nuclei import RED_AREA_PX, RED_PX, Box, Nucleus, disk
+from buffycoat.fields.red_cells import LEAST_CELLS
 from buffycoat.statistics import quantile
 
 CHROMATIN = np.array([0.45, 1.0, 0.1])
@@ -29,8 +30,10 @@ BLUR = 0.06
 """Over which densities are averaged for the outline of a nucleus."""
 SPOT = 0.25
 """The same for how dark a nucleus is: wider than a platelet, narrower than a lobe's length."""
-LEAST_SIGNAL = 3.0
-"""Of a nucleus over the field's middle, in robust standard deviations of the field."""
+LEAST_SIGNAL = 2.0
+LEAST_SIGNAL_ALONE = 3.0
+"""Of a nucleus over the field's middle, in robust standard deviations of the field; the second
+where there are no red cells to compare with."""
 LEAST_OF_DARKEST = 0.5
 """Of the darkest nucleus in the field: the palest annotated one in twenty has 0.8 of it."""
 LEAST_DENSITY = 0.08
@@ -49,9 +52,14 @@ MOST_BLUE = 0.55
 MOST_AROUND = 0.65
 """Chromatin around a nucleus over that in it: clumps of dark red cells have more, nuclei 0.1 to
 0.55."""
-LEAST_OF_RED = 2.0
+LEAST_OF_RED = 2.2
 """Chromatin of a nucleus over that in the middle of the field's red cells; nuclei of four sites
-have 2.6 and more."""
+have 2.6 and more but for one in fifty."""
+SMALL_AREA = 0.87
+"""Of the nucleus of a small lymphocyte, 7 micrometres across, in areas of a red cell. Whose hull is
+smaller must be the darker, as the shrunken nucleus of an erythroblast is."""
+AWAY = 0.75
+"""Of a red cell from what is compared with it: in a crop, votes also meet in the white cell."""
 RING = (0.15, 0.5)
 """Width of what is left out and of what is looked at around a nucleus."""
 SMUDGE_AREA = 3.5
@@ -96,17 +104,25 @@ class Chromatin:
         Args:
             red_cells: Centres of red cells to compare with, across and down, shape (n, 2).
         """
-        of_red = self.spot[red_cells[:, 1], red_cells[:, 0]]
-        red = float(np.median(of_red)) if len(of_red) else 0.0
         middle, spread = _middle(self.spot[~self.outside])
-        seeds = self._seeds(middle + LEAST_SIGNAL * spread)
+        least = LEAST_SIGNAL if len(red_cells) >= LEAST_CELLS else LEAST_SIGNAL_ALONE
+        seeds = self._seeds(middle + least * spread)
         found = []
         for box, part in nuclei.separate(self._mask(seeds)):
             dark = float(_window(self.spot, box)[part].max())
             kind = self._kind(box, part)
-            kind = "clump" if kind == "nucleus" and dark < LEAST_OF_RED * red else kind
+            shrunk = max(1.0, SMALL_AREA * RED_AREA_PX / nuclei.hull(part).sum())
+            if kind == "nucleus" and dark < LEAST_OF_RED * self._of_red(red_cells, box) * shrunk:
+                kind = "clump"
             found.append(Nucleus(box, part, dark, (dark - middle) / spread, kind))
         return found
+
+    def _of_red(self, red_cells: np.ndarray, box: Box) -> float:
+        """Chromatin in the middle of red cells (n, 2) away from a box; 0 of too few."""
+        low = np.array(box[:2]) - AWAY * RED_PX
+        high = np.array(box[:2]) + box[2:] + AWAY * RED_PX
+        x, y = red_cells[((red_cells < low) | (red_cells > high)).any(axis=1)].T
+        return float(np.median(self.spot[y, x])) if len(x) >= LEAST_CELLS else 0.0
 
     def _kind(self, box: Box, part: np.ndarray) -> str:
         area = np.count_nonzero(part) / RED_AREA_PX

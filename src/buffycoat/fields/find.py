@@ -22,8 +22,9 @@ MOST_PIXELS = 40_000_000
 """Of the picture that nuclei are looked for in; it takes 40 bytes a pixel."""
 SAME = 0.4
 """Of the smaller box, that another covers where both are one cell."""
-CUT_PX = 1
-"""Pixels at the border of the field, or of the round field, in which a box is cut."""
+CUT_PX = 2
+"""Pixels at `RED_PX` from the border of the field, or of the round field, within which a contour
+ends where the cell goes on."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,18 @@ class _Picture:
             outside = cv2.dilate(outside.astype(np.uint8), rim) > 0
         return cls(densities.optical_density(small, outside), outside, factor)
 
+    def ends_at(self, places: np.ndarray) -> bool:
+        """Whether a place (n, 2), across and down, lies at what is not smear."""
+        height, width = self.outside.shape
+        columns, rows = np.clip(np.rint(places).astype(int), 0, (width - 1, height - 1)).T
+        top, left = max(rows.min() - CUT_PX, 0), max(columns.min() - CUT_PX, 0)
+        part = self.outside[top : rows.max() + CUT_PX + 1, left : columns.max() + CUT_PX + 1]
+        if not part.any():
+            return False
+        reach = 2 * CUT_PX + 1
+        near = cv2.dilate(part.astype(np.uint8), np.ones((reach, reach), np.uint8))
+        return bool(near[rows - top, columns - left].any())
+
 
 def measure_scale(field: Field) -> red_cells.RedCells | None:
     """The red cells of a field; None where nothing has an edge."""
@@ -120,8 +133,7 @@ def find(field: Field, red_px: float) -> FoundCells:
     chromatin = Chromatin.of(picture.density, picture.outside)
     green = np.ascontiguousarray(picture.density[..., 1])
     reds = red_cells.places(green, picture.outside, RED_PX)
-    is_certain = len(reds) >= red_cells.LEAST_CELLS
-    spots = chromatin.spots(reds if is_certain else reds[:0])
+    spots = chromatin.spots(reds)
     whole = [spot for spot in spots if spot.kind in ("nucleus", "smudge")]
     is_ground = ~(picture.outside | _near(whole, picture.outside.shape))
     seen = quality.measure(green, is_ground, len(reds), quality.is_coloured(field.pixels))
@@ -151,10 +163,11 @@ def _found(nucleus: Nucleus, mask: np.ndarray, picture: _Picture, field: Field) 
     """A cell at the field's scale."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     longest = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
-    points = (longest + outlines.corner(nucleus) + 0.5) / picture.factor
-    limits = np.array([field.width, field.height])
-    is_cut = bool((points < CUT_PX).any() or (points > limits - CUT_PX).any())
-    points = np.clip(points, 0, limits)
+    places = longest + outlines.corner(nucleus)
+    points = (places + 0.5) / picture.factor
+    limits, near = np.array([field.width, field.height]), CUT_PX / picture.factor
+    points = np.where(points < near, 0, np.where(points > limits - near, limits, points))
+    is_cut = bool((points == 0).any() or (points == limits).any()) or picture.ends_at(places)
     low = np.maximum(np.floor(points.min(axis=0) - 0.5 / picture.factor), 0).astype(int)
     high = np.minimum(np.ceil(points.max(axis=0) + 0.5 / picture.factor), limits).astype(int)
     box = (int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))

@@ -30,14 +30,27 @@ cell a typical one, within these."""
 OPENED = 0.8
 """Width, in red-cell diameters, of the narrowest part of a cell: what hangs on by less is a
 neighbour, or a crescent of background."""
+FARTHEST = 0.45
+"""Of the edge of a cell from the hull of its nucleus, in red-cell diameters, at most."""
 LEAST_SOLID = 0.85
 """Area of a cell over that of its hull, at least: less has run into a neighbour."""
 MOST_AREA = 4.4
 """Areas of a red cell that a cell may have, or `LEAST_ROOM` times its nucleus' hull."""
 LEAST_ROOM = 1.8
 MOST_OF_HULL = 3.5
-"""Area of a cell over that of the hull of its nucleus, at most: more has run into what lies beside
-it. Rendered monocytes and plasma cells have up to 3.6."""
+"""Area of a cell over that of the hull of its nucleus, at most: more has run into what lies
+beside it. Rendered monocytes and plasma cells have up to 3.6."""
+SECTORS = 24
+BAND = 0.19
+"""Width, in red-cell diameters, of the bands on both sides of a contour that are compared."""
+LEAST_STEP = 0.05
+LEAST_SCALED_STEP = 0.12
+"""Difference of density on both sides of a contour, as it is and where chromatin has
+`CHROMATIN_DENSITY`, that is an edge."""
+LEAST_EDGE = 0.95
+ROUND = 0.95
+"""Share of the sectors with an edge, and area over that of the hull, by which a contour is believed
+whatever its size: activated monocytes have three times the area that most cells may have."""
 LEAST_PLAUSIBLE = 0.5
 """Under which a contour is not believed, as the sites' sizes are measured from (`sites.scale`)."""
 
@@ -59,20 +72,22 @@ def whole_cells(density: np.ndarray, nuclei: Sequence[Nucleus]) -> list[np.ndarr
     for number, nucleus in enumerate(nuclei):
         left, top, width, height = nucleus.box
         everything[top : top + height, left : left + width][nucleus.mask] = number % 254 + 1
-    scenes = []
+    scenes, steps = [], []
     for number, nucleus in enumerate(nuclei):
         left, top = corner(nucleus)
         colours = _window(density, left, top, side)
         labels = _window(everything, left, top, side)
         own = labels == number % 254 + 1
         gain = CHROMATIN_DENSITY / max(float(colours[..., :2][own].sum(axis=1).mean()), 1e-3)
-        colours *= min(max(gain, 1 / MOST_GAIN), MOST_GAIN)
+        gain = min(max(gain, 1 / MOST_GAIN), MOST_GAIN)
+        colours *= gain
+        steps.append(max(LEAST_STEP * gain, LEAST_SCALED_STEP))
         large = cv2.resize(colours, (WORK_PX, WORK_PX), interpolation=cv2.INTER_LINEAR)
         scenes.append(outline.Scene(large, _scaled(own), _scaled((labels > 0) & ~own)))
     found = outline.find_cells(scenes)
     return [
-        _believed(scene, cell, nucleus, side)
-        for scene, (cell, nucleus) in zip(scenes, found, strict=True)
+        _believed(scene, cell, nucleus, step)
+        for scene, (cell, nucleus), step in zip(scenes, found, steps, strict=True)
     ]
 
 
@@ -83,6 +98,33 @@ def _opened(cell: np.ndarray, nucleus: np.ndarray) -> np.ndarray:
     shares = np.bincount(labels[nucleus], minlength=count)
     shares[0] = 0
     return (labels == shares.argmax()) & (wide > 0) | nucleus
+
+
+def _edge_share(density: np.ndarray, cell: np.ndarray, least_step: float) -> float:
+    """Share of a contour on whose two sides the colours differ.
+
+    Args:
+        density: Shape (w, w, 3), where chromatin has `CHROMATIN_DENSITY`.
+        cell: At another size, shape (h, h), bool.
+        least_step: Difference that counts.
+    """
+    side = len(cell)
+    colours = cv2.resize(density, (side, side), interpolation=cv2.INTER_AREA)
+    mask = np.pad(cell.astype(np.uint8), 1)
+    depth, height = (cv2.distanceTransform(m, cv2.DIST_L2, 5)[1:-1, 1:-1] for m in (mask, 1 - mask))
+    rows, columns = np.nonzero((depth + height > 1) & (depth + height <= BAND * RED_PX))
+    middle = np.argwhere(cell).mean(axis=0)
+    angle = np.arctan2(rows - middle[0], columns - middle[1])
+    sector = ((angle / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
+    group = sector + SECTORS * cell[rows, columns]
+    counts = np.bincount(group, minlength=2 * SECTORS)
+    sums = [
+        np.bincount(group, colours[rows, columns, channel], 2 * SECTORS) for channel in range(3)
+    ]
+    means = (np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]).reshape(2, SECTORS, 3)
+    is_seen = counts.reshape(2, SECTORS).min(axis=0) > 0
+    steps = np.linalg.norm(means[1] - means[0], axis=1)[is_seen]
+    return float((steps > least_step).mean()) if len(steps) else 0.0
 
 
 def corner(nucleus: Nucleus) -> tuple[int, int]:
@@ -111,14 +153,21 @@ def _scaled(mask: np.ndarray, side: int = WORK_PX) -> np.ndarray:
     return soft > 0.5
 
 
-def _believed(scene: outline.Scene, cell: np.ndarray, nucleus: np.ndarray, side: int) -> np.ndarray:
+def _believed(
+    scene: outline.Scene, cell: np.ndarray, nucleus: np.ndarray, least_step: float
+) -> np.ndarray:
     """The contour found if a cell looks like that, else the nucleus and a margin."""
+    side = _side()
     own = _scaled(scene.nucleus, side)
     around = hull(own)
     size = float(around.sum())
     if nucleus.any() and plausibility(scene.density, cell, nucleus) >= LEAST_PLAUSIBLE:
-        within = _opened(_scaled(cell & ~scene.others, side) | own, own)
-        area = float(within.sum())
+        whole = _opened(_scaled(cell & ~scene.others, side) | own, own)
+        area = float(whole.sum())
+        is_round = area >= ROUND * hull(whole).sum()
+        if is_round and _edge_share(scene.density, whole, least_step) >= LEAST_EDGE:
+            return whole
+        within = whole & (cv2.dilate(around, disk(2 * FARTHEST)) > 0)
         most = min(max(MOST_AREA * RED_AREA_PX, LEAST_ROOM * size), MOST_OF_HULL * size)
         if area <= most and area >= LEAST_SOLID * hull(within).sum():
             return within
