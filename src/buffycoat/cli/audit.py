@@ -1,4 +1,4 @@
-"""`buffycoat audit`: what in a data set would make its scores untrue."""
+"""`buffycoat audit`: leaks, duplicates and shortcuts in a data set."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def audit(
         ),
     ] = None,
 ) -> None:
-    """Look for what would make scores on a data set untrue.
+    """Find leaks, duplicates and shortcuts that would distort scores on a data set.
 
     Exact and near duplicates in two splits, or in training cells that are cut into folds, twins of
     held-out cells in training, one photograph with two labels, shared patients, ids in the order of

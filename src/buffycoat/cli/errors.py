@@ -17,7 +17,7 @@ EXIT_FAULT = 2
 EXIT_BAD_CELLS = 3
 """More images were unreadable than `--allow-bad` grants; the good ones were not lost."""
 EXIT_FINDINGS = 4
-"""`audit` found what would make scores untrue; `differential` found every slide mostly doubtful."""
+"""`audit` found leaks, copies or shortcuts; `differential` found every slide mostly doubtful."""
 EXIT_INTERRUPTED = 130
 """Stopped from the keyboard: 128 + SIGINT, as shells count."""
 

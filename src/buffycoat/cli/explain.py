@@ -1,4 +1,4 @@
-"""`buffycoat explain`: why a cell got its name, as one figure."""
+"""`buffycoat explain`: why a cell was classified so, as one figure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def explain(
     ] = None,
     prior: Prior = None,
 ) -> None:
-    """Show why a cell got its name: contours, features, each stage's scores, cells like it.
+    """Show why a cell was classified so: contours, features, each stage's scores, cells like it.
 
     Features are shown as percentiles among the training cells of the classes of highest
     probability, those first that tell these classes apart.

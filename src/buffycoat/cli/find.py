@@ -26,9 +26,7 @@ def find(
     out: Annotated[Path, typer.Option(help="Folder for crops and tables.")],
     um_per_px: Annotated[
         float | None,
-        typer.Option(
-            help="Micrometres that a pixel is wide; by default told by the red cells of each field."
-        ),
+        typer.Option(help="Micrometres that a pixel is wide; by default estimated from red cells."),
     ] = None,
     overlays: Annotated[
         Path | None, typer.Option(help="Another folder, for pictures with what was found.")
@@ -39,9 +37,9 @@ def find(
 ) -> None:
     """Find the nucleated cells in photographs of fields of view, and cut each one out.
 
-    Nuclei are told by their stain, against the field's own red cells and background, and by their
-    size; no weights are needed. Every crop shows a cell at the scale that `starter` knows. Killed,
-    the same command goes on. OUT/cells.parquet lists the cells: field, box, outline, whether the
+    Nuclei are recognised by their stain, compared with the field's own red cells and background,
+    and by their size; no weights are needed. Every crop shows a cell at the scale that `starter`
+    knows. Killed, the same command goes on. OUT/cells.parquet lists the cells: field, box, outline, whether the
     field's border cuts it, its size, and whether it is a smudge. OUT/fields.csv lists the fields:
     cells, platelets, red cells, scale, focus, and faults for which a field should not be counted.
     OUT/bad-fields.csv lists what cannot be used.

@@ -53,7 +53,7 @@ def options(
 ) -> None:
     """Find the rare white blood cells: train, run and audit classifiers on long-tailed smears.
 
-    Not a medical device. Start with `buffycoat demo`, or put names to your own images:
+    Not a medical device. Start with `buffycoat demo`, or classify your own images:
     `buffycoat predict starter FOLDER --out cells.csv`
     """
     notes.listen(print_note)

@@ -13,7 +13,7 @@ PRIORS = ("uniform", "train")
 Prior = Annotated[
     str | None,
     typer.Option(
-        help="How frequent to take each class for: uniform, train, or a mix of your own, "
+        help="Class frequencies to assume: uniform, train, or a mix of your own, "
         "SNE=60,LY=30,... with every class; default: the bundle's."
     ),
 ]

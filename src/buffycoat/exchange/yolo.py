@@ -11,6 +11,7 @@ from buffycoat.cells import manifest_error
 from buffycoat.errors import ImageError, ManifestError
 from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, size_of
 from buffycoat.images import is_image, write_atomic
+from buffycoat.optional import require
 
 NAMES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 """Files that name the classes, in the order in which they are looked for."""
@@ -100,8 +101,7 @@ def read_names(folder: Path) -> dict[int, str]:
 
 
 def _yaml_names(text: str) -> dict[int, str]:
-    import yaml
-
+    yaml = require("yaml", extra="fields")
     names: Any = (yaml.safe_load(text) or {}).get("names")
     if isinstance(names, Mapping):
         return {int(number): str(name) for number, name in names.items()}
