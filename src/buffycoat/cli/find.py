@@ -39,10 +39,10 @@ def find(
 
     Nuclei are recognised by their stain, compared with the field's own red cells and background,
     and by their size; no weights are needed. Every crop shows a cell at the scale that `starter`
-    knows. Killed, the same command goes on. OUT/cells.parquet lists the cells: field, box, outline, whether the
-    field's border cuts it, its size, and whether it is a smudge. OUT/fields.csv lists the fields:
-    cells, platelets, red cells, scale, focus, and faults for which a field should not be counted.
-    OUT/bad-fields.csv lists what cannot be used.
+    knows. Killed, the same command goes on. OUT/cells.parquet lists the cells: field, box, outline,
+    size, whether the field's border cuts it, and whether it is a smudge. OUT/fields.csv lists the
+    fields: cells, platelets, red cells, scale, focus, and faults for which a field should not be
+    counted. OUT/bad-fields.csv lists what cannot be used.
 
     Example: `buffycoat find fields/ --out cells/`, then `buffycoat predict starter cells/ --out
     cells.csv`
