@@ -120,6 +120,14 @@ def test_half_the_size_and_the_same_embeddings(
     assert cosines.min() > 0.9999
 
 
+@pytest.mark.usefixtures("no_wheel")
+@pytest.mark.parametrize("is_half", [False, True])
+def test_the_encoder_travels_from_bundle_to_bundle(tmp_path: Path, is_half: bool) -> None:
+    stored = files.read("starter").encoder
+    spec = graphs.store_encoder(tmp_path, stored, is_half)
+    assert rebuild_encoder(tmp_path, spec).checksum == spec["checksum"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("LARGEST_ENCODER", 1_000_000), ("FREE", {"mit"})],

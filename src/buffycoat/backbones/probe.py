@@ -32,12 +32,12 @@ class Probe:
     outputs: np.ndarray
 
     @classmethod
-    def of(cls, network: nn.Module, shape: tuple[int, ...]) -> Self:
-        """What a network makes of synthetic images of a shape (h, w, 3)."""
+    def of(cls, network: nn.Module, shape: tuple[int, ...], count: int = N_INPUTS) -> Self:
+        """What a network makes of at most `N_INPUTS` synthetic images of a shape (h, w, 3)."""
         from buffycoat.backbones.torch_engine import TorchEngine
 
-        inputs = synthetic(shape)
-        one_by_one = TorchEngine(network).run(inputs[row : row + 1] for row in range(N_INPUTS))
+        inputs = synthetic(shape)[:count]
+        one_by_one = TorchEngine(network).run(inputs[row : row + 1] for row in range(count))
         return cls(inputs, np.concatenate(list(one_by_one)))
 
     def distance(self, engine: Engine) -> float:

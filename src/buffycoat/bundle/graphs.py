@@ -108,7 +108,8 @@ def _write_restorer(folder: Path, index: Mapping[str, Any], config: Config) -> d
     template = graph.export(network, np.zeros((1, side, side, 3), np.uint8), {})
     names = {f"generator.{name}": name for name in state}
     graph.save_beside(template, folder / RESTORER_GRAPH, folder / RESTORER, names)
-    return {RESTORER_GRAPH: Probe.of(network, (side, side, 3))}
+    # One picture has as many outputs as pixels, and is half a megabyte.
+    return {RESTORER_GRAPH: Probe.of(network, (side, side, 3), count=1)}
 
 
 def store_encoder(folder: Path, encoder: Encoder, is_half: bool) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def store_encoder(folder: Path, encoder: Encoder, is_half: bool) -> dict[str, An
     from buffycoat.backbones.devices import to_arrays
 
     try:
-        is_free = encoder.licence.lower() in FREE
+        is_free = encoder.came_in_bundle or encoder.licence.lower() in FREE
         state = to_arrays(encoder.network.state_dict())
     except (BundleError, ConfigError, WeightsNotFoundError) as error:
         warnings.warn(f"the encoder's weights stay outside: {error}", EngineWarning, stacklevel=2)

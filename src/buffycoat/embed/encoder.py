@@ -29,6 +29,8 @@ class Encoder(abc.ABC):
     """Of the weights."""
     source: str
     """Where the weights came from."""
+    came_in_bundle: bool = False
+    """Whether they came in a bundle: then their licence lets them go into the next one."""
 
     @property
     @abc.abstractmethod

@@ -43,6 +43,7 @@ class StoredEncoder(Encoder):
                 "bundle again"
             )
         self._spec, self._open, self._rebuild = dict(spec), open_engine, rebuild
+        self.came_in_bundle = rebuild is not None
 
     @cached_property
     def built(self) -> Encoder:
