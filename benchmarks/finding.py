@@ -97,6 +97,35 @@ def search(shared: Path, site: str, most: int | None = None) -> tuple[list[Searc
     return done, (time.process_time() - began) / len(names)
 
 
+def search_by_skimage(fields: Sequence[Searched]) -> tuple[list[Searched], float]:
+    """The same fields by scikit-image's own pipeline; and seconds a field, reading left out.
+
+    Hematoxylin by colour deconvolution, Otsu's threshold, watershed of the distances, regions; as
+    its gallery does it. It is told the size of the cells: regions under a fifth of the site's
+    median box are left out.
+    """
+    from scipy import ndimage
+    from skimage import color, feature, filters, measure, segmentation
+
+    typical = float(np.median(np.concatenate([np.prod(f.true[:, 2:], axis=1) for f in fields])))
+    apart = max(round(0.35 * np.sqrt(typical)), 1)
+    done, began = [], time.process_time()
+    for one in fields:
+        stain = filters.gaussian(color.rgb2hed(one.view.pixels)[..., 0], 2)
+        mask = stain > filters.threshold_otsu(stain)
+        distance = ndimage.distance_transform_edt(mask)
+        peaks = feature.peak_local_max(distance, min_distance=apart, labels=measure.label(mask))
+        markers = np.zeros(mask.shape, dtype=int)
+        markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+        labels = segmentation.watershed(-distance, markers, mask=mask)
+        regions = [r for r in measure.regionprops(labels) if r.area >= typical / 5]
+        boxes = [
+            (r.bbox[1], r.bbox[0], r.bbox[3] - r.bbox[1], r.bbox[2] - r.bbox[0]) for r in regions
+        ]
+        done.append(Searched(one.view, one.true, np.array(boxes, dtype=float).reshape(-1, 4), ()))
+    return done, (time.process_time() - began) / len(fields)
+
+
 def _boxes(cells: FoundCells | None) -> np.ndarray:
     whole = [] if cells is None else [cell.box for cell in cells.cells if cell.kind == "cell"]
     return np.array(whole, dtype=float).reshape(-1, 4)
@@ -185,6 +214,7 @@ def main() -> None:
     parser.add_argument("sites", nargs="+", choices=SITES)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--fields", type=int, help="so many of each site, the first by name")
+    parser.add_argument("--rival", action="store_true", help="by scikit-image's pipeline instead")
     parser.add_argument("--misses", type=Path, help="folder for pictures, not in the repository")
     parser.add_argument("--out", type=Path, help="folder of finding.csv; by default it is printed")
     options = parser.parse_args()
@@ -192,6 +222,8 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     for site in options.sites:
         fields, seconds = search(options.shared, site, options.fields)
+        if options.rival:
+            fields, seconds = search_by_skimage(fields)
         rows += rows_of(site, fields, seconds)
         for row in rows[-len(MATCHINGS) :]:
             print(row, flush=True)

@@ -21,7 +21,7 @@ from buffycoat.fields.red_cells import RED_CELL_UM, RedCells
 from buffycoat.images import write_png
 from buffycoat.progress import Reporter
 
-RESULTS = 1
+RESULTS = 2
 """Raised when the same field gives other cells, so that none is reused."""
 AT_ONCE = 4
 """Fields for each thread that are handed out together."""

@@ -21,7 +21,8 @@ RED_CELL_UM = 7.5
 """Diameter of a red cell in a smear."""
 WORK_PX = 720
 """Longer side of the field at which the edges are looked for."""
-LEAST_RADIUS_PX = 2.5
+LEAST_RADIUS_PX = 4.0
+"""At that size: a field shows 90 red cells across at most."""
 RADIUS_STEP = 1.06
 LARGEST_SHARE = 1 / 7
 """Of the shorter side, that a radius may be: a field shows at least three red cells across."""
