@@ -31,7 +31,7 @@ lint: $(STAMP)
 	$(BIN)/pyright
 
 docs: $(STAMP)
-	$(BIN)/python -m pytest -q tests/test_readme.py
+	$(BIN)/python -m pytest -q tests/test_readme.py tests/test_links.py
 
 # On real cells, which lie outside the repository; the training takes an hour and a half on two cores.
 bench: $(STAMP)

@@ -171,6 +171,13 @@ def test_an_adapted_bundle_is_told_otherwise(starter: Fitted, limits: AbroadLimi
     assert near[0].startswith("Limits for a laboratory that training has not seen were used")
 
 
+def test_a_bundle_that_labels_taught_holds_at_its_site_alone(starter: Fitted) -> None:
+    fitted = _adapted(starter, labels={"SNE": 10})
+    found = sentences(SiteLooks({"": FAR}), fitted, _counts(9, 3), "adapted", "cells")
+    assert len(found) == 2
+    assert "rest on labelled cells of that site, and hold there alone" in found[1]
+
+
 def test_which_cells_are_judged_as_of_another_laboratory(starter: Fitted) -> None:
     assert starter.is_abroad(FAR)
     assert not starter.is_abroad(NEAR)

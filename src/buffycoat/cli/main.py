@@ -12,6 +12,7 @@ from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
 from buffycoat.cli.console import print_note
+from buffycoat.cli.crop import crop
 from buffycoat.cli.demo import demo
 from buffycoat.cli.differential import differential
 from buffycoat.cli.doctor import doctor
@@ -19,6 +20,7 @@ from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.cli.evaluate import evaluate
 from buffycoat.cli.explain import explain
 from buffycoat.cli.export import export
+from buffycoat.cli.find import find
 from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
 from buffycoat.cli.report import report
@@ -60,6 +62,8 @@ def options(
 for command in (
     train,
     adapt,
+    find,
+    crop,
     report,
     predict,
     explain,

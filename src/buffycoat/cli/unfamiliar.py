@@ -61,6 +61,12 @@ def _remedy(fitted: Fitted, bundle: str, cells: object) -> str:
     if fitted.site is None:
         command = f"buffycoat adapt {shlex.quote(bundle)} {shlex.quote(str(cells))} --out adapted"
         return f"Run `{command}` and predict with that bundle."
+    if fitted.site.record.get("labels"):
+        return (
+            "Its probabilities and prediction sets rest on labelled cells of that site, and hold "
+            "there alone. If these are of another site, adapt the bundle that this one was made "
+            "from to them."
+        )
     return (
         "If they are of another site than that, adapt the bundle that this one was made from to "
         "them. If they are of that site, more cannot be made up for without labels: label some by "

@@ -1,0 +1,132 @@
+"""`buffycoat find`: cut the white cells out of photographs of whole fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from buffycoat.cli.console import errors_console, print_bad_cells, results_console
+from buffycoat.cli.output import check_folder
+from buffycoat.cli.progress import make_reporter
+from buffycoat.errors import BadCellsError, ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from buffycoat.fields.folder import Outcome
+
+CELLS, FIELDS, BAD = "cells.parquet", "fields.csv", "bad-fields.csv"
+
+
+def find(
+    fields: Annotated[
+        Path, typer.Argument(metavar="FIELDS", help="Folder of photographs of fields, or one.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for crops and tables.")],
+    um_per_px: Annotated[
+        float | None,
+        typer.Option(
+            help="Micrometres that a pixel is wide; by default told by the red cells of each field."
+        ),
+    ] = None,
+    overlays: Annotated[
+        Path | None, typer.Option(help="Another folder, for pictures with what was found.")
+    ] = None,
+    allow_bad: Annotated[
+        int, typer.Option(min=0, help="Exit with 0 if at most so many fields cannot be used.")
+    ] = 0,
+) -> None:
+    """Find the nucleated cells in photographs of fields of view, and cut each one out.
+
+    Nuclei are told by their stain, against the field's own red cells and background, and by their
+    size; no weights are needed. Every crop shows a cell at the scale that `starter` knows. Killed,
+    the same command goes on. OUT/cells.parquet lists the cells: field, box, outline, whether the
+    field's border cuts it, its size, and whether it is a smudge. OUT/fields.csv lists the fields:
+    cells, platelets, red cells, scale, focus, and faults for which a field should not be counted.
+    OUT/bad-fields.csv lists what cannot be used.
+
+    Example: `buffycoat find fields/ --out cells/`, then `buffycoat predict starter cells/ --out
+    cells.csv`
+    """
+    _check(fields, out, um_per_px, overlays)
+    from buffycoat.fields.folder import find_folder, list_fields
+
+    places, left_out = list_fields(fields)
+    if left_out:
+        errors_console().print(escape(left_out), style="yellow", highlight=False)
+    for folder in (out, overlays):
+        if folder is not None:
+            check_folder(folder)
+    with make_reporter() as reporter:
+        outcome = find_folder(places, out, reporter, um_per_px, overlays)
+    _write(outcome, out)
+    _print_summary(outcome, out)
+    if len(outcome.bad) > allow_bad:
+        raise BadCellsError(
+            f"{len(outcome.bad)} of {len(places)} fields could not be used, more than --allow-bad "
+            f"{allow_bad}. The others are in {out}; the list is in {out / BAD}",
+            outcome.bad,
+        )
+    if outcome.bad:
+        print_bad_cells(outcome.bad)
+
+
+def _check(fields: Path, out: Path, um_per_px: float | None, overlays: Path | None) -> None:
+    if um_per_px is not None and not 0.01 <= um_per_px <= 5:
+        raise ConfigError(
+            f"--um-per-px: expected micrometres from 0.01 to 5, got {um_per_px:g}. With an "
+            "objective of 100x a pixel is 0.05 to 0.1 micrometres wide"
+        )
+    for option, folder, among in (
+        ("--out", out, fields),
+        ("--overlays", overlays, fields),
+        ("--overlays", overlays, out),
+    ):
+        if folder is not None and among.resolve() in (folder / "x").resolve().parents:
+            raise OutputError(
+                f"{option} {folder}: lies in {among}, where its pictures would be read as fields "
+                "or cells. Choose a place outside"
+            )
+
+
+def _write(outcome: Outcome, out: Path) -> None:
+    import pandas as pd
+
+    from buffycoat.fields.folder import CELL_COLUMNS
+    from buffycoat.images import writing
+    from buffycoat.tables import write_csv
+
+    table = pd.DataFrame(outcome.cells, columns=list(CELL_COLUMNS)).astype(CELL_COLUMNS)
+    with writing(out / CELLS) as part:
+        table.to_parquet(part, index=False)
+    write_csv(out / FIELDS, pd.DataFrame(outcome.fields))
+    if outcome.bad:
+        write_csv(out / BAD, pd.DataFrame(outcome.bad, columns=["ID", "path", "reason"]))
+    else:
+        (out / BAD).unlink(missing_ok=True)
+
+
+def _print_summary(outcome: Outcome, out: Path) -> None:
+    from collections import Counter
+
+    cells = [row for row in outcome.cells if row["kind"] == "cell"]
+    n_cut = sum(row["is_cut"] for row in cells)
+    smudges = len(outcome.cells) - len(cells)
+    empty = sum(row["cells"] == 0 for row in outcome.fields)
+    faults = Counter(f for row in outcome.fields for f in row["faults"].split("; ") if f)
+    lines = [
+        f"{len(cells)} cells in {len(outcome.fields)} fields ({n_cut} cut by a border), {smudges} "
+        f"smudges; {empty} fields without a cell",
+        *(f"{n} fields {fault}" for fault, n in faults.most_common()),
+        f"Cells: {out / CELLS}, crops beside it",
+        f"Fields: {out / FIELDS}",
+    ]
+    for line in lines:
+        results_console().print(escape(line), soft_wrap=True, highlight=False)
+    if not cells:
+        errors_console().print(
+            "[yellow]No white cell was found in any field.[/] If there are some, look at the "
+            "overlays (--overlays) and state the scale (--um-per-px).",
+            highlight=False,
+        )
