@@ -31,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
         code = CODES[number % 3]
         image = render_cell(code, rng, 96).image * np.array((0.45, 0.6, 0.8))
         (folder / code).mkdir(exist_ok=True)
-        cv2.imwrite(str(folder / code / f"{number:03}.png"), image[..., ::-1])
+        cv2.imwrite(str(folder / code / f"{number:03}.png"), image[..., ::-1].astype(np.uint8))
     return read(folder)
 
 
@@ -47,7 +47,7 @@ def _said(label: str, probs: dict[str, float], kept: tuple[str, ...], doubt: boo
         cell_id="x", label=label, probability=max(row), probs=row, entropy=0.0, views=1,
         conformal_set=kept, severity=0.0, degradation=(), is_restored=False, restore_reason="",
         restore_change={}, outlier_score=0.0, outlier_percentile=0.0, is_rescued=False,
-        is_abstained=doubt, evidence=(),
+        is_abstained=doubt, site_shift=0.0, evidence=(),
     )  # fmt: skip
 
 
