@@ -100,7 +100,6 @@ def test_the_starter_says_which_engine_agreed() -> None:
     engines = _written(files.locate("starter"))
     assert set(engines) == {
         "classifier0.onnx",
-        "classifier1.onnx",
         "restorer.onnx",
         "encoder.onnx",
     }
