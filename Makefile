@@ -23,7 +23,7 @@ demo: $(STAMP)
 	$(BIN)/buffycoat demo --out $(DEMO_OUT)
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadgroup --cov=buffycoat --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadgroup --cov=buffycoat --cov-report=term --durations=25
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
