@@ -51,10 +51,18 @@ def limits(starter: Fitted) -> AbroadLimits:
 
 @pytest.fixture(scope="module")
 def with_limits(limits: AbroadLimits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    return _bundle(tmp_path_factory.mktemp("with") / "bundle", limits)
+
+
+@pytest.fixture(scope="module")
+def without_limits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _bundle(tmp_path_factory.mktemp("without") / "bundle", None)
+
+
+def _bundle(folder: Path, limits: AbroadLimits | None) -> Path:
     shutil.copytree(files.locate("starter"), folder)
     index = json.loads((folder / files.INDEX).read_text())
-    files.write_index(folder, index | {"abroad": limits.to_dict()})
+    files.write_index(folder, index | {"abroad": limits.to_dict() if limits else None})
     return folder
 
 
@@ -65,22 +73,27 @@ def _run(*arguments: object):
 
 
 def test_a_bundle_without_limits_keeps_nothing_and_names_the_remedy(
-    cells: Path, tmp_path: Path
+    cells: Path, without_limits: Path, tmp_path: Path
 ) -> None:
-    result, warned = _run("predict", "starter", cells, "--out", tmp_path / "p.csv")
+    result, warned = _run("predict", without_limits, cells, "--out", tmp_path / "p.csv")
     assert "These cells do not look like the training cells: " in warned
     assert "SD (limit " in warned
-    assert f"Run `buffycoat adapt starter '{cells}' --out adapted` and predict" in warned
+    assert f"`buffycoat adapt {without_limits} '{cells}' --out adapted`" in warned
     assert "no limits for a laboratory that training has not seen" in warned
     assert "prediction sets do not keep their promise" in warned
     assert f"{N} of {N} cells (100%) need a look" in " ".join(result.stdout.split())
 
 
 def test_limits_flatten_without_changing_a_label(
-    cells: Path, starter: Fitted, with_limits: Path, limits: AbroadLimits, tmp_path: Path
+    cells: Path,
+    starter: Fitted,
+    with_limits: Path,
+    without_limits: Path,
+    limits: AbroadLimits,
+    tmp_path: Path,
 ) -> None:
     tables = {}
-    for name, bundle in (("without", "starter"), ("with", with_limits)):
+    for name, bundle in (("without", without_limits), ("with", with_limits)):
         out = tmp_path / f"{name}.parquet"
         _, warned = _run("predict", bundle, cells, "--out", out)
         tables[name] = pd.read_parquet(out)

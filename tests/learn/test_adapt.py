@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import pytest
 
 from buffycoat.bundle import files
 from buffycoat.cells import Manifest
-from buffycoat.errors import BundleError, NotEstimableError
+from buffycoat.errors import BundleError, NotEstimableError, OutputError
 from buffycoat.learn import adapt as adapting
 from buffycoat.learn import site_checks
 from buffycoat.learn.adapt import adapt
@@ -48,8 +49,9 @@ def _contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.slow  # writes the graphs of a bundle
 @pytest.mark.usefixtures("no_class_check")
 def test_another_light_gives_a_new_bundle_and_leaves_the_old_one(
-    tiny_bundle: Path, abroad: Manifest, tmp_path: Path
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(adapting, "_sureness", lambda _: 0.5)  # no step makes it less sure
     before = _contents(tiny_bundle)
     made = adapt(tiny_bundle, abroad, tmp_path / "new", "north")
     assert _contents(tiny_bundle) == before
@@ -71,6 +73,35 @@ def test_another_light_gives_a_new_bundle_and_leaves_the_old_one(
     assert len(Pipeline.load(tmp_path / "new").predict(images)) == 3
     with pytest.raises(BundleError, match="adapted already, to 'north'"):
         adapt(tmp_path / "new", abroad, tmp_path / "twice")
+
+
+@pytest.mark.usefixtures("no_class_check")
+def test_steps_that_make_the_classifier_less_sure_are_left_out_and_that_is_said(
+    tiny_bundle: Path, abroad: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = files.read(tiny_bundle)
+    sure = cycle((0.5, 0.6))  # with a step, and without
+    home = adapting.home_of(fitted, "tiny")
+    monkeypatch.setattr(adapting, "_sureness", lambda _: next(sure))
+    made, sentences = adapting.without_labels(fitted, home, abroad, "north", 0)
+    assert made.site is not None
+    assert not made.site.is_standardised
+    assert made.site.record["batch_norm_share"] == 0
+    assert made.models is fitted.models
+    left_out = [s for s in sentences if "left out, since the classifier is less sure" in s]
+    assert [s.partition(":")[0] for s in left_out] == ["Colour", "Batch norm"]
+
+
+def test_a_folder_that_holds_something_is_left_alone(
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(OutputError, match="is there already and not empty"):
+        adapt(tiny_bundle, abroad, tmp_path / "mine")
+    with pytest.raises(OutputError, match="holds no bundle"):
+        files.write(tmp_path / "mine", files.read(tiny_bundle), {}, "")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
 
 
 @pytest.mark.slow  # writes the graphs of a bundle

@@ -122,6 +122,8 @@ def test_cells_are_scored_by_the_model_that_has_not_seen_them_and_only_once(
     data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted = files.read("starter")
+    two = (fitted.models[0], replace(fitted.models[0]))
+    fitted = replace(fitted, models=two, temperatures=fitted.temperatures * 2)
     asked: list[tuple[int, list[int]]] = []
     run = abroad_cells.run_stages
 

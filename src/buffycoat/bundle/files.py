@@ -51,7 +51,7 @@ def write(
     """Write a bundle; an older one of that name is replaced only once the new one is whole.
 
     Args:
-        folder: Where.
+        folder: Where; a folder that holds anything but a bundle is left alone.
         fitted: What.
         metrics: Goes into metrics.json.
         model_card: Goes into MODEL_CARD.md.
@@ -62,8 +62,13 @@ def write(
         The folder.
 
     Raises:
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or holds something else.
     """
+    if folder.exists() and not (folder / INDEX).exists() and any(folder.iterdir()):
+        raise OutputError(
+            f"{folder}: is there already and holds no bundle; writing one would remove what is in "
+            "it. Choose another folder"
+        )
     part = folder.with_name(f".{folder.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)

@@ -13,10 +13,11 @@ MOSTLY = 0.5
 person to look at than on those that it does not."""
 MOSTLY_DOUBTFUL = (
     "Most cells need a look: do not use these labels as they are. Usual causes: images that do not "
-    "show one white cell in the centre (fields of view, empty background, other objects), or a "
-    "stain, camera or scale unlike that of the training cells. Look at some of them; `buffycoat "
-    "explain BUNDLE IMAGE --out why.png` gives the reasons for one. Before you use other labels of "
-    "this source, score the model on some of its cells whose class you know: `buffycoat evaluate`."
+    "show one white cell in the centre (fields of view, which `buffycoat find` cuts into cells; "
+    "empty background; other objects), or a stain, camera or scale unlike that of the training "
+    "cells. Look at some of them; `buffycoat explain BUNDLE IMAGE --out why.png` gives the reasons "
+    "for one. Before you use other labels of this source, score the model on some of its cells "
+    "whose class you know: `buffycoat evaluate`."
 )
 
 

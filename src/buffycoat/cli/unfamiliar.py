@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from buffycoat.predict.site_look import SiteLooks
     from buffycoat.refine.abroad import AbroadLimits
 
+LEAST_CELLS = 32
+"""That `adapt` takes."""
 MOST_NAMED = 5
 """Sites that are listed one by one."""
 
@@ -39,7 +41,7 @@ def sentences(
     if len(alarms) > MOST_NAMED:
         found.append(f"So do {len(alarms) - MOST_NAMED} more sites (column site_shift, above 1).")
     if alarms:
-        found.append(_remedy(fitted, bundle, cells))
+        found.append(_remedy(fitted, bundle, cells, counts.n_cells))
     if fitted.is_abroad(None) or any(fitted.is_abroad(shift) for shift in alarms.values()):
         found.append(_kept(fitted.abroad, counts))
     return found
@@ -57,10 +59,13 @@ def _although(fitted: Fitted) -> str:
     return f", although the bundle was adapted to {fitted.site.name or 'a site'!r}"
 
 
-def _remedy(fitted: Fitted, bundle: str, cells: object) -> str:
+def _remedy(fitted: Fitted, bundle: str, cells: object, n_cells: int) -> str:
     if fitted.site is None:
         command = f"buffycoat adapt {shlex.quote(bundle)} {shlex.quote(str(cells))} --out adapted"
-        return f"Run `{command}` and predict with that bundle."
+        text = f"Run `{command}`: it fits the bundle to these cells, and can lose as well as gain."
+        text += " With --labels for 5 to 50 cells of each type it measures which, and learns from "
+        text += "them."
+        return text if n_cells >= LEAST_CELLS else f"Collect {LEAST_CELLS} or more. {text}"
     if fitted.site.record.get("labels"):
         return (
             "Its probabilities and prediction sets rest on labelled cells of that site, and hold "

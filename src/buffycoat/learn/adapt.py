@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ import numpy as np
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
-from buffycoat.errors import BadCellsError, BundleError
+from buffycoat.errors import BadCellsError, BundleError, OutputError
 from buffycoat.images import load_work
 from buffycoat.learn import site_checks, site_labels
 from buffycoat.learn.batch_norm import SHARE
+from buffycoat.learn.site_labels import SiteLabels
 from buffycoat.learn.site_steps import coloured, framed, normed
+from buffycoat.learn.site_trial import NoGainError
 from buffycoat.learn.teach import teach
 from buffycoat.predict.site_look import Seen, look
 from buffycoat.progress import Reporter, Silent
@@ -39,6 +41,19 @@ UNCHECKED = (
     "label 10 to 50 cells of each type and give them with --labels. Probabilities and prediction "
     "sets are not calibrated on cells of this site."
 )
+
+
+COLOUR, BATCH_NORM = "Colour", "Batch norm"
+STEPS: Mapping[str, Callable[[Fitted, np.ndarray], Fitted]] = {
+    COLOUR: lambda made, images: coloured(made, images, made.site.name if made.site else ""),
+    BATCH_NORM: normed,
+}
+"""Tried in this order; each is kept if the classifier is as sure of the site's cells with it, or
+surer. Confidence is no accuracy, but where a step harms it falls (docs/adr/0026)."""
+WORDS = {
+    COLOUR: "each photograph is brought to the training's white and stain strength",
+    BATCH_NORM: f"{100 * SHARE:.0f} % of each statistic is from these cells",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,7 @@ def adapt(
     Raises:
         BundleError: The bundle was adapted before, does not know its own training cells' looks, or
             is the folder that shall be written.
+        OutputError: That folder is there and not empty, or cannot be written.
         NotEstimableError: The cells are too few, of one class, gray or drawn; or the labels are
             too few, or show no gain.
         ManifestError: A label of no cell of the site.
@@ -87,6 +103,11 @@ def adapt(
     folder = files.locate(bundle)
     if out.resolve() == folder.resolve():
         raise BundleError(f"{out}: is the bundle itself. Choose another folder for the new one")
+    if out.exists() and any(out.iterdir()):
+        raise OutputError(
+            f"{out}: is there already and not empty. Choose another folder for the new bundle, or "
+            "remove that one"
+        )
     fitted = files.read(bundle)
     home = home_of(fitted, str(bundle))
     few = None if labels is None else site_labels.read(labels, manifest, fitted.taxonomy)
@@ -94,8 +115,7 @@ def adapt(
     site_checks.enough(len(manifest))
     made, sentences = without_labels(fitted, home, manifest, name, allow_bad)
     if few is not None:
-        taught = teach(fitted, made, few, manifest, reporter)
-        made, sentences = taught.fitted, sentences + taught.sentences
+        made, sentences = _taught(fitted, (made, sentences), few, manifest, reporter)
     elif made.site is not None and made.site.is_standardised:
         sentences = (*sentences, UNCHECKED)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -108,6 +128,32 @@ def adapt(
                 files.is_half(folder))  # fmt: skip
     reporter.finish(f"{cost['seconds']} s, peak {cost['peak_mb']} MB")
     return Adapted(made, sentences)
+
+
+def _taught(
+    fitted: Fitted,
+    adapted: tuple[Fitted, tuple[str, ...]],
+    few: SiteLabels,
+    manifest: Manifest,
+    reporter: Reporter,
+) -> tuple[Fitted, tuple[str, ...]]:
+    """What labels teach, after the steps without them, or in their place where these lose."""
+    made, sentences = adapted
+    try:
+        taught = teach(fitted, made, few, manifest, reporter)
+    except NoGainError:
+        if made.site is None or not made.site.is_standardised:
+            raise
+        record = {**made.site.record, "scale": None, "batch_norm_share": 0.0}
+        site = replace(made.site, is_standardised=False, record=record)
+        made = replace(fitted, site=site)
+        sentences = (
+            *sentences,
+            "These steps are right on fewer of the labelled cells than the bundle as it is: they "
+            "are left out, and labels teach the bundle as it is.",
+        )
+        taught = teach(fitted, made, few, manifest, reporter)
+    return taught.fitted, sentences + taught.sentences
 
 
 def home_of(fitted: Fitted, bundle: str) -> SiteReference:
@@ -156,13 +202,27 @@ def without_labels(
         return same, (_like_home(before.shift),)
     made, magnification = framed(fitted, home, manifest)
     images = _load(manifest, made, allow_bad) if magnification.factor != 1 else before.images
-    made = normed(coloured(made, images, name), images)
+    colour = ColourReference.of(measure(images))
+    made = replace(made, site=AdaptedSite(name, colour, False, {}))
     after = look(images, made)
+    tried = {}
+    for step, change in STEPS.items():
+        changed = change(made, images)
+        seen = look(images, changed)
+        with_it, without = tried[step] = (_sureness(seen), _sureness(after))
+        if with_it >= without:
+            made, after = changed, seen
     site_checks.classes(after.log_probs.argmax(axis=1), fitted.taxonomy.codes)
-    record = _record(before, after, magnification, SHARE, len(manifest))
+    is_normed = tried[BATCH_NORM][0] >= tried[BATCH_NORM][1]
+    record = _record(before, after, magnification, SHARE if is_normed else 0.0, len(manifest))
     assert made.site is not None
     made = replace(made, site=replace(made.site, record=record))
-    return made, _sentences(before, after, magnification, made)
+    return made, _sentences(before, after, magnification, made, tried)
+
+
+def _sureness(seen: Seen) -> float:
+    """Mean top probability."""
+    return float(np.exp(seen.log_probs.max(axis=1)).mean())
 
 
 def _load(manifest: Manifest, fitted: Fitted, allow_bad: int) -> np.ndarray:
@@ -200,9 +260,12 @@ def _like_home(shift: Shift) -> str:
 
 
 def _sentences(
-    before: Seen, after: Seen, magnification: Magnification, made: Fitted
+    before: Seen,
+    after: Seen,
+    magnification: Magnification,
+    made: Fitted,
+    tried: Mapping[str, tuple[float, float]],
 ) -> tuple[str, ...]:
-    top = [np.exp(seen.log_probs.max(axis=1)).mean() for seen in (before, after)]
     changed = (before.log_probs.argmax(axis=1) != after.log_probs.argmax(axis=1)).mean()
     fraction = made.config.images.frame_fraction
     left = after.shift.words()
@@ -210,10 +273,19 @@ def _sentences(
         f"Before: {before.shift.words()}.",
         f"Frame: {magnification.reason}; the central {100 * fraction:.0f} % of each photograph "
         "is taken.",
-        "Colour: each photograph is brought to the training's white and stain strength.",
-        f"Batch norm: {100 * SHARE:.0f} % of each statistic is from these cells.",
+        *(_step(step, *sure) for step, sure in tried.items()),
         f"After: {left or 'nothing differs beyond its limit'}. {100 * changed:.0f} % of the labels "
-        f"changed, mean top probability {top[0]:.2f} before and {top[1]:.2f} after.",
+        f"changed, mean top probability {_sureness(before):.2f} before and "
+        f"{_sureness(after):.2f} after.",
+    )
+
+
+def _step(step: str, after: float, before: float) -> str:
+    if after >= before:
+        return f"{step}: {WORDS[step]}."
+    return (
+        f"{step}: left out, since the classifier is less sure of these cells with it (mean top "
+        f"probability {after:.2f} against {before:.2f})."
     )
 
 

@@ -18,6 +18,10 @@ LEAST = -0.1
 gain of 0.1 does not keep clear of 0."""
 
 
+class NoGainError(NotEstimableError):
+    """An adapted bundle is right on fewer labelled cells than the bundle that it was made from."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """Shares of the labelled cells that are predicted right, each label alike.
@@ -60,12 +64,12 @@ class Trial:
         """Refuse a bundle that is right on fewer cells than the old one.
 
         Raises:
-            NotEstimableError: It is.
+            NoGainError: It is.
         """
         if self.total.estimate >= 0:
             return
         new = self.taught if self.is_kept else self.adapted
-        raise NotEstimableError(
+        raise NoGainError(
             f"no gain: of the labelled cells the bundle is right on {self.before:.3f} as it is and "
             f"on {new:.3f} adapted, each type alike (difference {self.total.in_words('+.3f')}). "
             "Nothing was written. Predict with the bundle as it is, check the labels, or label more"
