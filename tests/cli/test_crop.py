@@ -53,6 +53,18 @@ def test_a_stated_side_is_kept(boxes: Path, tmp_path: Path) -> None:
     done = _run(boxes, "--out", tmp_path / "cells", "--side-px", 40)
     assert done.exit_code == 0, done.output
     assert "3 cells of 40 x 40 px" in done.output
+    assert "boxes are under a quarter" not in done.output
+
+
+def test_boxes_that_are_no_cells_by_their_size_are_named(boxes: Path, tmp_path: Path) -> None:
+    field = LabelledField(boxes.parent / "a.png", 160, 120, (
+        Box(60, 50, 20, 24, "LY"), Box(10, 10, 22, 20, "EO"), Box(90, 90, 3, 2, "LY"),
+    ))  # fmt: skip
+    write_coco(boxes, [(field, [None] * 3)])
+    done = _run(boxes, "--out", tmp_path / "cells")
+    assert done.exit_code == 0, done.output
+    words = " ".join(done.output.split())
+    assert "1 boxes are under a quarter of the typical size: a.png: box of 3 x 2 px" in words
 
 
 def test_what_is_no_annotation_is_refused_with_what_is_read(tmp_path: Path) -> None:

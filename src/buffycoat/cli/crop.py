@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from buffycoat.cli.console import print_bad_cells, results_console
+from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.errors import BadCellsError, ManifestError, OutputError
@@ -50,7 +50,7 @@ def crop(
     import pandas as pd
 
     from buffycoat.exchange.read import read_boxes
-    from buffycoat.fields.given import SIDES, cut_out, typical_side, without
+    from buffycoat.fields.given import SIDES, cut_out, small_boxes, typical_side, without
     from buffycoat.tables import write_csv
 
     check_folder(out)
@@ -64,7 +64,8 @@ def crop(
             f"{boxes}: {len(twice)} fields share their name with another (such as {twice[0]}), and "
             "cells are named after their field. Rename one of each"
         )
-    side = side_px or round(SIDES * typical_side(fields))
+    typical = typical_side(fields)
+    side = side_px or round(SIDES * typical)
     with make_reporter() as reporter:
         found = cut_out(fields, out, side, reporter)
     table = pd.DataFrame(found.rows)
@@ -78,6 +79,10 @@ def crop(
         escape(f"{len(table)} cells of {side} x {side} px in {len(fields)} fields: {listed}"),
         soft_wrap=True,
     )
+    small = small_boxes(fields, typical)
+    if small:
+        text = f"{len(small)} boxes are under a quarter of the typical size: {'; '.join(small[:5])}"
+        errors_console().print(f"[yellow]{escape(text)}. Look at their crops[/]", soft_wrap=True)
     console.print(escape(f"Cells: {out / CELLS}, crops beside it"), soft_wrap=True)
     if found.bad:
         print_bad_cells(found.bad)

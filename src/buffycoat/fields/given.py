@@ -17,6 +17,8 @@ from buffycoat.fields.outlines import TYPICAL, WINDOW
 from buffycoat.images import write_png
 from buffycoat.progress import Reporter
 
+SMALL = 0.25
+"""Longer side of a box over the typical one, under which it can hardly be of a white cell."""
 SIDES = WINDOW / TYPICAL
 """Side of a crop over the diameter of a typical white cell."""
 
@@ -37,6 +39,21 @@ class GivenCells:
 def without(field: LabelledField, labels: Collection[str]) -> LabelledField:
     """A field without the boxes of some labels."""
     return replace(field, boxes=tuple(box for box in field.boxes if box.label not in labels))
+
+
+def small_boxes(fields: Sequence[LabelledField], typical: float) -> list[str]:
+    """Boxes that are far smaller than a cell, each in words: mostly slips of the mouse.
+
+    Args:
+        fields: With boxes.
+        typical: Longer side of a typical box, in pixels.
+    """
+    return [
+        f"{field.image.name}: box of {box.width:g} x {box.height:g} px"
+        for field in fields
+        for box in field.boxes
+        if max(box.width, box.height) < SMALL * typical
+    ]
 
 
 def typical_side(fields: Sequence[LabelledField]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from buffycoat.audit.pairs import photographs
 from buffycoat.audit.scan import scan
 from buffycoat.cells import Manifest, manifest_error
-from buffycoat.errors import NotEstimableError
+from buffycoat.errors import NotEstimableError, TaxonomyError
 from buffycoat.splits import assign_folds, merge_groups
 from buffycoat.tables.labels import join, read_labels
 from buffycoat.taxonomy import Taxonomy
@@ -153,13 +153,32 @@ def of(given: Mapping[str, str], manifest: Manifest, taxonomy: Taxonomy) -> Site
     codes = {label: taxonomy.spelling.find(label) or label for label in set(given.values())}
     unknown = taxonomy.lacks(codes.values())
     if unknown:
-        raise taxonomy.unknown(unknown)
+        raise _unknown(given, codes, unknown, taxonomy)
     rows = np.flatnonzero(manifest.frame["cell_id"].isin(list(given)).to_numpy())
     chosen = manifest.subset(rows)
     labels = tuple(codes[given[cell]] for cell in chosen.column("cell_id"))
     found = SiteLabels(chosen, labels, taxonomy)
     found.check()
     return found
+
+
+def _unknown(
+    given: Mapping[str, str],
+    codes: Mapping[str, str],
+    unknown: Sequence[str],
+    taxonomy: Taxonomy,
+) -> TaxonomyError:
+    listed = []
+    for code in unknown:
+        cells = [cell for cell, label in given.items() if codes[label] == code]
+        more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+        listed.append(f"{code!r}, of {cells[0]}{more}")
+    groups = ", ".join(group.code for group in taxonomy.groups)
+    return TaxonomyError(
+        f"labels that are no class of the bundle: {'; '.join(listed)}. It has "
+        f"{', '.join(taxonomy.codes)}, and the groups {groups}. A few labels teach no new class: "
+        "correct these rows or take them out of the table; for a new class, `train` with its cells"
+    )
 
 
 def with_known_groups(taxonomy: Taxonomy) -> Taxonomy:
