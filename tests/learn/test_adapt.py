@@ -90,6 +90,8 @@ def test_steps_that_make_the_classifier_less_sure_are_left_out_and_that_is_said(
     assert made.models is fitted.models
     left_out = [s for s in sentences if "left out, since the classifier is less sure" in s]
     assert [s.partition(":")[0] for s in left_out] == ["Colour", "Batch norm"]
+    is_framed = made.site.record["scale"]["factor"] != 1
+    assert any("No step was kept" in s for s in sentences) != is_framed
 
 
 def test_a_folder_that_holds_something_is_left_alone(

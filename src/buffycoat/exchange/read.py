@@ -1,4 +1,4 @@
-"""Boxes of any format that is read, told by what lies there."""
+"""Boxes in any supported format, recognised by their files."""
 
 from __future__ import annotations
 

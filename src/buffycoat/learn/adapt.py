@@ -50,6 +50,7 @@ STEPS: Mapping[str, Callable[[Fitted, np.ndarray], Fitted]] = {
 }
 """Tried in this order; each is kept if the classifier is as sure of the site's cells with it, or
 surer. Confidence is no accuracy, but where a step harms it falls (docs/adr/0026)."""
+UNCHANGED = "No step was kept: the new bundle classifies as the old one does."
 WORDS = {
     COLOUR: "each photograph is brought to the training's white and stain strength",
     BATCH_NORM: f"{100 * SHARE:.0f} % of each statistic is from these cells",
@@ -269,6 +270,7 @@ def _sentences(
     changed = (before.log_probs.argmax(axis=1) != after.log_probs.argmax(axis=1)).mean()
     fraction = made.config.images.frame_fraction
     left = after.shift.words()
+    is_unchanged = magnification.factor == 1 and all(a < b for a, b in tried.values())
     return (
         f"Before: {before.shift.words()}.",
         f"Frame: {magnification.reason}; the central {100 * fraction:.0f} % of each photograph "
@@ -277,6 +279,7 @@ def _sentences(
         f"After: {left or 'nothing differs beyond its limit'}. {100 * changed:.0f} % of the labels "
         f"changed, mean top probability {_sureness(before):.2f} before and "
         f"{_sureness(after):.2f} after.",
+        *((UNCHANGED,) if is_unchanged else ()),
     )
 
 
