@@ -57,6 +57,12 @@ def test_labels_beside_the_crops_are_read_as_ever(cells: Path) -> None:
     assert read(cells).frame["label"].tolist() == ["LY", "MO"]
 
 
+def test_a_slide_of_another_table_counts(cells: Path) -> None:
+    said = pd.DataFrame({"ID": ["a.png", "b.png", "c.png"], "slide_id": ["x", "", "y"]})
+    said.to_csv(cells / "slides.csv", index=False)
+    assert read(cells, "images").frame["slide_id"].tolist() == ["x", "s1"]
+
+
 def test_a_crop_that_is_gone_is_said(cells: Path) -> None:
     (cells / "a.png").unlink()
     found = read(cells, "images")

@@ -40,12 +40,14 @@ def find(
     Nuclei are recognised by their stain, compared with the field's own red cells and background,
     and by their size; no weights are needed. Every crop shows a cell at the scale that `starter`
     knows. Killed, the same command goes on. OUT/cells.parquet lists the cells: field, box, outline,
-    size, whether the field's border cuts it, and whether it is a smudge. OUT/fields.csv lists the
+    size, whether the field's border cuts it, whether it is a smudge, and whether it counts in a
+    differential. OUT/fields.csv lists the
     fields: cells, platelets, red cells, scale, focus, and faults for which a field should not be
     counted. OUT/bad-fields.csv lists what cannot be used.
 
     Example: `buffycoat find fields/ --out cells/`, then `buffycoat predict starter cells/ --out
-    cells.csv`
+    cells.csv`; or both, and the differential, by `buffycoat
+    differential starter fields/ --by slide_id`
     """
     check_places(fields, out, um_per_px, overlays)
     from buffycoat.fields.folder import find_folder, list_fields

@@ -23,11 +23,11 @@ def found_table(path: Path) -> Path | None:
     table = path / TABLE if path.is_dir() else path
     if table.suffix.lower() != ".parquet" or not table.is_file():
         return None
-    return table if {"cell_id", *PLACE} <= {*columns_of(table)} else None
+    return table if {"cell_id", "slide_id", *PLACE} <= {*columns_of(table)} else None
 
 
 def add_found(draft: Draft, table: Path) -> Draft:
-    """Add field, box and kind to the cells that a table of `find` lists, and leave smudges out.
+    """Add slide, field, box and kind to the cells that a table of `find` lists, and leave smudges out.
 
     Args:
         draft: Cells of the folder of crops, or of the table; others may be among them.
@@ -36,12 +36,16 @@ def add_found(draft: Draft, table: Path) -> Draft:
     Raises:
         ManifestError: It lists a cell twice, or no whole cell.
     """
-    said = pd.read_parquet(table, columns=["cell_id", *PLACE]).rename(columns=PLACE)
+    columns = ["cell_id", "slide_id", *PLACE]
+    said = pd.read_parquet(table, columns=columns).rename(columns=PLACE)
     if said["cell_id"].duplicated().any():
         raise ManifestError(f"{table}: lists a cell twice. Run `buffycoat find` again")
     said = said.set_index("cell_id")
     frame = draft.frame.reset_index(drop=True)
-    frame = frame.assign(**said.reindex(frame["cell_id"].astype(str)).reset_index(drop=True))
+    more = said.reindex(frame["cell_id"].astype(str)).reset_index(drop=True)
+    if "slide_id" in frame:  # of a table of the user's
+        more["slide_id"] = frame["slide_id"].astype("string").fillna(more["slide_id"])
+    frame = frame.assign(**more)
     is_smudge = np.array([kind == SMUDGE for kind in frame["kind"].fillna("")], dtype=bool)
     missing = len(said) - int(np.count_nonzero(frame["field"].notna()))
     notes = list(draft.notes)
@@ -55,4 +59,7 @@ def add_found(draft: Draft, table: Path) -> Draft:
     if is_smudge.all():
         raise ManifestError(f"{table}: lists smudges only, and no whole cell to classify")
     kept = frame.loc[~is_smudge].reset_index(drop=True)
-    return replace(draft, frame=kept, layout="cells that find cut out", notes=tuple(notes))
+    used = tuple(dict.fromkeys((*draft.used, table.name)))
+    return replace(
+        draft, frame=kept, layout="cells that find cut out", used=used, notes=tuple(notes)
+    )
