@@ -123,8 +123,9 @@ def read_unlabelled(path: Path, reading: Reading) -> Draft:
 
 
 def _candidates(found: Pictures) -> list[Path]:
-    """Files that may be tables of cells; a list of boxes, one a picture, and the table that `find`
-    wrote (see `found`) are none.
+    """Files that may be tables of cells.
+
+    A list of boxes, one a picture, and the table that `find` wrote (see `found`) are none.
     """
     stems = {path.stem for path in [*found.paths, *found.unwanted]}
     return [

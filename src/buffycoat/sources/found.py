@@ -27,7 +27,7 @@ def found_table(path: Path) -> Path | None:
 
 
 def add_found(draft: Draft, table: Path) -> Draft:
-    """Add slide, field, box and kind to the cells that a table of `find` lists, and leave smudges out.
+    """Add slide, field, box and kind to the cells that `find` listed, and leave smudges out.
 
     Args:
         draft: Cells of the folder of crops, or of the table; others may be among them.
