@@ -48,6 +48,11 @@ class LabelledField:
     boxes: tuple[Box, ...]
 
 
+def relative_name(image: Path) -> str:
+    """How a data set's files name a picture: by its path in the set, else by its file's name."""
+    return image.name if image.is_absolute() else image.as_posix()
+
+
 def size_of(image: Path) -> tuple[int, int]:
     """Width and height of a picture as it is stored, from its header.
 
