@@ -14,6 +14,8 @@ from buffycoat.exchange.outlines import Outline, area_of
 from buffycoat.images import write_atomic
 
 PARTS = ("images", "annotations", "categories")
+SIGNS = (("images", "file_name"), ("annotations", "bbox"))
+"""Keys that one of the two long lists begins with."""
 
 
 def is_coco(path: Path) -> bool:
@@ -22,7 +24,7 @@ def is_coco(path: Path) -> bool:
         return False
     with path.open(encoding="utf-8", errors="replace") as file:
         head = file.read(1 << 16)
-    return any(f'"{part}"' in head for part in PARTS[:2])
+    return any(all(f'"{word}"' in head for word in words) for words in SIGNS)
 
 
 def read_coco(path: Path) -> list[LabelledField]:
