@@ -93,6 +93,7 @@ def differential(
     from buffycoat.evaluate.differential import BLAST, IMMATURE
     from buffycoat.evaluate.doubtful_cells import REFUSED, check_doubt, flag
     from buffycoat.evaluate.grain import common_grain, relabelled
+    from buffycoat.evaluate.reported import BUNDLE
     from buffycoat.evaluate.scored import PROBABILITY, read_predictions
     from buffycoat.evaluate.side_tables import read_doubt, read_groups
     from buffycoat.tables import write_csv
@@ -138,6 +139,8 @@ def differential(
         table["flag"] = [
             None if at is None else flag(row, at) for row, at in zip(rows, asked, strict=True)
         ]
+        if frame is not None and BUNDLE in frame and frame[BUNDLE].nunique() == 1:
+            table[BUNDLE] = frame[BUNDLE].iloc[0]
         write_csv(out, table)
         typer.echo(f"Figures: {out}")
     if all(row.status == REFUSED for row in rows):

@@ -25,6 +25,7 @@ from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
 from buffycoat.cli.report import report
 from buffycoat.cli.restore import restore
+from buffycoat.cli.send import send
 from buffycoat.cli.similar import similar
 from buffycoat.cli.train import train
 
@@ -74,6 +75,7 @@ for command in (
     evaluate,
     compare,
     differential,
+    send,
     audit,
     demo,
     doctor,

@@ -1,4 +1,4 @@
-"""The differential of one slide as it leaves the house: one record, the same numbers in every format.
+"""The differential of one slide as it is sent: one record, the same numbers in every format.
 
 Figures are rounded here, once, as half-up decimals; every format writes their text. A figure that
 cannot be stated (a percentage of no cells) is None and stays empty.
@@ -7,6 +7,7 @@ cannot be stated (a percentage of no cells) is None and stays empty.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ NOTICE = "Not a medical device. Research use; a person must confirm every figure
 METHOD = "Cells on a stained blood smear, classified by software"
 METHOD_SIGNED = "Cells on a stained blood smear, classified by software and confirmed by a reader"
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+RATIO_UNIT = "/100{WBCs}"
 TENTH = Decimal("0.1")
 HUNDREDTH = Decimal("0.01")
 """10^9/L to two decimals, as analysers report them."""
@@ -34,11 +38,11 @@ class Item:
     Attributes:
         code: Of the taxonomy, e.g. "BNE".
         name: In words, e.g. "band neutrophil".
-        loinc: LOINC code of the percentage, or of the ratio for what is no leukocyte; None: no code.
+        loinc: LOINC code of the percentage, of the ratio for what is no leukocyte; None: no code.
         count: Cells of the class.
         percent: Of the leukocytes; for what is no leukocyte, cells per 100 leukocytes. None where
             no leukocyte was counted.
-        low: Lower 95 % limit of `percent`.
+        low: Lower 95 % limit of `percent`, of counting so many cells.
         high: Upper 95 % limit; None where there is none.
         is_leukocyte: Whether it counts in the 100 %.
         absolute: Cells, 10^9/L; None without the analyser's count of white cells.
@@ -59,7 +63,7 @@ class Item:
     @property
     def unit(self) -> str:
         """UCUM unit of the percentage and its limits."""
-        return "%" if self.is_leukocyte else "/100{WBCs}"
+        return "%" if self.is_leukocyte else RATIO_UNIT
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,10 @@ class DifferentialReport:
 def _faults(report: DifferentialReport) -> Iterable[str]:
     if not report.slide.strip():
         yield "it has no name of a slide"
+    for field in ("slide", "patient", "signer", "model", "software", "comment"):
+        text = getattr(report, field) or ""
+        if _CONTROL.search(text.replace("\n", "") if field == "comment" else text):
+            yield f"{field} {text!r} holds a control character, which no format can carry"
     if report.status not in STATUSES:
         yield f"status {report.status!r}, expected one of {', '.join(STATUSES)}"
     if (report.signer is None) != (report.status == "preliminary"):
@@ -124,7 +132,9 @@ def _faults(report: DifferentialReport) -> Iterable[str]:
     codes = [item.code for item in report.items]
     if not codes:
         yield "it has no class"
-    yield from (f"class {code!r} is there twice" for code in {c for c in codes if codes.count(c) > 1})
+    yield from (
+        f"class {code!r} is there twice" for code in {c for c in codes if codes.count(c) > 1}
+    )
     counted = sum(item.count for item in report.items)
     leukocytes = sum(item.count for item in report.items if item.is_leukocyte)
     if counted != report.n_counted:
