@@ -104,7 +104,7 @@ def line_of_pdf(numbers: tuple[str, ...], name: str, unit: str, loinc: str) -> s
 
 
 @given(reports())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_numbers_are_those_of_the_csv(report: DifferentialReport) -> None:
     numbers = numbers_of_csv(report)
     assert numbers == {
@@ -126,7 +126,7 @@ def test_the_page_for_people_has_them_too(report: DifferentialReport) -> None:
 
 
 @given(reports())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_fhir_is_valid_r4(report: DifferentialReport) -> None:
     text = to_fhir(report)
     VALIDATOR.validate(json.loads(text))
@@ -142,7 +142,7 @@ def test_fhir_is_valid_r4(report: DifferentialReport) -> None:
 
 
 @given(reports())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_hl7_is_read_back_by_two_libraries(report: DifferentialReport) -> None:
     text = to_hl7(report)
     strict = parse_message(text, validation_level=VALIDATION_LEVEL.STRICT)
