@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from typer.core import TyperGroup
 
-from buffycoat.cli.console import errors_console, results_console
-from buffycoat.errors import ConfigError, ManifestError
+from buffycoat.cli.console import results_console
+from buffycoat.cli.review_accounts import accounts
+from buffycoat.cli.review_database import Database, existing_database, ready_database
+from buffycoat.errors import ManifestError
 from buffycoat.optional import require
 
-if TYPE_CHECKING:
-    from buffycoat.serve.database import Store
-
 PORT = 8642
-PASSWORD = "BUFFYCOAT_REVIEW_PASSWORD"
 NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "alembic", "argon2")
-Database = Annotated[
-    str,
-    typer.Option(
-        help="sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or the predictions it is of.",
-        show_default=False,
-    ),
-]
 
 
 class ServingGroup(TyperGroup):
@@ -45,7 +34,6 @@ review = typer.Typer(
     no_args_is_help=True,
     help="Review cells in a browser: `buffycoat review PREDICTIONS --images FOLDER`.",
 )
-accounts = typer.Typer(no_args_is_help=True, help="Accounts of a server that others reach.")
 
 
 @review.callback()
@@ -82,6 +70,13 @@ def serve(
         str | None,
         typer.Option(help="Column that cells are counted by; default: slide_id, then patient_id."),
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Predictions for labelled cells: corrects figures by the errors."),
+    ] = None,
+    calibration_labels: Annotated[
+        Path | None, typer.Option(help="CSV of their true labels (ID,labels).")
+    ] = None,
     second_reader: Annotated[
         bool, typer.Option("--second-reader", help="Every slide is read twice, the second blind.")
     ] = False,
@@ -109,6 +104,7 @@ def serve(
     Example: `buffycoat review cells.parquet --images cells/`
     """
     from buffycoat.serve import predictions as tables
+    from buffycoat.serve.calibration import read_confusion
     from buffycoat.serve.places import root_of
     from buffycoat.serve.review import Review
     from buffycoat.serve.run import bind, serve
@@ -116,7 +112,8 @@ def serve(
     from buffycoat.serve.start import begin, default_file, file_url, has_users
 
     read = tables.read(predictions, images, taxonomy, groups, by)
-    store = _open(database or file_url(default_file(predictions)))
+    confusion = read_confusion(calibration, calibration_labels, read.taxonomy, taxonomy)
+    store = ready_database(database or file_url(default_file(predictions)))
     n = begin(store, read, is_adding=add, second=second_reader)
     listening = bind(host, port)
     settings = make_settings(
@@ -140,65 +137,8 @@ def serve(
         if not no_browser:
             webbrowser.open(address)
 
-    serve(Review.open(store, settings), listening, started)
+    serve(Review.open(store, settings, confusion), listening, started)
     store.close()
-
-
-@accounts.command("add")
-def add_account(
-    name: Annotated[str, typer.Argument(help="Of the user.", show_default=False)],
-    role: Annotated[
-        list[str], typer.Option(help="reader, signer or admin; repeatable.", show_default=False)
-    ],
-    database: Database,
-    password_file: Annotated[
-        Path | None, typer.Option(help="File whose first line is the password.")
-    ] = None,
-) -> None:
-    """Make an account.
-
-    The password is asked for, or read from --password-file or BUFFYCOAT_REVIEW_PASSWORD.
-
-    Example: `buffycoat review users add anna --role reader --database cells.parquet`
-    """
-    from buffycoat.serve import users
-    from buffycoat.serve.review import local_name
-    from buffycoat.serve.start import url_of
-
-    store = _open(url_of(database))
-    with store.writing() as writer:
-        users.add_user(writer, local_name(), name, _password(password_file), role)
-    typer.echo(f"User {name}: {', '.join(role)}")
-
-
-def _password(file: Path | None) -> str:
-    """From a file, the environment, or the keyboard; never from the command line."""
-    if file is not None:
-        try:
-            return file.read_text(encoding="utf-8").split("\n")[0].rstrip("\r")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--password-file {file}: cannot be read ({error})") from error
-    if PASSWORD in os.environ:
-        return os.environ[PASSWORD]
-    return typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-
-
-@accounts.command("list")
-def list_accounts(database: Database) -> None:
-    """List the accounts.
-
-    Example: `buffycoat review users list --database cells.parquet`
-    """
-    from buffycoat.serve import users
-
-    store = _existing(database)
-    with store.reading() as reader:
-        found = users.users(reader)
-    for user in found:
-        locked = " (locked)" if user.is_disabled else ""
-        typer.echo(f"{user.name}: {', '.join(user.roles)}{locked}")
-    if not found:
-        typer.echo("No accounts: a single user on this machine, without a login.")
 
 
 @review.command()
@@ -212,7 +152,7 @@ def check(database: Database) -> None:
     """
     from buffycoat.serve.log_check import check as check_log
 
-    store = _existing(database)
+    store = existing_database(database)
     with store.reading() as reader:
         found = check_log(reader)
     if not found.is_whole:
@@ -221,28 +161,35 @@ def check(database: Database) -> None:
     typer.echo(f"{found.n} entries, whole. Head: {found.head}")
 
 
+@review.command()
+def export(
+    database: Database,
+    out: Annotated[Path, typer.Option(help="CSV file of the labels.", show_default=False)],
+    all_labels: Annotated[
+        bool, typer.Option("--all", help="Cells without a class too: artefacts, smudges, unsure.")
+    ] = False,
+) -> None:
+    """Write what people decided as a table of labels for `train` and `adapt --labels`.
+
+    A row for each cell with a decision, and for all cells of slides whose readings are finished;
+    cells on which two readers differ are left out until there is a consensus.
+
+    Example: `buffycoat review export --database cells.parquet --out labels.csv`
+    """
+    from buffycoat.cli.output import check_file
+    from buffycoat.serve.labels_table import labels_table
+    from buffycoat.tables import write_csv
+
+    check_file(out, (".csv",))
+    store = existing_database(database)
+    with store.reading() as reader:
+        table = labels_table(reader, has_extra=all_labels)
+    if table.empty:
+        raise ManifestError(f"{database}: nobody has decided on a cell yet. Read a slide first")
+    write_csv(out, table)
+    decided = int(table["is_decided"].to_numpy().sum())
+    changed = int((table["label"] != table["predicted"]).to_numpy().sum())
+    typer.echo(f"{len(table)} labels, {decided} decided one by one, {changed} changed: {out}")
+
+
 review.add_typer(accounts, name="users")
-
-
-def _open(url: str) -> Store:
-    """A database, made anew or migrated if need be."""
-    from buffycoat.serve.start import open_database
-
-    opened = open_database(url)
-    if opened.copy is not None:
-        text = f"Database migrated; as it was it is {opened.copy}"
-        errors_console().print(escape(text), highlight=False, soft_wrap=True)
-    return opened.store
-
-
-def _existing(database: str) -> Store:
-    """A database that must be there."""
-    from sqlalchemy.engine import make_url
-
-    from buffycoat.serve.start import url_of
-
-    url = url_of(database)
-    parsed = make_url(url)
-    if parsed.drivername == "sqlite" and not Path(str(parsed.database)).is_file():
-        raise ManifestError(f"--database {parsed.database}: no such file. Check the path")
-    return _open(url)
