@@ -82,7 +82,7 @@ def _lines(page: FPDF, report: DifferentialReport) -> None:
 def _table(page: FPDF, report: DifferentialReport) -> None:
     align = ("LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT", "RIGHT")
     with page.table(
-        col_widths=WIDTHS, text_align=align, line_height=5.2, borders_layout="HORIZONTAL_LINES"
+        col_widths=WIDTHS, text_align=align, line_height=5, borders_layout="HORIZONTAL_LINES"
     ) as table:
         for cells in (HEAD, *map(_cells, report.items)):
             row = table.row()
