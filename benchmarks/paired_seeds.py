@@ -1,7 +1,7 @@
 """Differences of methods on the same seeds, from the table that a benchmark wrote.
 
-    python -m benchmarks.paired_seeds FILE.csv --method ranking --less "cleanlab: confident learning" \
-        --score precision --by flipped
+    python -m benchmarks.paired_seeds FILE.csv --method ranking --less NAME --score precision \
+        --by flipped
 
 One line a method and group: mean score, and mean difference with its 95 % interval over seeds (t).
 The group "all" takes the mean over groups on each seed.
