@@ -263,8 +263,9 @@ def serve_from(reviewed: Path) -> Callable[..., Served]:
 
     def make(store: Store, **options: Any) -> Served:
         second = options.pop("second", False)
-        read = tables.read(reviewed / "cells.parquet", reviewed / "cells")
-        import_predictions(store, read, "test", has_second_reader=second)
+        if options.pop("add", True):
+            read = tables.read(reviewed / "cells.parquet", reviewed / "cells")
+            import_predictions(store, read, "test", has_second_reader=second)
         given = {"images": reviewed / "cells", "origins": frozenset({ORIGIN})} | options
         return Served(Review.open(store, Settings(**given)))
 
