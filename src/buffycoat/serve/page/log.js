@@ -1,0 +1,42 @@
+/** The log of the project, and whether its chain of hashes is whole. For admins. */
+
+import { get } from "./api.js";
+import { button, fill, h } from "./dom.js";
+import { plural, when } from "./words.js";
+
+const PAGE = 200;
+
+export async function logView() {
+  const body = h("tbody");
+  const more = button("Show more", () => load());
+  const checked = h("p", { role: "status" });
+  let last = 0;
+  const load = async () => {
+    const reply = await get(`log?after=${last}&limit=${PAGE}`);
+    const events = reply.events ?? reply;
+    last = events.at(-1)?.seq ?? last;
+    body.append(...events.map(row));
+    more.hidden = events.length < PAGE;
+  };
+  const check = async () => {
+    fill(checked, "Checking …");
+    const { is_whole: isWhole, n, head, message } = await get("log/check");
+    checked.className = isWhole ? "good" : "warning";
+    fill(checked, isWhole ? `The log is whole: ${plural(n, "event")}, head ${String(head).slice(0, 16)}…` : message ?? `The log is not whole: an event was changed or removed (${n} were checked).`);
+  };
+  await Promise.all([load(), check()]);
+  return h("div", { class: "sheet" }, h("h1", {}, "Log"),
+    h("p", {}, "Every decision, reading, signature and login, in order. Each event holds the hash of the one before."),
+    checked, h("p", { class: "row" }, button("Check again", check), h("a", { class: "button", href: "#/" }, "Worklist")),
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Events" },
+      h("table", { class: "log" },
+        h("thead", {}, h("tr", {}, ["No.", "When", "Who", "What", "Hash"].map((title) => h("th", { scope: "col" }, title)))), body)),
+    more);
+}
+
+function row(event) {
+  const detail = event.payload ?? event.data ?? event.body ?? {};
+  return h("tr", {}, h("td", { class: "number" }, event.seq), h("td", {}, when(event.at)), h("td", {}, event.user ?? event.who ?? event.reader ?? "–"),
+    h("td", {}, h("b", {}, event.kind ?? event.type), " ", h("code", {}, JSON.stringify(detail))),
+    h("td", { class: "hash", title: event.hash }, String(event.hash ?? "").slice(0, 12)));
+}

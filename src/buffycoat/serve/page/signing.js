@@ -1,0 +1,107 @@
+/** Finish a reading, sign, amend. Each says in words what it does before it does it. */
+
+import { post } from "./api.js";
+import { button, dialog, fill, h } from "./dom.js";
+import { table } from "./differential.js";
+import { draft, dropDraft } from "./settings.js";
+import { plural } from "./words.js";
+
+/**
+ * A dialog with a form whose text is kept until it was sent.
+ * @param {() => Promise<void>} act May fail: the dialog stays, with the reason.
+ */
+function form(title, parts, label, act) {
+  const problem = h("p", { class: "warning", role: "alert" });
+  const submit = h("button", { type: "submit", class: "primary" }, label);
+  const body = h("form", {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      submit.disabled = true;
+      fill(problem);
+      try {
+        await act();
+        node.close("done");
+      } catch (error) {
+        fill(problem, error.message);
+        submit.disabled = false;
+      }
+    },
+  }, parts, problem, h("p", { class: "actions" }, button("Cancel", () => node.close()), submit));
+  const node = dialog(title, body);
+  return node;
+}
+
+const area = (label, attributes) => {
+  const field = h("textarea", { rows: "2", ...attributes });
+  return [h("label", { class: "block" }, label, field), field];
+};
+
+export function finish(view) {
+  const { slide, role, reading } = view;
+  const open = reading.unseen.length;
+  form(`Finish: ${view.roleName}`, [
+    h("p", {}, `${plural(reading.cells.length, "cell")}, ${reading.changed.length} given another class than predicted.`),
+    open ? h("p", { class: "warning" }, `${plural(open, "doubtful cell")} without a decision of yours: as predicted.`) : null,
+    h("p", {}, "You can reopen it until the slide is signed."),
+  ], "Finish", async () => {
+    await view.saved();
+    await post(`slides/${slide.n}/readings/${role}/finish`);
+    await view.reload();
+  });
+}
+
+/** Sign what is on the page; finishes the signer's own reading first where it is not finished. */
+export async function sign(view) {
+  const { slide, reading, differential } = view;
+  await view.saved();
+  await differential.load();
+  const found = differential.latest;
+  if (!found) throw new Error("The differential could not be loaded. Try again when the server answers.");
+  const [label, comment] = area("Comment", { maxlength: "2000" });
+  draft(`comment.${slide.n}`, comment);
+  const id = crypto.randomUUID(); // the same for every try
+  const wbc = differential.wbcValue;
+  const { project, user } = view.app.session;
+  const open = reading.unseen.length;
+  form(`Sign ${slide.id}`, [
+    h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
+      `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
+    h("ul", {},
+      h("li", {}, `${reading.changed.length} of them given another class than predicted`),
+      open ? h("li", { class: "warning" }, `${plural(open, "doubtful cell")} without a decision: signed as predicted`) : null,
+      view.isFinished ? null : h("li", {}, `Your reading is finished by this`),
+      h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),
+      h("li", {}, `Model ${project.bundle ?? project.name}, checksum ${project.bundle_checksum.slice(0, 12)}…`)),
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Differential to be signed" },
+      table({ ...found, rows: found.rows.filter((row) => row.count) })),
+    label,
+  ], "Sign", async () => {
+    if (!view.isFinished) {
+      await post(`slides/${slide.n}/readings/${view.role}/finish`);
+      view.isFinished = true;
+    }
+    const { version } = await post(`slides/${slide.n}/sign`, { client_id: id, wbc, comment: comment.value });
+    for (const name of ["comment", "wbc"]) dropDraft(`${name}.${slide.n}`);
+    await view.reload(`Signed as version ${version}.`);
+  });
+}
+
+export function amend(view) {
+  const { slide } = view;
+  const [label, reason] = area("Reason", { required: true, maxlength: "2000" });
+  draft(`reason.${slide.n}`, reason);
+  const id = crypto.randomUUID();
+  form(`Amend ${slide.id}`, [
+    h("p", {}, `Version ${slide.version} stays as it was signed. The slide is opened again, and the next signature makes version ${slide.version + 1}.`),
+    label,
+  ], "Amend", async () => {
+    await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
+    dropDraft(`reason.${slide.n}`);
+    await view.reload("Open for amendment.");
+  });
+}
+
+export async function reopen(view) {
+  await post(`slides/${view.slide.n}/readings/${view.role}/reopen`);
+  await view.reload("Reading reopened.");
+}
