@@ -26,6 +26,15 @@ export const url = (path) => new URL(path, BASE).href;
 export const get = (path) => call("GET", path);
 export const post = (path, body = {}) => call("POST", path, body);
 
+/** Save a file under the name that the server gives it; a refusal is thrown, not saved. */
+export async function download(path) {
+  const response = await answer("GET", path);
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "export";
+  const href = URL.createObjectURL(await response.blob());
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), TIMEOUT_MS);
+}
+
 /** The session; also takes the token that changes need. */
 export async function session() {
   return keepToken(await call("GET", "session", undefined, false));
@@ -40,23 +49,28 @@ function keepToken(reply) {
   return reply;
 }
 
-async function call(method, path, body, mayLogIn = true) {
+async function call(...request) {
+  const response = await answer(...request);
+  return response.status === 204 ? null : response.json();
+}
+
+async function answer(method, path, body, mayLogIn = true) {
   const response = await send(method, path, body);
   if (response.status === 401 && mayLogIn && logIn) {
     await logIn();
-    return call(method, path, body, false);
+    return answer(method, path, body, false);
   }
-  if (response.ok) return response.status === 204 ? null : response.json();
+  if (response.ok) return response;
   const error = await fault(response);
   if (error.code === "csrf" && mayLogIn) { // the server was started again, or a login elsewhere
     await session();
-    return call(method, path, body, false);
+    return answer(method, path, body, false);
   }
   throw error;
 }
 
 async function send(method, path, body) {
-  const headers = { Accept: "application/json" };
+  const headers = {};
   if (csrf) headers["X-CSRF-Token"] = csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {

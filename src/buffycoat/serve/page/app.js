@@ -6,6 +6,7 @@ import { logView } from "./log.js";
 import { askLogin } from "./login.js";
 import { otherOwners, Queue } from "./queue.js";
 import { showKeys } from "./keys.js";
+import { retryLost } from "./pictures.js";
 import { apply, changes, isOn, resize, set, setting, toggle } from "./settings.js";
 import { SlideView } from "./slide.js";
 import { learn, plural } from "./words.js";
@@ -27,10 +28,16 @@ class App {
     this.#expectLogin();
     this.queue = new Queue(this.#owner, (decisions) => post("decisions", { decisions }));
     this.queue.addEventListener("change", () => this.drawBar());
+    this.queue.addEventListener("back", retryLost);
     for (const name of ["white", "outlines", "theme"]) changes.addEventListener(name, () => this.drawBar());
     addEventListener("hashchange", () => this.show());
     addEventListener("keydown", (event) => {
       if (event.key === "?" && !this.view && !event.target.closest?.("input, textarea")) showKeys();
+    });
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault(); // the address says what is shown
+      if (this.view) this.view.selection.focus();
+      else main.focus();
     });
     this.#tellOthers();
     this.queue.flush();
@@ -78,6 +85,7 @@ class App {
         const found = await session();
         return found.user ? found : await askLogin();
       } catch (error) {
+        if (error.status === 401) continue;
         if (!(error instanceof Unreachable)) throw error;
         fill(main, h("p", { class: "lead", role: "status" }, "The server does not answer. Trying again …"));
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -92,6 +100,7 @@ class App {
       const renewed = await askLogin({ name, why: "Your session has ended. What you decided is kept and is sent after the login." });
       if (renewed.user.name !== name) location.reload();
       this.session = renewed;
+      retryLost();
     });
   }
 

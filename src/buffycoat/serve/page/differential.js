@@ -1,7 +1,7 @@
 /** The differential of a slide: raw, corrected and absolute, with limits; versions and downloads. */
 
-import { get, url } from "./api.js";
-import { fill, h } from "./dom.js";
+import { download, get } from "./api.js";
+import { alert, button, fill, h } from "./dom.js";
 import { draft } from "./settings.js";
 import { percent, plural, range, when } from "./words.js";
 
@@ -104,6 +104,7 @@ export async function versions(slide) {
 function downloads(slide, version) {
   const query = version === null ? "" : `?version=${version}`;
   const which = version === null ? "preliminary" : `version ${version}`;
+  const save = (format) => download(`slides/${slide.n}/export/${format}${query}`).catch((error) => alert(error.message));
   return h("p", { class: "downloads" }, Object.entries(FORMATS).map(([format, name]) =>
-    h("a", { href: url(`slides/${slide.n}/export/${format}${query}`), download: true, "aria-label": `${name}, ${which}` }, name)));
+    button(name, () => save(format), { "aria-label": `${name}, ${which}` })));
 }

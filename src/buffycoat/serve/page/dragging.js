@@ -27,7 +27,6 @@ export function dragging(root, grid, selection, drop) {
     document.body.append(badge);
     event.dataTransfer.setDragImage(badge, -8, -8);
     setTimeout(() => badge.remove());
-    root.classList.add("dragging");
   });
   root.addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes(TYPE)) return;
@@ -40,8 +39,5 @@ export function dragging(root, grid, selection, drop) {
     event.preventDefault();
     drop(over.dataset.drop);
   });
-  root.addEventListener("dragend", () => {
-    mark(null);
-    root.classList.remove("dragging");
-  });
+  root.addEventListener("dragend", () => mark(null));
 }

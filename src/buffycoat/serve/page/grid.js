@@ -168,6 +168,7 @@ function drawCell(option, cell, reading) {
 
 function told(cell, reading, isChanged) {
   const others = cell.set?.filter((code) => code !== cell.predicted) ?? [];
+  const fault = cell.is_missing ? "picture missing" : cell.is_changed ? "picture changed since the prediction" : null;
   const mark = cell.conflict ? "conflict" : cell.isPending ? "…" : cell.label === null ? "" : isChanged ? "changed" : "✓";
   const labels = reading.other?.[cell.n];
   return [
@@ -175,6 +176,7 @@ function told(cell, reading, isChanged) {
       h("b", {}, isChanged ? `was ${cell.predicted}` : cell.predicted), h("span", {}, probability(cell.probability)),
       mark ? h("span", { class: "mark" }, mark) : null),
     others.length ? h("div", { class: "set" }, `or ${others.join(", ")}`) : null,
+    fault ? h("div", { class: "reason" }, fault) : null,
     labels ? h("div", { class: "set" }, `1st ${labels.first ?? "–"} · 2nd ${labels.second ?? "–"}`) : null,
     cell.needs_look && cell.reasons?.length
       ? h("div", { class: "reason", title: cell.reasons.map(({ text }) => text).join("\n") }, cell.reasons[0].text) : null,
@@ -189,6 +191,8 @@ export function spoken(cell, reading, isChanged = cell.label !== null && cell.la
   if (cell.set?.length > 1) parts.push(`prediction set ${cell.set.map(nameOf).join(", ")}`);
   const labels = reading.other?.[cell.n];
   if (labels) parts.push(`first reader ${nameOf(labels.first ?? cell.predicted)}, second reader ${nameOf(labels.second ?? cell.predicted)}`);
+  if (cell.is_missing) parts.push("picture missing");
+  if (cell.is_changed) parts.push("picture changed since the prediction");
   if (cell.needs_look) parts.push(`needs a look: ${(cell.reasons ?? []).map(({ text }) => text).join("; ")}`);
   if (cell.conflict) parts.push("conflict");
   return `${parts.join(", ")}.`;

@@ -12,17 +12,16 @@ export async function logView() {
   const checked = h("p", { role: "status" });
   let last = 0;
   const load = async () => {
-    const reply = await get(`log?after=${last}&limit=${PAGE}`);
-    const events = reply.events ?? reply;
+    const { entries: events } = await get(`log?after=${last}&limit=${PAGE}`);
     last = events.at(-1)?.seq ?? last;
     body.append(...events.map(row));
     more.hidden = events.length < PAGE;
   };
   const check = async () => {
     fill(checked, "Checking …");
-    const { is_whole: isWhole, n, head, message } = await get("log/check");
+    const { is_whole: isWhole, n, head, faults } = await get("log/check");
     checked.className = isWhole ? "good" : "warning";
-    fill(checked, isWhole ? `The log is whole: ${plural(n, "event")}, head ${String(head).slice(0, 16)}…` : message ?? `The log is not whole: an event was changed or removed (${n} were checked).`);
+    fill(checked, isWhole ? `The log is whole: ${plural(n, "entry", "entries")}, head ${head}` : `The log is not whole: ${faults.join("; ")}`);
   };
   await Promise.all([load(), check()]);
   return h("div", { class: "sheet" }, h("h1", {}, "Log"),
@@ -34,9 +33,9 @@ export async function logView() {
     more);
 }
 
-function row(event) {
-  const detail = event.payload ?? event.data ?? event.body ?? {};
-  return h("tr", {}, h("td", { class: "number" }, event.seq), h("td", {}, when(event.at)), h("td", {}, event.user ?? event.who ?? event.reader ?? "–"),
-    h("td", {}, h("b", {}, event.kind ?? event.type), " ", h("code", {}, JSON.stringify(detail))),
-    h("td", { class: "hash", title: event.hash }, String(event.hash ?? "").slice(0, 12)));
+function row({ seq, at, person, kind, hash, ...rest }) {
+  const { prev, ...detail } = rest;
+  return h("tr", {}, h("td", { class: "number" }, seq), h("td", {}, when(at)), h("td", {}, person),
+    h("td", {}, h("b", {}, kind), " ", h("code", {}, JSON.stringify(detail))),
+    h("td", { class: "hash", title: hash }, hash.slice(0, 12)));
 }

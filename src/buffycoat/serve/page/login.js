@@ -17,7 +17,7 @@ export function askLogin({ name = "", why = "" } = {}) {
 }
 
 function show(known, why) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const name = h("input", { id: "login-name", autocomplete: "username", required: true, value: known });
     const password = h("input", { id: "login-password", type: "password", autocomplete: "current-password", required: true });
     const problem = h("p", { class: "warning", role: "alert" });
@@ -28,9 +28,8 @@ function show(known, why) {
         submit.disabled = true;
         fill(problem);
         try {
-          const session = await login(name.value, password.value);
+          resolve(await login(name.value, password.value));
           node.close();
-          resolve(session);
         } catch (error) {
           fill(problem, error instanceof Refused && error.retryAfter ? `${error.message} Try again in ${error.retryAfter} s.` : error.message);
           submit.disabled = false;
@@ -41,7 +40,8 @@ function show(known, why) {
     why ? h("p", {}, why) : null,
     h("label", { class: "block" }, "Name", name), h("label", { class: "block" }, "Password", password),
     problem, h("p", { class: "actions" }, submit));
-    const node = dialog("Log in", body, { canCancel: false });
+    const onclose = () => reject(new Refused(401, "login", "You are not logged in.")); // does nothing after a login
+    const node = dialog("Log in", body, { canCancel: false, onclose });
     (known ? password : name).focus();
   });
 }

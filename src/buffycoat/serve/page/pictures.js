@@ -28,6 +28,15 @@ export function refresh(root) {
   }
 }
 
+/** Ask again for pictures that did not come: the server was away, or the session had ended. */
+export function retryLost() {
+  for (const frame of document.querySelectorAll(".frame.lost")) {
+    frame.classList.remove("lost");
+    const image = frame.querySelector("img");
+    image.src = image.src.replace(/#.*$/, "") + `#${Date.now()}`;
+  }
+}
+
 /** Lay the cell's outline over a picture, or take it away. */
 export async function outline(frame, n) {
   if (!isOn("outlines")) {

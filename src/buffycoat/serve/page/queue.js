@@ -173,7 +173,9 @@ export class Queue extends EventTarget {
   }
 
   #become(state) {
+    const wasAway = this.state === "offline";
     this.state = state;
+    if (wasAway && state === "saved") this.#tell("back");
     this.#tell("change");
   }
 

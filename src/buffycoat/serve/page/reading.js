@@ -37,8 +37,8 @@ export class Reading extends EventTarget {
   given(cell) {
     const labels = this.other?.[cell.n];
     if (!labels) return cell.predicted;
-    const [first, second] = [labels.first ?? cell.predicted, labels.second ?? cell.predicted];
-    return first === second ? first : UNDECIDED;
+    const first = labels.first ?? cell.predicted;
+    return first === (labels.second ?? first) ? first : UNDECIDED;
   }
 
   get changed() {

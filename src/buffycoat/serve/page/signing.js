@@ -10,7 +10,7 @@ import { plural } from "./words.js";
  * A dialog with a form whose text is kept until it was sent.
  * @param {() => Promise<void>} act May fail: the dialog stays, with the reason.
  */
-function form(title, parts, label, act) {
+function form(title, parts, label, act, onclose = () => {}) {
   const problem = h("p", { class: "warning", role: "alert" });
   const submit = h("button", { type: "submit", class: "primary" }, label);
   const body = h("form", {
@@ -27,7 +27,7 @@ function form(title, parts, label, act) {
       }
     },
   }, parts, problem, h("p", { class: "actions" }, button("Cancel", () => node.close()), submit));
-  const node = dialog(title, body);
+  const node = dialog(title, body, { onclose });
   return node;
 }
 
@@ -62,6 +62,7 @@ export async function sign(view) {
   const id = crypto.randomUUID(); // the same for every try
   const wbc = differential.wbcValue;
   const { project, user } = view.app.session;
+  let isHalf = false; // the reading is finished, and the signature failed
   const open = reading.unseen.length;
   form(`Sign ${slide.id}`, [
     h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
@@ -69,21 +70,22 @@ export async function sign(view) {
     h("ul", {},
       h("li", {}, `${reading.changed.length} of them given another class than predicted`),
       open ? h("li", { class: "warning" }, `${plural(open, "doubtful cell")} without a decision: signed as predicted`) : null,
-      view.isFinished ? null : h("li", {}, `Your reading is finished by this`),
+      view.isReadOnly ? null : h("li", {}, "Your reading is finished by this"),
       h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),
-      h("li", {}, `Model ${project.bundle ?? project.name}, checksum ${project.bundle_checksum.slice(0, 12)}…`)),
+      h("li", {}, `Predictions ${project.name}`, project.bundle_checksum ? `, model checksum ${project.bundle_checksum.slice(0, 12)}…` : "")),
     h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Differential to be signed" },
       table({ ...found, rows: found.rows.filter((row) => row.count) })),
     label,
   ], "Sign", async () => {
-    if (!view.isFinished) {
+    if (!view.isReadOnly) {
       await post(`slides/${slide.n}/readings/${view.role}/finish`);
-      view.isFinished = true;
+      isHalf = true;
     }
     const { version } = await post(`slides/${slide.n}/sign`, { client_id: id, wbc, comment: comment.value });
     for (const name of ["comment", "wbc"]) dropDraft(`${name}.${slide.n}`);
+    isHalf = false;
     await view.reload(`Signed as version ${version}.`);
-  });
+  }, () => isHalf && view.reload());
 }
 
 export function amend(view) {
@@ -98,6 +100,17 @@ export function amend(view) {
     await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
     dropDraft(`reason.${slide.n}`);
     await view.reload("Open for amendment.");
+  });
+}
+
+/** Give the reading back, for another reader to go on with. */
+export function release(view) {
+  form("Give the reading back", [
+    h("p", {}, "Another reader can take it. Your decisions stay in the record, and stand until that reader decides otherwise."),
+  ], "Give back", async () => {
+    await view.saved();
+    await post(`slides/${view.slide.n}/readings/${view.role}/release`);
+    location.hash = "#/";
   });
 }
 

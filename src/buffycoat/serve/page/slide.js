@@ -9,9 +9,9 @@ import { dragging } from "./dragging.js";
 import { Grid } from "./grid.js";
 import { bindKeys } from "./keys.js";
 import { Palette } from "./palette.js";
-import { Reading } from "./reading.js";
+import { Reading, UNDECIDED } from "./reading.js";
 import { Selection } from "./selection.js";
-import { amend, finish, reopen, sign } from "./signing.js";
+import { amend, finish, release, reopen, sign } from "./signing.js";
 import { Tabs } from "./tabs.js";
 import { nameOf, plural, ROLE, STATUS } from "./words.js";
 
@@ -20,10 +20,9 @@ const SAVED_WITHIN_MS = 20_000;
 export class SlideView {
   /** Take the role, load the cells, and build the page. */
   static async open(app, n, role) {
-    const slide = (await get("slides")).slides.find((one) => one.n === n);
-    if (!slide) throw new Error("No such slide. It may have been removed from the project.");
     const isMine = role !== "view";
-    if (isMine && slide.my_role !== role && slide.status !== "signed") await post(`slides/${n}/readings`, { role });
+    let slide = await get(`slides/${n}`);
+    if (isMine && slide.my_role !== role && slide.status !== "signed") slide = await post(`slides/${n}/readings`, { role });
     const seen = isMine ? role : viewable(slide);
     const reply = await get(`slides/${n}/cells${seen ? `?role=${seen}` : ""}`);
     return new SlideView(app, slide, isMine ? role : seen ?? "first", isMine, reply);
@@ -153,6 +152,7 @@ export class SlideView {
       this.palette.update();
       this.conflicts.draw();
       this.cellPane.update();
+      this.#drawActions();
       this.app.drawBar();
     });
     this.reading.addEventListener("saved", ({ detail: cells }) => {
@@ -186,15 +186,23 @@ export class SlideView {
     }
   }
 
+  /** Whether only this reading's end stands before the signature. */
+  get #isLastStep() {
+    if (this.isReadOnly) return false;
+    if (this.role === "consensus") return !this.reading.cells.some((cell) => this.reading.classOf(cell) === UNDECIDED);
+    return this.role === "first" && !this.app.session.second_reader;
+  }
+
   #drawActions() {
     const { slide } = this;
     const may = (role) => this.app.session.user.roles.includes(role);
     const act = (label, does, attributes) => button(label, () => does(this).catch?.((error) => alert(error.message)), attributes);
     const isSigned = slide.status === "signed";
     const mayFinish = !this.isReadOnly;
-    const canSign = slide.can_sign || (mayFinish && this.app.session.is_single_user);
+    const canSign = slide.can_sign || this.#isLastStep;
     fill(this.actions,
       mayFinish ? button("Finish reading", () => finish(this)) : null,
+      mayFinish && !this.app.session.is_single_user ? button("Give back …", () => release(this)) : null,
       this.isFinished && !isSigned && slide.my_role === this.role ? act("Reopen reading", reopen) : null,
       may("signer") && !isSigned
         ? act("Sign …", sign, { class: "primary", disabled: !canSign, "aria-describedby": canSign ? null : "why-not" }) : null,

@@ -62,18 +62,21 @@ function main(app, slide) {
 
 /** Roles that this user can take on the slide now. */
 function open(app, slide) {
-  if (slide.open) return slide.open;
-  if (slide.my_role || slide.status === "signed" || !app.session.user.roles.includes("reader")) return [];
-  const held = new Set(slide.readings.filter(({ reader }) => reader).map(({ role }) => role));
-  const roles = ["first", ...(app.session.second_reader ? ["second"] : [])].filter((role) => !held.has(role)).slice(0, 1);
+  const { user, second_reader: hasSecond, is_single_user: isSingle } = app.session;
+  if (slide.status === "signed") return [];
+  const isFree = (role) => !slide.readings.some((one) => one.role === role && one.reader);
+  const readings = ["first", ...(hasSecond ? ["second"] : [])].filter(isFree);
+  const mayRead = user.roles.includes("reader") && !slide.my_role;
+  const mayDecide = isSingle || user.roles.includes("signer") || mayRead;
   const isRead = ["disagreement", "ready", "amending"].includes(slide.status);
-  return isRead && !held.has("consensus") ? [...roles, "consensus"] : roles;
+  const roles = mayRead ? readings.slice(0, 1) : [];
+  return hasSecond && isRead && mayDecide && isFree("consensus") ? [...roles, "consensus"] : roles;
 }
 
 function actions(app, slide) {
   const link = (role, label) => h("a", { class: "button", href: `#/slides/${slide.n}/${role}` }, label);
   const links = [];
-  if (slide.my_role) links.push(link(slide.my_role, slide.status === "signed" ? "Open" : "Continue"));
+  if (slide.my_role) links.push(link(slide.my_role, isOver(slide) ? "Open" : "Continue"));
   for (const role of open(app, slide)) links.push(link(role, ROLE_ACTION[role]));
   if (!links.length) links.push(link("view", "View"));
   if (app.session.second_reader && ["disagreement", "ready", "signed", "amending"].includes(slide.status)) {
@@ -82,9 +85,13 @@ function actions(app, slide) {
   return links;
 }
 
+function isOver(slide) {
+  return slide.status === "signed" || slide.readings.some((one) => one.role === slide.my_role && one.finished);
+}
+
 /** Where two readers differ. */
 export async function disagreements(app, n) {
-  const slide = (await get("slides")).slides.find((one) => one.n === n);
+  const slide = await get(`slides/${n}`);
   const { cells, n_agree: agree, kappa } = await get(`slides/${n}/disagreements`);
   const { picture } = await import("./pictures.js");
   const role = slide.my_role === "consensus" || !slide.readings.some((one) => one.role === "consensus" && one.reader) ? "consensus" : "view";
