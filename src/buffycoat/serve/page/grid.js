@@ -170,17 +170,23 @@ function told(cell, reading, isChanged) {
   const others = cell.set?.filter((code) => code !== cell.predicted) ?? [];
   const fault = cell.is_missing ? "picture missing" : cell.is_changed ? "picture changed since the prediction" : null;
   const mark = cell.conflict ? "conflict" : cell.isPending ? "…" : cell.label === null ? "" : isChanged ? "changed" : "✓";
-  const labels = reading.other?.[cell.n];
+  const labels = disputed(cell, reading);
   return [
     h("div", { class: "line" },
       h("b", {}, isChanged ? `was ${cell.predicted}` : cell.predicted), h("span", {}, probability(cell.probability)),
       mark ? h("span", { class: "mark" }, mark) : null),
     others.length ? h("div", { class: "set" }, `or ${others.join(", ")}`) : null,
     fault ? h("div", { class: "reason" }, fault) : null,
-    labels ? h("div", { class: "set" }, `1st ${labels.first ?? "–"} · 2nd ${labels.second ?? "–"}`) : null,
+    labels ? h("div", { class: "set" }, `1st ${labels.first} · 2nd ${labels.second}`) : null,
     cell.needs_look && cell.reasons?.length
       ? h("div", { class: "reason", title: cell.reasons.map(({ text }) => text).join("\n") }, cell.reasons[0].text) : null,
   ];
+}
+
+/** What two readers said of a cell, where they differ. */
+function disputed(cell, reading) {
+  const labels = reading.other?.[cell.n];
+  return labels?.second && labels.first !== labels.second ? labels : null;
 }
 
 /** What a screen reader says of a cell. */
@@ -189,8 +195,8 @@ export function spoken(cell, reading, isChanged = cell.label !== null && cell.la
   if (isChanged) parts.splice(1, 0, `predicted ${nameOf(cell.predicted)}`);
   else if (cell.label !== null) parts.push("confirmed");
   if (cell.set?.length > 1) parts.push(`prediction set ${cell.set.map(nameOf).join(", ")}`);
-  const labels = reading.other?.[cell.n];
-  if (labels) parts.push(`first reader ${nameOf(labels.first ?? cell.predicted)}, second reader ${nameOf(labels.second ?? cell.predicted)}`);
+  const labels = disputed(cell, reading);
+  if (labels) parts.push(`first reader ${nameOf(labels.first)}, second reader ${nameOf(labels.second)}`);
   if (cell.is_missing) parts.push("picture missing");
   if (cell.is_changed) parts.push("picture changed since the prediction");
   if (cell.needs_look) parts.push(`needs a look: ${(cell.reasons ?? []).map(({ text }) => text).join("; ")}`);

@@ -124,7 +124,7 @@ export class SlideView {
     this.tools = this.app.tools(this);
     this.tabs = new Tabs("Cell or slide", {
       cell: ["Cell", this.cellPane.node],
-      differential: ["Differential", h("div", {}, this.differential.node, this.actions = h("div", { class: "actions" }))],
+      differential: ["Differential", h("div", {}, this.differential.node, this.actions = h("div", { class: "actions end" }))],
       versions: ["Versions", this.versions = h("div", {})],
     }, (name) => this.#opened(name));
     this.grid.onselectall = (code) => {
@@ -207,7 +207,7 @@ export class SlideView {
       may("signer") && !isSigned
         ? act("Sign …", sign, { class: "primary", disabled: !canSign, "aria-describedby": canSign ? null : "why-not" }) : null,
       may("signer") && isSigned ? button("Amend …", () => amend(this)) : null,
-      !canSign && !isSigned && slide.why_not ? h("p", { class: "hint", id: "why-not" }, slide.why_not) : null,
+      !canSign && !isSigned && slide.why_not ? h("p", { class: "hint", id: "why-not" }, `Before signing: ${slide.why_not}.`) : null,
       h("p", { class: "hint" }, `Status: ${STATUS[slide.status] ?? slide.status}${slide.version ? `, version ${slide.version}` : ""}`));
   }
 }
