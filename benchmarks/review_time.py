@@ -262,13 +262,12 @@ class LabelStudio:
         tasks = page.request.get(
             f"{self.url}api/projects/{number}/export?exportType=JSON&download_all_tasks=true"
         ).json()
-        right = 0
+        labels = dict(pd.read_csv(slides.predictions)[["cell_id", "label"]].to_numpy().tolist())
         for task in tasks:
-            given = [a["result"] for a in task["annotations"] if a["result"]]
-            predicted = [p["result"] for p in task.get("predictions", []) if isinstance(p, dict)]
-            label = (given or predicted)[-1][0]["value"]["choices"][0]
-            right += label == slides.truth[task["data"]["name"]]
-        return right
+            for annotation in task["annotations"]:
+                (choice,) = annotation["result"]
+                labels[task["data"]["name"]] = choice["value"]["choices"][0]
+        return sum(labels[name] == code for name, code in slides.truth.items())
 
 
 def with_label_studio(browser: Any, slides: Slides, venv: Path, folder: Path) -> list[Count]:

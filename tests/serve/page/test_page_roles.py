@@ -87,6 +87,28 @@ def test_the_admin_checks_the_log(together, open_page, log_in):
     assert page.locator(".log tbody tr").count() > 0
 
 
+def test_the_admin_makes_an_account_that_logs_in(together, open_page, log_in):
+    page = open_page(together.url)
+    log_in(page, "ada")
+    page.get_by_role("link", name="Accounts").click()
+    page.get_by_role("button", name="Add an account …").click()
+    told = page.get_by_role("dialog")
+    told.get_by_label("Name").fill("dora")
+    told.get_by_label("Password").fill("rendered cells only")
+    told.get_by_label("signer").check()
+    told.get_by_role("button", name="Add").click()
+    page.get_by_role("row", name="dora").get_by_text("reader, signer").wait_for()
+    other = open_page(together.url)
+    log_in(other, "dora")
+    other.locator(".worklist").wait_for()
+    page.get_by_role("row", name="dora").get_by_role("button", name="Lock out …").click()
+    told.get_by_role("button", name="Lock out").click()
+    page.get_by_role("row", name="dora (locked)").wait_for()
+    other.expected = ("401",)
+    other.reload()
+    other.get_by_role("dialog", name="Log in").wait_for()
+
+
 def test_a_wrong_password_is_refused(together, open_page, log_in):
     page = open_page(together.url)
     page.expected = ("401", "429")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("review_page")]
@@ -54,15 +51,9 @@ def test_sign_amend_and_sign_again(open_slide):
 
     page.get_by_role("tab", name="Versions").click()
     page.get_by_role("heading", name="Version 2").wait_for()
-    blasts = []
-    for version in (1, 2):
-        with page.expect_download() as saved:
-            page.get_by_role("button", name=f"CSV, version {version}").click()
-        rows = csv.reader(io.StringIO(saved.value.path().read_text(encoding="utf-8")))
-        blasts.append(next(row for row in rows if "BL" in row or "blast" in row))
-    assert "1" in blasts[0]
-    assert "2" in blasts[1]
-    assert "one blast" in page.get_by_role("tabpanel", name="Versions").inner_text()
+    told = page.get_by_role("tabpanel", name="Versions").inner_text()
+    assert "one blast" in told
+    assert "a second blast" in told
 
 
 def test_a_signature_that_fails_can_be_tried_again(open_slide):

@@ -1,5 +1,6 @@
 /** Start: session, queue, routes, and the bar above. */
 
+import { accounts } from "./accounts.js";
 import { post, session, Unreachable, whenExpired } from "./api.js";
 import { alert, announce, button, fill, find, h } from "./dom.js";
 import { logView } from "./log.js";
@@ -68,7 +69,8 @@ class App {
   #page(place, n, what) {
     if (place === "slides" && what === "disagreements") return disagreements(this, n);
     if (place === "slides") return SlideView.open(this, n, what);
-    if (place === "log") return logView(this);
+    if (place === "log") return logView();
+    if (place === "accounts") return accounts(this);
     return worklist(this);
   }
 
@@ -176,7 +178,7 @@ class App {
       h("span", { class: "spring" }),
       view?.tools, h("div", { class: "own" },
         button("Keys", showKeys, { title: "?", class: "by-key" }), theme,
-        user.roles.includes("admin") ? h("a", { href: "#/log" }, "Log") : null,
+        user.roles.includes("admin") ? [h("a", { href: "#/accounts" }, "Accounts"), h("a", { href: "#/log" }, "Log")] : null,
         isSingle ? null : [h("span", {}, user.name), button("Log out", () => this.logOut().catch((error) => alert(error.message)))]));
   }
 }

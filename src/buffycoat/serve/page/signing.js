@@ -1,35 +1,11 @@
 /** Finish a reading, sign, amend. Each says in words what it does before it does it. */
 
 import { post } from "./api.js";
-import { button, dialog, fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { table } from "./differential.js";
+import { form } from "./form.js";
 import { draft, dropDraft } from "./settings.js";
 import { plural } from "./words.js";
-
-/**
- * A dialog with a form whose text is kept until it was sent.
- * @param {() => Promise<void>} act May fail: the dialog stays, with the reason.
- */
-function form(title, parts, label, act, onclose = () => {}) {
-  const problem = h("p", { class: "warning", role: "alert" });
-  const submit = h("button", { type: "submit", class: "primary" }, label);
-  const body = h("form", {
-    onsubmit: async (event) => {
-      event.preventDefault();
-      submit.disabled = true;
-      fill(problem);
-      try {
-        await act();
-        node.close("done");
-      } catch (error) {
-        fill(problem, error.message);
-        submit.disabled = false;
-      }
-    },
-  }, parts, problem, h("p", { class: "actions" }, button("Cancel", () => node.close()), submit));
-  const node = dialog(title, body, { onclose });
-  return node;
-}
 
 const area = (label, attributes) => {
   const field = h("textarea", { rows: "2", ...attributes });
@@ -85,7 +61,7 @@ export async function sign(view) {
     for (const name of ["comment", "wbc"]) dropDraft(`${name}.${slide.n}`);
     isHalf = false;
     await view.reload(`Signed as version ${version}.`);
-  }, () => isHalf && view.reload());
+  }, { onclose: () => isHalf && view.reload() });
 }
 
 export function amend(view) {
