@@ -26,6 +26,7 @@ from buffycoat.cli.predict import predict
 from buffycoat.cli.report import report
 from buffycoat.cli.restore import restore
 from buffycoat.cli.review import review
+from buffycoat.cli.send import send
 from buffycoat.cli.similar import similar
 from buffycoat.cli.train import train
 
@@ -75,6 +76,7 @@ for command in (
     evaluate,
     compare,
     differential,
+    send,
     audit,
     demo,
     doctor,
