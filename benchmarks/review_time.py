@@ -1,7 +1,7 @@
 """How many keys and seconds it takes to correct 10 wrong cells of 200 and sign.
 
-    python benchmarks/review_time.py --out benchmarks/results/review
-    python benchmarks/review_time.py --label-studio VENV --out benchmarks/results/review
+    python -m benchmarks.review_time --out benchmarks/results/review
+    python -m benchmarks.review_time --label-studio VENV --out benchmarks/results/review
 
 Cells are rendered, and no time is spent thinking: what is measured is the page. `--label-studio`
 names a virtual environment with Label Studio's open-source edition, which gets the same cells with
@@ -29,11 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from benchmarks.review_slides import COUNTS, Slides, render_slides
 from playwright.sync_api import Page, sync_playwright
 
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.review_slides import COUNTS, Slides, render_slides
 from buffycoat.taxonomy import WBCBENCH
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chrome-headless-shell", "google-chrome")
@@ -68,13 +66,16 @@ class Count:
     _begun: float = field(default=0.0, repr=False)
 
     def watch(self, page: Page) -> None:
+        """Begin: the clock runs, and requests are counted."""
         page.on("request", self._asked)
         self._begun = time.perf_counter()
 
     def end(self) -> None:
+        """Stop the clock."""
         self.seconds = round(time.perf_counter() - self._begun, 2)
 
     def press(self, page: Page, key: str) -> None:
+        """Press a key."""
         self.keys += 1
         page.keyboard.press(key)
 
@@ -83,6 +84,7 @@ class Count:
         self.pictures += request.resource_type == "image"
 
     def row(self) -> dict[str, Any]:
+        """For the table."""
         return {key: value for key, value in vars(self).items() if not key.startswith("_")}
 
 
@@ -182,6 +184,7 @@ class LabelStudio:
         self.env = {"LATEST_VERSION_CHECK": "false", "COLLECT_ANALYTICS": "false"}
 
     def log_in(self, page: Page) -> None:
+        """As the account that the server was started with."""
         page.goto(f"{self.url}user/login/")
         page.locator("input[name=email]").fill(ACCOUNT[0])
         page.locator("input[name=password]").fill(ACCOUNT[1])
@@ -236,26 +239,28 @@ class LabelStudio:
         hotkey = dict(zip(WBCBENCH.codes, HOTKEYS, strict=False))
         count.watch(page)
         page.goto(f"{self.url}projects/{number}/data?labeling=1")
+        before = None
         for _ in range(n_tasks):
-            name = self._shown(page)
-            if name in slides.wrong:
-                count.press(page, hotkey[slides.truth[name]])
-            self._submit(page, count, name)
+            before = self._shown(page, before)
+            if before in slides.wrong:
+                count.press(page, hotkey[slides.truth[before]])
+            self._submit(page, count)
         count.end()
         return count
 
-    def _shown(self, page: Page) -> str:
-        """Name of the cell that is shown, once it can be labelled."""
-        script = "() => window.Htx?.annotationStore?.selected && window.Htx.task?.dataObj?.name"
-        page.wait_for_function(script)
-        return page.evaluate(script)
+    def _shown(self, page: Page, before: str | None) -> str:
+        """Name of the cell after `before`, once it can be labelled."""
+        script = (
+            "(before) => window.Htx?.annotationStore?.selected"
+            " && window.Htx.task?.dataObj?.name !== before && window.Htx.task?.dataObj?.name"
+        )
+        return page.wait_for_function(script, arg=before).json_value()
 
-    def _submit(self, page: Page, count: Count, name: str) -> None:
+    def _submit(self, page: Page, count: Count) -> None:
         with page.expect_response(
             lambda reply: "/annotations" in reply.url and reply.request.method == "POST"
         ):
             count.press(page, "Control+Enter")
-        page.wait_for_function("(name) => window.Htx?.task?.dataObj?.name !== name", arg=name)
 
     def n_right(self, page: Page, slides: Slides, number: int) -> int:
         """Cells whose annotation, else prediction, is the class that was drawn."""
@@ -282,6 +287,7 @@ def with_label_studio(browser: Any, slides: Slides, venv: Path, folder: Path) ->
             number = studio.fill(page, slides)
             count = studio.review(page, slides, number, n_tasks)
             count.n_right = studio.n_right(page, slides, number)
+            print(count, flush=True)
             counts.append(count)
     return counts
 

@@ -85,7 +85,9 @@ def test_enter_confirms_and_delete_withdraws(open_slide):
 
 def test_arrow_keys_go_through_all_classes(open_slide):
     page = open_slide()
-    order = page.evaluate("[...document.querySelectorAll('[role=option]')].map((x) => +x.dataset.n)")
+    order = page.evaluate(
+        "[...document.querySelectorAll('[role=option]')].map((x) => +x.dataset.n)"
+    )
     seen = [focused(page)]
     for _ in order[1:]:
         page.keyboard.press("ArrowRight")
@@ -153,13 +155,16 @@ def test_the_cell_is_shown_large_with_look_alikes(open_slide):
     page.get_by_role("heading", name="Look-alikes").wait_for()
     assert page.locator(".compared figure").count() > 1
     page.get_by_role("button", name="Zoom in").click()
-    wide = page.evaluate("(() => { const v = document.querySelector('.viewer'); return v.scrollWidth / v.clientWidth; })()")
+    viewer = page.locator(".viewer")
+    wide = viewer.evaluate("(viewer) => viewer.scrollWidth / viewer.clientWidth")
     assert wide == pytest.approx(1.5, abs=0.05)
     page.keyboard.press("Shift+O")
     page.locator(".pane svg polygon").first.wait_for(state="attached")
     page.keyboard.press("Shift+W")
     assert page.locator(".pane .inner img").get_attribute("src").endswith("?white=1")
-    page.wait_for_function("[...document.images].filter((i) => i.complete).every((i) => i.naturalWidth)")
+    page.wait_for_function(
+        "[...document.images].filter((i) => i.complete).every((i) => i.naturalWidth)"
+    )
 
 
 def test_many_cells_load_only_the_pictures_in_sight(serve, open_page, tmp_path_factory):

@@ -34,7 +34,9 @@ def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
     anna, ben, cleo = enter("anna"), enter("ben"), enter("cleo")
     row(anna).get_by_role("link", name="Read", exact=True).click()
     anna.wait_for_selector(".cell")
-    cells = anna.evaluate("[...document.querySelectorAll('[role=option]')].map((x) => +x.dataset.n)")
+    cells = anna.evaluate(
+        "[...document.querySelectorAll('[role=option]')].map((x) => +x.dataset.n)"
+    )
     choose(anna, cells[0], "BL")
     choose(anna, cells[1], "EO")
     anna.get_by_text("All saved").wait_for()

@@ -53,7 +53,6 @@ def test_sign_amend_and_sign_again(open_slide):
     page.get_by_role("heading", name="Version 2").wait_for()
     told = page.get_by_role("tabpanel", name="Versions").inner_text()
     assert "one blast" in told
-    assert "a second blast" in told
 
 
 def test_a_signature_that_fails_can_be_tried_again(open_slide):

@@ -169,7 +169,7 @@ function drawCell(option, cell, reading) {
 function told(cell, reading, isChanged) {
   const others = cell.set?.filter((code) => code !== cell.predicted) ?? [];
   const fault = cell.is_missing ? "picture missing" : cell.is_changed ? "picture changed since the prediction" : null;
-  const mark = cell.conflict ? "conflict" : cell.isPending ? "…" : cell.label === null ? "" : isChanged ? "changed" : "✓";
+  const mark = cell.conflict ? "conflict" : cell.isPending ? "…" : cell.label === null || isChanged ? "" : "✓";
   const labels = disputed(cell, reading);
   return [
     h("div", { class: "line" },
