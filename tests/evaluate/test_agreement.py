@@ -155,7 +155,8 @@ def test_kappa_of_one_slide_has_no_interval_and_of_one_class_no_value() -> None:
     one = kappa(np.array([[[5, 1], [1, 5]]]))
     assert np.isnan([one.low, one.high]).all()
     assert one.value == pytest.approx(2 / 3)
-    assert np.isnan(kappa(np.array([[[5, 0], [0, 0]]])).value)
+    assert np.isnan(kappa(np.array([[[5, 0], [0, 0]]] * 3)).value)
+    assert np.isnan(kappa(np.zeros((3, 0, 0))).value)
 
 
 def test_neutrophils_are_ordered_from_young_to_old() -> None:

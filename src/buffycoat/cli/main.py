@@ -8,6 +8,7 @@ import typer
 
 from buffycoat import __version__, notes
 from buffycoat.cli.adapt import adapt
+from buffycoat.cli.agree import agree
 from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
@@ -28,6 +29,7 @@ from buffycoat.cli.restore import restore
 from buffycoat.cli.review import review
 from buffycoat.cli.send import send
 from buffycoat.cli.similar import similar
+from buffycoat.cli.suspects import suspects
 from buffycoat.cli.train import train
 
 app = typer.Typer(
@@ -76,8 +78,10 @@ for command in (
     evaluate,
     compare,
     differential,
+    agree,
     send,
     audit,
+    suspects,
     demo,
     doctor,
 ):

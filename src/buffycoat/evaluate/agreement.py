@@ -221,10 +221,13 @@ def kappa(
             cohen_kappa_score(first, second, labels=range(k), weights=weights, sample_weight=counts)
         )
 
+    value = of(confusions.sum(axis=0))
+    if slides < 2 or np.isnan(value):
+        return Estimate(value, np.nan, np.nan)
     rng = np.random.default_rng(seed)
     drawn = [of(confusions[rng.integers(0, slides, slides)].sum(axis=0)) for _ in range(n_draws)]
-    ends = np.nanquantile(drawn, [0.025, 0.975]) if slides > 1 else (np.nan, np.nan)
-    return Estimate(of(confusions.sum(axis=0)), float(ends[0]), float(ends[1]))
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Estimate(value, float(low), float(high))
 
 
 def maturation_columns(taxonomy: Taxonomy) -> list[int]:

@@ -107,6 +107,19 @@ def read_reports(
     return found, [slide for slide in counts if slide in refused]
 
 
+def read_counts(path: Path) -> dict[str, dict[str, int]]:
+    """Slide -> class -> cells, of a table that `differential --out` wrote.
+
+    Raises:
+        ManifestError: Lists every fault: a missing column, a count that is none, a class twice.
+    """
+    faults: list[str] = []
+    counts = _counts(read_rows(path, ("group", "name", "count")), faults)
+    if faults:
+        raise manifest_error(str(path), faults)
+    return counts
+
+
 def _counts(rows: Rows, faults: list[str]) -> dict[str, dict[str, int]]:
     """Slide -> class -> cells; the immature granulocytes' sum is left out."""
     found: dict[str, dict[str, int]] = {}
