@@ -89,6 +89,7 @@ def test_it_is_on_only_where_it_is_wanted_and_gains_or_is_forced() -> None:
     assert (off.is_default, off.reason.startswith("not asked for; out of fold")) == (False, True)
     loses = fit(cells, cells.targets, is_wanted=True).power_fit  # nothing is left to gain
     assert (loses.is_default, loses.reason.startswith("it loses")) == (False, True)
+    assert loses.power == 0
     assert fit(cells, cells.targets, is_wanted=True, is_forced=True).power_fit.is_default
 
 

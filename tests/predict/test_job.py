@@ -35,7 +35,7 @@ from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 
 COLUMNS = ["cell_id", *rows.COUNTED]
-TASK = Task("bundle", "cells", ("label",), tuple(COLUMNS), None, part_cells=4)
+TASK = Task("bundle", "cells", ("label",), tuple(COLUMNS), None, None, part_cells=4)
 
 
 @pytest.fixture

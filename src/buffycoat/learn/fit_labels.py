@@ -147,6 +147,8 @@ def fit(
 ) -> LabelFit:
     """Fit power and offsets, and try them on the folds that they were not fitted on.
 
+    If they lose there, beyond doubt, nothing of the mix is given back (power 0).
+
     Args:
         cells: Out of fold.
         plain: The most probable class of each, at the prior of the settings, shape (n,).
@@ -164,6 +166,8 @@ def fit(
     gain, balanced = cells.gains(plain, labels)
     power = fit_power(cells)
     offsets = fit_offsets(cells, power) if has_offsets else np.zeros(len(cells.counts))
+    if gain.high is not None and gain.high < 0:  # these cells rule it out
+        power, offsets, labels = 0.0, np.zeros_like(offsets), cells.labels(0.0)
     is_default = is_forced or (is_wanted and gain.estimate > 0)
     trial = {"rows": len(plain), "most_probable": cells.score(plain)}
     for name, found in (("", gain), ("balanced_", balanced), ("offsets_", more)):
