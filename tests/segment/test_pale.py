@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from tests.segment.test_stain import dice
 
 from buffycoat import images
 from buffycoat.segment import pale
@@ -27,10 +28,6 @@ def faded(image: np.ndarray, strength: float, cast: str, seed: int = 0) -> np.nd
     rng = np.random.default_rng(seed)
     shown += rng.normal(0, 1.5, shown.shape)
     return FAULTS["uneven_light"](np.clip(np.rint(shown), 0, 255).astype(np.uint8), 0.5, rng)
-
-
-def dice(found: np.ndarray, true: np.ndarray) -> float:
-    return 2 * (found & true).sum() / (found.sum() + true.sum())
 
 
 def is_pale(image: np.ndarray) -> bool:
