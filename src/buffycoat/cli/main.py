@@ -25,6 +25,7 @@ from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
 from buffycoat.cli.report import report
 from buffycoat.cli.restore import restore
+from buffycoat.cli.review import review
 from buffycoat.cli.similar import similar
 from buffycoat.cli.train import train
 
@@ -79,4 +80,5 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(review, name="review")
 app.add_typer(bench, name="bench")

@@ -12,6 +12,7 @@ from buffycoat import __version__, images
 from buffycoat.backbones.threads import cpus
 from buffycoat.errors import ImageError, ManifestError
 from buffycoat.fields import overlay, red_cells
+from buffycoat.fields.counting import is_counted
 from buffycoat.fields.crops import crop
 from buffycoat.fields.field import Field
 from buffycoat.fields.find import FoundCell, FoundCells, find, measure_scale
@@ -21,7 +22,7 @@ from buffycoat.fields.red_cells import RED_CELL_UM, RedCells
 from buffycoat.images import write_png
 from buffycoat.progress import Reporter
 
-RESULTS = 2
+RESULTS = 3
 """Raised when the same field gives other cells, so that none is reused."""
 AT_ONCE = 4
 """Fields for each thread that are handed out together."""
@@ -34,10 +35,13 @@ class Place:
     Attributes:
         path: Where it is.
         name: From the folder of fields, with "/".
+        slide_id: The folder that it lies in: its path from the folder of fields, or that folder's
+            own name.
     """
 
     path: Path
     name: str
+    slide_id: str
 
 
 @dataclass
@@ -58,8 +62,9 @@ class Outcome:
 
 
 CELL_COLUMNS = {
-    "cell_id": "string", "path": "string", "field": "string", "box": "string", "is_cut": "bool",
-    "kind": "string", "area_um2": "float64", "nucleus_area_um2": "float64", "signal": "float64",
+    "cell_id": "string", "path": "string", "slide_id": "string", "field": "string",
+    "box": "string", "is_cut": "bool", "kind": "string", "is_counted": "bool",
+    "area_um2": "float64", "nucleus_area_um2": "float64", "signal": "float64",
     "um_per_px": "float64", "crop_px": "int64", "field_faults": "string", "outline": "string",
 }  # fmt: skip
 """Columns of the table of cells and their pandas types."""
@@ -76,7 +81,7 @@ def list_fields(folder: Path) -> tuple[list[Place], str]:
         ManifestError: There is none.
     """
     if folder.is_file():
-        return [Place(folder, folder.name)], ""
+        return [Place(folder, folder.name, folder.resolve().parent.name)], ""
     if not folder.is_dir():
         raise ManifestError(f"{folder}: no such folder or picture of fields. Check the path")
     found = images.survey(folder)
@@ -85,8 +90,16 @@ def list_fields(folder: Path) -> tuple[list[Place], str]:
             f"{folder}: no field in it ({found.left_out() or 'the folder is empty'}). Expected "
             f"photographs of fields of view: {images.READABLE}"
         )
-    places = [Place(path, path.relative_to(folder).as_posix()) for path in found.images]
+    names = [path.relative_to(folder) for path in found.images]
+    places = [
+        Place(path, name.as_posix(), _slide(name, folder))
+        for path, name in zip(found.images, names, strict=True)
+    ]
     return places, found.left_out()
+
+
+def _slide(name: Path, folder: Path) -> str:
+    return name.parent.as_posix() if len(name.parts) > 1 else folder.resolve().name
 
 
 def find_folder(
@@ -239,6 +252,7 @@ def _cell_row(view: Field, cell: FoundCell, red_px: float, found: FoundCells) ->
         "box": f"{left},{top},{width},{height}",
         "is_cut": cell.is_cut,
         "kind": cell.kind,
+        "is_counted": is_counted(cell, view.width, view.height),
         "area_um2": round(cell.area * unit, 2),
         "nucleus_area_um2": round(cell.nucleus_area * unit, 2),
         "signal": round(cell.signal, 2),
@@ -258,7 +272,7 @@ def _find_all(
             outcome.bad.append((place.name, str(place.path), _reason(done, place)))
         else:
             outcome.fields.append(done["field"])
-            outcome.cells += done["cells"]
+            outcome.cells += [row | {"slide_id": place.slide_id} for row in done["cells"]]
     reporter.finish(f"{len(outcome.cells)} cells")
 
 
