@@ -40,14 +40,14 @@ def cut_cells(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     )
 
 
-def test_the_field_around_a_cell_is_shown(serve, open_page, cut_cells):
+def test_the_field_around_a_cell_is_shown(serve, open_page, cut_cells, wait_until):
     server = serve("--fields", str(cut_cells.fields), of=cut_cells)
     page = open_page(f"{server.url}#/slides/1/first")
     page.wait_for_selector(".cell:focus")
     page.get_by_role("button", name="Field of view").click()
     shown = page.get_by_alt_text("Field of view around the cell")
     shown.wait_for()
-    page.wait_for_function("document.querySelector('.viewer img').naturalWidth >= 400")
+    wait_until(page, "document.querySelector('.viewer img').naturalWidth >= 400")
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("button", name="Field of view").get_attribute("aria-pressed") == "true"
     page.locator('[data-code="BA"] .cell').click()
