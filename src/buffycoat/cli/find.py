@@ -16,17 +16,18 @@ from buffycoat.errors import BadCellsError, ConfigError, OutputError
 if TYPE_CHECKING:
     from buffycoat.fields.folder import Outcome
 
-CELLS, FIELDS, BAD = "cells.parquet", "fields.csv", "bad-fields.csv"
+CELLS, FIELDS, PARTS, BAD = "cells.parquet", "fields.csv", "parts.csv", "bad-fields.csv"
 
 
 def find(
     fields: Annotated[
-        Path, typer.Argument(metavar="FIELDS", help="Folder of photographs of fields, or one.")
+        Path,
+        typer.Argument(metavar="FIELDS", help="Folder of photographs of fields or slides, or one."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for crops and tables.")],
     um_per_px: Annotated[
         float | None,
-        typer.Option(help="Micrometres that a pixel is wide; by default estimated from red cells."),
+        typer.Option(help="Micrometres that a pixel is wide; by default by file or red cells."),
     ] = None,
     overlays: Annotated[
         Path | None, typer.Option(help="Another folder, for pictures with what was found.")
@@ -34,21 +35,26 @@ def find(
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Exit with 0 if at most so many fields cannot be used.")
     ] = 0,
+    tile_px: Annotated[
+        int | None,
+        typer.Option(min=256, help="Pixels a side of a slide to read at once; results are equal."),
+    ] = None,
 ) -> None:
-    """Find the nucleated cells in photographs of fields of view, and cut each one out.
+    """Find the nucleated cells in photographs of fields of view or in slides; cut each one out.
 
     Nuclei are recognised by their stain, compared with the field's own red cells and background,
     and by their size; no weights are needed. Every crop shows a cell at the scale that `starter`
     knows. Killed, the same command goes on. OUT/cells.parquet lists the cells: field, box, outline,
     size, whether the field's border cuts it, and whether it is a smudge. OUT/fields.csv lists the
     fields: cells, platelets, red cells, scale, focus, and faults for which a field should not be
-    counted. OUT/bad-fields.csv lists what cannot be used.
+    counted. OUT/parts.csv does so for the parts of slides. OUT/bad-fields.csv lists what cannot be
+    used.
 
     Example: `buffycoat find fields/ --out cells/`, then `buffycoat predict starter cells/ --out
     cells.csv`
     """
     _check(fields, out, um_per_px, overlays)
-    from buffycoat.fields.folder import find_folder, list_fields
+    from buffycoat.fields.folder import TILE_PX, find_folder, list_fields
 
     places, left_out = list_fields(fields)
     if left_out:
@@ -57,7 +63,7 @@ def find(
         if folder is not None:
             check_folder(folder)
     with make_reporter() as reporter:
-        outcome = find_folder(places, out, reporter, um_per_px, overlays)
+        outcome = find_folder(places, out, reporter, um_per_px, overlays, tile_px or TILE_PX)
     _write(outcome, out)
     _print_summary(outcome, out)
     if len(outcome.bad) > allow_bad:
@@ -99,6 +105,10 @@ def _write(outcome: Outcome, out: Path) -> None:
     with writing(out / CELLS) as part:
         table.to_parquet(part, index=False)
     write_csv(out / FIELDS, pd.DataFrame(outcome.fields))
+    if outcome.parts:
+        write_csv(out / PARTS, pd.DataFrame(outcome.parts))
+    else:
+        (out / PARTS).unlink(missing_ok=True)
     if outcome.bad:
         write_csv(out / BAD, pd.DataFrame(outcome.bad, columns=["ID", "path", "reason"]))
     else:
