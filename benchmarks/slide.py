@@ -133,11 +133,11 @@ def run(slides: Path, out: Path, tile_px: int, kill_after: int = 0) -> dict[str,
     began = time.perf_counter()
     process = subprocess.Popen([*call, "--out", str(out), "--tile-px", str(tile_px)])
     journal = out / ".find-journal.jsonl"
-    is_there = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    while kill_after and os.waitid(os.P_PID, process.pid, is_there) is None:
-        if journal.exists() and journal.read_bytes().count(b"\n") >= kill_after:
+    peak = 0.0
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        peak = max(peak, _peak_gb(process.pid))
+        if kill_after and journal.exists() and journal.read_bytes().count(b"\n") >= kill_after:
             process.send_signal(signal.SIGKILL)
-            break
         time.sleep(0.1)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -146,8 +146,18 @@ def run(slides: Path, out: Path, tile_px: int, kill_after: int = 0) -> dict[str,
     return {
         "seconds": round(time.perf_counter() - began, 1),
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
-        "peak_gb": round(used.ru_maxrss / 1e6, 3),
+        "peak_gb": round(peak, 3),
     }
+
+
+def _peak_gb(pid: int) -> float:
+    """Memory that a process has had at most; wait4 would count that of the process that forked."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return float(lines[0].split()[1]) / 1e6 if lines else 0.0
 
 
 def score(pasted: Sequence[Pasted], boxes: np.ndarray, least_iou: float) -> finding.FindingScores:
