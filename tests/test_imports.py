@@ -15,7 +15,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
 ROOMS = """
 errors optional progress notes config taxonomy statement cells images tables exchange sources splits
 statistics white simulate evaluate backbones sites losses training restore segment fields classify
-embed fuse audit refine report bundle predict batch learn cli
+embed fuse audit refine report bundle predict batch serve learn cli
 """.split()
 """A room imports only from rooms before it. The design's order, but for `config`, which needs
 nothing of the rooms above it there and from which `images` takes its settings."""
@@ -99,7 +99,7 @@ except SystemExit as stop:
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
             "adapt find train report predict export measure restore evaluate compare differential "
-            "audit demo doctor".split()
+            "agree send audit suspects demo doctor".split()
         )
     ],
 )

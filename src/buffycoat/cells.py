@@ -26,8 +26,26 @@ COLUMNS = {
     "box": "string",
     "um_per_px": "Float64",
     "site": "string",
+    "field": "string",
+    "field_box": "string",
+    "kind": "string",
+    "is_cut": "boolean",
+    "is_counted": "boolean",
+    "field_faults": "string",
 }
 """Columns of a manifest and their pandas types; all but the first two may be missing (NA)."""
+
+PLACE = {
+    "field": "field",
+    "box": "field_box",
+    "um_per_px": "um_per_px",
+    "kind": "kind",
+    "is_cut": "is_cut",
+    "is_counted": "is_counted",
+    "field_faults": "field_faults",
+}
+"""Where a cell is in a field of view: column of what `find` and `predict` write -> of a manifest,
+whose `box` is a part of the cell's own picture."""
 
 SPLITS = ("train", "eval", "test")
 MAX_FAULTS_SHOWN = 20
@@ -91,7 +109,9 @@ class Manifest:
     `path` is a file, or `FILE.parquet#ROW` for an image stored in a Parquet table. `split` is
     "train", "eval" or "test". `severity` is 0 (pristine) to 4, NA where unknown. `original_id`
     names the pristine cell that this one was degraded from. `box` is "left,top,width,height" of a
-    cell in a larger picture, `um_per_px` the width of its pixels, `site` the laboratory. A cell's
+    cell in a larger picture, `um_per_px` the width of its pixels, `site` the laboratory. Of a cell
+    that `find` cut out of a field of view, `field` is that field, `field_box` the cell's box in it,
+    `kind` "cell" or "smudge"; `is_cut`, `is_counted`, `field_faults` are as `find` says. A cell's
     id follows from the cell alone, never from which others are in the table; it and the row never
     reach a model.
 

@@ -30,9 +30,7 @@ def print_differential(
         thresholds: Class or "immature granulocytes" -> percent.
     """
     console = results_console()
-    slides: dict[str, list[CheckedRow]] = {}
-    for row in rows:
-        slides.setdefault(row.every.group, []).append(row)
+    slides = by_slide(rows)
     given = {name: of for name, of in slides.items() if of[0].status != REFUSED}
     refused = [of[0] for name, of in slides.items() if name not in given]
     if len(slides) <= FULL_TABLES:
@@ -51,23 +49,42 @@ def print_differential(
     console.print("Not a medical device.")
 
 
-def _slide_table(of: Sequence[CheckedRow]) -> Table:
-    """Every class on one slide; the figures without doubtful cells only where there are some."""
+def by_slide(rows: Sequence[CheckedRow]) -> dict[str, list[CheckedRow]]:
+    """Slide -> its rows."""
+    slides: dict[str, list[CheckedRow]] = {}
+    for row in rows:
+        slides.setdefault(row.every.group, []).append(row)
+    return slides
+
+
+def slide_table(of: Sequence[CheckedRow]) -> tuple[str, list[str], list[list[str]]]:
+    """Every class on one slide: title, heads and rows.
+
+    The figures without doubtful cells are there only where there are some.
+    """
     first = of[0]
-    title = f"{escape(first.every.group)}: {first.every.n_leukocytes} leukocytes"
+    title = f"{first.every.group}: {first.every.n_leukocytes} leukocytes"
     columns = ["percent", *(["adjusted"] if any(row.every.adjusted for row in of) else [])]
     if first.n_doubtful:
         title += f"; {_doubtful(first)} cells are doubtful"
         is_kept_adjusted = any(row.kept and row.kept.adjusted for row in of)
         best = "adjusted" if is_kept_adjusted else "percent"
         columns = ["doubtful", *columns, f"{best}{WITHOUT}"]
-    shown = new_table(title, "class", "cells", *columns)
+    rows = []
     for row in of:
         unit = "" if row.every.is_leukocyte else ", per 100 leukocytes"
         n_kept = row.kept.count if row.kept else 0
         found = _figures(row) | {"doubtful": str(row.every.count - n_kept)}
         figures = (found[column] for column in columns)
-        shown.add_row(row.every.name + unit, str(row.every.count), *figures)
+        rows.append([row.every.name + unit, str(row.every.count), *figures])
+    return title, ["class", "cells", *columns], rows
+
+
+def _slide_table(of: Sequence[CheckedRow]) -> Table:
+    title, columns, rows = slide_table(of)
+    shown = new_table(escape(title), *columns)
+    for row in rows:
+        shown.add_row(*row)
     return shown
 
 

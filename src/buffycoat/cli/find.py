@@ -45,15 +45,17 @@ def find(
     Nuclei are recognised by their stain, compared with the field's own red cells and background,
     and by their size; no weights are needed. Every crop shows a cell at the scale that `starter`
     knows. Killed, the same command goes on. OUT/cells.parquet lists the cells: field, box, outline,
-    size, whether the field's border cuts it, and whether it is a smudge. OUT/fields.csv lists the
+    size, whether the field's border cuts it, whether it is a smudge, and whether it counts in a
+    differential. OUT/fields.csv lists the
     fields: cells, platelets, red cells, scale, focus, and faults for which a field should not be
     counted. OUT/parts.csv does so for the parts of slides. OUT/bad-fields.csv lists what cannot be
     used.
 
     Example: `buffycoat find fields/ --out cells/`, then `buffycoat predict starter cells/ --out
-    cells.csv`
+    cells.csv`; or both, and the differential, by `buffycoat
+    differential starter fields/ --by slide_id`
     """
-    _check(fields, out, um_per_px, overlays)
+    check_places(fields, out, um_per_px, overlays)
     from buffycoat.fields.folder import TILE_PX, find_folder, list_fields
 
     places, left_out = list_fields(fields)
@@ -64,8 +66,8 @@ def find(
             check_folder(folder)
     with make_reporter() as reporter:
         outcome = find_folder(places, out, reporter, um_per_px, overlays, tile_px or TILE_PX)
-    _write(outcome, out)
-    _print_summary(outcome, out)
+    write_tables(outcome, out)
+    print_found(outcome, out)
     if len(outcome.bad) > allow_bad:
         raise BadCellsError(
             f"{len(outcome.bad)} of {len(places)} fields could not be used, more than --allow-bad "
@@ -76,7 +78,10 @@ def find(
         print_bad_cells(outcome.bad)
 
 
-def _check(fields: Path, out: Path, um_per_px: float | None, overlays: Path | None) -> None:
+def check_places(
+    fields: Path, out: Path, um_per_px: float | None = None, overlays: Path | None = None
+) -> None:
+    """Refuse a scale that cannot be, and places where results would be read as fields or cells."""
     if um_per_px is not None and not 0.01 <= um_per_px <= 5:
         raise ConfigError(
             f"--um-per-px: expected micrometres from 0.01 to 5, got {um_per_px:g}. With an "
@@ -94,7 +99,8 @@ def _check(fields: Path, out: Path, um_per_px: float | None, overlays: Path | No
             )
 
 
-def _write(outcome: Outcome, out: Path) -> None:
+def write_tables(outcome: Outcome, out: Path) -> None:
+    """Write the tables of cells, fields, and fields that cannot be used."""
     import pandas as pd
 
     from buffycoat.fields.folder import CELL_COLUMNS
@@ -115,7 +121,8 @@ def _write(outcome: Outcome, out: Path) -> None:
         (out / BAD).unlink(missing_ok=True)
 
 
-def _print_summary(outcome: Outcome, out: Path) -> None:
+def print_found(outcome: Outcome, out: Path) -> None:
+    """Say how many cells and fields there are, and where they are listed."""
     from collections import Counter
 
     cells = [row for row in outcome.cells if row["kind"] == "cell"]

@@ -35,11 +35,11 @@ def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
     for place, text in zip(rows.places, rows.column("severity"), strict=True):
         if not 0 <= to_number(text) <= 4:
             faults.append(f"{place}: severity {text!r}, expected 0 to 4")
-    known = _by_cell(rows, "severity", cell_ids, faults)
+    known = by_cell(rows, "severity", cell_ids, faults)
     return [to_number(known.get(cell_id, "")) for cell_id in cell_ids]
 
 
-def _by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) -> dict[str, str]:
+def by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) -> dict[str, str]:
     """Text of a column by the cell's name; rows of other cells are left out.
 
     Raises:
@@ -84,7 +84,7 @@ def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
         ManifestError: A column is missing, an ID is there twice, or a cell has none: with some of
             the patients unknown, nothing can be said about patients.
     """
-    texts = _by_cell(read_rows(path, (column,)), column, cell_ids, [])
+    texts = by_cell(read_rows(path, (column,)), column, cell_ids, [])
     known = {cell_id: known_name(texts.get(cell_id, "")) for cell_id in cell_ids}
     missing = [cell_id for cell_id, name in known.items() if name is None]
     if missing:

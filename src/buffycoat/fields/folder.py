@@ -12,12 +12,13 @@ from buffycoat import __version__, images
 from buffycoat.backbones.threads import cpus
 from buffycoat.errors import ImageError
 from buffycoat.fields import overlay
+from buffycoat.fields.counting import is_counted
 from buffycoat.fields.crops import crop
 from buffycoat.fields.field import Field
 from buffycoat.fields.find import find, is_one_field
 from buffycoat.fields.journal import RESULTS, Journal, digest
 from buffycoat.fields.mapped import mapped
-from buffycoat.fields.places import Place, list_fields
+from buffycoat.fields.places import Place, list_fields, shrunk
 from buffycoat.fields.rows import CELL_COLUMNS, cell_row, field_row
 from buffycoat.fields.scales import Scale, scales_of
 from buffycoat.fields.slides.slide import PixelSlide, Slide
@@ -90,7 +91,8 @@ def _collect(places: Sequence[Place], done: dict[Place, Any], outcome: Outcome) 
             outcome.bad.append((place.name, str(place.path), _reason(str(found), place)))
             continue
         outcome.fields.append(found["field"])
-        outcome.cells += found["cells"]
+        slide_id = place.name if found.get("is_slide") else place.slide_id
+        outcome.cells += [row | {"slide_id": slide_id} for row in found["cells"]]
         outcome.parts += found.get("parts", ())
 
 
@@ -123,7 +125,7 @@ class _Task:
             if is_one_field(view.width, view.height, scale.red_px):
                 return self._field(view, scale, place, key)
             slide = PixelSlide(place.name, view.pixels)
-            return self._slide(slide, scale, place, key, (map, Silent()))
+            return self._slide(slide, scale, place, key, (map, Silent())) | {"is_slide": False}
         except ImageError as error:
             return error
 
@@ -143,14 +145,17 @@ class _Task:
     def _field(self, view: Field, scale: Scale, place: Place, key: str) -> dict[str, Any]:
         found = find(view, scale.red_px)
         faults = found.quality.faults
-        rows = [cell_row(view.name, cell, scale.red_px, faults) for cell in found.cells]
+        size = (view.width, view.height)
+        rows = [
+            cell_row(view.name, cell, scale.red_px, faults, is_counted(cell, *size))
+            for cell in found.cells
+        ]
         for row, cell in zip(rows, found.cells, strict=True):
             write_png(self.out / row["path"], crop(view, cell.box, scale.red_px))
         if self.overlays is not None:
             write_png(self._overlay(place), overlay.draw(view, found.cells))
-        size = (view.width, view.height)
-        row = field_row(view.name, size, (scale.red_px, scale.source), found)
-        done = {"field": row, "cells": rows}
+        field = field_row(view.name, size, (scale.red_px, scale.source), found)
+        done = {"field": field, "cells": rows}
         self.journal.add(key, done)
         return done
 
@@ -162,7 +167,8 @@ class _Task:
         )
         done = task.run(*by)
         if self.overlays is not None:
-            write_png(self._overlay(place), overlay.draw_slide(slide, done["cells"]))
+            small, factor = shrunk(slide)
+            write_png(self._overlay(place), overlay.draw_boxes(small, done["cells"], factor))
         return done
 
     def _is_there(self, stored: dict[str, Any], place: Place) -> bool:

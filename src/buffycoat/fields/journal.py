@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 JOURNAL = ".find-journal.jsonl"
-RESULTS = 3
+RESULTS = 4
 """Raised when the same field gives other cells or columns, so that none is reused."""
 
 

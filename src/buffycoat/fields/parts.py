@@ -38,7 +38,7 @@ BINS = 8
 
 
 @dataclass(frozen=True)
-class Place:
+class Block:
     """A part of a slide.
 
     Attributes:
@@ -79,7 +79,7 @@ class Place:
         return left - self.whole[0] - box[0], top - self.whole[1] - box[1], width, height
 
 
-def grid(width: int, height: int, red_px: float) -> list[list[Place]]:
+def grid(width: int, height: int, red_px: float) -> list[list[Block]]:
     """All parts of a slide, by rows."""
     side = min(CORE * red_px, MOST_CORE_PX)
     margin = int(np.ceil(MARGIN * red_px))
@@ -91,7 +91,7 @@ def grid(width: int, height: int, red_px: float) -> list[list[Place]]:
             x0, y0 = max(left - margin, 0), max(top - margin, 0)
             x1, y1 = min(right + margin, width), min(bottom + margin, height)
             core = (left, top, right - left, bottom - top)
-            row.append(Place(core, (x0, y0, x1 - x0, y1 - y0)))
+            row.append(Block(core, (x0, y0, x1 - x0, y1 - y0)))
         rows.append(row)
     return rows
 
@@ -102,7 +102,7 @@ def _cuts(length: int, side: float) -> list[int]:
     return [round(n * length / count) for n in range(count + 1)]
 
 
-def tiles(rows: Sequence[Sequence[Place]], tile_px: int) -> Iterator[list[Place]]:
+def tiles(rows: Sequence[Sequence[Block]], tile_px: int) -> Iterator[list[Block]]:
     """Parts that are read at once: those of squares of `tile_px`, or one if that is less."""
     _, _, width, height = rows[0][0].core
     across, down = max(tile_px // width, 1), max(tile_px // height, 1)
@@ -119,9 +119,9 @@ def shared(one: Box, other: Box) -> Box:
     return left, top, max(right - left, 0), max(bottom - top, 0)
 
 
-def around(places: Sequence[Place]) -> Box:
+def around(blocks: Sequence[Block]) -> Box:
     """The box of all parts with their margins."""
-    boxes = np.array([place.whole for place in places])
+    boxes = np.array([block.whole for block in blocks])
     left, top = boxes[:, :2].min(axis=0)
     right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
     return int(left), int(top), int(right - left), int(bottom - top)

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from buffycoat import images
 from buffycoat.errors import ImageError, ManifestError, MissingExtraError
 from buffycoat.fields.slides.dicom import group_by_series
 from buffycoat.fields.slides.opening import format_name, open_slide
 from buffycoat.fields.slides.slide import Slide
 
+DRAWN_PX = 4096
+"""Longer side of the picture of a slide."""
 ENDS = 1_000_000
 """Bytes at both ends of a slide that tell it from another of its size and date."""
 
@@ -24,11 +28,14 @@ class Place:
     Attributes:
         path: Where it is; of a DICOM series the first file.
         name: From the folder of fields, with "/".
+        slide_id: The folder that it lies in: its path from the folder of fields, or that folder's
+            own name.
         files: All files of a DICOM series.
     """
 
     path: Path
     name: str
+    slide_id: str
     files: tuple[Path, ...] = ()
 
     def open(self) -> Slide | None:
@@ -38,6 +45,18 @@ class Place:
             ImageError: It is a slide that cannot be read.
         """
         return open_slide(self.files or (self.path,), self.name)
+
+    def picture(self) -> tuple[np.ndarray, float]:
+        """What is drawn on: the photograph, or the slide shrunk; and by which factor.
+
+        Raises:
+            ImageError: It cannot be read.
+        """
+        slide = self.open()
+        if slide is None:
+            return images.read(self.path), 1.0
+        with slide:
+            return shrunk(slide)
 
     def stamp(self) -> bytes:
         """Tells a slide from others, without reading all of it: sizes, dates and ends of its files.
@@ -69,7 +88,7 @@ def list_fields(folder: Path) -> tuple[list[Place], str]:
         ManifestError: There is none.
     """
     if folder.is_file():
-        return [Place(folder, folder.name)], ""
+        return [Place(folder, folder.name, folder.resolve().parent.name)], ""
     if not folder.is_dir():
         raise ManifestError(f"{folder}: no such folder or picture of fields. Check the path")
     found = images.survey(folder)
@@ -80,7 +99,7 @@ def list_fields(folder: Path) -> tuple[list[Place], str]:
         )
     series = [path for path in found.images if _is_dicom(path)]
     places = [
-        Place(path, path.relative_to(folder).as_posix())
+        _place(path, path.relative_to(folder), folder)
         for path in found.images
         if path not in set(series)
     ]
@@ -108,5 +127,17 @@ def _series_places(files: Sequence[Path], folder: Path) -> list[Place]:
     for first, group in zip(firsts, groups, strict=True):
         is_alone = len(group) > 1 and folders.count(first.parent) == 1
         named = first.parent if is_alone and first.parent != folder else first
-        places.append(Place(first, named.relative_to(folder).as_posix(), group))
+        places.append(_place(first, named.relative_to(folder), folder, group))
     return places
+
+
+def _place(path: Path, name: Path, folder: Path, files: tuple[Path, ...] = ()) -> Place:
+    """A place by its name from the folder of fields."""
+    slide_id = name.parent.as_posix() if len(name.parts) > 1 else folder.resolve().name
+    return Place(path, name.as_posix(), slide_id, files)
+
+
+def shrunk(slide: Slide) -> tuple[np.ndarray, float]:
+    """A slide, `DRAWN_PX` pixels wide or high at most, and those pixels over the slide's."""
+    small = slide.overview(DRAWN_PX)
+    return small, small.shape[1] / slide.width

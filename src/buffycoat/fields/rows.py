@@ -13,8 +13,9 @@ from buffycoat.fields.quality import FieldQuality
 from buffycoat.fields.red_cells import RED_CELL_UM
 
 CELL_COLUMNS = {
-    "cell_id": "string", "path": "string", "field": "string", "box": "string", "is_cut": "bool",
-    "kind": "string", "area_um2": "float64", "nucleus_area_um2": "float64", "signal": "float64",
+    "cell_id": "string", "path": "string", "slide_id": "string", "field": "string",
+    "box": "string", "is_cut": "bool", "kind": "string", "is_counted": "bool",
+    "area_um2": "float64", "nucleus_area_um2": "float64", "signal": "float64",
     "um_per_px": "float64", "crop_px": "int64", "field_faults": "string", "outline": "string",
 }  # fmt: skip
 """Columns of the table of cells and their pandas types."""
@@ -22,14 +23,17 @@ COUNTED = ("platelet", "deposit", "clump")
 """Kinds of spots that tables count."""
 
 
-def cell_row(name: str, cell: FoundCell, red_px: float, faults: Sequence[str]) -> dict[str, Any]:
-    """A row of the table of cells.
+def cell_row(
+    name: str, cell: FoundCell, red_px: float, faults: Sequence[str], counts: bool
+) -> dict[str, Any]:
+    """A row of the table of cells, without `slide_id`.
 
     Args:
         name: Of its field or slide.
         cell: In pixels of that.
         red_px: Diameter of a red cell.
         faults: Of the field, or of the part of a slide.
+        counts: Whether it is to be counted (`counting.is_counted`).
     """
     left, top, width, height = cell.box
     crop = f"{name}-x{left}-y{top}.png"
@@ -41,6 +45,7 @@ def cell_row(name: str, cell: FoundCell, red_px: float, faults: Sequence[str]) -
         "box": f"{left},{top},{width},{height}",
         "is_cut": cell.is_cut,
         "kind": cell.kind,
+        "is_counted": counts,
         "area_um2": round(cell.area * unit, 2),
         "nucleus_area_um2": round(cell.nucleus_area * unit, 2),
         "signal": round(cell.signal, 2),

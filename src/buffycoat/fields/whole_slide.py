@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from buffycoat.fields import parts
+from buffycoat.fields.counting import is_counted
 from buffycoat.fields.crops import crop
 from buffycoat.fields.field import Field
 from buffycoat.fields.find import find, once
 from buffycoat.fields.journal import Journal
-from buffycoat.fields.parts import Place
+from buffycoat.fields.parts import Block
 from buffycoat.fields.rows import box_of, cell_row, part_row, slide_row
 from buffycoat.fields.slides.slide import Slide
 from buffycoat.images import write_png
@@ -48,59 +49,63 @@ class SlideTask:
     tile_px: int = TILE_PX
 
     def run(self, mapped: Mapper, reporter: Reporter) -> dict[str, Any]:
-        """Rows of the slide ("field"), of its cells ("cells") and parts ("parts")."""
+        """Rows of the slide ("field"), of its cells ("cells") and parts ("parts").
+
+        And whether it is larger than one part, so that it is a slide of its own ("is_slide").
+        """
         rows = parts.grid(self.slide.width, self.slide.height, self.red_px)
-        places = [place for row in rows for place in row]
-        done = {p: r for p in places if (r := self.journal.find(self._key(p))) is not None}
+        blocks = [block for row in rows for block in row]
+        done = {b: r for b in blocks if (r := self.journal.find(self._key(b))) is not None}
         for tile in parts.tiles(rows, self.tile_px):
-            missing = [place for place in tile if place not in done]
+            missing = [block for block in tile if block not in done]
             if missing:
                 done |= self._search(missing, mapped)
-            reporter.advance(len(done), len(places))
-        found = [(place, row) for place in places for row in done[place]["cells"]]
+            reporter.advance(len(done), len(blocks))
+        found = [(block, row) for block in blocks for row in done[block]["cells"]]
         kept = once([box_of(r) for _, r in found], [r["nucleus_area_um2"] for _, r in found])
         cells = [found[n] for n in kept]
         self._write_lost(cells)
-        seen = [part for place in places for part in done[place]["parts"]]
-        return self._rows([row for _, row in cells], seen)
+        seen = [part for block in blocks for part in done[block]["parts"]]
+        return self._rows([row for _, row in cells], seen) | {"is_slide": len(blocks) > 1}
 
     def _rows(self, cells: list[dict[str, Any]], seen: list[dict[str, Any]]) -> dict[str, Any]:
         name, size = self.slide.name, (self.slide.width, self.slide.height)
         row = slide_row(name, size, (self.red_px, self.scale_from), seen, cells)
         return {"field": row, "cells": cells, "parts": [{"field": name, **one} for one in seen]}
 
-    def _search(self, places: Sequence[Place], mapped: Mapper) -> dict[Place, dict[str, Any]]:
+    def _search(self, blocks: Sequence[Block], mapped: Mapper) -> dict[Block, dict[str, Any]]:
         """Read some parts at once and search each."""
-        left, top, width, height = parts.around(places)
+        left, top, width, height = parts.around(blocks)
         pixels = self.slide.read(left, top, width, height)
 
-        def search(place: Place) -> dict[str, Any]:
-            x, y, across, down = place.whole
-            return self._one(place, pixels[y - top : y - top + down, x - left : x - left + across])
+        def search(block: Block) -> dict[str, Any]:
+            x, y, across, down = block.whole
+            return self._one(block, pixels[y - top : y - top + down, x - left : x - left + across])
 
-        return dict(zip(places, mapped(search, places), strict=True))
+        return dict(zip(blocks, mapped(search, blocks), strict=True))
 
-    def _one(self, place: Place, pixels: np.ndarray) -> dict[str, Any]:
+    def _one(self, block: Block, pixels: np.ndarray) -> dict[str, Any]:
         """Rows of one part, the crops of its cells written."""
         done: dict[str, Any] = {"parts": [], "cells": []}
-        for box, part in place.pieces(pixels, self.red_px):
+        for box, part in block.pieces(pixels, self.red_px):
             left, top, width, height = box
             view = Field(self.slide.name, pixels[top : top + height, left : left + width])
             found = find(view, self.red_px, part)
-            at = (place.whole[0] + left, place.whole[1] + top)
+            at = (block.whole[0] + left, block.whole[1] + top)
             for cell in found.cells:
                 moved = cell.moved(*at)
-                row = cell_row(view.name, moved, self.red_px, found.quality.faults)
+                counts = is_counted(cell, width, height)
+                row = cell_row(view.name, moved, self.red_px, found.quality.faults, counts)
                 write_png(self.out / row["path"], crop(view, cell.box, self.red_px))
                 done["cells"].append(row)
-            done["parts"].append(part_row(parts.shared(place.core, (*at, width, height)), found))
-        self.journal.add(self._key(place), done)
+            done["parts"].append(part_row(parts.shared(block.core, (*at, width, height)), found))
+        self.journal.add(self._key(block), done)
         return done
 
-    def _write_lost(self, cells: Sequence[tuple[Place, dict[str, Any]]]) -> None:
+    def _write_lost(self, cells: Sequence[tuple[Block, dict[str, Any]]]) -> None:
         """Crops that somebody removed since."""
-        for place in {p: None for p, row in cells if not (self.out / row["path"]).is_file()}:
-            self._one(place, self.slide.read(*place.whole))
+        for block in {b: None for b, row in cells if not (self.out / row["path"]).is_file()}:
+            self._one(block, self.slide.read(*block.whole))
 
-    def _key(self, place: Place) -> str:
-        return f"{self.key} {' '.join(map(str, place.core))}"
+    def _key(self, block: Block) -> str:
+        return f"{self.key} {' '.join(map(str, block.core))}"

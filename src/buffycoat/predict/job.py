@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from buffycoat.cells import Manifest
+from buffycoat.cells import PLACE, Manifest
 from buffycoat.errors import OutputError
 from buffycoat.images import BadCell, write_atomic, writing
 
@@ -31,7 +31,7 @@ INDEX, LOCK = "_job.json", "_lock"
 _BAD = b"bad_cells"
 _MEANING = {
     "bundle_sha256": "the bundle",
-    "cells_sha256": "the cells (their ids, files, sites or order)",
+    "cells_sha256": "the cells (their ids, files, sites, fields or order)",
     "asked": "the columns",
     "prior": "the prior",
     "part_cells": "the size of a part",
@@ -45,7 +45,7 @@ class Task:
 
     Attributes:
         bundle_sha256: Of the bundle's index.
-        cells_sha256: Of ids, places and sites of all cells, in order.
+        cells_sha256: Of ids, files, sites and fields of all cells, in order.
         asked: Columns that were asked for, which say what is computed.
         columns: Of every part.
         prior: Class mix that was asked for, if any.
@@ -159,6 +159,9 @@ def task_of(
     sites = manifest.frame["site"].fillna("")
     for cell_id, ref, site in zip(manifest.frame["cell_id"], manifest.refs(), sites, strict=True):
         digest.update(f"{cell_id}\0{ref}\0{site}\n".encode())
+    if manifest.frame["field"].notna().to_numpy().any():
+        places = manifest.frame[["slide_id", *PLACE.values()]]
+        digest.update(places.to_csv(index=False).encode())
     return Task(bundle_sha256, digest.hexdigest(), tuple(asked), tuple(columns), prior, PART_CELLS)
 
 

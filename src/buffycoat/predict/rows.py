@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 import pyarrow as pa
 
-from buffycoat.cells import Manifest, Prediction
+from buffycoat.cells import PLACE, Manifest, Prediction
 from buffycoat.taxonomy import Taxonomy
 
 GROUPS = ("slide_id", "patient_id")
@@ -19,14 +19,15 @@ COUNTED = ("label", "is_abstained", "reasons", "conformal_set", "is_restored")
 """What the summary at the end counts."""
 _TEXT = {
     "cell_id", "label", "conformal_set", "degradation", "restore_reason", "restore_change",
-    "reasons", "evidence", *GROUPS, *ORIGIN,
+    "reasons", "evidence", *GROUPS, *ORIGIN, "field", "box", "kind", "field_faults",
 }  # fmt: skip
-_FLAGS = {"is_restored", "is_rescued", "is_abstained"}
+_FLAGS = {"is_restored", "is_rescued", "is_abstained", "is_cut", "is_counted"}
 
 
 def columns_of(manifest: Manifest, taxonomy: Taxonomy) -> list[str]:
-    """Columns of the table of predictions of these cells: slide and patient where any has one."""
+    """Columns of the predictions of these cells: slide, patient and place where any has one."""
     known = [name for name in GROUPS if manifest.frame[name].notna().to_numpy().any()]
+    known += list(PLACE) if manifest.frame["field"].notna().to_numpy().any() else []
     first, *others = prediction_columns(taxonomy)
     places = [name for name in others if name.startswith("prob_")]
     return [first, *known, *(n for n in others if n not in places), *ORIGIN, *places]
@@ -39,20 +40,20 @@ def to_frame(
     manifest: Manifest,
     taxonomy: Taxonomy,
 ) -> pd.DataFrame:
-    """One row a prediction, columns as in `columns_of`, with all of `GROUPS`.
+    """One row a prediction, columns as in `columns_of`, with all of `GROUPS` and `PLACE`.
 
     Args:
         predictions: Any number of them.
         image_sha256: Of each one's image file.
         bundle_sha256: From `bundle.files.checksum`.
-        manifest: Gives slides and patients.
+        manifest: Gives slides, patients and places in fields of view.
         taxonomy: Of the bundle.
     """
     frame = predictions_frame(predictions, taxonomy)
     frame["image_sha256"], frame["bundle_sha256"] = list(image_sha256), bundle_sha256
     known = manifest.frame.set_index("cell_id")
-    for name in GROUPS:
-        frame[name] = known[name].reindex(frame["cell_id"]).to_numpy()
+    for name, column in {**{name: name for name in GROUPS}, **PLACE}.items():
+        frame[name] = known[column].reindex(frame["cell_id"]).to_numpy()
     return frame
 
 

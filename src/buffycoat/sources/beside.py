@@ -21,6 +21,7 @@ from buffycoat.sources.folders import (
     split_words,
     unlabelled,
 )
+from buffycoat.sources.found import TABLE, found_table
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import LabelTable, look_at
 from buffycoat.sources.more_columns import add_columns
@@ -122,12 +123,16 @@ def read_unlabelled(path: Path, reading: Reading) -> Draft:
 
 
 def _candidates(found: Pictures) -> list[Path]:
-    """Files that may be tables of cells; a list of boxes, one a picture, is none."""
+    """Files that may be tables of cells.
+
+    A list of boxes, one a picture, and the table that `find` wrote (see `found`) are none.
+    """
     stems = {path.stem for path in [*found.paths, *found.unwanted]}
     return [
         path
         for path in found.tables
         if path.suffix.lower() in TABLE_SUFFIXES
+        and not (path.name == TABLE and found_table(path))
         and not (path.suffix.lower() == ".txt" and path.stem in stems)
     ]
 

@@ -13,6 +13,7 @@ from buffycoat.optional import choose
 from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside, read_unlabelled
 from buffycoat.sources.draft import Draft, finish, is_left_out
 from buffycoat.sources.folders import find_pictures, read_folders
+from buffycoat.sources.found import add_found, found_table
 from buffycoat.sources.options import LABELS_FROM, Reading
 from buffycoat.sources.parquet import columns_of, parquet_pictures, read_parquet_pictures
 from buffycoat.sources.table import read_table
@@ -57,7 +58,9 @@ def read(path: str | Path, layout: str = "auto", reading: Reading | None = None)
         raise ManifestError(f"{path}: no such file or folder. Check the path")
     if reader is None:
         reader = _detect_file(path) if path.is_file() else _detect_folder(path, reading)
-    return finish(reader(path, reading), path, reading)
+    draft = reader(path, reading)
+    table = found_table(path)
+    return finish(draft if table is None else add_found(draft, table), path, reading)
 
 
 def _detect_file(path: Path) -> Callable[[Path, Reading], Draft]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import manifest_error
+from buffycoat.cells import PLACE, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
 from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
@@ -78,6 +78,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
     rows, cell_ids = [rows[row] for row in kept], [cell_ids[row] for row in kept]
     used = {file_column, *columns.one_hot, *vars(columns).values()}
     ignored = [c for c in table.header if c not in used and key(c) not in OTHERS]
+    ignored = [] if {*PLACE} <= {*ignored} else ignored  # of `find`: see `found`
     return Draft(
         pd.DataFrame(rows).assign(cell_id=cell_ids),
         path.stem,

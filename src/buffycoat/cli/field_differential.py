@@ -1,0 +1,130 @@
+"""`buffycoat differential BUNDLE FIELDS`: from photographs of fields to figures and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.markup import escape
+
+from buffycoat.cli import count as counting
+from buffycoat.cli.console import errors_console
+from buffycoat.cli.errors import EXIT_FINDINGS
+from buffycoat.cli.find import BAD, check_places, print_found, write_tables
+from buffycoat.cli.output import check_folder
+from buffycoat.cli.prior import check_prior
+from buffycoat.cli.progress import make_reporter
+from buffycoat.errors import BadCellsError
+
+if TYPE_CHECKING:
+    from buffycoat.cli.field_pictures import Results
+    from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.table import Predicted
+
+CELLS = "cells"
+"""Folder of crops and tables, as `find` writes it."""
+PREDICTIONS, FIGURES = "predictions.parquet", "differential.csv"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How cells are found and classified.
+
+    Attributes:
+        um_per_px: Micrometres that a pixel is wide; None measures it.
+        prior: Class mix to assume; None for the bundle's.
+        allow_bad: Fields that may be unusable.
+    """
+
+    um_per_px: float | None
+    prior: str | None
+    allow_bad: int
+
+
+def count_fields(
+    bundle: str, fields: Path, out: Path, asked: counting.Counting, finding: Finding
+) -> None:
+    """Find, classify, count and draw the cells of fields; what is done stays done.
+
+    Args:
+        bundle: Folder of a trained bundle, or "starter".
+        fields: Folder of photographs, or one.
+        out: Folder of results.
+        asked: How to count.
+        finding: How to find.
+
+    Raises:
+        BadCellsError: More fields than allowed cannot be used; the others are counted.
+    """
+    check_places(fields, out, finding.um_per_px)
+    check_prior(finding.prior)
+    from buffycoat.cli.field_pictures import PAGE, Results
+    from buffycoat.fields.folder import find_folder, list_fields
+    from buffycoat.predict.predictor import Pipeline
+
+    places, left_out = list_fields(fields)
+    if left_out:
+        errors_console().print(escape(left_out), style="yellow", highlight=False)
+    pipeline = Pipeline.load(bundle)
+    pipeline.fitted.prior(finding.prior)  # a mix that is wrong is refused before any work
+    if pipeline.notice:
+        errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
+    check_folder(out)
+    with make_reporter() as reporter:
+        outcome = find_folder(places, out / CELLS, reporter, finding.um_per_px)
+    write_tables(outcome, out / CELLS)
+    print_found(outcome, out / CELLS)
+    results = Results(fields.resolve().stem, places, outcome, out)
+    found = None
+    if any(row["kind"] == "cell" for row in outcome.cells):
+        found = _classify_and_count(pipeline, bundle, results, asked, finding.prior)
+    else:
+        for name in (PREDICTIONS, FIGURES, PAGE):  # of an earlier run over other fields
+            (out / name).unlink(missing_ok=True)
+    if len(outcome.bad) > finding.allow_bad:
+        raise BadCellsError(
+            f"{len(outcome.bad)} of {len(places)} fields could not be used, more than --allow-bad "
+            f"{finding.allow_bad}. The others are counted; the list is in {out / CELLS / BAD}",
+            outcome.bad,
+        )
+    if found is None:
+        errors_console().print("[bold red]No differential:[/] no white cell was found.")
+        raise typer.Exit(EXIT_FINDINGS)
+    counting.fail_without_figures(found)
+
+
+def _classify_and_count(
+    pipeline: Pipeline, bundle: str, results: Results, asked: counting.Counting, prior: str | None
+) -> counting.Differential:
+    """Predictions, figures and pictures of cells that were found."""
+    from buffycoat.cli.field_pictures import PAGE, draw_overlays, write_page
+    from buffycoat.predict.table import predict_table
+    from buffycoat.sources.read import read
+
+    out = results.out
+    cells = read(out / CELLS, "images")
+    with make_reporter() as reporter:
+        done = predict_table(pipeline, bundle, cells, out / PREDICTIONS, reporter, prior)
+    _say_doubt(pipeline, bundle, done, out / CELLS)
+    found = counting.count(out / PREDICTIONS, asked)
+    counting.show(found, asked)
+    counting.write(found, out / FIGURES)
+    with make_reporter() as reporter:
+        draw_overlays(results, found, pipeline.taxonomy, reporter)
+    write_page(results, found, pipeline, asked.by)
+    for what, name in (("Figures", FIGURES), ("Page", PAGE), ("Predictions", PREDICTIONS)):
+        typer.echo(f"{what}: {out / name}")
+    return found
+
+
+def _say_doubt(pipeline: Pipeline, bundle: str, done: Predicted, cells: Path) -> None:
+    """Cells of each class, those that need a look, and what differs from the training cells."""
+    from buffycoat.cli import unfamiliar
+    from buffycoat.cli.predict import print_summary
+
+    names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
+    print_summary(done.counts, names, is_whole=True)
+    for text in unfamiliar.sentences(done.looks, pipeline.fitted, done.counts, bundle, cells):
+        errors_console().print(f"[yellow]{escape(text)}[/]", highlight=False, soft_wrap=True)

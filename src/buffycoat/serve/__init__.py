@@ -1,0 +1,1 @@
+"""The review server: worklists, readings, decisions that nothing overwrites, and signatures."""

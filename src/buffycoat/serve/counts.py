@@ -1,0 +1,201 @@
+"""The differential of a slide: as the model has it, and as its readers do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from buffycoat.evaluate.differential import BLAST, IMMATURE, Percent
+from buffycoat.evaluate.doubtful_cells import (
+    FLAGGED,
+    NO_FLAG,
+    ONLY_DOUBTFUL,
+    CheckedRow,
+    check_doubt,
+    flag,
+)
+from buffycoat.serve.states import EXTRA, UNSURE
+from buffycoat.taxonomy import Taxonomy
+
+IMMATURE_PERCENT, BLAST_PERCENT = 2.0, 1.0
+"""Flagged from here on, as `buffycoat differential` does by default."""
+MOSTLY = 0.5
+"""Share of doubtful cells over which the model's figures are refused."""
+DOUBTFUL_SHARE = 0.2
+"""Of the cells, from which a slide has the flag "doubtful"."""
+UNFAMILIAR = 1.0
+"""Site shift above which cells look like another laboratory's."""
+_WORDS = {
+    FLAGGED: "{name} {value:.1f} %, flagged from {limit:g} % on",
+    ONLY_DOUBTFUL: "{name} {value:.1f} %, only with doubtful cells: look at them",
+}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What was counted on a slide.
+
+    Attributes:
+        rows: One a class, then the immature granulocytes; empty where no cell has a class.
+        n_cells: All cells, artefacts too.
+        n_doubtful: Those that a person should still look at; None where unknown.
+        outside: Label that is no class -> cells: artefacts, smudges, cells that cannot be told.
+    """
+
+    rows: tuple[CheckedRow, ...]
+    n_cells: int
+    n_doubtful: int | None
+    outside: Mapping[str, int]
+
+    @property
+    def status(self) -> str:
+        """As `doubtful_cells` has it."""
+        return self.rows[0].status if self.rows else "no cells"
+
+    @property
+    def n_leukocytes(self) -> int:
+        """What the percentages are of."""
+        return self.rows[0].every.n_leukocytes if self.rows else 0
+
+    def row(self, name: str) -> CheckedRow | None:
+        """Of a class, or of the immature granulocytes."""
+        return next((row for row in self.rows if row.every.name == name), None)
+
+
+def count(
+    labels: Mapping[int, str],
+    doubtful: Collection[int] | None,
+    taxonomy: Taxonomy,
+    confusion: np.ndarray | None = None,
+) -> Counted:
+    """Count the cells of one slide.
+
+    Args:
+        labels: Cell -> code of a class, or of `EXTRA`, which are left out.
+        doubtful: Cells that a person should still look at; None where that is not known.
+        taxonomy: The classes.
+        confusion: Shape (k, k), the model's calls on labelled cells, for adjusted figures; only of
+            use where the labels are the model's.
+    """
+    outside = Counter(label for label in labels.values() if label in EXTRA)
+    kept = [cell for cell, label in labels.items() if label not in EXTRA]
+    rows: list[CheckedRow] = []
+    if kept:
+        rows = check_doubt(
+            taxonomy.encode([labels[cell] for cell in kept]),
+            np.zeros(len(kept), dtype=np.int64),
+            taxonomy,
+            None if doubtful is None else np.array([cell in doubtful for cell in kept], dtype=bool),
+            confusion,
+            most=MOSTLY,
+        )
+    n_doubtful = None if doubtful is None else len({*doubtful} & labels.keys())
+    return Counted(tuple(rows), len(labels), n_doubtful, dict(outside))
+
+
+def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[dict[str, str]]:
+    """Why a slide should be read first, each with a code and a sentence.
+
+    Args:
+        counted: Of the slide.
+        site_shift: The largest of its cells; None where unknown.
+        unfamiliar: Cells with the reason "unfamiliar_site".
+    """
+    found = []
+    for code, name, limit, words in (
+        ("blasts", BLAST, BLAST_PERCENT, "blasts"),
+        ("left_shift", IMMATURE, IMMATURE_PERCENT, "immature granulocytes"),
+    ):
+        row = counted.row(name)
+        said = NO_FLAG if row is None else flag(row, limit)
+        if row is not None and said in _WORDS:
+            value = row.every.raw.value
+            text = _WORDS[said].format(name=words, value=value, limit=limit)
+            found.append({"code": code, "text": text})
+    n = counted.n_doubtful
+    if n and n >= DOUBTFUL_SHARE * counted.n_cells:
+        found.append({"code": "doubtful", "text": f"{n} of {counted.n_cells} cells need a look"})
+    if (site_shift is not None and site_shift > UNFAMILIAR) or unfamiliar:
+        text = "cells look like another laboratory's"
+        if site_shift is not None:
+            text += f" (site shift {site_shift:.1f}, alarm above {UNFAMILIAR:g})"
+        found.append({"code": "unfamiliar_site", "text": text})
+    return found
+
+
+def to_rows(
+    counted: Counted, model: Counted, taxonomy: Taxonomy, wbc: float | None = None
+) -> list[dict[str, Any]]:
+    """Figures as the page and a signed version have them.
+
+    Args:
+        counted: Of the labels that are asked for.
+        model: Of the model's; gives `predicted_count` and, where it can, the adjusted figures.
+        taxonomy: Gives the names.
+        wbc: White cells by the analyser, 10^9/L; None gives no absolute counts.
+    """
+    names = {cell.code: cell.name for cell in taxonomy.classes}
+    by_model = {row.every.name: row.every for row in model.rows}
+    of_model = model.rows if not counted.rows else counted.rows
+    rows = []
+    for row in of_model:
+        name = row.every.name
+        # Where every cell is an artefact the classes are there with no cell each.
+        every = row.every if counted.rows else None
+        figures = _figures(every.raw if every else None)
+        predicted = by_model.get(name)
+        adjusted = _figures(predicted.adjusted if predicted else None)
+        rows.append(
+            {
+                "code": name,
+                "name": names.get(name, name),
+                "is_leukocyte": row.every.is_leukocyte,
+                "count": every.count if every else 0,
+                "percent": figures[0],
+                "low": figures[1],
+                "high": figures[2],
+                "predicted_count": predicted.count if predicted else 0,
+                "adjusted": adjusted[0],
+                "adjusted_low": adjusted[1],
+                "adjusted_high": adjusted[2],
+                "absolute": _absolute(wbc, figures[0]),
+            }
+        )
+    return rows
+
+
+def notes(counted: Counted, wbc: float | None) -> list[str]:
+    """What the figures rest on, in sentences."""
+    found = ["Limits are 95 %, of counting so many cells (Clopper and Pearson)."]
+    for code, n in counted.outside.items():
+        found.append(f"{n} cell{'s' if n > 1 else ''} left out: {EXTRA[code]} ({code}).")
+    if counted.outside.get(UNSURE):
+        found.append("Cells that cannot be told may be of any class; the limits do not carry that.")
+    if counted.status == "refused":
+        found.append("Most cells are doubtful: the model's figures mean little. Read the slide.")
+    elif counted.n_doubtful:
+        found.append(f"{counted.n_doubtful} of the cells still to be looked at.")
+    if wbc is not None:
+        found.append(
+            "Absolute counts: the analyser's white cells, corrected for nucleated red cells."
+        )
+    return found
+
+
+def _figures(of: Percent | None) -> tuple[float | None, float | None, float | None]:
+    if of is None:
+        return None, None, None
+    value, low, high = (_finite(end) for end in (of.value, of.low, of.high))
+    return value, low, high
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def _absolute(wbc: float | None, percent: float | None) -> float | None:
+    return None if wbc is None or percent is None else round(wbc * percent / 100, 3)

@@ -1,0 +1,86 @@
+"""Corrections as a table of labels that `train` and `adapt --labels` take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from buffycoat.serve import schema
+from buffycoat.serve.states import (
+    CONSENSUS,
+    EXTRA,
+    FIRST,
+    READINGS,
+    SECOND,
+    Label,
+    SlideState,
+    final_labels,
+    labels_of,
+    states,
+)
+
+COLUMNS = (
+    "ID", "label", "reader", "agreement", "is_decided", "version", "slide_id", "patient_id",
+    "predicted",
+)  # fmt: skip
+BOTH, BY_CONSENSUS, ONE = "both readers", "consensus", "one reader"
+
+
+def labels_table(reader: Connection, *, has_extra: bool = False) -> pd.DataFrame:
+    """A row for each cell that a person has looked at, as far as that is known.
+
+    These are the cells with a decision, and all cells of slides whose readings are finished. A cell
+    on which two readers differ is left out until there is a consensus.
+
+    Args:
+        reader: From `Store.reading`.
+        has_extra: Whether cells without a class (`EXTRA`) are rows too.
+
+    Returns:
+        Columns as in `COLUMNS`: `reader` names whose word the label is, `agreement` is one of
+        "both readers", "consensus" and "one reader", `is_decided` says whether somebody decided on
+        this very cell, `version` is the signed one that holds the label, NA for none.
+    """
+    rows = []
+    for state in states(reader):
+        cells = {
+            row.id: row
+            for row in reader.execute(select(schema.cells).where(schema.cells.c.slide == state.id))
+        }
+        given = labels_of(reader, state.id)
+        final = final_labels(state, {n: row.predicted for n, row in cells.items()}, given)
+        for n, row in cells.items():
+            decided = _decided(given, n)
+            if n in final.disputed or not (decided or state.is_read):
+                continue
+            label = final.labels[n]
+            if label in EXTRA and not has_extra:
+                continue
+            who, agreement = _whose(state, decided)
+            version = state.version if state.version and not state.is_open else None
+            rows.append(
+                (row.name, label, who, agreement, bool(decided), version, state.name,
+                 state.patient, row.predicted)
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"version": "Int64"})
+
+
+def _decided(given: Mapping[str, Mapping[int, Label]], n: int) -> dict[str, Label]:
+    """Role -> decision on a cell that stands."""
+    found = {role: given[role].get(n) for role in READINGS}
+    return {role: label for role, label in found.items() if label is not None and label.label}
+
+
+def _whose(state: SlideState, decided: Mapping[str, Label]) -> tuple[str, str]:
+    """Names of the readers whose word a label is, and how far they agree."""
+    if CONSENSUS in decided:
+        return decided[CONSENSUS].reader, BY_CONSENSUS
+    names = {role: held.reader for role, held in state.readings.items() if held.reader}
+    names |= {role: label.reader for role, label in decided.items()}
+    is_both = state.is_second_counted and state.is_finished(FIRST) and state.is_finished(SECOND)
+    if is_both:
+        return " + ".join(names[role] for role in (FIRST, SECOND)), BOTH
+    role = FIRST if FIRST in decided or FIRST in names else SECOND
+    return names[role], ONE

@@ -1,0 +1,1 @@
+"""Alembic's scripts: each brings a database of one version to the next."""

@@ -1,0 +1,109 @@
+"""Where the pictures of predicted cells are, and where each lies in its field of view."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from buffycoat.cells import CellRef, Manifest, manifest_error
+from buffycoat.errors import ManifestError
+from buffycoat.notes import tell
+from buffycoat.sources.read import read
+from buffycoat.tables import join_names, read_rows
+
+FOUND = ("cells.parquet", "cells.csv")
+"""Tables that `find` and `crop` write beside their crops."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cell's picture is.
+
+    Attributes:
+        path: From the folder of images; `FILE.parquet#ROW` for a row of a table.
+        box: "left,top,width,height" of the cell in that picture, in pixels; None for all of it.
+        um_per_px: Micrometres that a pixel is wide, if known.
+        field: The field of view that it was cut from, if known: name, box, outline, ...
+    """
+
+    path: str
+    box: str | None = None
+    um_per_px: float | None = None
+    field: dict[str, Any] = field(default_factory=dict)
+
+
+def root_of(images: Path) -> Path:
+    """The folder that no picture may lie outside of."""
+    return images if images.is_dir() else images.parent
+
+
+def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:
+    """Find the picture of each predicted cell.
+
+    Cells whose picture is gone keep the path that their name tells: the page shows a placeholder.
+
+    Args:
+        images: Folder, table or picture, as it was given to `predict`.
+        names: IDs of the cells.
+
+    Raises:
+        ManifestError: None of the cells is there, a name may be of several pictures, or a picture
+            lies outside the folder.
+    """
+    manifest = read(images, "images" if images.is_dir() else "auto")
+    there = {str(name): row for row, name in enumerate(manifest.column("cell_id"))}
+    joined = join_names(names, there)
+    faults = [
+        f"{name!r} may be {' or '.join(map(repr, of[:3]))}" for name, of in joined.doubtful.items()
+    ]
+    if not joined.known and not faults:
+        faults = [f"none of the {len(names)} predicted cells, such as {names[0]!r}, is in it"]
+    if faults:
+        raise manifest_error(str(images), faults)
+    if joined.how:
+        tell(images, f"cells matched {joined.how}: {len(joined.known)} of {len(names)}")
+    gone = [name for name in names if name not in joined.known]
+    if gone:
+        tell(images, f"{len(gone)} pictures are not there, the first {gone[0]!r}")
+    root, fields = root_of(images), _fields(root_of(images))
+    found = {}
+    for name in names:
+        known = joined.known.get(name)
+        place = Place(name) if known is None else _place(manifest, there[known], root)
+        found[name] = Place(place.path, place.box, place.um_per_px, fields.get(place.path, {}))
+    return found
+
+
+def _place(manifest: Manifest, row: int, root: Path) -> Place:
+    cell = manifest.frame.iloc[row]
+    ref = CellRef.parse(str(cell["path"]), cell["box"], cell["um_per_px"])
+    path = os.path.relpath(os.path.abspath(ref.path), os.path.abspath(root))
+    if path.startswith(".."):
+        raise ManifestError(
+            f"{ref}: lies outside {root}, and only pictures in that folder are shown. Give "
+            "--images a folder that holds them all"
+        )
+    name = Path(path).as_posix() + ("" if ref.row is None else f"#{ref.row}")
+    box = None if ref.box is None else ",".join(map(str, ref.box))
+    return Place(name, box, ref.um_per_px)
+
+
+def _fields(root: Path) -> dict[str, dict[str, Any]]:
+    """Path of a crop -> what `find` or `crop` wrote of its place in a field."""
+    table = next((root / name for name in FOUND if (root / name).is_file()), None)
+    if table is None:
+        return {}
+    rows = read_rows(table)
+    if not {"field", "box", "path"} <= {*rows.header}:
+        return {}
+    found = {}
+    for _, row in rows:
+        place: dict[str, Any] = {"name": row["field"], "box": row["box"]}
+        place |= {key: row[key] for key in ("outline", "kind", "crop_px") if row.get(key)}
+        if row.get("is_cut", "").lower() == "true":
+            place["is_cut"] = True
+        found[row["path"]] = place
+    return found

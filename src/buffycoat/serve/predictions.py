@@ -1,0 +1,194 @@
+"""Predictions as what is reviewed: cells on slides, with their pictures and the reasons."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from buffycoat.cells import DOUBTS, manifest_error
+from buffycoat.errors import ManifestError
+from buffycoat.evaluate.grain import common_grain, relabelled
+from buffycoat.evaluate.scored import PROBABILITY, read_predictions
+from buffycoat.evaluate.side_tables import TRUTH_VALUES, read_groups
+from buffycoat.serve.places import Place, find_places
+from buffycoat.tables import find_ids, known_name, read_rows, to_number
+from buffycoat.taxonomy import Taxonomy, resolve
+
+SLIDE, PATIENT = "slide_id", "patient_id"
+
+
+@dataclass(frozen=True)
+class PredictedCell:
+    """One cell to review.
+
+    Attributes:
+        name: Its id in the table of predictions.
+        slide: Name of what it is counted with.
+        patient: None where unknown.
+        place: Where its picture is.
+        predicted: Class code.
+        probability: Of that class; None where the table has none.
+        is_doubtful: Whether a person should look; None where the table does not say.
+        details: For the page, as plain values: probabilities, prediction set, evidence, field.
+        image_sha256: Of the picture's bytes as predicted, if the table says.
+        bundle_sha256: Of the bundle, if the table says.
+    """
+
+    name: str
+    slide: str
+    patient: str | None
+    place: Place
+    predicted: str
+    probability: float | None
+    is_doubtful: bool | None
+    details: dict[str, Any]
+    image_sha256: str | None
+    bundle_sha256: str | None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A table of predictions.
+
+    Attributes:
+        name: Of the file.
+        taxonomy: Of the model's classes.
+        cells: In the table's order.
+    """
+
+    name: str
+    taxonomy: Taxonomy
+    cells: tuple[PredictedCell, ...]
+
+
+def read(
+    path: Path,
+    images: Path,
+    taxonomy: str = "auto",
+    groups: Path | None = None,
+    by: str | None = None,
+) -> Predictions:
+    """Read a table that `buffycoat predict` wrote, and find its pictures.
+
+    Args:
+        path: CSV or Parquet; a plain `ID,labels` has no reasons.
+        images: Folder of the pictures, or a table that holds them.
+        taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
+        groups: Table with IDs and the column `by`; None takes `path`.
+        by: Column that cells are counted by; None takes `slide_id`, else `patient_id`, else the
+            field's folder, else one slide of all.
+
+    Raises:
+        ManifestError: Lists every fault; two bundles in one table are one.
+    """
+    stated, frame = read_predictions(path, taxonomy)
+    rows = read_rows(path)
+    probs = [] if frame is None else [str(c) for c in frame if str(c).startswith(PROBABILITY)]
+    codes = [name.removeprefix(PROBABILITY) for name in probs]
+    classes = common_grain(resolve(taxonomy, {*stated.values(), *codes}), stated.values())
+    names = rows.column(find_ids(rows))
+    texts = dict(zip(names, (row for _, row in rows), strict=True))
+    _check_bundle(path, texts)
+    places = find_places(images, names)
+    slides = _slides(path, names, texts, places, groups, by)
+    labels = dict(zip(names, relabelled([stated[n] for n in names], classes), strict=True))
+    cells = tuple(
+        _cell(name, labels[name], texts[name], slides[name], places[name], codes) for name in names
+    )
+    return Predictions(path.name, classes, cells)
+
+
+def _check_bundle(path: Path, texts: dict[str, dict[str, str]]) -> None:
+    found = sorted({row.get("bundle_sha256", "") for row in texts.values()})
+    if len(found) > 1:
+        shown = ", ".join(name[:12] or "none" for name in found)
+        raise ManifestError(
+            f"{path}: its cells were predicted by {len(found)} bundles ({shown}). Review those of "
+            "one; predict the others again"
+        )
+
+
+def _slides(
+    path: Path,
+    names: Sequence[str],
+    texts: dict[str, dict[str, str]],
+    places: dict[str, Place],
+    groups: Path | None,
+    by: str | None,
+) -> dict[str, str]:
+    """Slide of each cell."""
+    if groups is not None or by is not None:
+        named = read_groups(groups or path, by or SLIDE, list(names))
+        return dict(zip(names, named, strict=True))
+    header = next(iter(texts.values()))
+    column = next((name for name in (SLIDE, PATIENT) if name in header), None)
+    if column is not None:
+        found = {name: known_name(texts[name][column]) for name in names}
+        missing = [name for name, slide in found.items() if slide is None]
+        if missing:
+            raise manifest_error(
+                str(path), [f"{len(missing)} cells have no {column}, the first {missing[0]!r}"]
+            )
+        return {name: slide for name, slide in found.items() if slide is not None}
+    folders = {name: os.path.dirname(places[name].field.get("name", "")) for name in names}
+    return {name: folder or path.stem for name, folder in folders.items()}
+
+
+def _cell(
+    name: str, label: str, row: dict[str, str], slide: str, place: Place, codes: Sequence[str]
+) -> PredictedCell:
+    probs = {code: round(to_number(row[PROBABILITY + code]), 5) for code in codes}
+    probability = _number(row.get("probability", ""))
+    doubt = row.get("is_abstained", "").strip().lower()
+    details = {
+        "probs": probs,
+        "set": row.get("conformal_set", "").split(),
+        "evidence": _evidence(row.get("evidence", "")),
+        "reasons": _reasons(row),
+        "outlier_percentile": _number(row.get("outlier_percentile", "")),
+        "site_shift": _number(row.get("site_shift", "")),
+        "field": place.field,
+        "um_per_px": place.um_per_px,
+    }
+    return PredictedCell(
+        name,
+        slide,
+        known_name(row.get(PATIENT, "")),
+        place,
+        label,
+        probs.get(label) if probability is None else probability,
+        TRUTH_VALUES.get(doubt),
+        {key: value for key, value in details.items() if value not in (None, [], {})},
+        row.get("image_sha256") or None,
+        row.get("bundle_sha256") or None,
+    )
+
+
+def _number(text: str) -> float | None:
+    value = to_number(text)
+    return round(value, 5) if math.isfinite(value) else None
+
+
+def _evidence(text: str) -> list[dict[str, str]]:
+    """Codes and sentences of the reasons."""
+    try:
+        found = json.loads(text) if text else []
+        return [{"code": str(one["code"]), "text": str(one["text"])} for one in found]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ManifestError(
+            f"column evidence: expected the JSON that predict writes, got {text[:60]!r}"
+        ) from error
+
+
+def _reasons(row: dict[str, str]) -> list[dict[str, str]]:
+    """Why a person should look: the sentence of each code, or a few words for it."""
+    sentences = {one["code"]: one["text"] for one in _evidence(row.get("evidence", ""))}
+    return [
+        {"code": code, "text": sentences.get(code, DOUBTS.get(code, code))}
+        for code in row.get("reasons", "").split()
+    ]

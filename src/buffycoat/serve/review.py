@@ -1,0 +1,126 @@
+"""One review as it is served: the database, what is kept in memory, and who asks."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+
+import numpy as np
+from starlette.requests import Request
+
+from buffycoat.serve import users
+from buffycoat.serve.attempts import Attempts
+from buffycoat.serve.catalogue import Catalogue
+from buffycoat.serve.database import Store
+from buffycoat.serve.gate import SAFE
+from buffycoat.serve.people import ROLES, Person
+from buffycoat.serve.pictures import Pictures
+from buffycoat.serve.project import Project, open_project
+from buffycoat.serve.refused import RefusedError
+from buffycoat.serve.settings import Settings
+from buffycoat.serve.surroundings import Surroundings
+from buffycoat.serve.worklist import Worklist
+
+COOKIE = "buffycoat_review"
+CSRF_HEADER = "X-CSRF-Token"
+_SINGLE = "the single user"
+
+
+@dataclass
+class Review:
+    """What every request needs.
+
+    Attributes:
+        store: The database.
+        settings: How the server is reached.
+        project: What is reviewed.
+        confusion: Shape (k, k), the model's calls on labelled cells; None gives no adjusted
+            figures.
+    """
+
+    store: Store
+    settings: Settings
+    project: Project
+    confusion: np.ndarray | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+
+    def __post_init__(self) -> None:
+        self.catalogue = Catalogue(self.project.taxonomy)
+        self.worklist = Worklist(self.catalogue)
+        self.pictures = Pictures(self.settings.images)
+        self.surroundings = Surroundings(self.pictures, self.settings.fields)
+        # Others reach a public server, and its settings were refused without a secret.
+        self.secret = self.settings.secret or self.project.secret
+
+    @classmethod
+    def open(cls, store: Store, settings: Settings, confusion: np.ndarray | None = None) -> Review:
+        """The review in a database.
+
+        Raises:
+            ConfigError: No predictions were imported.
+        """
+        with store.reading() as reader:
+            return cls(store, settings, open_project(reader), confusion)
+
+    def single_user(self) -> Person:
+        """Who works on loopback without accounts: the user of this machine."""
+        return Person(local_name(), frozenset(ROLES), is_single=True)
+
+    def csrf(self, cookie: str | None) -> str:
+        """The token that a page must send with what it changes."""
+        text = f"csrf {cookie or _SINGLE}"
+        return hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+    def find_person(self, request: Request) -> tuple[Person | None, bool]:
+        """Who sends a request, and whether by a token, which no foreign page can make use of."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        cookie = request.cookies.get(COOKIE)
+        with self.store.reading() as reader:
+            if scheme.lower() == "bearer":
+                return users.of_token(reader, token.strip()), True
+            if cookie is not None:
+                found = users.of_session(reader, cookie, self.secret)
+                if found is not None:
+                    return found, False
+            if not self.settings.is_public and not users.n_users(reader):
+                return self.single_user(), False
+        return None, False
+
+
+def local_name() -> str:
+    """Name of this machine's user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return "local user"
+
+
+def review_of(request: Request) -> Review:
+    """The review that a request is about."""
+    return request.app.state.review
+
+
+def signed_in(request: Request) -> Person:
+    """Who sends a request; what changes something needs the page's token too.
+
+    Raises:
+        RefusedError: Nobody is signed in, or the token is missing.
+    """
+    review = review_of(request)
+    person, is_by_token = review.find_person(request)
+    if person is None:
+        raise RefusedError(
+            401, "login", "sign in first; nothing was stored", {"WWW-Authenticate": "Bearer"}
+        )
+    if request.method not in SAFE and not is_by_token:
+        cookie = None if person.is_single else request.cookies.get(COOKIE)
+        sent = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(sent.encode(), review.csrf(cookie).encode()):
+            raise RefusedError(
+                403,
+                "csrf",
+                f"header {CSRF_HEADER} is not the token of GET /session; ask for it again",
+            )
+    return person

@@ -1,0 +1,116 @@
+"""The log, users and tokens: for admins."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import select
+
+from buffycoat.serve import schema, users
+from buffycoat.serve.log_check import check
+from buffycoat.serve.people import ADMIN, Person
+from buffycoat.serve.refused import RefusedError
+from buffycoat.serve.routes.forms import (
+    DisabledForm,
+    Line,
+    PasswordForm,
+    Served,
+    SignedIn,
+    TokenForm,
+    UserForm,
+)
+from buffycoat.serve.users import User
+
+router = APIRouter()
+
+
+@router.get("/log")
+def log_entries(
+    review: Served,
+    person: SignedIn,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """Entries of the log, in order."""
+    person.require(ADMIN)
+    query = select(schema.log.c.body, schema.log.c.hash).where(schema.log.c.seq > after)
+    with review.store.reading() as reader:
+        rows = reader.execute(query.order_by(schema.log.c.seq).limit(limit)).all()
+    return {"entries": [json.loads(row.body) | {"hash": row.hash} for row in rows]}
+
+
+@router.get("/log/check")
+def log_check(review: Served, person: SignedIn) -> dict[str, Any]:
+    """Whether the record is whole."""
+    person.require(ADMIN)
+    with review.store.reading() as reader:
+        found = check(reader)
+    return {
+        "is_whole": found.is_whole, "n": found.n, "head": found.head, "faults": list(found.faults),
+    }  # fmt: skip
+
+
+@router.get("/users")
+def list_users(review: Served, person: SignedIn) -> dict[str, Any]:
+    """All accounts."""
+    person.require(ADMIN)
+    with review.store.reading() as reader:
+        return {"users": [_shown(user) for user in users.users(reader)]}
+
+
+@router.post("/users")
+def add_user(form: UserForm, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Make an account; the first must be an admin's, since it ends the single user's time."""
+    person.require(ADMIN)
+    with review.store.writing() as writer:
+        if not users.n_users(writer) and ADMIN not in form.roles:
+            raise RefusedError(
+                422, "first_user", "the first account must have the role admin: it makes the others"
+            )
+        user = users.add_user(writer, person.name, form.name, form.password, form.roles)
+    return _shown(user)
+
+
+@router.post("/users/{name}/disable")
+def disable(name: Line, form: DisabledForm, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Lock an account out, or let it in again."""
+    person.require(ADMIN)
+    if name == person.name:
+        raise RefusedError(409, "own_account", "another admin must lock your account")
+    with review.store.writing() as writer:
+        users.set_disabled(writer, person.name, name, is_disabled=form.disabled)
+    return {"name": name, "is_disabled": form.disabled}
+
+
+@router.post("/users/{name}/password")
+def password(name: Line, form: PasswordForm, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Change one's own password, or as an admin another's; sessions end."""
+    _own_or_admin(person, name)
+    with review.store.writing() as writer:
+        users.set_password(writer, person.name, name, form.password)
+    return {"name": name}
+
+
+@router.post("/users/{name}/tokens")
+def token(name: Line, form: TokenForm, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Make a token for a program; it is shown once."""
+    _own_or_admin(person, name)
+    with review.store.writing() as writer:
+        made = users.add_token(writer, person.name, name, form.purpose, form.days)
+    return {"name": name, "token": made}
+
+
+def _own_or_admin(person: Person, name: str) -> None:
+    if name != person.name or person.is_single:
+        person.require(ADMIN)
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {
+        "name": user.name,
+        "roles": list(user.roles),
+        "is_disabled": user.is_disabled,
+        "made_at": user.made_at,
+    }

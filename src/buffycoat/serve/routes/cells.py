@@ -1,0 +1,133 @@
+"""One cell: its reasons and history, its picture, field and outline; and decisions."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import select
+
+from buffycoat.serve import log, schema
+from buffycoat.serve.decisions import Decision, decide
+from buffycoat.serve.routes.forms import DecisionsForm, Id, Number, Served, SignedIn
+from buffycoat.serve.states import Label, labels_of, state_of
+from buffycoat.serve.suggestions import choose_next
+
+ALIKE = 8
+CACHE = {"Cache-Control": "private, max-age=86400"}
+router = APIRouter()
+
+
+@router.get("/cells/{n}")
+def cell(n: Id, review: Served, person: SignedIn) -> dict[str, Any]:
+    """All that is known of a cell."""
+    with review.store.reading() as reader:
+        found = review.catalogue.cell(reader, n)
+        cells = review.catalogue.slide(reader, found.slide)
+        state = state_of(reader, found.slide)
+        wanted = (schema.log.c.cell == n) & (schema.log.c.kind == log.DECIDED)
+        query = select(schema.log.c.body).where(wanted).order_by(schema.log.c.seq)
+        bodies = [json.loads(body) for body in reader.execute(query).scalars()]
+    return found.to_row() | {
+        "slide": found.slide,
+        "probs": found.details.get("probs", {}),
+        "evidence": found.details.get("evidence", []),
+        "um_per_px": found.ref.um_per_px,
+        "has_context": review.surroundings.has_context(found),
+        "is_missing": review.pictures.fault(found) == "missing",
+        "is_changed": review.pictures.fault(found) == "changed",
+        "history": [
+            {
+                "seq": body["seq"],
+                "at": body["at"],
+                "reader": body["person"],
+                "role": body["data"]["role"],
+                "label": body["data"]["label"],
+            }
+            for body in bodies
+            if state.may_see(person, body["data"]["role"])
+        ],
+        "alike": cells.alike(n, ALIKE),
+    }
+
+
+@router.get("/cells/{n}/image", response_class=Response)
+def image(
+    n: Id, request: Request, review: Served, person: SignedIn, white: bool = False
+) -> Response:
+    """The picture; a placeholder and the header X-Buffycoat-Missing where it is gone."""
+    with review.store.reading() as reader:
+        found = review.catalogue.cell(reader, n)
+    picture = review.pictures.image(found, is_white=white)
+    etag = f'"{picture.etag}"'
+    headers = CACHE | {"ETag": etag}
+    if picture.fault == "missing":
+        headers = {"X-Buffycoat-Missing": "1"}
+    elif picture.fault:
+        headers["X-Buffycoat-Changed"] = "1"
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(picture.data, media_type=picture.media_type, headers=headers)
+
+
+@router.get("/cells/{n}/context", response_class=Response)
+def context(n: Id, review: Served, person: SignedIn) -> Response:
+    """The field of view around a cell, with its box."""
+    with review.store.reading() as reader:
+        found = review.catalogue.cell(reader, n)
+    return Response(review.surroundings.context(found), media_type="image/jpeg", headers=CACHE)
+
+
+@router.get("/cells/{n}/outline")
+def outline(n: Id, review: Served, person: SignedIn) -> dict[str, Any]:
+    """The outline of a cell in pixels of its picture."""
+    with review.store.reading() as reader:
+        found = review.catalogue.cell(reader, n)
+    return review.surroundings.outline(found)
+
+
+@router.post("/decisions")
+def decisions(form: DecisionsForm, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Store decisions; each is accepted, in conflict with a newer one, or refused."""
+    asked = [Decision(**one.model_dump()) for one in form.decisions]
+    with review.store.writing() as writer:
+        outcome = decide(writer, person, asked, review.project.taxonomy)
+    return {
+        "accepted": [
+            {"client_id": one.client_id, "cell": one.cell, "seq": seq}
+            for one, seq in outcome.accepted
+        ],
+        "conflicts": [
+            {"client_id": one.client_id, "cell": one.cell, "current": _current(current)}
+            for one, current in outcome.conflicts
+        ],
+        "refused": [
+            {"client_id": one.client_id, "cell": one.cell, "code": why.code,
+             "message": why.message}
+            for one, why in outcome.refused
+        ],
+    }  # fmt: skip
+
+
+def _current(label: Label | None) -> dict[str, Any] | None:
+    return None if label is None else vars(label)
+
+
+@router.get("/suggestions")
+def suggestions(
+    review: Served,
+    person: SignedIn,
+    slide: Annotated[Number, Query()],
+    count: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> dict[str, Any]:
+    """Cells of a slide to label next: uncertain, and unlike those that have a label."""
+    with review.store.reading() as reader:
+        state = state_of(reader, slide)
+        cells = review.catalogue.slide(reader, slide)
+        given = labels_of(reader, slide)
+    known = {n for role in given if state.may_see(person, role) for n in given[role]}
+    is_known = np.array([cell.n in known for cell in cells.cells], dtype=bool)
+    rows = choose_next(cells.scores**2, is_known, count)
+    return {"cells": [{"n": cells.cells[row].n, "slide": slide} for row in rows]}

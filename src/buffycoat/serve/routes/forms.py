@@ -1,0 +1,111 @@
+"""What requests may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from buffycoat.serve.decisions import MOST
+from buffycoat.serve.people import Person
+from buffycoat.serve.review import Review, review_of, signed_in
+
+MOST_ID = 2**31 - 1
+
+
+def _printable(text: str) -> str:
+    if any(not (letter.isprintable() or letter in "\n\t") for letter in text):
+        raise ValueError("expected printable text")
+    return text
+
+
+Number = Annotated[int, Field(ge=1, le=MOST_ID)]
+Id = Annotated[int, Path(ge=1, le=MOST_ID)]
+ClientId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_printable)]
+Comment = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_printable)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Wbc = Annotated[float, Field(gt=0, le=5000, allow_inf_nan=False)]
+Role = Literal["first", "second", "consensus"]
+
+SignedIn = Annotated[Person, Depends(signed_in)]
+Served = Annotated[Review, Depends(review_of)]
+
+
+class Form(BaseModel):
+    """A body without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LoginForm(Form):
+    """Sign in."""
+
+    name: Line
+    password: Password
+
+
+class ReadingForm(Form):
+    """Take a reading."""
+
+    role: Role
+
+
+class DecisionForm(Form):
+    """One decision."""
+
+    client_id: ClientId
+    cell: Number
+    role: Role
+    label: Code | None
+    expects: Number | None = None
+
+
+class DecisionsForm(Form):
+    """Some decisions, in the order that they were made."""
+
+    decisions: Annotated[list[DecisionForm], Field(min_length=1, max_length=MOST)]
+
+
+class SignForm(Form):
+    """Sign a slide."""
+
+    client_id: ClientId
+    wbc: Wbc | None = None
+    comment: Comment = ""
+
+
+class AmendForm(Form):
+    """Open a signed slide again."""
+
+    client_id: ClientId
+    reason: Comment
+
+
+class UserForm(Form):
+    """Make an account."""
+
+    name: Line
+    password: Password
+    roles: Annotated[list[Literal["reader", "signer", "admin"]], Field(min_length=1, max_length=3)]
+
+
+class PasswordForm(Form):
+    """Change a password."""
+
+    password: Password
+
+
+class DisabledForm(Form):
+    """Lock an account, or open it."""
+
+    disabled: bool = True
+
+
+class TokenForm(Form):
+    """Make a token for a program."""
+
+    purpose: Line
+    days: Annotated[int, Field(ge=1, le=3650)] = 365

@@ -1,0 +1,225 @@
+"""Worklist, readings, the cells of a slide, and its differential."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+
+from buffycoat.serve import counts, readings
+from buffycoat.serve.agreement import agreement
+from buffycoat.serve.people import Person
+from buffycoat.serve.refused import RefusedError, not_found
+from buffycoat.serve.review import Review
+from buffycoat.serve.routes.forms import Id, ReadingForm, Role, Served, SignedIn, Wbc
+from buffycoat.serve.states import (
+    CONSENSUS,
+    FIRST,
+    READINGS,
+    SECOND,
+    Label,
+    SlideState,
+    final_labels,
+    labels_of,
+    state_of,
+)
+
+MOST_CELLS = 5000
+router = APIRouter()
+View = Literal["first", "second", "consensus", "final", "model"]
+Flag = Literal["blasts", "left_shift", "doubtful", "unfamiliar_site"]
+Status = Literal["new", "reading", "read", "second", "disagreement", "ready", "signed", "amending"]
+
+
+@router.get("/slides")
+def slides(
+    review: Served, person: SignedIn, flag: Flag | None = None, status: Status | None = None
+) -> JSONResponse:
+    """The worklist."""
+    with review.store.reading() as reader:
+        rows = review.worklist.rows(reader, person)
+    shown = [
+        row
+        for row in rows
+        if (flag is None or any(one["code"] == flag for one in row["flags"]))
+        and (status is None or row["status"] == status)
+    ]
+    return JSONResponse({"slides": shown})
+
+
+@router.get("/slides/{slide}")
+def slide_row(slide: Id, review: Served, person: SignedIn) -> dict[str, Any]:
+    """One row of the worklist."""
+    return _row(review, person, slide)
+
+
+@router.post("/slides/{slide}/readings")
+def take(slide: Id, form: ReadingForm, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Take a reading."""
+    with review.store.writing() as writer:
+        readings.take(writer, person, slide, form.role)
+    return _row(review, person, slide)
+
+
+@router.post("/slides/{slide}/readings/{role}/finish")
+def finish(slide: Id, role: Role, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Finish a reading: cells without a decision are as predicted."""
+    with review.store.writing() as writer:
+        readings.finish(writer, person, slide, role)
+    return _row(review, person, slide)
+
+
+@router.post("/slides/{slide}/readings/{role}/reopen")
+def reopen(slide: Id, role: Role, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Open a finished reading again."""
+    with review.store.writing() as writer:
+        readings.reopen(writer, person, slide, role)
+    return _row(review, person, slide)
+
+
+@router.post("/slides/{slide}/readings/{role}/release")
+def release(slide: Id, role: Role, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Give a reading back for another reader; its decisions stay."""
+    with review.store.writing() as writer:
+        readings.release(writer, person, slide, role)
+    return _row(review, person, slide)
+
+
+def _row(review: Review, person: Person, slide: int) -> dict[str, Any]:
+    with review.store.reading() as reader:
+        rows = review.worklist.rows(reader, person, [slide])
+    if not rows:
+        raise not_found(f"slide {slide}")
+    return rows[0]
+
+
+@router.get("/slides/{slide}/cells")
+def slide_cells(
+    slide: Id,
+    review: Served,
+    person: SignedIn,
+    role: Role | None = None,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_CELLS)] = MOST_CELLS,
+) -> JSONResponse:
+    """The cells of a slide, most doubtful first, with the decisions of one reading."""
+    with review.store.reading() as reader:
+        state = state_of(reader, slide)
+        cells = review.catalogue.slide(reader, slide)
+        if role is not None:
+            state.require_sight(person, role)
+        given = labels_of(reader, slide)
+    part = slice(offset, offset + limit)
+    said = {} if role is None else given[role]
+    rows = [
+        row
+        | {
+            "label": said[cell.n].label if cell.n in said else None,
+            "seq": said[cell.n].seq if cell.n in said else None,
+            "has_context": review.surroundings.has_context(cell),
+            "is_missing": review.pictures.fault(cell) == "missing",
+            "is_changed": review.pictures.fault(cell) == "changed",
+        }
+        for cell, row in zip(cells.cells[part], cells.rows[part], strict=True)
+    ]
+    found: dict[str, Any] = {
+        "slide": slide, "role": role, "n_cells": len(cells.cells), "cells": rows,
+    }  # fmt: skip
+    if role == CONSENSUS:
+        found["other"] = _other(state, cells.predicted, given)
+    return JSONResponse(found)
+
+
+def _other(
+    state: SlideState, predicted: dict[int, str], given: dict[str, dict[int, Label]]
+) -> dict[str, dict[str, str | None]]:
+    """Cell -> what the readers say, for the consensus."""
+    first, second = (_as_read(predicted, given[role]) for role in (FIRST, SECOND))
+    is_two = state.is_second_counted
+    return {str(n): {"first": first[n], "second": second[n] if is_two else None} for n in predicted}
+
+
+def _as_read(predicted: dict[int, str], said: dict[int, Label]) -> dict[int, str]:
+    """Labels of one reading: as predicted where nothing was said."""
+    labels = {n: label.label for n, label in said.items() if label.label is not None}
+    return {n: labels.get(n, code) for n, code in predicted.items()}
+
+
+@router.get("/slides/{slide}/disagreements")
+def disagreements(slide: Id, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Where two readings differ."""
+    with review.store.reading() as reader:
+        state = state_of(reader, slide)
+        cells = review.catalogue.slide(reader, slide)
+        given = labels_of(reader, slide)
+    if not state.is_finished(FIRST) or not state.is_finished(SECOND):
+        raise RefusedError(409, "not_yet", "both readings must be finished first")
+    state.require_sight(person)
+    first, second = (_as_read(cells.predicted, given[role]) for role in (FIRST, SECOND))
+    found = agreement([(first[n], second[n]) for n in first])
+    said = given[CONSENSUS]
+    rows = [
+        {
+            "n": cell.n,
+            "first": first[cell.n],
+            "second": second[cell.n],
+            "consensus": said[cell.n].label if cell.n in said else None,
+        }
+        for cell in cells.cells
+        if first[cell.n] != second[cell.n]
+    ]
+    return {"cells": rows, "n": found.n, "n_agree": found.n_agree, "kappa": found.kappa}
+
+
+@router.get("/slides/{slide}/differential")
+def differential(
+    slide: Id,
+    review: Served,
+    person: SignedIn,
+    role: View | None = None,
+    wbc: Annotated[Wbc | None, Query()] = None,
+) -> JSONResponse:
+    """The differential by the labels of a reading, by those that count, or by the model's."""
+    with review.store.reading() as reader:
+        state = state_of(reader, slide)
+        cells = review.catalogue.slide(reader, slide)
+        given = labels_of(reader, slide)
+        (row,) = review.worklist.rows(reader, person, [slide])
+    view = role or _view_for(state, person)
+    if view == "final":
+        state.require_sight(person)
+        labels = final_labels(state, cells.predicted, given).labels
+        is_done, decided = state.is_read, {n for role in READINGS for n in given[role]}
+    elif view == "model":
+        labels, is_done, decided = cells.predicted, False, set[int]()
+    else:
+        state.require_sight(person, view)
+        labels = _as_read(cells.predicted, given[view])
+        is_done, decided = state.is_finished(view), {*given[view]}
+    doubtful = cells.doubtful
+    if doubtful is not None:
+        doubtful = frozenset() if is_done else doubtful - decided
+    counted = counts.count(labels, doubtful, cells.taxonomy)
+    model = counts.count(cells.predicted, cells.doubtful, cells.taxonomy, review.confusion)
+    rows = counts.to_rows(counted, model, cells.taxonomy, wbc)
+    return JSONResponse(
+        {
+            "role": view,
+            "status": counted.status,
+            "rows": rows,
+            "n_cells": counted.n_cells,
+            "n_leukocytes": counted.n_leukocytes,
+            "per_100": [r for r in rows if not r["is_leukocyte"]],
+            "outside": counted.outside,
+            "doubtful": counted.n_doubtful,
+            "flags": row["flags"],
+            "notes": counts.notes(counted, wbc),
+        }
+    )
+
+
+def _view_for(state: SlideState, person: Person) -> str:
+    if all(state.may_see(person, role) for role in READINGS):
+        return "final"
+    return state.role_of(person) or "model"

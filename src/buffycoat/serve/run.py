@@ -1,0 +1,73 @@
+"""Start the server: bind, say where, and serve until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from buffycoat.errors import OutputError
+from buffycoat.serve.app import make_app
+from buffycoat.serve.review import Review
+
+GRACE_S = 5
+"""How long requests under way may take when the server is told to stop."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The socket to listen on.
+
+    Raises:
+        OutputError: The address is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host.strip("[]"), port))
+    except OSError as error:
+        found.close()
+        raise OutputError(
+            f"--host {host} --port {port}: cannot be listened on ({error.strerror or error}). "
+            "Another server may run there: choose another --port"
+        ) from error
+    return found
+
+
+def serve(review: Review, listening: socket.socket, when_started: Callable[[], None]) -> None:
+    """Serve until interrupted.
+
+    Args:
+        review: What is served.
+        listening: From `bind`.
+        when_started: Called once requests are answered.
+    """
+    certfile, keyfile = review.settings.certificate or (None, None)
+    config = uvicorn.Config(
+        make_app(review),
+        log_level="warning",
+        access_log=False,  # a proxy's own log has what is needed; URLs hold no names either
+        server_header=False,
+        proxy_headers=review.settings.is_behind_proxy,
+        forwarded_allow_ips="127.0.0.1,::1",
+        ssl_certfile=certfile,
+        ssl_keyfile=keyfile,
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=500,
+    )
+    server = _Server(config, when_started)
+    server.run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, when_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_started = when_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._when_started()

@@ -1,0 +1,178 @@
+"""Sign a slide's differential, and amend it: each version is frozen as it was signed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from buffycoat import __version__
+from buffycoat.serve import counts, log, schema
+from buffycoat.serve.catalogue import SlideCells
+from buffycoat.serve.people import SIGNER, Person
+from buffycoat.serve.refused import RefusedError, not_found
+from buffycoat.serve.states import final_labels, labels_of, obstacle, state_of
+
+
+@dataclass(frozen=True)
+class Version:
+    """A signed differential.
+
+    Attributes:
+        slide: Its number.
+        version: From 1.
+        at: When it was signed, UTC.
+        signer: Who.
+        hash: SHA-256 of its body, which the log has too.
+        body: What was signed, as plain values.
+    """
+
+    slide: int
+    version: int
+    at: str
+    signer: str
+    hash: str
+    body: dict[str, Any]
+
+
+def sign(
+    writer: Connection,
+    person: Person,
+    slide: int,
+    cells: SlideCells,
+    client_id: str,
+    wbc: float | None = None,
+    comment: str = "",
+) -> Version:
+    """Freeze the differential of a slide; sent twice, it is signed once.
+
+    Args:
+        writer: From `Store.writing`.
+        person: Who signs.
+        slide: Its number.
+        cells: Of the slide.
+        client_id: Made by the page.
+        wbc: White cells by the analyser, 10^9/L.
+        comment: Of the signer.
+
+    Raises:
+        RefusedError: No signer, or something is missing.
+    """
+    person.require(SIGNER)
+    before = _repeated(writer, person, slide, client_id, log.SIGNED)
+    if before is not None:
+        return version_of(writer, slide, before["version"])
+    state = state_of(writer, slide)
+    given = labels_of(writer, slide)
+    final = final_labels(state, cells.predicted, given)
+    why_not = obstacle(state, final)
+    if why_not is not None:
+        raise RefusedError(409, "not_ready", f"cannot be signed: {why_not}")
+    counted = counts.count(final.labels, frozenset(), cells.taxonomy)
+    model = counts.count(cells.predicted, cells.doubtful, cells.taxonomy)
+    number = state.version + 1
+    body = {
+        "slide": state.name,
+        "patient": state.patient,
+        "version": number,
+        "signer": person.name,
+        "comment": comment,
+        "wbc": wbc,
+        "rows": counts.to_rows(counted, model, cells.taxonomy, wbc),
+        "n_cells": counted.n_cells,
+        "n_leukocytes": counted.n_leukocytes,
+        "outside": counted.outside,
+        "notes": counts.notes(counted, wbc),
+        "readers": {role: held.reader for role, held in state.readings.items()},
+        "labels": {cell.name: final.labels[cell.n] for cell in cells.cells},
+        "bundle_sha256": sorted({cell.bundle_sha256 or "" for cell in cells.cells}),
+        "software": f"buffycoat {__version__}",
+    }
+    return _freeze(writer, person, slide, client_id, body)
+
+
+def _freeze(
+    writer: Connection, person: Person, slide: int, client_id: str, body: dict[str, Any]
+) -> Version:
+    text = log.canonical(body)
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    number = body["version"]
+    data = {"version": number, "hash": checksum}
+    (entry,) = log.append(
+        writer, [log.Event(log.SIGNED, person.name, data, slide, client_id=client_id)]
+    )
+    key = {"slide": slide, "version": number}
+    values = {"seq": entry.seq, "at": entry.at, "signer": person.name, "hash": checksum}
+    writer.execute(insert(schema.versions).values(**key, **values, body=text))
+    writer.execute(
+        update(schema.slides)
+        .where(schema.slides.c.id == slide)
+        .values(version=number, is_open=False)
+    )
+    return Version(slide, number, entry.at, person.name, checksum, json.loads(text))
+
+
+def amend(writer: Connection, person: Person, slide: int, client_id: str, reason: str) -> None:
+    """Open a signed slide again; its versions stay, and the next signature makes another.
+
+    Raises:
+        RefusedError: No signer, no reason, or the slide is not signed.
+    """
+    person.require(SIGNER)
+    if _repeated(writer, person, slide, client_id, log.AMENDED) is not None:
+        return
+    if not reason.strip():
+        raise RefusedError(
+            422, "reason", "an amendment needs a reason, for who reads both versions"
+        )
+    state = state_of(writer, slide)
+    if state.is_open:
+        raise RefusedError(
+            409, "not_signed", "the slide is not signed, so it can be changed as it is"
+        )
+    data = {"version": state.version, "reason": reason}
+    log.append(writer, [log.Event(log.AMENDED, person.name, data, slide, client_id=client_id)])
+    writer.execute(update(schema.slides).where(schema.slides.c.id == slide).values(is_open=True))
+
+
+def _repeated(
+    writer: Connection, person: Person, slide: int, client_id: str, kind: str
+) -> dict[str, Any] | None:
+    """What was stored under this client_id before.
+
+    Raises:
+        RefusedError: It stands for something else.
+    """
+    row = writer.execute(select(schema.log).where(schema.log.c.client_id == client_id)).first()
+    if row is None:
+        return None
+    if (row.kind, row.slide, row.person) != (kind, slide, person.name):
+        raise RefusedError(
+            409, "client_id_reused", "this client_id stands for something else; make a new one"
+        )
+    return json.loads(row.body)["data"]
+
+
+def versions(reader: Connection, slide: int) -> list[Version]:
+    """The signed versions of a slide, the first first."""
+    query = select(schema.versions).where(schema.versions.c.slide == slide)
+    rows = reader.execute(query.order_by(schema.versions.c.version))
+    return [
+        Version(row.slide, row.version, row.at, row.signer, row.hash, json.loads(row.body))
+        for row in rows
+    ]
+
+
+def version_of(reader: Connection, slide: int, number: int) -> Version:
+    """One of them.
+
+    Raises:
+        RefusedError: There is no such version.
+    """
+    found = [one for one in versions(reader, slide) if one.version == number]
+    if not found:
+        raise not_found(f"version {number} of slide {slide}")
+    return found[0]

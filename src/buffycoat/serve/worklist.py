@@ -1,0 +1,163 @@
+"""The list of slides: where each stands, why it should be read first, who reads it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from buffycoat.serve import counts, schema
+from buffycoat.serve.catalogue import Catalogue, SlideCells
+from buffycoat.serve.people import SIGNER, Person
+from buffycoat.serve.states import (
+    READINGS,
+    Final,
+    SlideState,
+    final_labels,
+    labels_of,
+    obstacle,
+    states,
+    status_of,
+)
+
+Decided = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """What follows from the labels of a slide.
+
+    Attributes:
+        key: Of the labels that it was made from: state and the last entry that concerns them.
+        final: The labels that count.
+        n_changed: Cells whose label is not the model's.
+        flags: By the labels that count.
+    """
+
+    key: tuple[Any, ...]
+    final: Final
+    n_changed: int
+    flags: list[dict[str, str]]
+
+
+class Worklist:
+    """Lists slides; what follows from a slide's labels is kept until they change.
+
+    Args:
+        catalogue: Of the cells.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._summaries: dict[int, _Summary] = {}
+        self._model_flags: dict[int, list[dict[str, str]]] = {}
+        self._lock = threading.Lock()
+
+    def rows(
+        self, reader: Connection, person: Person, slides: Iterable[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """The slides as a person may see them.
+
+        Args:
+            reader: From `Store.reading`.
+            person: Who asks.
+            slides: Numbers; None for all.
+        """
+        wanted = None if slides is None else list(slides)
+        decided, last = _decided(reader, wanted)
+        return [
+            self._row(reader, person, state, decided.get(state.id, {}), last.get(state.id, 0))
+            for state in states(reader, wanted)
+        ]
+
+    def _row(
+        self, reader: Connection, person: Person, state: SlideState, decided: Decided, last: int
+    ) -> dict[str, Any]:
+        cells = self.catalogue.slide(reader, state.id)
+        summary = self._summary(reader, state, cells, last)
+        sees_all = all(state.may_see(person, role) for role in READINGS)
+        why_not = obstacle(state, summary.final)
+        return {
+            "n": state.id,
+            "id": state.name,
+            "patient": state.patient,
+            "n_cells": len(cells.cells),
+            "n_doubtful": None if cells.doubtful is None else len(cells.doubtful),
+            "n_changed": summary.n_changed if sees_all else None,
+            "status": status_of(state, summary.final, sum(decided.values()) if sees_all else 0),
+            "flags": summary.flags if state.is_read else self._of_model(state, cells),
+            "my_role": state.role_of(person),
+            "can_sign": why_not is None and SIGNER in person.roles,
+            "why_not": why_not,
+            "version": state.version or None,
+            "readings": [
+                {
+                    "role": role,
+                    "reader": state.readings[role].reader,
+                    "finished": state.readings[role].is_finished,
+                    "n_decided": decided.get(role, 0) if state.may_see(person, role) else None,
+                }
+                for role in READINGS
+                if role in state.readings
+            ],
+        }
+
+    def _summary(
+        self, reader: Connection, state: SlideState, cells: SlideCells, last: int
+    ) -> _Summary:
+        key = (last, state.is_read, state.is_second_counted)
+        with self._lock:
+            known = self._summaries.get(state.id)
+        if known is not None and known.key == key:
+            return known
+        final = final_labels(state, cells.predicted, labels_of(reader, state.id))
+        n_changed = sum(final.labels[n] != code for n, code in cells.predicted.items())
+        found = _Summary(key, final, n_changed, _flags(cells, final.labels, frozenset()))
+        with self._lock:
+            self._summaries[state.id] = found
+        return found
+
+    def _of_model(self, state: SlideState, cells: SlideCells) -> list[dict[str, str]]:
+        with self._lock:
+            known = self._model_flags.get(state.id)
+        if known is None:
+            known = _flags(cells, cells.predicted, cells.doubtful)
+            with self._lock:
+                self._model_flags[state.id] = known
+        return known
+
+
+def _flags(
+    cells: SlideCells, labels: Mapping[int, str], doubtful: frozenset[int] | None
+) -> list[dict[str, str]]:
+    shifts = [cell.details.get("site_shift") for cell in cells.cells]
+    reasons = Counter(
+        reason["code"] for cell in cells.cells for reason in cell.details.get("reasons", ())
+    )
+    return counts.flags(
+        counts.count(labels, doubtful, cells.taxonomy),
+        max((shift for shift in shifts if shift is not None), default=None),
+        reasons["unfamiliar_site"],
+    )
+
+
+def _decided(
+    reader: Connection, slides: list[int] | None
+) -> tuple[dict[int, dict[str, int]], dict[int, int]]:
+    """Slide -> role -> decisions that stand, and slide -> number of the last decision's entry."""
+    labels = schema.labels.c
+    query = select(
+        labels.slide, labels.role, func.count(labels.label).label("n"), func.max(labels.seq)
+    ).group_by(labels.slide, labels.role)
+    if slides is not None:
+        query = query.where(labels.slide.in_(slides))
+    decided: dict[int, dict[str, int]] = {}
+    last: dict[int, int] = {}
+    for slide, role, n, seq in reader.execute(query):
+        decided.setdefault(slide, {})[role] = n
+        last[slide] = max(last.get(slide, 0), seq)
+    return decided, last

@@ -1,0 +1,70 @@
+"""Which cells of fields count, and by what they are grouped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from buffycoat.errors import ManifestError
+from buffycoat.evaluate.counted_cells import groups_of, read_counted
+
+IDS = ["a.jpg-x1-y1.png", "a.jpg-x9-y9.png", "b.jpg-x5-y5.png"]
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    frame = pd.DataFrame({
+        "cell_id": IDS, "label": ["LY", "MO", "LY"], "field": ["a.jpg", "a.jpg", "b.jpg"],
+        "is_counted": [True, False, True], "field_faults": ["", "", "too thick"],
+        "slide_id": ["s1", "s1", "s2"],
+    })  # fmt: skip
+    frame.to_parquet(tmp_path / "cells.parquet")
+    return tmp_path / "cells.parquet"
+
+
+def test_cells_at_a_border_and_in_faulty_fields_do_not_count(predictions: Path) -> None:
+    found = read_counted(predictions, IDS, count_faulty=False)
+    assert found is not None
+    assert found.is_counted.tolist() == [True, False, False]
+    border, faulty = found.notes()
+    assert border.startswith("Not counted: 1 of 3 cells, cut by the right or lower border")
+    assert "1 cells of 1 fields with a fault (1 too thick)" in faulty
+
+
+def test_faulty_fields_count_on_request(predictions: Path) -> None:
+    found = read_counted(predictions, IDS, count_faulty=True)
+    assert found is not None
+    assert found.is_counted.tolist() == [True, False, True]
+    assert len(found.notes()) == 1
+
+
+def test_cells_that_are_not_from_fields_all_count(tmp_path: Path) -> None:
+    pd.DataFrame({"cell_id": IDS, "label": "LY"}).to_parquet(tmp_path / "p.parquet")
+    assert read_counted(tmp_path / "p.parquet", IDS, count_faulty=False) is None
+
+
+def test_what_is_neither_true_nor_false_is_refused(predictions: Path) -> None:
+    frame = pd.read_parquet(predictions).astype({"is_counted": "string"})
+    frame.loc[1, "is_counted"] = "maybe"
+    frame.to_parquet(predictions)
+    with pytest.raises(ManifestError, match="is_counted 'maybe', expected True or False"):
+        read_counted(predictions, IDS, count_faulty=False)
+
+
+@pytest.mark.parametrize("ids", [["a.jpg", "b.jpg"], ["a", "b"], IDS])
+def test_a_table_of_groups_names_fields_or_cells(
+    predictions: Path, tmp_path: Path, ids: list[str]
+) -> None:
+    patients = ["p1", "p2"] if len(ids) == 2 else ["p1", "p1", "p2"]
+    groups = tmp_path / "patients.csv"
+    pd.DataFrame({"ID": ids, "patient_id": patients}).to_csv(groups, index=False)
+    fields = ["a.jpg", "a.jpg", "b.jpg"]
+    assert groups_of(predictions, groups, "patient_id", IDS, fields) == ["p1", "p1", "p2"]
+
+
+def test_without_a_table_the_predictions_have_the_column(predictions: Path) -> None:
+    fields = ["a.jpg", "a.jpg", "b.jpg"]
+    assert groups_of(predictions, None, "field", IDS, fields) == fields
+    assert groups_of(predictions, None, "slide_id", IDS, fields) == ["s1", "s1", "s2"]

@@ -1,0 +1,277 @@
+"""A small review on rendered cells, on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("argon2")
+
+from starlette.testclient import TestClient
+
+from buffycoat.serve import predictions as tables
+from buffycoat.serve import users
+from buffycoat.serve.app import make_app
+from buffycoat.serve.database import Store
+from buffycoat.serve.migrate import migrate
+from buffycoat.serve.project import import_predictions
+from buffycoat.serve.review import Review
+from buffycoat.serve.settings import Settings
+
+CODES = ("SNE", "LY", "MO", "BL", "ERB")
+PER_SLIDE = 10
+PASSWORD = "four plain words here"
+ORIGIN = "http://127.0.0.1:8642"
+
+
+def write_cells(folder: Path, n_slides: int = 2) -> Path:
+    """Rendered cells and a table of predictions as predict writes it."""
+    from buffycoat.images import write_png
+    from buffycoat.simulate.render import render_cell
+
+    rows = []
+    for number in range(n_slides * PER_SLIDE):
+        slide, code = number // PER_SLIDE, CODES[number % len(CODES)]
+        name = f"{code}-{number}.png"
+        picture = render_cell(code, np.random.default_rng(number), 48).image
+        write_png(folder / "cells" / name, picture)
+        rows.append(row_of(name, code, f"smear {slide + 1}", number))
+    path = folder / "cells.parquet"
+    pd.DataFrame(rows).to_parquet(path, index=False)
+    return path
+
+
+def row_of(name: str, code: str, slide: str, number: int) -> dict[str, Any]:
+    is_doubtful = number % 5 == 1
+    probability = 0.4 if is_doubtful else 0.9
+    others = (1 - probability) / (len(CODES) - 1)
+    reason = {"stage": "classify", "code": "low_probability", "text": "probability 0.40 < 0.5"}
+    return {
+        "cell_id": name,
+        "label": code,
+        "slide_id": slide,
+        "patient_id": f"patient of {slide}",
+        "probability": probability,
+        "conformal_set": "LY MO" if is_doubtful else code,
+        "is_abstained": is_doubtful,
+        "reasons": "low_probability" if is_doubtful else "",
+        "evidence": json.dumps([reason] if is_doubtful else []),
+        "outlier_percentile": 50.0,
+        "site_shift": 0.3,
+        "bundle_sha256": "b" * 64,
+        **{f"prob_{c}": probability if c == code else others for c in CODES},
+    }
+
+
+@pytest.fixture(scope="session")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with `cells/` and `cells.parquet`."""
+    folder = tmp_path_factory.mktemp("reviewed")
+    write_cells(folder)
+    return folder
+
+
+def _postgres_programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    other = shutil.which("initdb")
+    return Path(other).resolve().parent if other else None
+
+
+@dataclass
+class Cluster:
+    """A PostgreSQL server of this test run.
+
+    It may not run as root: as root it runs as `nobody`, in a folder that is nobody's.
+    """
+
+    programs: Path
+    folder: Path
+    port: int
+    count: int = field(default=0)
+
+    def run(self, program: str, *arguments: str, check: bool = True) -> None:
+        """Run one of PostgreSQL's programs as an unprivileged user."""
+        is_root = os.geteuid() == 0
+        subprocess.run(
+            [str(self.programs / program), *arguments],
+            check=check,
+            user="nobody" if is_root else None,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    def start(self) -> None:
+        """Start it and wait."""
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder}"
+        log = str(self.folder / "log")
+        self.run("pg_ctl", "-D", self._data, "-o", options, "-l", log, "-w", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; "immediate" is a crash."""
+        self.run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop", check=False)
+
+    def create(self) -> str:
+        """URL of a new, empty database."""
+        import psycopg
+
+        self.count += 1
+        name = f"review{self.count}"
+        where = f"host=127.0.0.1 port={self.port} user=reviewer dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://reviewer@127.0.0.1:{self.port}/{name}"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL server; skips where its programs are not installed."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL's initdb is not installed (Debian: apt-get install postgresql)")
+    pytest.importorskip("psycopg")
+    folder = tmp_path_factory.mktemp("postgres")
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+        for parent in (folder, *folder.parents[:3]):
+            parent.chmod(parent.stat().st_mode | 0o711)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made = Cluster(programs, folder, port)
+    made.run("initdb", "-D", str(folder / "data"), "-U", "reviewer", "-A", "trust", "-E", "UTF8")
+    made.start()
+    yield made
+    made.stop("immediate")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'review.sqlite'}"
+    return request.getfixturevalue("cluster").create()
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """The database, migrated."""
+    opened = Store(url)
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+@dataclass
+class Served:
+    """A server in this process, and clients for its users."""
+
+    review: Review
+
+    @property
+    def store(self) -> Store:
+        return self.review.store
+
+    def client(self, name: str | None = None) -> Client:
+        """A browser; with a name, signed in."""
+        client = Client(make_app(self.review), self.review)
+        if name is not None:
+            client.post("/login", name=name, password=PASSWORD)
+        client.refresh()
+        return client
+
+    def add(self, name: str, *roles: str) -> None:
+        with self.store.writing() as writer:
+            users.add_user(writer, "test", name, PASSWORD, roles or ("reader",))
+
+
+class Client:
+    """A browser that sends the page's token."""
+
+    def __init__(self, app: Any, review: Review) -> None:
+        origin = min(review.settings.origins)
+        self.http = TestClient(app, base_url=origin, raise_server_exceptions=True)
+        self.csrf = ""
+
+    def refresh(self) -> dict[str, Any]:
+        found = self.get("/session")
+        self.csrf = found.get("csrf") or ""
+        return found
+
+    def get(self, path: str, status: int = 200, **params: Any) -> dict[str, Any]:
+        answer = self.http.get(f"/api/v1{path}", params=params)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def raw(self, path: str, **options: Any) -> Any:
+        return self.http.get(f"/api/v1{path}", **options)
+
+    def post(self, path: str, status: int = 200, **body: Any) -> dict[str, Any]:
+        headers = {"X-CSRF-Token": self.csrf}
+        answer = self.http.post(f"/api/v1{path}", json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def cells(self, slide: int, role: str = "first") -> list[dict[str, Any]]:
+        """The cells of a slide, most doubtful first."""
+        return self.get(f"/slides/{slide}/cells", role=role)["cells"]
+
+    def take(self, slide: int, role: str = "first", status: int = 200) -> dict[str, Any]:
+        """Take a reading."""
+        return self.post(f"/slides/{slide}/readings", status, role=role)
+
+    def finish(self, slide: int, role: str = "first") -> dict[str, Any]:
+        """Finish it."""
+        return self.post(f"/slides/{slide}/readings/{role}/finish")
+
+    def sign(self, slide: int, client_id: str = "signature-1", **body: Any) -> dict[str, Any]:
+        """Sign a slide."""
+        return self.post(f"/slides/{slide}/sign", client_id=client_id, **body)
+
+    def decide(self, *decisions: tuple[Any, ...], role: str = "first") -> dict[str, Any]:
+        """Each (client_id, cell, label, expects)."""
+        keys = ("client_id", "cell", "label", "expects")
+        rows = [dict(zip(keys, one, strict=True), role=role) for one in decisions]
+        return self.post("/decisions", decisions=rows)
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve(store: Store, reviewed: Path) -> Serve:
+    """Makes a server for the small review."""
+
+    def make(**options: Any) -> Served:
+        second = options.pop("second", False)
+        read = tables.read(reviewed / "cells.parquet", reviewed / "cells")
+        import_predictions(store, read, "test", has_second_reader=second)
+        given = {"images": reviewed / "cells", "origins": frozenset({ORIGIN})} | options
+        return Served(Review.open(store, Settings(**given)))
+
+    return make
+
+
+@pytest.fixture
+def single(serve: Serve) -> Client:
+    """The single user's browser."""
+    return serve().client()
