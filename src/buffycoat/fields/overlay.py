@@ -89,7 +89,7 @@ def draw_classes(pixels: np.ndarray, cells: Sequence[MarkedCell], footer: str) -
     """
     picture = pixels.copy()
     cell_px = float(np.median([np.ptp(cell.outline, axis=0).max() for cell in cells] or [np.inf]))
-    thickness = min(_thickness(picture), max(round(cell_px / 40), 1))
+    thickness = max(round(min(_thickness(picture), cell_px / 40)), 1)
     for cell in cells:
         for line in _lines(cell.outline, DASH * thickness if cell.is_doubtful else None):
             for colour, width in ((HALO, 3 * thickness), (cell.colour, 2 * thickness)):
