@@ -258,17 +258,24 @@ Serve = Callable[..., Served]
 
 
 @pytest.fixture
-def serve(store: Store, reviewed: Path) -> Serve:
-    """Makes a server for the small review."""
+def serve_from(reviewed: Path) -> Callable[..., Served]:
+    """Makes a server for the small review in a database."""
 
-    def make(**options: Any) -> Served:
+    def make(store: Store, **options: Any) -> Served:
         second = options.pop("second", False)
-        read = tables.read(reviewed / "cells.parquet", reviewed / "cells")
-        import_predictions(store, read, "test", has_second_reader=second)
+        if options.pop("add", True):
+            read = tables.read(reviewed / "cells.parquet", reviewed / "cells")
+            import_predictions(store, read, "test", has_second_reader=second)
         given = {"images": reviewed / "cells", "origins": frozenset({ORIGIN})} | options
         return Served(Review.open(store, Settings(**given)))
 
     return make
+
+
+@pytest.fixture
+def serve(store: Store, serve_from: Callable[..., Served]) -> Serve:
+    """The same, in a new database of each kind."""
+    return lambda **options: serve_from(store, **options)
 
 
 @pytest.fixture
