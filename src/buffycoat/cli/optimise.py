@@ -35,7 +35,7 @@ def check_optimise(optimise: str | None, mix: str | None) -> None:
     Raises:
         ConfigError: No score and no file of costs, no mix, or a mix without a score.
     """
-    if optimise is not None and optimise not in WORDS and Path(optimise).suffix not in COSTS:
+    if optimise is not None and optimise not in WORDS and Path(optimise).suffix.lower() not in COSTS:
         raise ConfigError(
             f"--optimise {optimise!r}: expected {', '.join(WORDS)}, or a .csv or .toml file of "
             "costs"
