@@ -99,7 +99,7 @@ except SystemExit as stop:
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
             "adapt find train report predict export measure restore evaluate compare differential "
-            "audit demo doctor".split()
+            "agree send audit suspects demo doctor".split()
         )
     ],
 )

@@ -35,6 +35,7 @@ def test_a_single_user_corrects_signs_and_amends(single: Any) -> None:
     single.decide(("decision-4", first["n"], "BL", None), role="consensus")
     again = single.sign(1, "signature-2")
     assert (again["version"], again["hash"] != signed["hash"]) == (2, True)
+    assert (signed["reason"], again["reason"]) == (None, "mistaken")
     kept = single.get("/slides/1/versions")["versions"]
     assert [v["hash"] for v in kept] == [signed["hash"], again["hash"]]
     assert single.get("/log/check")["is_whole"]

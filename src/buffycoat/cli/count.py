@@ -16,6 +16,7 @@ from buffycoat.cli.errors import EXIT_FINDINGS
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from buffycoat.evaluate.doubtful_cells import CheckedRow
     from buffycoat.evaluate.scored import Scored
@@ -57,6 +58,7 @@ class Differential:
         group_of: Cell -> slide, for every cell of the predictions.
         counted: Cells that count.
         notes: What does not count and why, in sentences.
+        bundle_sha256: Of the model that made all predictions; None where it is not known.
     """
 
     rows: Sequence[CheckedRow]
@@ -64,6 +66,7 @@ class Differential:
     group_of: dict[str, str]
     counted: frozenset[str]
     notes: Sequence[str]
+    bundle_sha256: str | None = None
 
 
 def count(predictions: Path, asked: Counting) -> Differential:
@@ -128,7 +131,15 @@ def count(predictions: Path, asked: Counting) -> Differential:
         dict(zip(cell_ids, slides.tolist(), strict=True)),
         frozenset(cell_id for cell_id, is_kept in zip(cell_ids, keep, strict=True) if is_kept),
         [*([] if of_fields is None else of_fields.notes()), *_empty(slides, keep, asked.by)],
+        None if frame is None else _bundle_of(frame),
     )
+
+
+def _bundle_of(frame: pd.DataFrame) -> str | None:
+    from buffycoat.evaluate.reported import BUNDLE
+
+    found = set(frame[BUNDLE].dropna()) if BUNDLE in frame else set()
+    return str(found.pop()) if len(found) == 1 else None
 
 
 def show(found: Differential, asked: Counting) -> None:
@@ -145,6 +156,7 @@ def write(found: Differential, out: Path) -> None:
     """Write a row a slide and class."""
     import pandas as pd
 
+    from buffycoat.evaluate.reported import BUNDLE
     from buffycoat.tables import write_csv
 
     table = pd.DataFrame([row.to_dict() for row in found.rows])
@@ -152,6 +164,8 @@ def write(found: Differential, out: Path) -> None:
     if found.rows:
         table["n_not_counted"] = [dropped[row.every.group] for row in found.rows]
         table["flag"] = found.flags
+    if found.rows and found.bundle_sha256 is not None:
+        table[BUNDLE] = found.bundle_sha256
     write_csv(out, table)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from buffycoat import __version__, notes
 from buffycoat.cli.adapt import adapt
+from buffycoat.cli.agree import agree
 from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
@@ -26,7 +27,9 @@ from buffycoat.cli.predict import predict
 from buffycoat.cli.report import report
 from buffycoat.cli.restore import restore
 from buffycoat.cli.review import review
+from buffycoat.cli.send import send
 from buffycoat.cli.similar import similar
+from buffycoat.cli.suspects import suspects
 from buffycoat.cli.train import train
 
 app = typer.Typer(
@@ -75,7 +78,10 @@ for command in (
     evaluate,
     compare,
     differential,
+    agree,
+    send,
     audit,
+    suspects,
     demo,
     doctor,
 ):

@@ -115,50 +115,30 @@ def serve(
     confusion = read_confusion(calibration, calibration_labels, read.taxonomy, taxonomy)
     store = ready_database(database or file_url(default_file(predictions)))
     n = begin(store, read, is_adding=add, second=second_reader)
-    listening = bind(host, port)
-    settings = make_settings(
-        root_of(images),
-        host=host,
-        port=listening.getsockname()[1],
-        name=name,
-        fields=fields,
-        certfile=certfile,
-        keyfile=keyfile,
-        behind_proxy=behind_proxy,
-        has_users=has_users(store),
-    )
-    address = f"{min(settings.origins)}/"
     console = results_console()
     known = len(read.cells) - n
     console.print(f"{n} cells new, {known} under review already. Not a medical device.")
+    with bind(host, port) as listening:
+        settings = make_settings(
+            root_of(images),
+            host=host,
+            port=listening.getsockname()[1],
+            name=name,
+            fields=fields,
+            certfile=certfile,
+            keyfile=keyfile,
+            behind_proxy=behind_proxy,
+            has_users=has_users(store),
+        )
+        address = f"{min(settings.origins)}/"
 
-    def started() -> None:
-        console.print(f"Review: {address} (Ctrl+C ends it)", highlight=False, soft_wrap=True)
-        if not no_browser:
-            webbrowser.open(address)
+        def started() -> None:
+            console.print(f"Review: {address} (Ctrl+C ends it)", highlight=False, soft_wrap=True)
+            if not no_browser:
+                webbrowser.open(address)
 
-    serve(Review.open(store, settings, confusion), listening, started)
+        serve(Review.open(store, settings, confusion), listening, started)
     store.close()
-
-
-@review.command()
-def check(database: Database) -> None:
-    """Check that the record is whole: the chain of the log, labels and signed versions.
-
-    The hash that it prints stands for all entries so far: noted elsewhere, it also shows whether
-    entries were cut off. Exit code 2 if something does not agree.
-
-    Example: `buffycoat review check --database cells.parquet`
-    """
-    from buffycoat.serve.log_check import check as check_log
-
-    store = existing_database(database)
-    with store.reading() as reader:
-        found = check_log(reader)
-    if not found.is_whole:
-        shown = "\n  ".join(found.faults)
-        raise ManifestError(f"{database}: the record of {found.n} entries is not whole:\n  {shown}")
-    typer.echo(f"{found.n} entries, whole. Head: {found.head}")
 
 
 @review.command()
@@ -190,6 +170,26 @@ def export(
     decided = int(table["is_decided"].to_numpy().sum())
     changed = int((table["label"] != table["predicted"]).to_numpy().sum())
     typer.echo(f"{len(table)} labels, {decided} decided one by one, {changed} changed: {out}")
+
+
+@review.command()
+def check(database: Database) -> None:
+    """Check that the record is whole: the chain of the log, labels and signed versions.
+
+    The hash that it prints stands for all entries so far: noted elsewhere, it also shows whether
+    entries were cut off. Exit code 2 if something does not agree.
+
+    Example: `buffycoat review check --database cells.parquet`
+    """
+    from buffycoat.serve.log_check import check as check_log
+
+    store = existing_database(database)
+    with store.reading() as reader:
+        found = check_log(reader)
+    if not found.is_whole:
+        shown = "\n  ".join(found.faults)
+        raise ManifestError(f"{database}: the record of {found.n} entries is not whole:\n  {shown}")
+    typer.echo(f"{found.n} entries, whole. Head: {found.head}")
 
 
 review.add_typer(accounts, name="users")

@@ -17,6 +17,7 @@ from buffycoat.refine.conformal import Conformal, fit_conformal
 from buffycoat.refine.distributions import Distributions
 from buffycoat.refine.features import FEATURES, NAMES, is_in_pixels
 from buffycoat.sites.shift import Shift
+from buffycoat.statistics import apart
 from buffycoat.taxonomy import Taxonomy
 
 __all__ = ["Conformal", "Distributions", "Findings", "decide", "fit_conformal"]
@@ -209,7 +210,7 @@ def _doubts(
     quality = float(findings.mask_quality[row])
     doubts = []
     if top < config.abstain_below:
-        text = f"top probability {top:.2f} < {config.abstain_below:.2f}"
+        text = "top probability {} < {}".format(*apart(top, config.abstain_below, 2))
         doubts.append(Evidence("classify", "low_probability", text, top, config.abstain_below))
     if percentile > strange:
         text = (
@@ -228,7 +229,7 @@ def _doubts(
 
 def _poor_outline(quality: float, features: np.ndarray) -> Evidence:
     """No cell at all, which has no area, or masks that are not to be trusted."""
-    text = f"mask quality {quality:.2f} < {MIN_MASK_QUALITY:.2f}"
+    text = "mask quality {} < {}".format(*apart(quality, MIN_MASK_QUALITY, 2))
     if quality == 0 and np.isnan(features[NAMES.index("cell_area")]):
         return Evidence("segment", "no_cell", f"no cell found: {text}", quality, MIN_MASK_QUALITY)
     return Evidence("segment", "poor_outline", text, quality, MIN_MASK_QUALITY)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from buffycoat import __version__
-from buffycoat.errors import ConfigError
+from buffycoat.errors import ConfigError, ManifestError, MissingExtraError
 from buffycoat.serve.database import is_disk_full
 from buffycoat.serve.gate import Gate, answer
 from buffycoat.serve.refused import RefusedError
@@ -26,7 +26,7 @@ API = "/api/v1"
 RETRY_S = "2"
 _ERROR = {"description": "`{error: {code, message}}`"}
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: _ERROR for status in (400, 401, 403, 404, 409, 413, 422, 429, 503, 507)
+    status: _ERROR for status in (400, 401, 403, 404, 409, 413, 422, 429, 501, 503, 507)
 }
 
 
@@ -76,6 +76,14 @@ def _add_handlers(app: FastAPI) -> None:
     @app.exception_handler(ConfigError)
     def wrong(_: Request, error: ConfigError) -> Response:
         return answer(422, "invalid", str(error))
+
+    @app.exception_handler(ManifestError)  # a slide's name that no report can carry
+    def odd(_: Request, error: ManifestError) -> Response:
+        return answer(422, "invalid", str(error))
+
+    @app.exception_handler(MissingExtraError)
+    def missing(_: Request, error: MissingExtraError) -> Response:
+        return answer(501, "not_installed", str(error))
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:

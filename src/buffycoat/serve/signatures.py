@@ -80,6 +80,7 @@ def sign(
         "version": number,
         "signer": person.name,
         "comment": comment,
+        "reason": _reason(writer, slide) if state.version else None,
         "wbc": wbc,
         "rows": counts.to_rows(counted, model, cells.taxonomy, wbc),
         "n_cells": counted.n_cells,
@@ -92,6 +93,14 @@ def sign(
         "software": f"buffycoat {__version__}",
     }
     return _freeze(writer, person, slide, client_id, body)
+
+
+def _reason(reader: Connection, slide: int) -> str | None:
+    """Why a slide was amended last."""
+    wanted = (schema.log.c.slide == slide) & (schema.log.c.kind == log.AMENDED)
+    query = select(schema.log.c.body).where(wanted).order_by(schema.log.c.seq.desc()).limit(1)
+    body = reader.execute(query).scalar()
+    return None if body is None else json.loads(body)["data"]["reason"]
 
 
 def _freeze(

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -29,8 +30,12 @@ MOST_CHARACTERS = 200
 TOKEN_PREFIX = "bcr_"
 _NAME = re.compile(r"[^\W_][\w .@'-]{0,63}")
 _HASHER = PasswordHasher()
-_NOBODY = _HASHER.hash(secrets.token_urlsafe())
-"""Checked for unknown names, which then take as long as known ones."""
+
+
+@cache
+def _nobody() -> str:
+    """Hash of no password: checked for unknown names, which then take as long as known ones."""
+    return _HASHER.hash(secrets.token_urlsafe())
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def check_password(reader: Connection, name: str, password: str) -> User | None:
     """The account if the password is right and it is not locked; takes as long if not."""
     row = _find(reader, name)
     try:
-        is_right = _HASHER.verify(_NOBODY if row is None else row.password, password)
+        is_right = _HASHER.verify(_nobody() if row is None else row.password, password)
     except (VerificationError, InvalidHashError):
         return None
     if row is None or row.is_disabled or not is_right:

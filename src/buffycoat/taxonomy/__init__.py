@@ -1,7 +1,8 @@
-"""The only place with class order, names, spellings, lineage and maturation."""
+"""The only place with class order, names, spellings, lineage, maturation and LOINC codes."""
 
 from buffycoat.taxonomy.built_in import BLOOD, BUILT_IN, PBC, WBCBENCH, read_labels, resolve
 from buffycoat.taxonomy.classes import IMMATURE_GRANULOCYTES, CellClass, CellGroup
+from buffycoat.taxonomy.loinc import Loinc, loinc_of
 from buffycoat.taxonomy.taxonomy import Band, Taxonomy
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "Band",
     "CellClass",
     "CellGroup",
+    "Loinc",
     "Taxonomy",
+    "loinc_of",
     "read_labels",
     "resolve",
 ]

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from buffycoat.serve import counts, readings
-from buffycoat.serve.agreement import agreement
 from buffycoat.serve.people import Person
 from buffycoat.serve.refused import RefusedError, not_found
 from buffycoat.serve.review import Review
@@ -24,6 +23,7 @@ from buffycoat.serve.states import (
     labels_of,
     state_of,
 )
+from buffycoat.serve.two_readers import agreement
 
 MOST_CELLS = 5000
 router = APIRouter()

@@ -1,0 +1,141 @@
+"""The differential of a slide as the record that is sent: signed, or preliminary."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from buffycoat import __version__
+from buffycoat.evaluate.reported import report_items
+from buffycoat.exchange.differential_report import DifferentialReport
+from buffycoat.exchange.geojson import NAMESPACE, colour_of
+from buffycoat.serve.catalogue import SlideCells
+from buffycoat.serve.signatures import Version, version_of, versions
+from buffycoat.serve.states import EXTRA, final_labels, labels_of, state_of
+
+MODEL = "buffycoat classifier"
+
+
+def labels_sent(
+    reader: Connection, slide: int, cells: SlideCells, number: int | None
+) -> tuple[dict[str, str], Version | None]:
+    """Cell's name -> label, of a version or as they are now.
+
+    Args:
+        reader: From `Store.reading`.
+        slide: Its number.
+        cells: Of the slide.
+        number: The version; None takes the last one of a signed slide, else the labels as they are.
+
+    Returns:
+        The labels, and the version that they are of; None for a preliminary state.
+
+    Raises:
+        RefusedError: No such version.
+    """
+    state = state_of(reader, slide)
+    if number is not None:
+        version = version_of(reader, slide, number)
+        return version.body["labels"], version
+    if not state.is_open:
+        version = versions(reader, slide)[-1]
+        return version.body["labels"], version
+    final = final_labels(state, cells.predicted, labels_of(reader, slide))
+    return {cell.name: final.labels[cell.n] for cell in cells.cells}, None
+
+
+def make_report(
+    reader: Connection, slide: int, cells: SlideCells, number: int | None = None
+) -> DifferentialReport:
+    """What is sent of a slide; arguments as in `labels_sent`.
+
+    Raises:
+        RefusedError: No such version.
+    """
+    state = state_of(reader, slide)
+    labels, version = labels_sent(reader, slide, cells, number)
+    counted = Counter(label for label in labels.values() if label not in EXTRA)
+    body: dict[str, Any] = {} if version is None else version.body
+    items = report_items(counted, cells.taxonomy, body.get("wbc"))
+    bundles = {cell.bundle_sha256 for cell in cells.cells}
+    final = "final" if version and version.version == 1 else "amended"
+    return DifferentialReport(
+        slide=state.name,
+        patient=state.patient,
+        version=state.version + 1 if version is None else version.version,
+        status="preliminary" if version is None else final,
+        issued=datetime.now(UTC) if version is None else datetime.fromisoformat(version.at),
+        signer=None if version is None else version.signer,
+        model=MODEL,
+        model_checksum=bundles.pop() if len(bundles) == 1 else None,
+        software=body.get("software", f"buffycoat {__version__}"),
+        items=items,
+        n_leukocytes=sum(item.count for item in items if item.is_leukocyte),
+        n_counted=sum(item.count for item in items),
+        comment=_comment(body, labels),
+    )
+
+
+def _comment(body: dict[str, Any], labels: dict[str, str]) -> str:
+    """The signer's words, and what was left out of the count."""
+    outside = Counter(label for label in labels.values() if label in EXTRA)
+    said = [f"Not counted: {n} {EXTRA[code]} ({code})." for code, n in sorted(outside.items())]
+    return "\n".join(filter(None, [body.get("comment", ""), *said]))
+
+
+def to_geojson(cells: SlideCells, labels: dict[str, str]) -> str:
+    """The decisions as QuPath reads them, over the fields that the cells were cut from.
+
+    Cells with an outline or a box in a field; each names its field in its metadata, since a
+    GeoJSON file of QuPath's is of one image.
+    """
+    codes = [*cells.taxonomy.codes, *EXTRA]
+    features = []
+    for cell in cells.cells:
+        ring = _ring(cell.details.get("field", {}), cell.ref.box)
+        if ring is None:
+            continue
+        label = labels[cell.name]
+        features.append(
+            {
+                "type": "Feature",
+                "id": _uuid(cell.name),
+                "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+                "properties": {
+                    "objectType": "detection",
+                    "name": cell.name,
+                    "classification": {"name": label, "color": colour_of(label, codes)},
+                    "metadata": {
+                        "field": cell.details.get("field", {}).get("name", cell.ref.path),
+                        "predicted": cell.predicted,
+                    },
+                },
+            }
+        )
+    return json.dumps({"type": "FeatureCollection", "features": features}, allow_nan=False)
+
+
+def _uuid(name: str) -> str:
+    import uuid
+
+    return str(uuid.uuid5(NAMESPACE, name))
+
+
+def _ring(
+    place: dict[str, Any], own_box: tuple[int, int, int, int] | None
+) -> list[list[float]] | None:
+    """Corners of a cell in its field: its outline, else its box; None where neither is known."""
+    if place.get("outline"):
+        pairs = (pair.split(",") for pair in place["outline"].split())
+        return [[float(x), float(y)] for x, y in pairs]
+    box = [int(part) for part in place["box"].split(",")] if place.get("box") else own_box
+    if box is None:
+        return None
+    left, top, width, height = box
+    across, down = (left, left + width), (top, top + height)
+    corners = ((0, 0), (1, 0), (1, 1), (0, 1))
+    return [[float(across[x]), float(down[y])] for x, y in corners]

@@ -1,0 +1,89 @@
+"""`agree` through the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from buffycoat.cli.main import app
+
+
+def _run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [*map(str, arguments)], env={"COLUMNS": "200"})
+    return result.exit_code, " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fourteen slides of 100 cells; the model calls a tenth of the LY MO."""
+    folder = tmp_path_factory.mktemp("agree")
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet([6, 4, 1], 14)
+    truth = np.concatenate([rng.choice(["SNE", "LY", "MO"], 100, p=share) for share in shares])
+    calls = np.where((truth == "LY") & (rng.random(1400) < 0.1), "MO", truth)
+    frame = pd.DataFrame({"ID": [f"c{n}.png" for n in range(1400)], "labels": calls})
+    frame["slide_id"] = np.repeat([f"s{n}" for n in range(14)], 100)
+    frame.to_csv(folder / "model.csv", index=False)
+    frame.assign(labels=truth)[["ID", "labels"]].to_csv(folder / "reader.csv", index=False)
+    frame.assign(labels=truth).to_csv(folder / "read.csv", index=False)
+    return folder
+
+
+def test_cells_of_two_are_compared_with_kappa(cells: Path, tmp_path: Path) -> None:
+    code, said = _run(
+        "agree", cells / "reader.csv", cells / "model.csv", "--by", "slide_id",
+        "--out", tmp_path / "a.csv", "--picture", tmp_path / "a.svg",
+    )  # fmt: skip
+    assert code == 0, said
+    assert "14 slides" in said
+    assert "Kappa per cell: 0.9" in said
+    assert "14 of 14 slides have fewer than 400 cells" in said
+    table = pd.read_csv(tmp_path / "a.csv").set_index("name")
+    assert table.loc["LY", "bias"] < 0 < table.loc["MO", "bias"]
+    assert table.loc["SNE", "bias"] == 0
+    assert table.loc["SNE", "slope"] == pytest.approx(1)
+    assert table.loc["SNE", "n_within_limits_of_reader"] == 14
+    drawing = ElementTree.parse(tmp_path / "a.svg").getroot()
+    assert drawing.tag.endswith("svg")
+    panels = [group.get("data-row") for group in drawing.iter() if group.tag.endswith("}g")]
+    assert panels == ["SNE", "LY", "MO"]
+
+
+def test_counts_of_two_give_the_same_figures(cells: Path, tmp_path: Path) -> None:
+    for name in ("read", "model"):
+        code, said = _run(
+            "differential", cells / f"{name}.csv", "--by", "slide_id",
+            "--out", tmp_path / f"{name}.csv",
+        )  # fmt: skip
+        assert code == 0, said
+    code, said = _run(
+        "agree", tmp_path / "read.csv", tmp_path / "model.csv", "--out", tmp_path / "b.csv"
+    )
+    assert code == 0, said
+    assert "Kappa" not in said
+    _run(
+        "agree", cells / "reader.csv", cells / "model.csv", "--by", "slide_id",
+        "--out", tmp_path / "a.csv",
+    )  # fmt: skip
+    one, other = (pd.read_csv(tmp_path / name).set_index("name") for name in ("a.csv", "b.csv"))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_what_does_not_fit_is_refused(cells: Path, tmp_path: Path) -> None:
+    _run("differential", cells / "read.csv", "--by", "slide_id", "--out", tmp_path / "d.csv")
+    code, said = _run("agree", cells / "reader.csv", cells / "model.csv")
+    assert code == 2
+    assert "need --by" in said
+    code, said = _run("agree", tmp_path / "d.csv", cells / "model.csv")
+    assert code == 2
+    assert "one holds counts of slides and the other cells" in said
+    other = pd.read_csv(tmp_path / "d.csv").assign(group="elsewhere").drop_duplicates("name")
+    other.to_csv(tmp_path / "e.csv", index=False)
+    code, said = _run("agree", tmp_path / "d.csv", tmp_path / "e.csv")
+    assert code == 2
+    assert "no slide is in both" in said

@@ -1,0 +1,143 @@
+"""What leaves the review: signed reports, and labels that training takes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from buffycoat.cli.main import app
+from buffycoat.serve.labels_table import labels_table
+from buffycoat.sources.options import Reading
+from buffycoat.sources.read import read
+from buffycoat.tables.labels import read_labels
+
+pytest.importorskip("fhir.resources")
+pytest.importorskip("fpdf")
+pytest.importorskip("hl7apy")
+
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """SQLite alone: what is written does not depend on the database."""
+    return f"sqlite:///{tmp_path / 'review.sqlite'}"
+
+
+def rows_of(client: Any, path: str) -> list[dict[str, str]]:
+    answer = client.raw(path)
+    assert answer.status_code == 200, answer.text
+    assert "smear" not in answer.headers["content-disposition"]
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_signed_and_preliminary_reports(single: Any) -> None:
+    rows = rows_of(single, "/slides/1/export/csv")
+    assert {row["status"] for row in rows} == {"preliminary"}
+    single.take(1)
+    n = single.cells(1)[0]["n"]
+    single.decide(("decision-1", n, "MO", None))
+    single.finish(1)
+    single.sign(1, wbc=8.0, comment="as seen")
+    first = rows_of(single, "/slides/1/export/csv")
+    assert {(row["status"], row["version"]) for row in first} == {("final", "1")}
+    assert next(row for row in first if row["code"] == "MO")["count"] == "3"
+
+    single.post("/slides/1/amend", client_id="amendment-1", reason="mistaken")
+    single.take(1, "consensus")
+    single.decide(("decision-2", n, "ARTEFACT", None), role="consensus")
+    assert rows_of(single, "/slides/1/export/csv")[0]["status"] == "preliminary"
+    assert rows_of(single, "/slides/1/export/csv?version=1") == first
+    single.sign(1, "signature-2")
+    amended = rows_of(single, "/slides/1/export/csv")
+    assert {(row["status"], row["version"]) for row in amended} == {("amended", "2")}
+    assert "Not counted: 1 no white cell (ARTEFACT)." in amended[0]["comment"]
+    single.get("/slides/1/export/csv", 404, version=3)
+
+
+def test_every_format_holds_the_same_counts(single: Any) -> None:
+    rows = rows_of(single, "/slides/1/export/csv")
+    bundle = single.raw("/slides/1/export/fhir").json()
+    observed = [e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"]
+                == "Observation"]  # fmt: skip
+    percents = {row["loinc"]: float(row["percent"]) for row in rows if row["loinc"]}
+    for one in observed:
+        code = one["code"]["coding"][0]["code"]
+        if code in percents and "valueQuantity" in one:
+            assert one["valueQuantity"]["value"] == percents[code]
+    message = single.raw("/slides/1/export/hl7")
+    assert message.text.startswith("MSH|")
+    assert single.raw("/slides/1/export/pdf").content.startswith(b"%PDF")
+
+
+def test_geojson_has_the_cells_that_lie_in_fields(single: Any) -> None:
+    found = json.loads(single.raw("/slides/1/export/geojson").text)
+    assert found == {"type": "FeatureCollection", "features": []}
+
+
+def test_a_blind_slide_leaves_by_no_door(serve: Serve) -> None:
+    served = serve(second=True)
+    served.add("anna", "reader")
+    client = served.client("anna")
+    for format in ("csv", "fhir", "hl7", "pdf", "geojson"):
+        assert client.get(f"/slides/1/export/{format}", 403)["error"]["code"] == "blind"
+
+
+def test_labels_are_what_train_and_adapt_take(
+    single: Any, store: Any, reviewed: Path, tmp_path: Path
+) -> None:
+    single.take(1)
+    first, other = (cell["n"] for cell in single.cells(1)[:2])
+    single.decide(("decision-1", first, "MO", None), ("decision-2", other, "ARTEFACT", None))
+    with store.reading() as reader:
+        begun = labels_table(reader)
+        assert begun["label"].tolist() == ["MO"]
+        assert len(labels_table(reader, has_extra=True)) == 2
+    single.finish(1)
+    single.sign(1)
+    out = tmp_path / "labels.csv"
+    words = ["review", "export", "--database", str(store.engine.url), "--out", str(out)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "9 labels, 1 decided one by one, 1 changed" in done.output
+    table = pd.read_csv(out)
+    assert set(table["version"]) == {1}
+    assert set(table["agreement"]) == {"one reader"}
+
+    known = [path.name for path in (reviewed / "cells").iterdir()]
+    given = read_labels(out, known=known)  # as `adapt --labels` reads it
+    name = first_name = table.loc[table["is_decided"], "ID"].iloc[0]
+    assert (len(given), given[first_name]) == (9, "MO")
+    beside = reviewed / "cells" / "labels.csv"
+    beside.write_bytes(out.read_bytes())
+    try:
+        cells = read(beside, "auto", Reading())  # as `train` reads a table
+    finally:
+        beside.unlink()
+    labels = dict(zip(cells.column("cell_id"), cells.column("label"), strict=True))
+    assert labels[name] == "MO"
+    assert set(cells.column("slide_id")) == {"smear 1"}
+
+
+def test_readers_and_model_are_compared(single: Any) -> None:
+    assert single.get("/agreement") == {
+        "n_slides": 0, "n_cells": 0, "kappa": None, "classes": [],
+    }  # fmt: skip
+    for slide in (1, 2):
+        single.take(slide)
+        n = single.cells(slide)[0]["n"]
+        single.decide((f"decision-{slide}", n, "MO", None))
+        single.finish(slide)
+    found = single.get("/agreement")
+    assert (found["n_slides"], found["n_cells"]) == (2, 20)
+    assert 0.8 < found["kappa"]["value"] < 1
+    monocytes = next(row for row in found["classes"] if row["name"] == "MO")
+    assert monocytes["reader_mean"] > monocytes["model_mean"]

@@ -1,0 +1,170 @@
+"""Predictions under review: begun, continued, added to, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from buffycoat.cli.main import app
+from buffycoat.errors import ConfigError, ManifestError
+from buffycoat.serve import predictions as tables
+from buffycoat.serve.places import find_places
+from buffycoat.serve.project import import_predictions
+
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def frame(reviewed: Path) -> pd.DataFrame:
+    return pd.read_parquet(reviewed / "cells.parquet")
+
+
+@pytest.fixture
+def written(tmp_path: Path, reviewed: Path) -> Callable[[pd.DataFrame], Any]:
+    """Reads a table of predictions for the same pictures."""
+
+    def make(frame: pd.DataFrame, **options: Any) -> Any:
+        path = tmp_path / "other.parquet"
+        frame.to_parquet(path, index=False)
+        return tables.read(path, reviewed / "cells", **options)
+
+    return make
+
+
+def test_the_same_predictions_again_continue(serve: Serve) -> None:
+    client = serve().client()
+    client.take(1)
+    n = client.cells(1)[0]["n"]
+    client.decide(("decision-1", n, "MO", None))
+    again = serve().client()
+    assert again.cells(1)[0]["label"] == "MO"
+    assert again.get("/session")["project"]["n_cells"] == 20
+
+
+def test_other_predictions_are_refused(store: Any, written: Any, frame: pd.DataFrame) -> None:
+    import_predictions(store, written(frame), "test")
+    for other, words in (
+        (frame.assign(bundle_sha256="c" * 64), "another bundle"),
+        (frame.assign(label=["SNE", *frame["label"][1:-1], "LY"]), "is LY on slide"),
+        (frame.assign(slide_id="elsewhere"), "on slide 'elsewhere'"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            import_predictions(store, written(other), "test")
+
+
+def test_more_cells_are_added_when_asked_for(
+    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+) -> None:
+    import_predictions(store, written(frame[frame["slide_id"] == "smear 1"]), "test")
+    with pytest.raises(ConfigError, match="--add"):
+        import_predictions(store, written(frame), "test")
+    assert import_predictions(store, written(frame), "test", is_adding=True) == 10
+    client = serve_from(store, add=False).client()
+    assert [row["n_cells"] for row in client.get("/slides")["slides"]] == [10, 10]
+    client.take(1)
+    client.finish(1)
+    client.sign(1)
+    extra = frame.assign(slide_id="smear 1")
+    extra = extra[extra["cell_id"].str.startswith("LY")]
+    with pytest.raises(ConfigError, match="on slide 'smear 1', under review it is"):
+        import_predictions(store, written(extra), "test", is_adding=True)
+    assert client.get("/log/check")["is_whole"]
+
+
+def test_a_signed_slide_gets_no_more_cells(
+    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+) -> None:
+    whole = frame.assign(slide_id="smear 1")
+    import_predictions(store, written(whole[:10]), "test")
+    client = serve_from(store, add=False).client()
+    client.take(1)
+    client.finish(1)
+    client.sign(1)
+    with pytest.raises(ConfigError, match="is signed and would get more cells"):
+        import_predictions(store, written(whole), "test", is_adding=True)
+
+
+def test_a_table_of_two_bundles_is_refused(written: Any, frame: pd.DataFrame) -> None:
+    mixed = frame.assign(bundle_sha256=["b" * 64, *["c" * 64] * (len(frame) - 1)])
+    with pytest.raises(ManifestError, match="2 bundles"):
+        written(mixed)
+
+
+def test_plain_labels_are_reviewed_without_reasons(
+    store: Any, tmp_path: Path, reviewed: Path, frame: pd.DataFrame, serve_from: Serve
+) -> None:
+    table = tmp_path / "plain.csv"
+    pd.DataFrame({"ID": frame["cell_id"], "labels": frame["label"]}).to_csv(table, index=False)
+    import_predictions(store, tables.read(table, reviewed / "cells"), "test")
+    client = serve_from(store, add=False).client()
+    (row,) = client.get("/slides")["slides"]
+    assert (row["id"], row["n_cells"], row["n_doubtful"]) == ("plain", 20, None)
+    assert client.get("/slides/1/differential")["status"] == "doubt unknown"
+    assert client.get("/slides/1/cells")["cells"][0]["probability"] is None
+    assert client.get("/cells/1")["alike"] == []
+
+
+def test_slides_of_another_table(written: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
+    groups = tmp_path / "slides.csv"
+    names = [f"slide {n % 3}" for n in range(len(frame))]
+    pd.DataFrame({"ID": frame["cell_id"], "smear": names}).to_csv(groups, index=False)
+    read = written(frame, groups=groups, by="smear")
+    assert {cell.slide for cell in read.cells} == {"slide 0", "slide 1", "slide 2"}
+
+
+def test_pictures_elsewhere_are_refused(reviewed: Path, tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="none of the 1 predicted cells"):
+        find_places(reviewed / "cells", ["unknown.png"])
+    outside = tmp_path / "in" / "table.csv"
+    outside.parent.mkdir()
+    outside.write_text(f"path\n{reviewed / 'cells' / 'LY-1.png'}\n")
+    with pytest.raises(ManifestError, match="lies outside"):
+        find_places(outside, ["LY-1.png"])
+
+
+def test_patients_slides_and_cells_stay_out_of_urls(single: Any) -> None:
+    spec = single.raw("/openapi.json").json()
+    for path, methods in spec["paths"].items():
+        for method in methods.values():
+            for parameter in method.get("parameters", ()):
+                if parameter["name"] in ("slide", "n", "cell"):
+                    assert parameter["schema"]["type"] == "integer", path
+
+
+def run(*words: Any) -> tuple[int, str]:
+    """Exit code and what was printed, without line breaks."""
+    done = CliRunner().invoke(app, ["review", *map(str, words)])
+    return done.exit_code, " ".join(done.output.split())
+
+
+def test_commands_say_what_is_missing(reviewed: Path, tmp_path: Path) -> None:
+    code, said = run("check", "--database", tmp_path / "none.sqlite")
+    assert (code, "no such file" in said) == (2, True)
+    code, said = run(reviewed / "cells.parquet", "--images", tmp_path / "none")
+    assert (code, "no such file or folder" in said) == (2, True)
+    database = f"sqlite:///{tmp_path / 'r.sqlite'}"
+    words = ("--images", reviewed / "cells", "--host", "0.0.0.0", "--port", 0)
+    code, said = run(reviewed / "cells.parquet", *words, "--database", database)
+    assert (code, "others can reach" in said) == (2, True)
+
+
+def test_accounts_by_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("four plain words here\nnot this\n")
+    options = ("--database", f"sqlite:///{tmp_path / 'r.sqlite'}")
+    given = ("--password-file", secret, *options)
+    assert run("users", "add", "anna", "--role", "admin", *given)[0] == 0
+    monkeypatch.setenv("BUFFYCOAT_REVIEW_PASSWORD", "short")
+    code, said = run("users", "add", "bela", "--role", "reader", *options)
+    assert (code, "expected 12" in said) == (2, True)
+    code, said = run("users", "add", "carl", "--role", "king", *given)
+    assert (code, "'king'" in said) == (2, True)
+    assert run("users", "list", *options)[1] == "anna: admin"
+    code, said = run("users", "password", "nobody", *given)
+    assert (code, "nobody" in said) == (2, True)
+    assert run("check", *options)[1].startswith("1 entries, whole")

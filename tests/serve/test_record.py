@@ -1,0 +1,223 @@
+"""The record: nothing is overwritten, and what was changed behind the server's back shows."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, delete, text, update
+from sqlalchemy.exc import DBAPIError
+
+from buffycoat.errors import ConfigError
+from buffycoat.serve import schema
+from buffycoat.serve.database import Store
+from buffycoat.serve.log_check import check
+from buffycoat.serve.migrate import migrate
+
+Serve = Callable[..., Any]
+
+
+def read_one(client: Any) -> dict[str, Any]:
+    """One slide, read and signed."""
+    client.take(1)
+    n = client.cells(1)[0]["n"]
+    client.decide(("decision-1", n, "MO", None))
+    client.finish(1)
+    return client.sign(1)
+
+
+@pytest.mark.parametrize("table", ["log", "versions"])
+def test_the_database_refuses_to_change_the_record(single: Any, store: Store, table: str) -> None:
+    read_one(single)
+    target = schema.METADATA.tables[table]
+    for statement in (update(target).values(body="{}"), delete(target)):
+        with pytest.raises(DBAPIError, match="append-only"), store.writing() as writer:
+            writer.execute(statement)
+    assert single.get("/log/check")["is_whole"]
+
+
+def without_triggers(store: Store, statement: Any) -> None:
+    """What somebody may do who owns the database."""
+    with store.writing() as writer:
+        if store.is_sqlite:
+            for name in ("log_no_update", "log_no_delete", "versions_no_update"):
+                writer.execute(text(f"DROP TRIGGER {name}"))
+        else:
+            for name in ("log", "versions"):
+                writer.execute(text(f"DROP TRIGGER {name}_append_only ON {name}"))
+        writer.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (update(schema.log).where(schema.log.c.seq == 3).values(body="{}"), "entry 3"),
+        (update(schema.log).where(schema.log.c.seq == 3).values(person="eve"), "column person"),
+        (delete(schema.log).where(schema.log.c.seq == 2), "entry 2 is missing"),
+        (update(schema.labels).values(label="BL"), "the label is"),
+        (delete(schema.labels), "the label is"),
+        (update(schema.versions).values(body="{}"), "is not what was signed"),
+    ],
+)
+def test_a_change_of_the_record_is_found(
+    single: Any, store: Store, statement: Any, words: str
+) -> None:
+    read_one(single)
+    without_triggers(store, statement)
+    with store.reading() as reader:
+        found = check(reader)
+    assert any(words in fault for fault in found.faults), found.faults
+
+
+def test_a_shortened_log_has_another_head(single: Any, store: Store) -> None:
+    single.take(1)
+    before = single.get("/log/check")
+    without_triggers(store, delete(schema.log).where(schema.log.c.seq == before["n"]))
+    after = single.get("/log/check")
+    assert after["is_whole"]
+    assert after["head"] != before["head"]
+
+
+def test_decisions_of_the_same_second_are_in_one_order(serve: Serve) -> None:
+    served = serve()
+    client = served.client()
+    client.take(1)
+    n = client.cells(1)[0]["n"]
+    start = threading.Barrier(8)
+
+    def decide(number: int) -> dict[str, Any]:
+        start.wait()
+        return client.decide((f"decision-{number}", n, "MO", None))
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(decide, range(8)))
+    assert sum(len(o["accepted"]) for o in outcomes) == 1
+    assert sum(len(o["conflicts"]) for o in outcomes) == 7
+    assert client.get("/log/check")["is_whole"]
+
+
+def test_the_same_decision_sent_eight_times_at_once_is_stored_once(serve: Serve) -> None:
+    client = serve().client()
+    client.take(1)
+    n = client.cells(1)[0]["n"]
+    with ThreadPoolExecutor(8) as pool:
+        sent = pool.map(lambda _: client.decide(("decision-1", n, "MO", None)), range(8))
+    assert len({str(one) for one in sent}) == 1
+    assert client.get("/log/check")["n"] == 3
+
+
+def test_a_reading_is_taken_once(serve: Serve) -> None:
+    served = serve()
+    for name in ("anna", "bela"):
+        served.add(name, "reader")
+    clients = [served.client(name) for name in ("anna", "bela")]
+    with ThreadPoolExecutor(2) as pool:
+        done = list(
+            pool.map(
+                lambda c: c.http.post(
+                    "/api/v1/slides/1/readings", json={"role": "first"},
+                    headers={"X-CSRF-Token": c.csrf},
+                ).status_code,
+                clients,
+            )
+        )  # fmt: skip
+    assert sorted(done) == [200, 409]
+
+
+def test_migrations_give_the_tables_that_the_program_uses(store: Store) -> None:
+    with store.reading() as reader:
+        context = MigrationContext.configure(reader)
+        assert compare_metadata(context, schema.METADATA) == []
+
+
+def test_a_database_of_the_version_before_is_migrated(url: str, serve_from: Serve) -> None:
+    old = Store(url)
+    migrate(old, "0001")
+    client = serve_from(old).client()
+    client.take(1)
+    n = client.cells(1)[0]["n"]
+    client.decide(("decision-1", n, "MO", None))
+    before = client.get("/log/check")
+    old.close()
+
+    store = Store(url)
+    copy = migrate(store)
+    again = serve_from(store).client()
+    assert again.get("/log/check") == before
+    assert again.cells(1)[0]["label"] == "MO"
+    with pytest.raises(DBAPIError, match="append-only"), store.writing() as writer:
+        writer.execute(delete(schema.log))
+    if store.is_sqlite:
+        assert copy is not None
+        kept = sqlite3.connect(copy)
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert kept.execute("SELECT count(*) FROM labels").fetchone() == (1,)
+        kept.close()
+    assert migrate(store) is None
+    store.close()
+
+
+def test_a_newer_database_and_another_programs_are_refused(store: Store, tmp_path: Path) -> None:
+    with store.writing() as writer:
+        writer.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="version 9999"):
+        migrate(store)
+    other = tmp_path / "other.sqlite"
+    engine = create_engine(f"sqlite:///{other}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE mine (id INTEGER)"))
+    engine.dispose()
+    foreign = Store(f"sqlite:///{other}")
+    with pytest.raises(ConfigError, match="another program"):
+        migrate(foreign)
+    foreign.close()
+
+
+@pytest.mark.parametrize("bad", ["mysql://x/y", "nonsense", "sqlite://", "sqlite:///:memory:"])
+def test_other_databases_are_refused(bad: str) -> None:
+    with pytest.raises(ConfigError, match="--database"):
+        Store(bad)
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path, serve: Serve) -> None:
+    served = serve()
+    store = served.store
+    if not store.is_sqlite:
+        pytest.skip("SQLite can be given a limit of pages; PostgreSQL's error is mapped alike")
+    client = served.client()
+    client.take(1)
+    numbers = [cell["n"] for cell in client.cells(1)]
+    store.close()  # so that every connection opened from here on has the limit
+    from sqlalchemy import event
+
+    def limit(connection: Any, _: Any) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+
+    event.listen(store.engine, "connect", limit)
+    accepted, full = [], None
+    for place in range(2000):
+        n = numbers[place % len(numbers)]
+        seq = next((c["seq"] for c in client.cells(1) if c["n"] == n), None)
+        body = {"client_id": f"decision-{place}", "cell": n, "role": "first", "label": "MO"}
+        answer = client.http.post(
+            "/api/v1/decisions",
+            json={"decisions": [body | {"expects": seq}]},
+            headers={"X-CSRF-Token": client.csrf},
+        )
+        if answer.status_code != 200:
+            full = answer
+            break
+        accepted.append(answer.json()["accepted"][0]["seq"])
+    assert full is not None
+    assert (full.status_code, full.json()["error"]["code"]) == (507, "disk_full")
+    found = client.get("/log/check")
+    assert found["is_whole"]
+    assert found["n"] == accepted[-1]
