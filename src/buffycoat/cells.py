@@ -262,6 +262,7 @@ EVIDENCE = {
     "runner_up": EvidenceKind("replaced by the runner-up"),
     "rescued": EvidenceKind("class changed by a rescue rule"),
     "rescue_limit": EvidenceKind("limit of that rule"),
+    "moved": EvidenceKind("label moved from the most probable class for a score"),
     "unusual_feature": EvidenceKind("feature unusual for the class"),
 }
 """Every code that evidence may have. Codes are stable, words may change; docs/evidence.md says what
@@ -317,6 +318,8 @@ class Prediction:
             the largest distance over its limit, an alarm above 1; NaN where they are too few to
             say, or the bundle does not know its training cells' looks.
         is_rescued: Whether a rescue rule changed the label.
+        is_moved: Whether the label is another than the most probable class, after rescue, since a
+            score is maximised (see `fuse.label_rule`).
         is_abstained: Whether a person should look, for any of `reasons`.
         evidence: The reasons.
     """
@@ -337,6 +340,7 @@ class Prediction:
     outlier_percentile: float
     site_shift: float
     is_rescued: bool
+    is_moved: bool
     is_abstained: bool
     evidence: tuple[Evidence, ...] = field(default_factory=tuple)
 

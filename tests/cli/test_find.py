@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from buffycoat.cli.main import app
 from buffycoat.images import write_png
 from buffycoat.simulate.fields import Placed, render_field
+from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 
 
@@ -69,6 +70,17 @@ def test_fields_without_a_cell_make_an_empty_table_and_a_remedy(tmp_path: Path) 
     assert done.exit_code == 0
     assert "--um-per-px" in done.output
     assert len(pd.read_parquet(tmp_path / "cells" / "cells.parquet")) == 0
+
+
+def test_crops_of_single_cells_are_told_from_fields(found: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        image = render_cell("LY", np.random.default_rng(ord(name)), 240).image
+        write_png(tmp_path / "fields" / f"{name}.png", image)
+    done = _run(tmp_path, "--um-per-px", str(30 / 240))
+    assert "2 of 2 pictures show one cell in the middle" in " ".join(done.output.split())
+    assert "`buffycoat predict`" in " ".join(done.output.split())
+    again = CliRunner().invoke(app, ["find", str(found / "fields"), "--out", str(found / "cells")])
+    assert "in the middle" not in again.output
 
 
 @pytest.mark.parametrize(

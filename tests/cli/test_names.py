@@ -37,7 +37,7 @@ def test_any_name_passes(tmp_path: Path, names: list[str]) -> None:
     frame = pd.DataFrame({"cell_id": names, "label": labels})
     bad = (BadCell(names[0], f"/cells/{names[0]}", 'torn, "quite"'),)
     table, everything = tmp_path / "p.csv", tmp_path / "p.parquet"
-    task = Task("", "", (), tuple(frame), None, 1024)
+    task = Task("", "", (), tuple(frame), None, None, 1024)
     with open_job(tmp_path / f"job{len(list(tmp_path.iterdir()))}", task, len(frame) + 1) as job:
         job.write(0, pa.Table.from_pandas(frame, schema(frame), preserve_index=False), bad)
         results.write_csv(job, table, AS_SUBMITTED, list(frame))

@@ -183,6 +183,7 @@ def _counts(*reasons: str, n_bad: int = 0, sets: str = "LY", is_restored: bool =
         is_abstained=[bool(codes) for codes in reasons],
         conformal_set=sets,
         is_restored=is_restored,
+        is_moved=False,
     )
     counts.add(frame)
     return counts

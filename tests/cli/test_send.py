@@ -92,3 +92,15 @@ def test_every_fault_of_the_tables_is_listed(counted: Path, tmp_path: Path) -> N
     for fault in ("is there twice", "wbc '7250'", "wbc 'x'", "slide 'two' is there twice"):
         assert fault in said
     assert not list(tmp_path.glob("*.json"))
+
+
+def test_slides_that_the_other_table_lacks_are_told(counted: Path, tmp_path: Path) -> None:
+    known = tmp_path / "slides.csv"
+    known.write_text("slide_id,patient_id\ntwo,P2\n")
+    code, said = _run("send", counted, "--format", "csv", "--out", tmp_path, "--slides", known)
+    assert code == 4
+    assert "2 of 3 slides are not in it, first '../one'" in said
+    known.write_text("slide_id,patient_id\n2,P2\n")
+    code, said = _run("send", counted, "--format", "csv", "--out", tmp_path, "--slides", known)
+    assert code == 2
+    assert "none of the slides is in" in said

@@ -9,24 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.cli.test_train_tiny import SMALL
 from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
 from buffycoat.simulate.render import render_cell
 
-SMALL = (
-    "taxonomy=auto",
-    "images.work_px=48",
-    "classify.backbone=test_resnet",
-    "classify.weights=random",
-    "embed.encoder=test_resnet",
-    "embed.weights=random",
-    "classify.input_px=32",
-    "classify.epochs=1",
-    "classify.views=one",
-    "embed.input_px=32",
-    "embed.epochs=1",
-    "refit.epochs=0",
+CHANGES = (
+    *SMALL,
     "restore.method=identity",
     "classify.hold_out=site",
     "classify.vary.stain=1",
@@ -45,7 +35,7 @@ def _draw(folder: Path, labels: dict[str, str], first_seed: int, n: int = 5) -> 
 
 
 def _train(*arguments: object) -> tuple[int, str]:
-    changes = [part for change in SMALL for part in ("--set", change)]
+    changes = [part for change in CHANGES for part in ("--set", change)]
     called = CliRunner().invoke(app, ["train", *map(str, arguments), "--preset", "demo", *changes])
     return called.exit_code, called.output
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import pypdf
 import pytest
 
 from buffycoat.errors import ManifestError
@@ -77,7 +79,7 @@ def test_moments_are_stated_in_utc_to_the_second() -> None:
     assert in_utc(there).isoformat() == "2026-03-01T12:30:15+00:00"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "'=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "＝1", "'=1"])
 def test_no_text_is_a_formula(text: str) -> None:
     line = to_csv(replace(REPORT, slide=text)).splitlines()[1]
     assert line.startswith(f"'{text},")
@@ -89,3 +91,12 @@ def test_the_page_names_no_one_in_its_metadata_and_is_the_same_each_time() -> No
     assert b"Patient-77" not in page
     assert b"A. Reader" not in page
     assert page == to_pdf(report)
+
+
+def test_thirty_classes_are_one_page() -> None:
+    items = tuple(replace(ITEMS[0], code=f"C{n}", name=f"class number {n}") for n in range(30))
+    report = replace(
+        REPORT, items=items, n_leukocytes=30 * 150, n_counted=30 * 150, comment="two\nlines",
+        slide="a name without a space " + "x" * 150,
+    )  # fmt: skip
+    assert len(pypdf.PdfReader(io.BytesIO(to_pdf(report))).pages) == 1

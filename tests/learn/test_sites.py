@@ -47,7 +47,7 @@ def _said(label: str, probs: dict[str, float], kept: tuple[str, ...], doubt: boo
         cell_id="x", label=label, probability=max(row), probs=row, entropy=0.0, views=1,
         conformal_set=kept, severity=0.0, degradation=(), is_restored=False, restore_reason="",
         restore_change={}, outlier_score=0.0, outlier_percentile=0.0, is_rescued=False,
-        is_abstained=doubt, site_shift=0.0, evidence=(),
+        is_moved=False, is_abstained=doubt, site_shift=0.0, evidence=(),
     )  # fmt: skip
 
 

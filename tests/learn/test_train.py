@@ -124,6 +124,26 @@ def test_another_outlier_score_trains_no_model_of_the_ensemble_again(
     assert table["outlier_score"].between(0, 2).all()  # distances between rows of length 1
 
 
+def test_a_run_may_label_for_macro_f1_and_says_so(
+    tiny_bundle, rendered_cells, tiny_overrides, tmp_path, metrics
+):
+    assert not metrics["labels"]["is_default"], "the evaluation split is of equally many cells"
+    shutil.copytree(tiny_bundle.parent, tmp_path / "run")
+    settings = config.load("demo", [*tiny_overrides, "refine.optimise=macro-f1"])
+    made = train.train(rendered_cells, tmp_path / "run", settings).bundle
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert found["labels"]["is_default"]
+    card = (made / "MODEL_CARD.md").read_text()
+    assert "maximise macro-F1 at the training class mix" in card
+    assert "maximise" not in (tiny_bundle / "MODEL_CARD.md").read_text()
+    assert files.read(made).power_fit.power == found["labels"]["power"]
+    cells = read(rendered_cells).of_split("eval")
+    predicted = WBCBENCH.encode(buffycoat.load(made).predict_manifest(cells).frame["label"])
+    table = np.zeros((13, 13), dtype=int)
+    np.add.at(table, (cells.targets(WBCBENCH), predicted), 1)
+    assert table.tolist() == found["evaluations"]["eval"]["confusion"]
+
+
 def test_a_wrong_name_fails_before_anything_is_trained(rendered_cells, tmp_path):
     settings = config.load("demo", ["classify.backbone=resnot50", "classify.weights=random"])
     with pytest.raises(ConfigError, match="resnet50"):

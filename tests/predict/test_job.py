@@ -35,7 +35,7 @@ from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 
 COLUMNS = ["cell_id", *rows.COUNTED]
-TASK = Task("bundle", "cells", ("label",), tuple(COLUMNS), None, part_cells=4)
+TASK = Task("bundle", "cells", ("label",), tuple(COLUMNS), None, None, part_cells=4)
 
 
 @pytest.fixture
@@ -52,7 +52,12 @@ def cells(tmp_path: Path) -> Path:
 
 def _table(ids: list[str]) -> pa.Table:
     frame = pd.DataFrame({"cell_id": ids}).assign(
-        label="LY", is_abstained=False, reasons="", conformal_set="LY", is_restored=False
+        label="LY",
+        is_abstained=False,
+        reasons="",
+        conformal_set="LY",
+        is_restored=False,
+        is_moved=False,
     )
     return pa.Table.from_pandas(frame, rows.schema(COLUMNS), preserve_index=False)
 

@@ -29,6 +29,7 @@ def _prediction(cell_id: str) -> Prediction:
         outlier_percentile=40.0,
         site_shift=float("nan"),
         is_rescued=False,
+        is_moved=False,
         is_abstained=True,
         evidence=(
             Evidence("refine", "unusual_feature", "spikiness 1.52 > 1.31", 1.52, 1.31),

@@ -44,6 +44,8 @@ def _decide(
         probs=probs,
         set_probs=probs,
         rescue=RescueResult(probs.argmax(axis=1), np.zeros(1, bool), [()]),
+        labels=probs.argmax(axis=1),
+        asked="",
         severity=np.zeros(1),
         degradation=[()],
         is_restored=np.zeros(1, bool),

@@ -114,6 +114,7 @@ def findings(probs: np.ndarray, **changed) -> Findings:
         "probs": probs,
         "set_probs": probs,
         "rescue": RescueResult(probs.argmax(axis=1), np.zeros(n, bool), [()] * n),
+        "asked": "",
         "severity": np.zeros(n),
         "degradation": [()] * n,
         "is_restored": np.zeros(n, bool),
@@ -128,7 +129,8 @@ def findings(probs: np.ndarray, **changed) -> Findings:
         "shifts": [None] * n,
         "is_abroad": np.zeros(n, bool),
     }
-    return Findings(**(values | changed))
+    values |= changed
+    return Findings(**({"labels": values["rescue"].labels} | values))
 
 
 @pytest.fixture
@@ -195,6 +197,22 @@ def test_doubtful_cells_are_shown_to_a_person(probs, conformal, changed, code, t
 def test_stages_that_were_not_run_raise_no_doubt(probs, conformal) -> None:
     unknown = {"outlier_percentile": np.full(2, np.nan), "mask_quality": np.full(2, np.nan)}
     assert not decide(findings(probs, **unknown), PBC, conformal, RefineConfig())[0].is_abstained
+
+
+def test_a_score_moves_the_label_alone(probs, conformal) -> None:
+    asked = "macro-F1 at the training class mix"
+    plain = decide(findings(probs), PBC, conformal, RefineConfig())
+    moved = decide(
+        findings(probs, labels=np.array([2, 9]), asked=asked), PBC, conformal, RefineConfig()
+    )
+    assert (moved[0], moved[0].is_moved) == (plain[0], False)
+    before, after = plain[1], moved[1]
+    assert (before.label, after.label, after.is_moved) == ("SNE", "PMY", True)
+    assert after.probability == probs[1, 9]
+    for name in ("probs", "entropy", "conformal_set", "is_abstained", "reasons", "is_rescued"):
+        assert getattr(after, name) == getattr(before, name)
+    said = next(e for e in after.evidence if e.code == "moved")
+    assert said.text == f"SNE 0.42 gives way to PMY 0.03 for {asked}"
 
 
 def test_rescued_and_restored(probs: np.ndarray, conformal: Conformal) -> None:

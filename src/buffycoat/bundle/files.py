@@ -26,6 +26,7 @@ from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import MODELS, Panel
 from buffycoat.errors import BundleError, OutputError
+from buffycoat.fuse.label_rule import PowerFit
 from buffycoat.fuse.stack import Stack
 from buffycoat.refine.abroad import AbroadLimits
 from buffycoat.refine.decide import Conformal, Distributions
@@ -157,6 +158,7 @@ def read(bundle: str | Path, engine: str = "auto") -> Fitted:
         home=SiteReference.from_dict(index["home"]) if index.get("home") else None,
         site=AdaptedSite.from_dict(index["site"]) if index.get("site") else None,
         abroad=AbroadLimits.from_dict(index["abroad"]) if index.get("abroad") else None,
+        power_fit=PowerFit.from_dict(index["labels"]) if index.get("labels") else None,
     )
     if fitted.panels or not fitted.outliers.sees_logits:
         _ = encoder.engine  # every cell needs it: weights that are not there are missed now
@@ -231,6 +233,7 @@ def _index(fitted: Fitted) -> dict[str, Any]:
         "home": fitted.home.to_dict() if fitted.home else None,
         "site": fitted.site.to_dict() if fitted.site else None,
         "abroad": fitted.abroad.to_dict() if fitted.abroad else None,
+        "labels": fitted.power_fit.to_dict() if fitted.power_fit else None,
     }
 
 

@@ -17,6 +17,7 @@ from buffycoat.embed.gallery import Gallery
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import HEAD, Panel
 from buffycoat.errors import ConfigError
+from buffycoat.fuse.label_rule import MACRO_F1, NONE, LabelRule, Objective, PowerFit, rule_of
 from buffycoat.fuse.prior import given, prior_of
 from buffycoat.fuse.stack import Stack
 from buffycoat.refine.abroad import AbroadLimits
@@ -55,6 +56,8 @@ class Fitted:
         site: The laboratory that the bundle was adapted to, if it was.
         abroad: Limits for cells of a laboratory that training has not seen; None where none could
             be fitted, or none were yet.
+        power_fit: What maximised macro-F1 out of fold; None in bundles that did not fit it.
+        asked: What labels shall maximise; None for what the bundle does by itself. Not stored.
     """
 
     config: Config
@@ -78,6 +81,8 @@ class Fitted:
     home: SiteReference | None = None
     site: AdaptedSite | None = None
     abroad: AbroadLimits | None = None
+    power_fit: PowerFit | None = None
+    asked: Objective | None = None
 
     @property
     def label_counts(self) -> dict[str, int]:
@@ -113,6 +118,35 @@ class Fitted:
             asked.add(HEAD)
         kept = {kind: panel for kind, panel in self.panels.items() if kind in asked}
         return replace(self, panels=kept)
+
+    def optimising(self, objective: Objective | None) -> Fitted:
+        """The same system, whose labels maximise a score; probabilities and sets stay.
+
+        Args:
+            objective: What to maximise; None for what the bundle does by itself.
+
+        Raises:
+            ConfigError: Its mix is wrong, or the scores are of unknown mix (`as_trained`).
+        """
+        asked = replace(self, asked=objective)
+        asked.rule_at(None)
+        return asked
+
+    def rule_at(self, prior: str | None) -> LabelRule | None:
+        """How the label follows from probabilities; None where it is the most probable class.
+
+        A bundle that maximises a score by itself does not where a person states a prior.
+
+        Args:
+            prior: As in `prior`.
+        """
+        objective = self.asked
+        if objective is None:
+            has_own = self.power_fit is not None and self.power_fit.is_default
+            objective = Objective(MACRO_F1 if has_own and prior is None else NONE)
+        if objective.score == NONE:
+            return None
+        return rule_of(objective, self.prior(objective.mix), self.power_fit)
 
     def cascade_at(self, prior: str | None) -> Cascade | None:
         """When views stop early at a class mix: never at another than it was fitted for.

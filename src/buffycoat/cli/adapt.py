@@ -24,7 +24,9 @@ def adapt(
         Path | None,
         typer.Option(help="Table of a few cells' true labels: ID and label, 5 to 50 a type."),
     ] = None,
-    name: Annotated[str, typer.Option(help="What to call the site in the record.")] = "",
+    name: Annotated[
+        str, typer.Option(help="What to call the site; by default as CELLS is called.")
+    ] = "",
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Go on if at most so many images are unreadable.")
     ] = 0,
@@ -48,6 +50,7 @@ def adapt(
 
     check_folder(out)
     manifest = cells_of(cells, None)
+    name = name or (cells.stem if cells.is_file() else cells.resolve().name)
     with make_reporter() as reporter:
         made = make(bundle, manifest, out, name, reporter, allow_bad, labels)
     console = results_console()

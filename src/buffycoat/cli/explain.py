@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from buffycoat.cli.console import errors_console, results_console
+from buffycoat.cli.optimise import Mix, Optimise, check_optimise
 from buffycoat.cli.output import check_file
 from buffycoat.cli.prior import Prior, check_prior
 
@@ -23,6 +24,8 @@ def explain(
         typer.Option(help="The figure, .png; default: CELL.explained.png beside the image."),
     ] = None,
     prior: Prior = None,
+    optimise: Optimise = None,
+    mix: Mix = None,
 ) -> None:
     """Show why a cell was classified so: contours, features, each stage's scores, cells like it.
 
@@ -36,6 +39,7 @@ def explain(
     target = out or cell.with_name(f"{cell.stem}{FIGURE_SUFFIX}")
     check_file(target, (".png",), cell)
     check_prior(prior)
+    check_optimise(optimise, mix)
 
     from buffycoat.predict.explain import explain as explain_cell
     from buffycoat.predict.predictor import Pipeline
@@ -46,6 +50,8 @@ def explain(
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     pipeline.fitted.prior(prior)
+    if optimise is not None:
+        pipeline = pipeline.optimising(optimise, mix or "train")
     explanation, _ = explain_cell(photograph, cell.name, pipeline.fitted, prior)
     write_png(target, draw_explanation(explanation))
     console = results_console()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from buffycoat.fields.folder import Outcome
 
 CELLS, FIELDS, BAD = "cells.parquet", "fields.csv", "bad-fields.csv"
+FULL, MIDDLE = 0.8, 0.1
+"""A picture is a crop of one cell where the crop cut out around it would take so much of the
+picture's shorter side, and the cell lies so near to the middle, in sides."""
 
 
 def find(
@@ -135,3 +139,31 @@ def print_found(outcome: Outcome, out: Path) -> None:
             "overlays (--overlays) and state the scale (--um-per-px).",
             highlight=False,
         )
+    n_single = _single_cells(outcome)
+    if 2 * n_single > len(outcome.fields):
+        text = (
+            f"{n_single} of {len(outcome.fields)} pictures show one cell in the middle and little "
+            "beside it: these are crops of cells, not fields. Give their folder to `buffycoat "
+            "predict` as it is. Crops cut out of them are filled up with their mirror image."
+        )
+        errors_console().print(f"[yellow]{escape(text)}[/]", soft_wrap=True, highlight=False)
+
+
+def _single_cells(outcome: Outcome) -> int:
+    """How many pictures are crops of single cells rather than fields."""
+    found = {}
+    for row in outcome.cells:
+        found.setdefault(row["field"], []).append(row)
+    return sum(
+        _fills(view, found[view["field"]][0])
+        for view in outcome.fields
+        if len(found.get(view["field"], ())) == 1
+    )
+
+
+def _fills(view: Mapping[str, Any], cell: Mapping[str, Any]) -> bool:
+    sides = view["width"], view["height"]
+    left, top, width, height = map(int, cell["box"].split(","))
+    centre = left + width / 2, top + height / 2
+    away = max(abs(at / side - 0.5) for at, side in zip(centre, sides, strict=True))
+    return cell["crop_px"] >= FULL * min(sides) and away <= MIDDLE

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from buffycoat.cli.columns import AS_SUBMITTED, DEFAULT, check_file_names, choose_columns, file_name
 from buffycoat.cli.console import errors_console, print_bad_cells
+from buffycoat.cli.optimise import Mix, Optimise, check_optimise
 from buffycoat.cli.output import check_file, check_folder
 from buffycoat.cli.prior import Prior, check_prior
 from buffycoat.cli.progress import make_reporter
@@ -21,6 +22,7 @@ from buffycoat.optional import require
 
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
+    from buffycoat.fuse.label_rule import LabelRule
     from buffycoat.images import BadCell
     from buffycoat.predict.results import Counts
 
@@ -57,6 +59,8 @@ def predict(
         int, typer.Option(min=0, help="Exit with 0 if at most so many images are unreadable.")
     ] = 0,
     prior: Prior = None,
+    optimise: Optimise = None,
+    mix: Mix = None,
     split: Annotated[
         str | None,
         typer.Option(help="IMAGES is a data set: predict its split train, eval or test."),
@@ -90,6 +94,9 @@ def predict(
     command goes on. Millions of cells, and several machines: docs/scale.md.
 
     Example: `buffycoat predict starter cells/ --out cells.csv --columns doubt`
+
+    Labels for the best macro-F1 on blood like the training's:
+    `buffycoat predict starter cells/ --out cells.csv --optimise macro-f1`
     """
     if engine is Engine.RAY:
         require("ray", extra="scale")
@@ -104,6 +111,7 @@ def predict(
             "place outside"
         )
     check_prior(prior)
+    check_optimise(optimise, mix)
     manifest = cells_of(images, split, labels_from, leave_out)
 
     import pyarrow as pa
@@ -118,6 +126,8 @@ def predict(
 
     pipeline = Pipeline.load(bundle)
     pipeline.fitted.prior(prior)  # a mix that is wrong is refused before anything is decoded
+    if optimise is not None:
+        pipeline = pipeline.optimising(optimise, mix or "train")
     is_csv = out.suffix.lower() == ".csv"
     chosen = choose_columns(columns or (DEFAULT if is_csv else "all"), pipeline.columns(manifest))
     if is_csv:
@@ -129,7 +139,8 @@ def predict(
     stored = [name for name in shown if name in wanted or name in rows.COUNTED]
     # A folder keeps what the summary counts, so that must be whole there.
     computed = stored if is_folder else wanted
-    task = task_of(manifest, pipeline.bundle_sha256, computed, stored, prior)
+    asked_for = pipeline.fitted.asked
+    task = task_of(manifest, pipeline.bundle_sha256, computed, stored, prior, asked_for)
     asked = needs_of(computed, pipeline.fitted)
     with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
         write_cells(job, manifest)
@@ -152,10 +163,22 @@ def predict(
             results.remove(job)
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
     print_summary(counts, names, asked.outlines)
+    rule = pipeline.fitted.rule_at(prior)
+    if rule is not None:
+        typer.echo(moved(rule, counts))
     for sentence in unfamiliar.sentences(looks, pipeline.fitted, counts, bundle, images):
         errors_console().print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
     typer.echo(f"Predictions: {out}{'' if 'is_abstained' in wanted else HOW_TO_SEE_DOUBT}")
     report_bad(bad, counts.n_cells, out, allow_bad)
+
+
+def moved(rule: LabelRule, counts: Counts) -> str:
+    """What labels maximise, and how many moved for it."""
+    how = f" ({rule.origin})" if rule.origin else ""
+    return (
+        f"Labels maximise {rule.words}{how}: {counts.n_moved} of {counts.n_cells} are not the "
+        "most probable class (is_moved). Probabilities and prediction sets are as without it."
+    )
 
 
 HOW_TO_SEE_DOUBT = " (without doubt; --columns doubt adds it)"

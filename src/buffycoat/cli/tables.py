@@ -40,7 +40,9 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
         if metrics.get(name) is not None:
             overall.add_row(_words(name), *interval_cells(metrics[name]))
     console.print(overall)
-    console.print(_class_table(metrics["per_class"]))
+    rows = [row for row in metrics["per_class"] if _has_figure(row)]
+    if rows:
+        console.print(_class_table(rows))
     if metrics.get("by_group"):
         _print_groups(metrics)
     if metrics.get("by_severity"):
@@ -59,8 +61,10 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
         console.print(sentence)
     if metrics.get("absent"):
         console.print(f"No cells of {', '.join(metrics['absent'])}: not in the averages.")
-    for code, why in metrics.get("not_estimable", {}).items():
-        console.print(f"{code} is not estimable ({why}); it is in macro F1, not in the second row.")
+    few = [f"{code} ({why})" for code, why in metrics.get("not_estimable", {}).items()]
+    if few:
+        text = f"Not estimable: {', '.join(few)}. In macro F1, not in the second row."
+        console.print(text, soft_wrap=True)
 
 
 def _sentences(metrics: Mapping[str, Any]) -> list[str]:
@@ -120,6 +124,11 @@ def _print_groups(metrics: Mapping[str, Any]) -> None:
         f"they count in the groups' table alone. Right at the grain of its label: {estimate} of "
         f"all cells ({ends})."
     )
+
+
+def _has_figure(row: Mapping[str, Any]) -> bool:
+    """Whether there is any score of a class; the others are named below the table."""
+    return any(not isinstance(row[name], str) for name in PER_CLASS)
 
 
 def _class_table(rows: list[dict[str, Any]]) -> Table:

@@ -187,6 +187,12 @@ class RefineConfig(Section):
         default=5, ge=1, description="cells a rule must have corrected to stay"
     )
     lower_bound: float = Field(default=-0.002, description="of the paired gain in macro-F1")
+    optimise: Literal["auto", "macro-f1", "none"] = Field(
+        default="auto",
+        description="what labels maximise: macro-f1 at the training class mix; none gives the most "
+        "probable class; auto is the first for data in WBCBench's layout whose evaluation split is "
+        "no equal mix, unless it loses out of fold",
+    )
     conformal_alpha: float = Field(default=0.1, gt=0, lt=1)
     abstain_below: float = Field(
         default=0.5, ge=0, le=1, description="top probability under which to ask"

@@ -88,12 +88,12 @@ class ClassAgreement:
             "reader_mean": float(np.mean(self.reader)),
             "model_mean": float(np.mean(self.model)),
         }
-        of: dict[str, Any] = {"differences": self.differences, "line": self.line}
-        parts = {"bias": "differences", "lower": "differences", "upper": "differences"}
-        for part, owner in (parts | {"slope": "line", "intercept": "line"}).items():
-            found = of[owner] and getattr(of[owner], part)
-            for suffix, end in (("", "value"), ("_low", "low"), ("_high", "high")):
-                row[f"{part}{suffix}"] = found and getattr(found, end)
+        figures: dict[str, Estimate] = vars(self.differences) if self.differences else {}
+        figures = figures | (vars(self.line) if self.line else {})
+        for name in ("bias", "lower", "upper", "slope", "intercept"):
+            found = figures.get(name)
+            row |= {name: found and found.value}
+            row |= {f"{name}_low": found and found.low, f"{name}_high": found and found.high}
         return row | {"n_within_limits_of_reader": self.n_within}
 
 

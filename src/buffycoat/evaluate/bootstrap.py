@@ -145,14 +145,38 @@ def resample(
     table = metrics.confusion(targets, predicted, k)
     (drawn,) = draw_images(fields, k, n_resamples, rng)
     images, calls = with_each_unseen(drawn, table.sum(axis=1), rng)
-    patients, n_groups = None, None
-    if groups is not None:
-        n_groups, number = group_numbers(groups, len(fields))
-        (patients,) = draw_patients(fields, number, n_groups, k, n_resamples, rng)
+    n_groups, (patients,) = patients_of(fields, groups, k, n_resamples, rng)
+    basis, method = basis_of(len(fields), n_groups, n_resamples, level)
+    return Resamples(table, images, calls, patients, basis, method)
+
+
+def patients_of(
+    fields: Array, groups: Array | None, k: int, n_resamples: int, rng: np.random.Generator
+) -> tuple[int | None, list[Array | None]]:
+    """Drawn patients, if they are known.
+
+    Args:
+        fields: Shape (n, predictions), from `draws.pair_up`.
+        groups: Shape (n,), patient of each cell, or None.
+        k: Number of classes.
+        n_resamples: Number of draws.
+        rng: Generator.
+
+    Returns:
+        How many patients there are, and for each prediction the drawn confusions, shape
+        (n_resamples, k, k); None for all of these at image level.
+    """
+    if groups is None:
+        return None, [None] * fields.shape[1]
+    n_groups, number = group_numbers(groups, len(fields))
+    return n_groups, [*draw_patients(fields, number, n_groups, k, n_resamples, rng)]
+
+
+def basis_of(n: int, n_groups: int | None, n_resamples: int, level: float) -> tuple[Basis, str]:
+    """What the intervals of n cells rest on, and how they were drawn, in words."""
     method = in_words(n_groups, n_resamples, f"{UNSEEN:g} cells more in each class")
     unit = IMAGE_LEVEL if n_groups is None else PATIENT_LEVEL
-    basis = Basis(level, unit, len(fields), n_groups)
-    return Resamples(table, images, calls, patients, basis, method)
+    return Basis(level, unit, n, n_groups), method
 
 
 def with_each_unseen(drawn: Array, support: Array, rng: np.random.Generator) -> tuple[Draws, Draws]:

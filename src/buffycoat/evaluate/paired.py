@@ -11,21 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from buffycoat.evaluate.bootstrap import UNSEEN, Resamples, in_words, with_each_unseen
+from buffycoat.evaluate.bootstrap import (
+    Resamples,
+    basis_of,
+    in_words,
+    patients_of,
+    with_each_unseen,
+)
 from buffycoat.evaluate.draws import (
     Draws,
     Seed,
     classes_in,
     draw_counts,
     draw_images,
-    draw_patients,
-    group_numbers,
     pair_up,
     with_unseen,
 )
 from buffycoat.evaluate.interval import (
     IMAGE_LEVEL,
-    PATIENT_LEVEL,
     Array,
     Basis,
     Interval,
@@ -114,14 +117,8 @@ def paired_resample(
     tables = [confusion(targets, calls, k) for calls in (a, b)]
     support = tables[0].sum(axis=1)
     shared = rng.standard_gamma(UNSEEN_IN_ALL / (support > 0).sum(), (n_resamples, k))
-    patients: list[Array | None] = [None, None]
-    n_groups = None
-    if groups is not None:
-        n_groups, number = group_numbers(groups, len(fields))
-        patients = [*draw_patients(fields, number, n_groups, k, n_resamples, rng)]
-    method = in_words(n_groups, n_resamples, f"{UNSEEN:g} cells more in each class")
-    unit = IMAGE_LEVEL if n_groups is None else PATIENT_LEVEL
-    basis = Basis(level, unit, len(fields), n_groups)
+    n_groups, patients = patients_of(fields, groups, k, n_resamples, rng)
+    basis, method = basis_of(len(fields), n_groups, n_resamples, level)
     of_a, of_b = (
         Resamples(table, *with_each_unseen(part, support, rng), by_patient, basis, method)
         for table, part, by_patient in zip(tables, drawn, patients, strict=True)

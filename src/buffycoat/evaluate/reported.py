@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,7 @@ from buffycoat.evaluate.differential import IMMATURE, raw_percents
 from buffycoat.evaluate.doubtful_cells import REFUSED
 from buffycoat.evaluate.grain import common_grain
 from buffycoat.exchange.differential_report import DifferentialReport, Item, absolute, rounded
+from buffycoat.notes import tell
 from buffycoat.tables import Rows, known_name, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, loinc_of, resolve
 
@@ -82,12 +83,12 @@ def read_reports(
 
     Raises:
         ManifestError: Lists every fault: a missing column, a count or `wbc` that is none, a class
-            or slide that is there twice.
+            or slide that is there twice, or none of the slides is in `slides`.
     """
     rows = read_rows(table, ("group", "name", "count", "status"))
     faults: list[str] = []
     counts = _counts(rows, faults)
-    known = {} if slides is None else _known(read_rows(slides, ("slide_id",)), faults)
+    known = {} if slides is None else _known(slides, counts, faults)
     if faults:
         raise manifest_error(str(table if slides is None else f"{table} and {slides}"), faults)
     names = {name for of in counts.values() for name in of}
@@ -135,8 +136,11 @@ def _counts(rows: Rows, faults: list[str]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _known(rows: Rows, faults: list[str]) -> dict[str, tuple[str | None, Decimal | None]]:
+def _known(
+    path: Path, slides: Collection[str], faults: list[str]
+) -> dict[str, tuple[str | None, Decimal | None]]:
     """Slide -> patient and white cells by the analyser, where they are known."""
+    rows = read_rows(path, ("slide_id",))
     found: dict[str, tuple[str | None, Decimal | None]] = {}
     for place, (_, row) in zip(rows.places, rows, strict=True):
         slide, text = row["slide_id"], row.get("wbc", "")
@@ -147,4 +151,10 @@ def _known(rows: Rows, faults: list[str]) -> dict[str, tuple[str | None, Decimal
             faults.append(f"{place}: wbc {text!r}, expected 10^9/L, above 0, below {MOST_WBC}")
         exact = None if wbc is None else Decimal(str(wbc))
         found[slide] = known_name(row.get("patient_id", "")), exact
+    missing = [slide for slide in slides if slide not in found]
+    if len(missing) == len(slides):
+        faults.append(f"none of the slides is in {path}: {missing[:1]} is not like {[*found][:1]}")
+    elif missing:
+        told = f"{len(missing)} of {len(slides)} slides are not in it, first {missing[0]!r}"
+        tell(path, f"{told}: sent without patient and absolute counts")
     return found

@@ -16,7 +16,7 @@ COLUMNS = (
     "n_leukocytes", "n_counted", "method", "model", "model_sha256", "software", "comment", "notice",
 )  # fmt: skip
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = (*"=+-@", *"＝＋－＠", "\t", "\r")
 
 
 def to_csv(report: DifferentialReport) -> str:

@@ -115,6 +115,7 @@ def adapt(
     reporter.start("adapt", f"{len(manifest)} cells")
     site_checks.enough(len(manifest))
     made, sentences = without_labels(fitted, home, manifest, name, allow_bad)
+    reporter.finish()
     if few is not None:
         made, sentences = _taught(fitted, (made, sentences), few, manifest, reporter)
     elif made.site is not None and made.site.is_standardised:
@@ -127,7 +128,7 @@ def adapt(
     metrics, card = files.side_files(folder)
     files.write(out, made, metrics, f"{card.rstrip()}\n\n{_section(made, sentences)}",
                 files.is_half(folder))  # fmt: skip
-    reporter.finish(f"{cost['seconds']} s, peak {cost['peak_mb']} MB")
+    reporter.say(f"Adapted in {cost['seconds']} s, peak memory {cost['peak_mb']} MB")
     return Adapted(made, sentences)
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from buffycoat.config import Config
 from buffycoat.embed.panel import HEAD
+from buffycoat.fuse.label_rule import MACRO_F1, NONE, PowerFit
 from buffycoat.fuse.prior import apply_prior, prior_of, uniform
 from buffycoat.fuse.stack import Stack, base_only, fit_stack
+from buffycoat.learn import fit_labels
 from buffycoat.learn.fit_opinion import Opinion
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.fit_scores import OutOfFold
@@ -33,6 +35,9 @@ class Decision:
         distributions: Of the features in each class.
         probs: Out of fold, after the stack, at the prior of the settings, shape (2n, k).
         sets: Label sets of the same rows by limits from the other folds, shape (2n, k), bool.
+        power_fit: Which class becomes the label for macro-F1; None where scores are of unknown mix.
+        labels: Of the same rows, as the bundle gives labels by itself: the most probable class, or
+            cross-fitted ones for macro-F1; shape (2n,).
     """
 
     stack: Stack
@@ -41,6 +46,8 @@ class Decision:
     distributions: Distributions
     probs: np.ndarray
     sets: np.ndarray
+    power_fit: PowerFit | None
+    labels: np.ndarray
 
 
 def fit(
@@ -58,9 +65,8 @@ def fit(
     if config.fuse.stack == "auto":
         stack = fit_stack(members, scores.targets, scores.folds, ENSEMBLE, config.seed, data.groups)
     k = len(data.taxonomy)
-    probs = apply_prior(
-        stack.apply(members), uniform(k), prior_of(config.fuse.prior, data.expected_counts)
-    )
+    fused = stack.apply(members)
+    probs = apply_prior(fused, uniform(k), prior_of(config.fuse.prior, data.expected_counts))
     rules = _rules(data, cleaned, scores, opinion, probs, config)
     alpha, groups = config.refine.conformal_alpha, data.groups
     lineages = [cell.lineage for cell in data.taxonomy.classes]
@@ -68,8 +74,37 @@ def fit(
     sets = cross_fitted_sets(probs, scores.targets, scores.folds, alpha, lineages, groups)
     distributions = Distributions.fit(cleaned.cells.features, data.targets, k)
     n_on = sum(bool(row["is_on"]) for row in rules.table())
-    reporter.finish(f"{n_on} of {len(rules.table())} rescue rules stay on")
-    return Decision(stack, rules, conformal, distributions, probs, sets)
+    labels = _labels(data, scores, fused, probs.argmax(axis=1), config)
+    is_moved = labels is not None and labels.power_fit.is_default
+    score = "macro-F1 at the training class mix" if is_moved else "the most probable class"
+    reporter.finish(f"{n_on} of {len(rules.table())} rescue rules stay on; labels: {score}")
+    return Decision(
+        stack,
+        rules,
+        conformal,
+        distributions,
+        probs,
+        sets,
+        None if labels is None else labels.power_fit,
+        labels.labels if labels is not None and is_moved else probs.argmax(axis=1),
+    )
+
+
+def _labels(
+    data: TrainingSet,
+    scores: OutOfFold,
+    fused: np.ndarray,
+    most_probable: np.ndarray,
+    config: Config,
+) -> fit_labels.LabelFit | None:
+    """What is best for macro-F1; the default for data that are scored by it."""
+    if config.fuse.prior == "as_trained":
+        return None
+    asked = config.refine.optimise
+    counts = data.expected_counts
+    cells = fit_labels.OutOfFoldScores(fused, scores.targets, scores.folds, data.groups, counts)
+    is_wanted = asked != NONE and fit_labels.is_scored_by(data.cells.manifest.statement)
+    return fit_labels.fit(cells, most_probable, is_wanted, is_forced=asked == MACRO_F1)
 
 
 def _rules(

@@ -67,7 +67,7 @@ class HeldOut:
     @property
     def labels(self) -> np.ndarray:
         """Final classes, shape (n,)."""
-        return self.findings.rescue.labels
+        return self.findings.labels
 
 
 def score_held_out(

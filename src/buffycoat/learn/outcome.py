@@ -102,6 +102,7 @@ def conclude(
         fitted.taxonomy,
         counts,
         patients=data.cells.manifest.column("patient_id"),
+        labels=decision.labels[: len(data.targets)],
         sites=data.cells.manifest.column("site"),
     )
     reporter.start("report")
@@ -113,6 +114,7 @@ def conclude(
         "input_choice": scores.choice,
         "stack": fitted.stack.table(),
         "rescue": fitted.rules.table(),
+        "labels": fitted.power_fit.to_dict() if fitted.power_fit else None,
     }
     metrics["doubt"] = asdict(summary.doubt(fitted, data, scores, decision, scored))
     card = model_card(summary.card(fitted, evaluations))

@@ -96,7 +96,29 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
             "off" if not n_on else "on" if n_on == len(rules) else "partly",
             "; ".join(f"{row['code']}: {row['reason']}" for row in rules) or "no rules",
         ),
+        *_label_notes(fitted),
     ]
+
+
+def _label_notes(fitted: Fitted) -> list[StageNote]:
+    """Whether labels are the most probable class; nothing in bundles that did not ask."""
+    if fitted.power_fit is None:
+        return []
+    state = "on" if fitted.power_fit.is_default else "off"
+    return [StageNote("labels for macro-F1", state, fitted.power_fit.reason)]
+
+
+def labels_in_words(fitted: Fitted) -> str:
+    """What labels maximise, as the model card says it."""
+    rule, fit = fitted.rule_at(None), fitted.power_fit
+    if rule is not None and fit is not None:
+        return f"maximise {rule.words} ({rule.origin}); {fit.reason}"
+    if fit is None:
+        return "the most probable class"
+    return (
+        f"the most probable class. `--optimise macro-f1` gives {fit.power:g} of the training class "
+        f"mix back ({fit.reason})"
+    )
 
 
 def _asked(fitted: Fitted) -> str:
@@ -134,8 +156,7 @@ def doubt(
         coverage["eval"] = coverage_rows(sets, scored.targets, codes, scored.patients)
         abstention["eval"] = _abstention(scored.probs, scored.labels, scored.targets)
     coverage["out of fold"] = coverage_rows(decision.sets, scores.targets, codes, data.groups)
-    labels = decision.probs.argmax(axis=1)
-    abstention["out of fold"] = _abstention(decision.probs, labels, scores.targets)
+    abstention["out of fold"] = _abstention(decision.probs, decision.labels, scores.targets)
     guarantees = dict(zip(codes, fitted.conformal.guarantees, strict=True))
     return Doubt(fitted.conformal.alpha, guarantees, coverage, abstention)
 
@@ -188,6 +209,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "what it sees": fitted.use,
             "restorer": config.restore.method,
             "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",
+            "labels": labels_in_words(fitted),
         },
         evaluations=evaluations,
         limits=[*limits(record), _abroad(fitted)],

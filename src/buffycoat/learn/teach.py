@@ -75,7 +75,13 @@ def teach(
     labels.check()
     made = _marked(made, {"cells": labels.counts})
     cells = _Cells.meet(made, labels, as_seen(work[1].images, made))
-    lessons = lessons_of(made, cells.images, labels, other_cells(made, labels, manifest), reporter)
+    others = other_cells(made, labels, manifest)
+    n_models = len(made.models)
+    reporter.start(
+        "features", f"{len(labels)} labelled and {len(others)} other cells, {n_models} model(s)"
+    )
+    lessons = lessons_of(made, cells.images, labels, others, reporter)
+    reporter.finish()
     plain = [said(Tail(m), lesson.maps) for m, lesson in zip(made.models, lessons, strict=True)]
     learned = _cross_fit(made.models, lessons, labels, reporter)
     heats = [site_doubt.temperatures(made, logits, labels) for logits in (plain, learned)]
@@ -148,6 +154,11 @@ def _cross_fit(
     """Logits (m, v, k) by each model, its last stage taught without the cell's part."""
     folds = labels.folds()
     parts, total = np.unique(folds), len(np.unique(folds)) * len(models)
+    reporter.start(
+        "cross-fit",
+        f"{total} trainings of the last stage ({len(models)} model(s), {len(parts)} parts of the "
+        "labelled cells, each left out once)",
+    )
     found = []
     for number, (model, lesson) in enumerate(zip(models, lessons, strict=True)):
         logits = said(Tail(model), lesson.maps)
@@ -158,6 +169,7 @@ def _cross_fit(
             logits[is_inside] = said(tail, lesson.maps[is_inside])
             reporter.advance(number * len(parts) + place + 1, total)
         found.append(logits)
+    reporter.finish()
     return found
 
 

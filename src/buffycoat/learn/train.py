@@ -186,6 +186,7 @@ def learn(
         provenance=summary.provenance(training, weights, encoder, config, grain)
         | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
         coarse_counts=training.coarse_counts,
+        power_fit=decision.power_fit,
         cascade=cascade,
         home=_home(training, cleaned, scores, config),
     )

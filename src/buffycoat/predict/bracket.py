@@ -152,11 +152,13 @@ def conclude(
     if fitted.abroad is not None:
         flat = flatten(fused, fitted.abroad.temperature)
         fused = np.where(place.is_abroad[:, None], flat, fused)
+    rule = fitted.rule_at(prior)
     refined = stages.refine(
-        fused, members.get(HEAD), cleaned, fitted.rules, fitted.prior(), fitted.prior(prior)
+        fused, members.get(HEAD), cleaned, fitted.rules, fitted.prior(), fitted.prior(prior), rule
     )
+    asked = "" if rule is None else rule.words
     findings = stages.findings(
-        cell_ids, refined, cleaned, strangeness, fitted.outliers, classified.views, place
+        cell_ids, refined, cleaned, strangeness, fitted.outliers, classified.views, place, asked
     )
     return Stages(cleaned, members, fused, refined.may_be_rescued, findings)
 

@@ -75,6 +75,7 @@ def verdict(said: Prediction, taxonomy: Taxonomy, coverage: float) -> str:
     names = {cell.code: cell.name for cell in taxonomy.classes}
     text = f"{said.label}, {names[said.label]}, with probability {said.probability:.2f}"
     text += ", by a rule that overruled the classifier" if said.is_rescued else ""
+    text += ", though another class is more probable" if said.is_moved else ""
     others = [code for code in said.conformal_set if code != said.label]
     if others:
         text += f"; {', '.join(others)} cannot be ruled out at {100 * coverage:.0f} %"

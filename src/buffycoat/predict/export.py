@@ -180,4 +180,7 @@ def _left_out(fitted: Fitted) -> list[str]:
         left.append("the background painted white")
     if config.refine.rescue != "off":
         left.append("rescue rules")
+    rule = fitted.rule_at(None)
+    if rule is not None:
+        left.append(f"labels that maximise {rule.words}: its label is the most probable class")
     return left

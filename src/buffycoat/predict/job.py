@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 
 from buffycoat.cells import PLACE, Manifest
 from buffycoat.errors import OutputError
+from buffycoat.fuse.label_rule import Objective
 from buffycoat.images import BadCell, write_atomic, writing
 
-FORMAT = 2
+FORMAT = 3
 PART_CELLS = 1024
 """A kill loses less than this; a part is some 100 kB."""
 INDEX, LOCK = "_job.json", "_lock"
@@ -34,6 +35,7 @@ _MEANING = {
     "cells_sha256": "the cells (their ids, files, sites, fields or order)",
     "asked": "the columns",
     "prior": "the prior",
+    "objective": "what labels maximise",
     "part_cells": "the size of a part",
     "format": "the version of buffycoat",
 }
@@ -49,6 +51,7 @@ class Task:
         asked: Columns that were asked for, which say what is computed.
         columns: Of every part.
         prior: Class mix that was asked for, if any.
+        objective: What labels shall maximise, if that was asked for.
         part_cells: Cells in a part.
         format: Of the folder.
     """
@@ -58,6 +61,7 @@ class Task:
     asked: tuple[str, ...]
     columns: tuple[str, ...]
     prior: str | None
+    objective: Objective | None
     part_cells: int
     format: int = FORMAT
 
@@ -153,6 +157,7 @@ def task_of(
     asked: Sequence[str],
     columns: Sequence[str],
     prior: str | None,
+    objective: Objective | None = None,
 ) -> Task:
     """The task of predicting these cells; for the other arguments see `Task`."""
     digest = hashlib.sha256()
@@ -162,7 +167,15 @@ def task_of(
     if manifest.frame["field"].notna().to_numpy().any():
         places = manifest.frame[["slide_id", *PLACE.values()]]
         digest.update(places.to_csv(index=False).encode())
-    return Task(bundle_sha256, digest.hexdigest(), tuple(asked), tuple(columns), prior, PART_CELLS)
+    return Task(
+        bundle_sha256,
+        digest.hexdigest(),
+        tuple(asked),
+        tuple(columns),
+        prior,
+        objective,
+        PART_CELLS,
+    )
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.bundle.lineage import restricted
 from buffycoat.cells import Manifest, Prediction
 from buffycoat.errors import BadCellsError
+from buffycoat.fuse.label_rule import Objective
 from buffycoat.images import BadCell, to_work
 from buffycoat.predict import rows, stages
 from buffycoat.predict.background import as_seen
@@ -59,6 +60,21 @@ class Pipeline:
             BundleError: No bundle, or one of its files has changed.
         """
         return cls(files.read(folder), files.checksum(folder))
+
+    def optimising(self, score: str, mix: str = "train") -> Pipeline:
+        """The same system, whose labels maximise a score; probabilities and sets stay.
+
+        Args:
+            score: "macro-f1", "balanced-recall", "accuracy" or "none", or the path of a file of
+                costs (`fuse.costs`).
+            mix: Class frequencies at which the score counts: "train", "uniform" or
+                "SNE=60,LY=30,...".
+
+        Raises:
+            ConfigError: No such score or mix, or the file of costs is at fault.
+        """
+        asked = Objective.of(score, mix, self.taxonomy.codes)
+        return Pipeline(self.fitted.optimising(asked), self.bundle_sha256)
 
     @property
     def taxonomy(self) -> Taxonomy:

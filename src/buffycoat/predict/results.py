@@ -27,6 +27,7 @@ class Counts:
         reasons: Code of a reason -> cells that have it.
         n_restored: Doubtful cells that were restored.
         n_several: Other cells that have more than one possible class.
+        n_moved: Cells whose label is not the most probable class, for a score.
         n_bad: Images that could not be read.
     """
 
@@ -35,6 +36,7 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     n_restored: int = 0
     n_several: int = 0
+    n_moved: int = 0
     n_bad: int = 0
 
     @property
@@ -58,6 +60,7 @@ class Counts:
         self.doubtful.update(frame["label"][doubtful].tolist())
         self.reasons.update(code for codes in frame["reasons"][doubtful] for code in codes.split())
         self.n_restored += int(frame["is_restored"].to_numpy(dtype=bool)[doubtful].sum())
+        self.n_moved += int(frame["is_moved"].to_numpy(dtype=bool).sum())
         self.n_several += sum(" " in codes for codes in frame["conformal_set"][~doubtful])
 
 

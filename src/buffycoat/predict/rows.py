@@ -15,13 +15,13 @@ GROUPS = ("slide_id", "patient_id")
 ORIGIN = ("image_sha256", "bundle_sha256")
 """What a prediction was made from: the bytes of the image's file, and the bundle's index, which
 holds the checksums of all its files."""
-COUNTED = ("label", "is_abstained", "reasons", "conformal_set", "is_restored")
+COUNTED = ("label", "is_abstained", "reasons", "conformal_set", "is_restored", "is_moved")
 """What the summary at the end counts."""
 _TEXT = {
     "cell_id", "label", "conformal_set", "degradation", "restore_reason", "restore_change",
     "reasons", "evidence", *GROUPS, *ORIGIN, "field", "box", "kind", "field_faults",
 }  # fmt: skip
-_FLAGS = {"is_restored", "is_rescued", "is_abstained", "is_cut", "is_counted"}
+_FLAGS = {"is_restored", "is_rescued", "is_moved", "is_abstained", "is_cut", "is_counted"}
 
 
 def columns_of(manifest: Manifest, taxonomy: Taxonomy) -> list[str]:

@@ -18,6 +18,7 @@ from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.outliers import OutlierModel
 from buffycoat.embed.panel import Panel
 from buffycoat.fuse.calibrate import FLOOR, log_probs, log_softmax
+from buffycoat.fuse.label_rule import LabelRule
 from buffycoat.fuse.prior import apply_prior, uniform
 from buffycoat.predict.cleaning import Cleaned
 from buffycoat.progress import Progress
@@ -242,13 +243,16 @@ class Refined:
     Attributes:
         probs: Under the wanted class mix, shape (n, k).
         own_probs: Under the mix that rules and label sets were fitted for, shape (n, k).
-        rescue: Labels under the wanted mix, with the reasons of those that a rule made.
+        rescue: Most probable classes under the wanted mix, with the reasons of those that a rescue
+            rule made.
+        labels: Final classes, shape (n,): those of `rescue`, moved where a score asks for it.
         may_be_rescued: Cells that a rule may change, by what it asks beside features, shape (n,).
     """
 
     probs: np.ndarray
     own_probs: np.ndarray
     rescue: RescueResult
+    labels: np.ndarray
     may_be_rescued: np.ndarray
 
 
@@ -259,8 +263,9 @@ def refine(
     rules: RescueRules,
     own_prior: np.ndarray,
     wanted_prior: np.ndarray,
+    rule: LabelRule | None = None,
 ) -> Refined:
-    """Apply the class mix, then the rules that may overrule.
+    """Apply the class mix, then the rules that may overrule, then what labels shall maximise.
 
     Args:
         fused: Probabilities under a uniform prior, shape (n, k).
@@ -268,18 +273,25 @@ def refine(
         cleaned: Gives the morphology.
         rules: Fitted on probabilities under `own_prior`.
         own_prior: The class mix that the rules were fitted for, shape (k,).
-        wanted_prior: The class mix that the labels shall assume, shape (k,).
+        wanted_prior: The class mix that probabilities shall assume, shape (k,).
+        rule: Gives the label of cells that no rescue rule changed; None for the most probable
+            class.
     """
     even = uniform(fused.shape[1])
     opinion = None if head is None else np.exp(head)
     own_probs = apply_prior(fused, even, own_prior)
     rescue = apply(rules, own_probs, opinion, cleaned.features)
     is_asked = may_be_rescued(rules, own_probs, opinion)
-    if np.array_equal(own_prior, wanted_prior):
-        return Refined(own_probs, own_probs, rescue, is_asked)
-    probs = apply_prior(fused, even, wanted_prior)
-    labels = np.where(rescue.is_rescued, rescue.labels, rules.tops(probs))
-    return Refined(probs, own_probs, replace(rescue, labels=labels), is_asked)
+    probs = own_probs
+    if not np.array_equal(own_prior, wanted_prior):
+        probs = apply_prior(fused, even, wanted_prior)
+        tops = np.where(rescue.is_rescued, rescue.labels, rules.tops(probs))
+        rescue = replace(rescue, labels=tops)
+    labels = rescue.labels
+    if rule is not None:
+        best = rules.tops(np.where(probs > 0, rule.values(fused), 0.0))
+        labels = np.where(rescue.is_rescued, labels, best)
+    return Refined(probs, own_probs, rescue, labels, is_asked)
 
 
 def findings(
@@ -290,6 +302,7 @@ def findings(
     outliers: OutlierModel,
     views: np.ndarray,
     place: Place,
+    asked: str = "",
 ) -> Findings:
     """All that the final word on n cells rests on.
 
@@ -301,12 +314,15 @@ def findings(
         outliers: Gives that score's name and its percentile among the training cells.
         views: Views that the classifier looked at, shape (n,).
         place: Where the cells are from.
+        asked: What the labels maximise, in words; "" for the most probable class.
     """
     return Findings(
         cell_ids=list(cell_ids),
         probs=refined.probs,
         set_probs=refined.own_probs,
         rescue=refined.rescue,
+        labels=refined.labels,
+        asked=asked,
         severity=cleaned.severity,
         degradation=cleaned.degradation,
         is_restored=cleaned.is_restored,

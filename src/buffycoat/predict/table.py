@@ -57,7 +57,8 @@ def predict_table(
         OutputError: A file cannot be written, or another process is at it.
     """
     columns = pipeline.columns(manifest)
-    task = task_of(manifest, pipeline.bundle_sha256, columns, columns, prior)
+    asked = pipeline.fitted.asked
+    task = task_of(manifest, pipeline.bundle_sha256, columns, columns, prior, asked)
     parts = out.with_name(f".{out.stem}.parts")
     if not _is_of(parts, task):
         shutil.rmtree(parts, ignore_errors=True)

@@ -161,6 +161,8 @@ def _predict(bundle: str, task: Task, looks: SiteLooks, cells: Manifest) -> Pred
 def fitted_of(bundle: str, task: Task) -> Fitted:
     """What a bundle holds, for a process that predicts with one thread; read once.
 
+    Its labels maximise what the task asks for.
+
     Raises:
         BundleError: It is another than the one that the task began with.
     """
@@ -169,4 +171,4 @@ def fitted_of(bundle: str, task: Task) -> Fitted:
     cv2.setNumThreads(1)
     if files.checksum(bundle) != task.bundle_sha256:
         raise BundleError(f"{bundle}: was changed after this prediction began. Begin it anew")
-    return files.read(bundle)
+    return files.read(bundle).optimising(task.objective)

@@ -16,6 +16,7 @@ from buffycoat.cells import Evidence
 from buffycoat.errors import BundleError
 from buffycoat.refine.conformal import Conformal
 from buffycoat.sites.shift import Shift
+from buffycoat.statistics import apart
 
 NOTHING_KEPT = 2.0
 """A limit over every probability, for where none keeps the promise."""
@@ -101,8 +102,9 @@ def doubt(prob: float, shift: Shift | None, limits: AbroadLimits | None) -> Evid
     if limits.abstain_below >= NOTHING_KEPT:
         text = f"{where}; no probability of this bundle is to be trusted in another laboratory"
         return Evidence("refine", "unfamiliar_site", text, prob)
+    shown, least = apart(prob, limits.abstain_below, 2)
     text = (
-        f"{where}: top probability {prob:.2f} < {limits.abstain_below:.2f}, the limit in a "
-        "laboratory that training has not seen"
+        f"{where}: top probability {shown} < {least}, the limit in a laboratory that training has "
+        "not seen"
     )
     return Evidence("refine", "unfamiliar_site", text, prob, limits.abstain_below)

@@ -17,6 +17,7 @@ from buffycoat.refine.conformal import Conformal, fit_conformal
 from buffycoat.refine.distributions import Distributions
 from buffycoat.refine.features import FEATURES, NAMES, is_in_pixels
 from buffycoat.sites.shift import Shift
+from buffycoat.statistics import apart
 from buffycoat.taxonomy import Taxonomy
 
 __all__ = ["Conformal", "Distributions", "Findings", "decide", "fit_conformal"]
@@ -39,7 +40,10 @@ class Findings:
         probs: Shape (n, k), calibrated, under the class mix that was asked for.
         set_probs: Shape (n, k), the same under the mix that the limits of label sets were fitted
             for: another mix must not move what they cover of each class.
-        rescue: Labels after the rescue rules.
+        rescue: Most probable classes after the rescue rules: label sets and doubt rest on these.
+        labels: Shape (n,), int64, final classes: those of `rescue`, moved where a score asks for
+            it.
+        asked: What these maximise, in words; "" for the most probable class.
         severity: Shape (n,), estimated degradation, 0 to 4.
         degradation: n tuples of what a cell suffers.
         is_restored: Shape (n,), bool.
@@ -61,6 +65,8 @@ class Findings:
     probs: np.ndarray
     set_probs: np.ndarray
     rescue: RescueResult
+    labels: np.ndarray
+    asked: str
     severity: np.ndarray
     degradation: Sequence[tuple[str, ...]]
     is_restored: np.ndarray
@@ -77,7 +83,8 @@ class Findings:
 
     def __post_init__(self) -> None:
         n = len(self.cell_ids)
-        arrays = [f.name for f in fields(self) if f.name not in ("rescue", "outlier_name")]
+        others = ("rescue", "asked", "outlier_name")
+        arrays = [f.name for f in fields(self) if f.name not in others]
         lengths = {name: len(getattr(self, name)) for name in arrays}
         lengths["rescue"] = len(self.rescue.labels)
         wrong = [f"{name} has {length}" for name, length in lengths.items() if length != n]
@@ -106,8 +113,8 @@ def decide(
             such cell.
 
     Returns:
-        One prediction a cell, in order. The label is always in its conformal set; a class that
-        cannot occur in the mix that was asked for is not.
+        One prediction a cell, in order. The most probable class, after rescue, is always in the
+        conformal set; a class that cannot occur in the mix that was asked for is not.
 
     Raises:
         ShapeError: `probs` does not have a column a class.
@@ -123,8 +130,8 @@ def decide(
             findings.is_abroad[:, None], abroad.conformal.sets(findings.set_probs), sets
         )
     sets &= probs > 0
-    labels = findings.rescue.labels
-    sets[np.arange(len(probs)), labels] = True
+    sets[np.arange(len(probs)), findings.rescue.labels] = True
+    labels = findings.labels
     entropy = -(probs * np.log(np.maximum(probs, 1e-300))).sum(axis=1)
     predictions = []
     for row, cell_id in enumerate(findings.cell_ids):
@@ -149,11 +156,13 @@ def decide(
                 outlier_percentile=float(findings.outlier_percentile[row]),
                 site_shift=np.nan if shift is None else float(shift.score),
                 is_rescued=bool(findings.rescue.is_rescued[row]),
+                is_moved=bool(labels[row] != findings.rescue.labels[row]),
                 is_abstained=bool(doubts),
                 evidence=(
                     *_top_two(probs[row], taxonomy),
                     *_restored(findings, row),
                     *findings.rescue.evidence[row],
+                    *_moved(findings, row, taxonomy),
                     *doubts,
                     *_unusual(findings.features[row], label, taxonomy, distributions),
                 ),
@@ -178,6 +187,18 @@ def _restored(findings: Findings, row: int) -> tuple[Evidence, ...]:
     return (Evidence("restore", "restored", reason, severity),)
 
 
+def _moved(findings: Findings, row: int, taxonomy: Taxonomy) -> tuple[Evidence, ...]:
+    now, was = int(findings.labels[row]), int(findings.rescue.labels[row])
+    if now == was:
+        return ()
+    prob, most = (float(findings.probs[row, column]) for column in (now, was))
+    text = (
+        f"{taxonomy.codes[was]} {most:.2f} gives way to {taxonomy.codes[now]} {prob:.2f} for "
+        f"{findings.asked}"
+    )
+    return (Evidence("refine", "moved", text, prob, most),)
+
+
 def _doubts(
     findings: Findings, row: int, config: RefineConfig, abroad: AbroadLimits | None
 ) -> tuple[Evidence, ...]:
@@ -189,7 +210,7 @@ def _doubts(
     quality = float(findings.mask_quality[row])
     doubts = []
     if top < config.abstain_below:
-        text = f"top probability {top:.2f} < {config.abstain_below:.2f}"
+        text = "top probability {} < {}".format(*apart(top, config.abstain_below, 2))
         doubts.append(Evidence("classify", "low_probability", text, top, config.abstain_below))
     if percentile > strange:
         text = (
@@ -208,7 +229,7 @@ def _doubts(
 
 def _poor_outline(quality: float, features: np.ndarray) -> Evidence:
     """No cell at all, which has no area, or masks that are not to be trusted."""
-    text = f"mask quality {quality:.2f} < {MIN_MASK_QUALITY:.2f}"
+    text = "mask quality {} < {}".format(*apart(quality, MIN_MASK_QUALITY, 2))
     if quality == 0 and np.isnan(features[NAMES.index("cell_area")]):
         return Evidence("segment", "no_cell", f"no cell found: {text}", quality, MIN_MASK_QUALITY)
     return Evidence("segment", "poor_outline", text, quality, MIN_MASK_QUALITY)

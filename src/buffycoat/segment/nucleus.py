@@ -31,9 +31,15 @@ def find_nucleus(purple: np.ndarray, threshold: float) -> tuple[np.ndarray, np.n
     Returns:
         Each (h, w), bool; both empty where nothing is stained like a nucleus.
     """
-    empty = np.zeros(purple.shape, dtype=bool)
     if threshold < MIN_PURPLE:
+        empty = np.zeros(purple.shape, dtype=bool)
         return empty, empty
+    return central_nucleus(purple, threshold)
+
+
+def central_nucleus(purple: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same, however pale it is."""
+    empty = np.zeros(purple.shape, dtype=bool)
     side = purple.shape[0]
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     mask = cv2.morphologyEx((purple > threshold).view(np.uint8), cv2.MORPH_OPEN, kernel)

@@ -17,7 +17,7 @@ import numpy as np
 
 from buffycoat.backbones.threads import cpus
 from buffycoat.errors import ShapeError
-from buffycoat.segment import contrast, outline
+from buffycoat.segment import contrast, outline, pale
 from buffycoat.segment.masks import CellMasks
 from buffycoat.segment.nucleus import MIN_PURPLE, find_nucleus
 from buffycoat.segment.quality import plausibility
@@ -65,11 +65,13 @@ class _Stained(NamedTuple):
         shape: Height and width of the image.
         scene: At `WORK_PX`.
         excess: Purple index over its threshold, less 1, at `WORK_PX`.
+        least_quality: Of the masks, under which there is no cell.
     """
 
     shape: tuple[int, int]
     scene: outline.Scene
     excess: np.ndarray
+    least_quality: float
 
     @classmethod
     def of(cls, image: np.ndarray) -> _Stained:
@@ -80,11 +82,14 @@ class _Stained(NamedTuple):
             )
         small = cv2.resize(image, (WORK_PX, WORK_PX), interpolation=cv2.INTER_AREA)
         density = contrast.optical_density(small)
-        purple = contrast.purple_index(density)
-        threshold = contrast.nucleus_threshold(purple)
-        purple = cv2.GaussianBlur(purple, (0, 0), 1.0)
+        purple, threshold = _chromatin(density)
+        gain = pale.gain(density, purple, threshold)
+        if gain != 1:
+            density = pale.strengthened(density, gain)
+            purple, threshold = _chromatin(density)
         scene = outline.Scene(density, *find_nucleus(purple, threshold))
-        return cls(image.shape[:2], scene, purple / max(threshold, MIN_PURPLE) - 1)
+        excess = purple / max(threshold, MIN_PURPLE) - 1
+        return cls(image.shape[:2], scene, excess, 0 if gain == 1 else pale.LEAST_PLAUSIBLE)
 
     def masks(self, cell: np.ndarray, nucleus: np.ndarray) -> CellMasks:
         """Cell and nucleus of `WORK_PX` at the size of the image, with their quality."""
@@ -92,9 +97,18 @@ class _Stained(NamedTuple):
         if not nucleus.any():  # what was stained is no part of a cell
             return CellMasks.none(height, width)
         quality = plausibility(self.scene.density, cell, nucleus)
+        if quality < self.least_quality:
+            return CellMasks.none(height, width)
         whole = scale(cell, width, height)
         own = _scale_nucleus(nucleus, self.excess, width, height) & whole
         return CellMasks(whole, own, quality)
+
+
+def _chromatin(density: np.ndarray) -> tuple[np.ndarray, float]:
+    """Purple index, smoothed, and the threshold above which it is chromatin."""
+    purple = contrast.purple_index(density)
+    threshold = contrast.nucleus_threshold(purple)
+    return cv2.GaussianBlur(purple, (0, 0), 1.0), threshold
 
 
 def segment_all(

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from buffycoat.errors import NotEstimableError, ShapeError
+from buffycoat.statistics import apart
 
 BATCH = 64
 """Cells in the batches that the limits are fixed on."""
@@ -85,10 +86,9 @@ class Shift:
     def words(self) -> str:
         """The groups over their limits, the farthest first; "" where there is none."""
         over = {n: d / self.limits[n] for n, d in self.distances.items() if d > self.limits[n]}
-        return ", ".join(
-            f"{name} differs by {self.distances[name]:.1f} SD (limit {self.limits[name]:.1f})"
-            for name in sorted(over, key=lambda name: -over[name])
-        )
+        farthest = sorted(over, key=lambda name: -over[name])
+        shown = {n: apart(self.distances[n], self.limits[n], 1) for n in farthest}
+        return ", ".join(f"{n} differs by {d} SD (limit {most})" for n, (d, most) in shown.items())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` reads them; every float is kept exactly."""

@@ -16,6 +16,9 @@ from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.options import Reading
 from buffycoat.tables import read_rows
 
+LAYOUT = "WBCBench's Kaggle layout"
+"""How the data lie, in words; such data are scored by macro-F1 on a natural stream."""
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -95,7 +98,7 @@ def read_kaggle(folder: Path, reading: Reading) -> Draft:
     return Draft(
         pd.DataFrame(kept, columns=list(rows[0])),
         "wbcbench",
-        "WBCBench's Kaggle layout",
+        LAYOUT,
         len(rows),
         label_from="column labels of the tables",
         split_from="which table names the cell",

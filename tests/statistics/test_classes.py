@@ -1,22 +1,14 @@
 from __future__ import annotations
 
 import json
-import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buffycoat.errors import NotEstimableError, NotPositiveDefiniteError, ShapeError
-from buffycoat.statistics import (
-    ClassStatistics,
-    JitterWarning,
-    cholesky_with_jitter,
-    mahalanobis,
-    quantile,
-    relative_mahalanobis,
-)
+from buffycoat.errors import NotEstimableError, ShapeError
+from buffycoat.statistics import ClassStatistics, mahalanobis, relative_mahalanobis
 
 
 def cells(seed: int = 0, n: int = 120, d: int = 4, k: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -153,24 +145,6 @@ def test_nan_row_gives_nan_and_others_are_unchanged() -> None:
         ClassStatistics.fit(broken, targets, 3)
 
 
-def test_jitter_warns_then_fails_with_what_it_reached() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        factor = cholesky_with_jitter(np.diag([4.0, 9.0]))
-    assert np.array_equal(factor, np.diag([2.0, 3.0]))
-    almost = np.ones((2, 2))
-    almost[0, 0] -= 1e-7
-    with pytest.warns(JitterWarning, match="added"):
-        factor = cholesky_with_jitter(almost)
-    assert np.allclose(factor @ factor.T, almost, atol=1e-5)
-    with pytest.raises(NotPositiveDefiniteError, match=r"0\.0001 added"):
-        cholesky_with_jitter(np.array([[1.0, 2.0], [2.0, 1.0]]))
-    with pytest.raises(NotPositiveDefiniteError, match="not finite"):
-        cholesky_with_jitter(np.full((2, 2), np.nan))
-    with pytest.raises(NotPositiveDefiniteError):
-        cholesky_with_jitter(np.zeros((2, 2)))
-
-
 @pytest.mark.parametrize("is_shared", [True, False])
 def test_round_trips_are_exact(is_shared: bool) -> None:
     features, targets = cells(seed=3)
@@ -267,13 +241,3 @@ def test_a_class_whose_own_cells_are_copies_borrows_the_pooled_covariance() -> N
     stats = ClassStatistics.fit(features, targets, 3, is_shared=False)
     shared = ClassStatistics.fit(features, targets, 3)
     assert np.array_equal(stats.factors[1], shared.factors[0])
-
-
-@given(
-    st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=40),
-    st.floats(0, 1),
-)
-def test_a_quantile_is_numpys(values: list[float], share: float) -> None:
-    array = np.array(values)
-    expected = np.quantile(array, share)
-    assert quantile(array, share) == pytest.approx(expected, rel=1e-9, abs=1e-6)

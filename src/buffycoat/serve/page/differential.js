@@ -1,0 +1,110 @@
+/** The differential of a slide: raw, corrected and absolute, with limits; versions and downloads. */
+
+import { download, get } from "./api.js";
+import { alert, button, fill, h } from "./dom.js";
+import { draft } from "./settings.js";
+import { percent, plural, range, when } from "./words.js";
+
+const WAIT_MS = 400;
+const FORMATS = { csv: "CSV", pdf: "PDF", fhir: "FHIR", hl7: "HL7", geojson: "GeoJSON" };
+
+export class Differential {
+  #timer = null;
+  #asked = 0;
+
+  constructor(slide, role) {
+    Object.assign(this, { slide, role, latest: null });
+    this.wbc = draft(`wbc.${slide.n}`, h("input", {
+      id: "wbc", inputmode: "decimal", autocomplete: "off", size: "6", "aria-describedby": "wbc-unit",
+      oninput: () => this.refresh(),
+    }));
+    this.body = h("div", { class: "differential" }, h("p", { class: "hint" }, "…"));
+    this.node = h("div", {},
+      h("p", { class: "row" }, h("label", { for: "wbc" }, "WBC of the analyser"), this.wbc, h("span", { id: "wbc-unit" }, "10⁹/L")),
+      this.body);
+  }
+
+  /** The typed count, or null. A comma is a decimal point here. */
+  get wbcValue() {
+    const text = this.wbc.value.trim().replace(",", ".");
+    return /^\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+  }
+
+  get hasBadWbc() {
+    return this.wbc.value.trim() !== "" && this.wbcValue === null;
+  }
+
+  refresh(wait = WAIT_MS) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.load(), wait);
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+  }
+
+  async load() {
+    const ask = (this.#asked += 1);
+    const wbc = this.wbcValue === null ? "" : `&wbc=${this.wbcValue}`;
+    this.wbc.setAttribute("aria-invalid", String(this.hasBadWbc));
+    try {
+      const found = await get(`slides/${this.slide.n}/differential?role=${this.role}${wbc}`);
+      if (ask !== this.#asked) return; // a later one is on its way
+      this.latest = found;
+      fill(this.body, this.hasBadWbc ? h("p", { class: "warning" }, "WBC: a number is expected, such as 7.4") : null, table(found), notes(found));
+    } catch (error) {
+      if (ask === this.#asked) fill(this.body, h("p", { class: "hint" }, error.message));
+    }
+  }
+}
+
+/** Rows of the differential as a table. */
+export function table({ rows, n_leukocytes: total }) {
+  const some = (name) => rows.some((row) => row[name] !== null && row[name] !== undefined);
+  const [hasAdjusted, hasAbsolute] = [some("adjusted"), some("absolute")];
+  const line = (row) => h("tr", { class: row.count || row.predicted_count ? "" : "none" },
+    h("th", { scope: "row", title: row.name }, row.name),
+    h("td", {}, row.count, row.predicted_count !== undefined && row.predicted_count !== row.count
+      ? h("small", { title: "as predicted" }, ` (${row.predicted_count})`) : null),
+    h("td", {}, percent(row.percent), h("small", {}, range(row.low, row.high))),
+    hasAdjusted ? h("td", {}, percent(row.adjusted), h("small", {}, range(row.adjusted_low, row.adjusted_high))) : null,
+    hasAbsolute ? h("td", {}, row.absolute === null || row.absolute === undefined ? "–" : row.absolute.toFixed(2)) : null);
+  const head = ["Class", "Count", "%", hasAdjusted ? "Corrected %" : null, hasAbsolute ? "10⁹/L" : null];
+  return h("table", { class: "counts" },
+    h("caption", {}, `${plural(total, "leukocyte")}. In brackets: as predicted. Small: 95 % limits.`),
+    h("thead", {}, h("tr", {}, head.filter(Boolean).map((text) => h("th", { scope: "col" }, text)))),
+    h("tbody", {}, rows.map(line)));
+}
+
+function notes({ per_100: others = [], flags = [], notes: texts = [] }) {
+  const lines = [
+    ...flags.map(({ text }) => h("li", { class: "flag" }, text)),
+    ...others.map((one) => h("li", {}, one.text ?? `${one.name}: ${percent(one.per_100 ?? one.value)} per 100 leukocytes`)),
+    ...texts.map((text) => h("li", {}, text.text ?? text)),
+  ];
+  return lines.length ? h("ul", { class: "notes" }, lines) : null;
+}
+
+/** The signed versions of a slide, newest first, with their downloads. */
+export async function versions(slide) {
+  const all = await get(`slides/${slide.n}/versions`);
+  const list = (all.versions ?? all).toSorted((a, b) => b.version - a.version);
+  return h("div", {},
+    list.length ? null : h("p", { class: "hint" }, "Not signed yet. What you download now has the status “preliminary”."),
+    list.length ? null : downloads(slide, null),
+    list.map((one) => h("section", { class: "version" },
+      h("h3", {}, `Version ${one.version}`),
+      h("p", {}, `Signed by ${one.signer}, ${when(one.at)}`),
+      one.comment ? h("p", { class: "comment" }, one.comment) : null,
+      one.reason ? h("p", {}, `Reason of the amendment: ${one.reason}`) : null,
+      h("p", { class: "hash", title: one.hash }, `SHA-256 ${one.hash.slice(0, 16)}…`),
+      downloads(slide, one.version))));
+}
+
+function downloads(slide, version) {
+  const query = version === null ? "" : `?version=${version}`;
+  const which = version === null ? "preliminary" : `version ${version}`;
+  const save = (format) => download(`slides/${slide.n}/export/${format}${query}`).catch((error) => alert(error.message));
+  return h("p", { class: "downloads" }, Object.entries(FORMATS).map(([format, name]) =>
+    button(name, () => save(format), { "aria-label": `${name}, ${which}` })));
+}

@@ -1,0 +1,96 @@
+/** Finish a reading, sign, amend. Each says in words what it does before it does it. */
+
+import { post } from "./api.js";
+import { h } from "./dom.js";
+import { table } from "./differential.js";
+import { form } from "./form.js";
+import { draft, dropDraft } from "./settings.js";
+import { plural } from "./words.js";
+
+const area = (label, attributes) => {
+  const field = h("textarea", { rows: "2", ...attributes });
+  return [h("label", { class: "block" }, label, field), field];
+};
+
+export function finish(view) {
+  const { slide, role, reading } = view;
+  const open = reading.unseen.length;
+  form(`Finish: ${view.roleName}`, [
+    h("p", {}, `${plural(reading.cells.length, "cell")}, ${reading.changed.length} given another class than predicted.`),
+    open ? h("p", { class: "warning" }, `${plural(open, "doubtful cell")} without a decision of yours: as predicted.`) : null,
+    h("p", {}, "You can reopen it until the slide is signed."),
+  ], "Finish", async () => {
+    await view.saved();
+    await post(`slides/${slide.n}/readings/${role}/finish`);
+    await view.reload();
+  });
+}
+
+/** Sign what is on the page; finishes the signer's own reading first where it is not finished. */
+export async function sign(view) {
+  const { slide, reading, differential } = view;
+  await view.saved();
+  await differential.load();
+  const found = differential.latest;
+  if (!found) throw new Error("The differential could not be loaded. Try again when the server answers.");
+  const [label, comment] = area("Comment", { maxlength: "2000" });
+  draft(`comment.${slide.n}`, comment);
+  const id = crypto.randomUUID(); // the same for every try
+  const wbc = differential.wbcValue;
+  const { project, user } = view.app.session;
+  let isHalf = false; // the reading is finished, and the signature failed
+  const open = reading.unseen.length;
+  form(`Sign ${slide.id}`, [
+    h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
+      `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
+    h("ul", {},
+      h("li", {}, `${reading.changed.length} of them given another class than predicted`),
+      open ? h("li", { class: "warning" }, `${plural(open, "doubtful cell")} without a decision: signed as predicted`) : null,
+      view.isReadOnly ? null : h("li", {}, "Your reading is finished by this"),
+      h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),
+      h("li", {}, `Predictions ${project.name}`, project.bundle_checksum ? `, model checksum ${project.bundle_checksum.slice(0, 12)}…` : "")),
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Differential to be signed" },
+      table({ ...found, rows: found.rows.filter((row) => row.count) })),
+    label,
+  ], "Sign", async () => {
+    if (!view.isReadOnly) {
+      await post(`slides/${slide.n}/readings/${view.role}/finish`);
+      isHalf = true;
+    }
+    const { version } = await post(`slides/${slide.n}/sign`, { client_id: id, wbc, comment: comment.value });
+    for (const name of ["comment", "wbc"]) dropDraft(`${name}.${slide.n}`);
+    isHalf = false;
+    await view.reload(`Signed as version ${version}.`);
+  }, { onclose: () => isHalf && view.reload() });
+}
+
+export function amend(view) {
+  const { slide } = view;
+  const [label, reason] = area("Reason", { required: true, maxlength: "2000" });
+  draft(`reason.${slide.n}`, reason);
+  const id = crypto.randomUUID();
+  form(`Amend ${slide.id}`, [
+    h("p", {}, `Version ${slide.version} stays as it was signed. The slide is opened again, and the next signature makes version ${slide.version + 1}.`),
+    label,
+  ], "Amend", async () => {
+    await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
+    dropDraft(`reason.${slide.n}`);
+    await view.reload("Open for amendment.");
+  });
+}
+
+/** Give the reading back, for another reader to go on with. */
+export function release(view) {
+  form("Give the reading back", [
+    h("p", {}, "Another reader can take it. Your decisions stay in the record, and stand until that reader decides otherwise."),
+  ], "Give back", async () => {
+    await view.saved();
+    await post(`slides/${view.slide.n}/readings/${view.role}/release`);
+    location.hash = "#/";
+  });
+}
+
+export async function reopen(view) {
+  await post(`slides/${view.slide.n}/readings/${view.role}/reopen`);
+  await view.reload("Reading reopened.");
+}

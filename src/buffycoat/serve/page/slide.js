@@ -1,0 +1,220 @@
+/** A slide: its cells by class on the left, one cell or the differential on the right. */
+
+import { get, post } from "./api.js";
+import { alert, announce, button, fill, h } from "./dom.js";
+import { CellPane } from "./cell_pane.js";
+import { conflicts } from "./conflicts.js";
+import { Differential, versions } from "./differential.js";
+import { dragging } from "./dragging.js";
+import { Grid } from "./grid.js";
+import { bindKeys } from "./keys.js";
+import { Palette } from "./palette.js";
+import { Reading, UNDECIDED } from "./reading.js";
+import { Selection } from "./selection.js";
+import { amend, finish, release, reopen, sign } from "./signing.js";
+import { Tabs } from "./tabs.js";
+import { nameOf, plural, ROLE, STATUS } from "./words.js";
+
+const SAVED_WITHIN_MS = 20_000;
+
+export class SlideView {
+  /** Take the role, load the cells, and build the page. */
+  static async open(app, n, role) {
+    const isMine = role !== "view";
+    let slide = await get(`slides/${n}`);
+    if (isMine && slide.my_role !== role && slide.status !== "signed") slide = await post(`slides/${n}/readings`, { role });
+    const seen = isMine ? role : viewable(slide);
+    const reply = await get(`slides/${n}/cells${seen ? `?role=${seen}` : ""}`);
+    return new SlideView(app, slide, isMine ? role : seen ?? "first", isMine, reply);
+  }
+
+  constructor(app, slide, role, isMine, reply) {
+    Object.assign(this, { app, slide, role });
+    const mine = slide.readings.find((one) => one.role === role);
+    this.isFinished = mine?.finished ?? false;
+    this.isReadOnly = !isMine || this.isFinished || slide.status === "signed";
+    this.roleName = isMine ? ROLE[role] : "View";
+    this.reading = new Reading(slide.n, role, reply, app.queue);
+    this.grid = new Grid(this.reading);
+    this.selection = new Selection(this.grid);
+    this.palette = new Palette(this.reading, (code) => this.decide(code));
+    this.palette.isDisabled = this.isReadOnly;
+    this.cellPane = new CellPane(this.reading, (code) => this.decide(code));
+    this.cellPane.isReadOnly = this.isReadOnly;
+    this.differential = new Differential(slide, isMine ? role : "final");
+    this.conflicts = conflicts(this.reading, {
+      onshow: (cell) => this.selection.moveTo(cell),
+      onresolved: (cell) => this.selection.moveTo(cell),
+    });
+    this.#compose();
+    this.#listen();
+  }
+
+  close() {
+    for (const part of [this.reading, this.grid, this.cellPane, this.differential]) part.close();
+  }
+
+  /** Give the selected cells a class, and go on to the next cell. */
+  decide(code) {
+    if (this.isReadOnly) return announce(this.whyReadOnly);
+    const cells = this.selection.cells;
+    if (!cells.length) return announce("No cell is selected.");
+    const next = code === null ? cells[0] : this.selection.after(cells);
+    this.reading.decide(cells, code);
+    const done = code === null ? "as predicted again" : nameOf(code);
+    announce(cells.length === 1 ? `${done}.` : `${plural(cells.length, "cell")}: ${done}.`);
+    this.selection.moveTo(next);
+  }
+
+  /** Decide that the class is right as it stands. */
+  confirm() {
+    const codes = new Set(this.selection.cells.map((cell) => this.reading.classOf(cell)));
+    if (codes.size !== 1) return announce("The selected cells are of several classes.");
+    this.decide([...codes][0]);
+  }
+
+  step(kind) {
+    const cells = this.reading[kind]();
+    if (!cells.length) return announce(`Nothing to ${kind}.`);
+    this.selection.set(cells);
+    this.selection.focus();
+    announce(`${kind === "undo" ? "Undone" : "Redone"}: ${plural(cells.length, "cell")}.`);
+  }
+
+  /** The next cell that needs a look, from the one with the focus on. */
+  goToUnseen(step) {
+    const order = this.grid.inOrder;
+    const at = order.indexOf(this.selection.active);
+    const unseen = new Set(this.reading.unseen);
+    for (let i = 1; i <= order.length; i += 1) {
+      const cell = order[(at + step * i + order.length * 2) % order.length];
+      if (unseen.has(cell)) return this.selection.moveTo(cell);
+    }
+    announce("No doubtful cell is left.");
+  }
+
+  get whyReadOnly() {
+    if (this.slide.status === "signed") return `Signed as version ${this.slide.version}. Amend to change it.`;
+    if (this.isFinished) return "This reading is finished. Reopen it to change it.";
+    return "You look at this slide without a role in it.";
+  }
+
+  /** Resolves when the server has every decision of this reading. */
+  async saved() {
+    const { queue } = this.app;
+    const end = Date.now() + SAVED_WITHIN_MS;
+    while (queue.waiting.length) {
+      await queue.flush();
+      if (Date.now() > end || queue.state === "offline") {
+        throw new Error(`${plural(queue.waiting.length, "decision")} not sent yet: the server does not answer. They are kept; try again later.`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    if (queue.of(this.slide.n, this.role).length) throw new Error("Some decisions need your choice first: see above the cells.");
+  }
+
+  /** Open the slide again as the server has it now. */
+  reload(message) {
+    if (message) announce(message);
+    return this.app.show();
+  }
+
+  #compose() {
+    const { slide } = this;
+    this.tools = this.app.tools(this);
+    this.tabs = new Tabs("Cell or slide", {
+      cell: ["Cell", this.cellPane.node],
+      differential: ["Differential", h("div", {}, this.differential.node, this.actions = h("div", { class: "actions end" }))],
+      versions: ["Versions", this.versions = h("div", {})],
+    }, (name) => this.#opened(name));
+    this.grid.onselectall = (code) => {
+      this.selection.set(this.grid.ofClass(code));
+      this.selection.focus();
+      announce(`${plural(this.selection.size, "cell")} selected.`);
+    };
+    this.several = button("Select several", () => this.#toggleSeveral(), { class: "touch", "aria-pressed": "false" });
+    this.node = h("div", { class: "slide" },
+      h("h1", { class: "sr-only" }, `Slide ${slide.id}, ${this.roleName}`),
+      h("div", { class: "left" },
+        this.isReadOnly ? h("p", { class: "banner" }, this.whyReadOnly) : null,
+        h("div", { class: "top" }, this.palette.node, this.several),
+        this.conflicts.node, this.grid.node),
+      this.pane = h("aside", { class: "pane", "aria-label": "Cell and differential" }, this.tabs.node));
+    this.tabs.head.append(button("Close", () => this.pane.classList.remove("open"), { class: "shut" }));
+    this.#drawActions();
+    this.cellPane.node.addEventListener("click", (event) => event.detail && event.target.closest("button") && this.selection.focus());
+    dragging(this.node, this.grid, this.selection, (code) => this.decide(code));
+    bindKeys(this);
+  }
+
+  #listen() {
+    this.reading.addEventListener("change", ({ detail: cells }) => {
+      this.grid.update(cells);
+      this.palette.update();
+      this.conflicts.draw();
+      this.cellPane.update();
+      this.#drawActions();
+      this.app.drawBar();
+    });
+    this.reading.addEventListener("saved", ({ detail: cells }) => {
+      this.grid.update(cells);
+      this.differential.refresh();
+    });
+    const show = () => {
+      this.cellPane.show(this.selection.size > 1 ? this.selection.cells : [this.selection.active].filter(Boolean));
+      this.palette.mark(this.selection.active && this.reading.classOf(this.selection.active));
+    };
+    this.selection.addEventListener("change", show);
+    this.selection.addEventListener("active", show);
+    show();
+    this.differential.refresh(0);
+  }
+
+  #toggleSeveral() {
+    this.selection.isSeveral = !this.selection.isSeveral;
+    this.several.setAttribute("aria-pressed", String(this.selection.isSeveral));
+    announce(this.selection.isSeveral ? "Each tap selects one more cell." : "A tap selects one cell.");
+  }
+
+  async #opened(name) {
+    this.pane.classList.add("open"); // on a phone it covers the cells
+    if (name === "differential") this.differential.refresh(0);
+    if (name !== "versions") return;
+    try {
+      fill(this.versions, await versions(this.slide));
+    } catch (error) {
+      fill(this.versions, h("p", { class: "hint" }, error.message));
+    }
+  }
+
+  /** Whether only this reading's end stands before the signature. */
+  get #isLastStep() {
+    if (this.isReadOnly) return false;
+    if (this.role === "consensus") return !this.reading.cells.some((cell) => this.reading.classOf(cell) === UNDECIDED);
+    return this.role === "first" && !this.app.session.second_reader;
+  }
+
+  #drawActions() {
+    const { slide } = this;
+    const may = (role) => this.app.session.user.roles.includes(role);
+    const act = (label, does, attributes) => button(label, () => does(this).catch?.((error) => alert(error.message)), attributes);
+    const isSigned = slide.status === "signed";
+    const mayFinish = !this.isReadOnly;
+    const canSign = slide.can_sign || this.#isLastStep;
+    fill(this.actions,
+      mayFinish ? button("Finish reading", () => finish(this)) : null,
+      mayFinish && !this.app.session.is_single_user ? button("Give back …", () => release(this)) : null,
+      this.isFinished && !isSigned && slide.my_role === this.role ? act("Reopen reading", reopen) : null,
+      may("signer") && !isSigned
+        ? act("Sign …", sign, { class: "primary", disabled: !canSign, "aria-describedby": canSign ? null : "why-not" }) : null,
+      may("signer") && isSigned ? button("Amend …", () => amend(this)) : null,
+      !canSign && !isSigned && slide.why_not ? h("p", { class: "hint", id: "why-not" }, `Before signing: ${slide.why_not}.`) : null,
+      h("p", { class: "hint" }, `Status: ${STATUS[slide.status] ?? slide.status}${slide.version ? `, version ${slide.version}` : ""}`));
+  }
+}
+
+/** The reading that somebody without a role may see. */
+function viewable(slide) {
+  const seen = ["consensus", "first"].find((role) => slide.readings.some((one) => one.role === role && one.n_decided !== null));
+  return seen ?? null;
+}

@@ -1,0 +1,44 @@
+/** Names, numbers and states in words. */
+
+const names = new Map();
+const keys = new Map();
+export const project = { classes: [], extra: [] };
+
+/** Take the taxonomy of the session. */
+export function learn(taxonomy) {
+  Object.assign(project, { classes: taxonomy.classes, extra: taxonomy.extra });
+  for (const { code, name, key } of [...taxonomy.classes, ...taxonomy.extra]) {
+    names.set(code, name);
+    if (key) keys.set(key.toLowerCase(), code);
+  }
+}
+
+export const nameOf = (code) => names.get(code) ?? (code === "?" ? "readers disagree" : code);
+export const codeOfKey = (key) => keys.get(key);
+export const allClasses = () => [...project.classes, ...project.extra];
+
+export const STATUS = {
+  new: "new",
+  reading: "being read",
+  read: "read",
+  second: "second reading",
+  disagreement: "disagreements",
+  ready: "ready to sign",
+  signed: "signed",
+  amending: "being amended",
+};
+
+export const ROLE = { first: "First reading", second: "Second reading", consensus: "Consensus" };
+export const ROLE_ACTION = { first: "Read", second: "Read as second", consensus: "Decide consensus" };
+
+export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+/** One decimal, of percents. */
+export const percent = (value) => (value === null || value === undefined ? "–" : value.toFixed(1));
+export const range = (low, high) => (low === null || low === undefined ? "" : `${percent(low)}–${percent(high)}`);
+export const probability = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
+
+/** Day and minute, in the reader's time zone. */
+export function when(iso) {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}

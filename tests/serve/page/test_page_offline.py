@@ -1,0 +1,164 @@
+"""Nothing typed is lost: a server that goes away, a tab that reloads, a session that ends."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("review_page")]
+
+LOST = ("Failed to load resource", "ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "ERR_FAILED")
+
+
+def decide(page, code: str) -> int:
+    """Give the cell with the focus a class."""
+    n = int(page.evaluate("document.activeElement.dataset.n"))
+    page.keyboard.press(page.get_attribute(f'.palette [data-drop="{code}"]', "aria-keyshortcuts"))
+    return n
+
+
+def stored(page, n: int) -> str | None:
+    slide = page.url.split("/slides/")[1].split("/")[0]
+    reply = page.request.get(f"{page.url.split('#')[0]}api/v1/slides/{slide}/cells?role=first")
+    return next(cell["label"] for cell in reply.json()["cells"] if cell["n"] == n)
+
+
+def test_decisions_wait_while_the_browser_is_offline(open_slide):
+    page = open_slide()
+    page.expected = LOST
+    page.context.set_offline(True)
+    first, second = decide(page, "LY"), decide(page, "MO")
+    page.locator(f'[role=option][data-n="{first}"]').click()
+    decide(page, "EO")
+    page.get_by_text("Offline: 3 decisions kept here").wait_for()
+    page.context.set_offline(False)
+    page.get_by_text("All saved").wait_for()
+    assert (stored(page, first), stored(page, second)) == ("EO", "MO")
+
+
+def test_decisions_outlive_a_reload(open_slide):
+    page = open_slide()
+    page.expected = LOST
+    page.route("**/api/v1/decisions", lambda route: route.abort())
+    n = decide(page, "BL")
+    page.get_by_text("Offline").wait_for()
+    page.reload()
+    page.locator(f'[data-code="BL"] [data-n="{n}"].pending').wait_for()
+    page.unroute("**/api/v1/decisions")
+    page.get_by_text("All saved").wait_for()
+    assert stored(page, n) == "BL"
+
+
+def test_an_answer_that_was_lost_stores_the_decision_once(open_slide):
+    page = open_slide()
+    page.expected = LOST
+
+    def lose(route):
+        route.fetch()  # the server stores it
+        route.abort()
+
+    page.route("**/api/v1/decisions", lose, times=1)
+    n = decide(page, "BL")
+    page.get_by_text("Offline").wait_for()
+    page.get_by_text("All saved").wait_for()
+    history = page.request.get(f"{page.url.split('#')[0]}api/v1/cells/{n}?role=first").json()
+    assert [one["label"] for one in history["history"]] == ["BL"]
+
+
+def test_a_server_that_is_killed_and_comes_back(serve, open_page):
+    server = serve()
+    page = open_page(f"{server.url}#/slides/1/first")
+    page.wait_for_selector(".cell")
+    page.expected = LOST
+    server.stop()
+    n = decide(page, "LY")
+    page.get_by_text("Offline").wait_for()
+    server.start()
+    page.get_by_text("All saved").wait_for(timeout=20_000)
+    assert stored(page, n) == "LY"
+
+
+def test_two_windows_on_one_cell_ask_which_decision_holds(open_slide, open_page):
+    page = open_slide()
+    other = open_page.watch(page.context.new_page(), page.url)
+    other.wait_for_selector(".cell")
+    n = decide(page, "LY")
+    page.get_by_text("All saved").wait_for()
+    assert decide(other, "MO") == n
+    told = other.locator(".conflict-row")
+    told.wait_for()
+    assert "You chose monocyte" in told.inner_text()
+    assert "chose lymphocyte" in told.inner_text()
+    assert other.get_attribute(f'.cells:has([data-n="{n}"])', "data-code") == "LY"
+    other.reload()  # the choice waits too
+    told.wait_for()
+    other.get_by_role("button", name="Keep mine: monocyte").click()
+    other.get_by_text("All saved").wait_for()
+    assert told.count() == 0
+    assert stored(other, n) == "MO"
+
+
+def test_the_other_choice_takes_what_the_server_has(open_slide, open_page):
+    page = open_slide()
+    other = open_page.watch(page.context.new_page(), page.url)
+    other.wait_for_selector(".cell")
+    n = decide(page, "LY")
+    page.get_by_text("All saved").wait_for()
+    decide(other, "MO")
+    other.get_by_role("button", name="Take: lymphocyte").click()
+    other.get_by_text("All saved").wait_for()
+    assert stored(other, n) == "LY"
+
+
+def test_a_refused_decision_is_kept_with_both_choices(open_slide):
+    page = open_slide()
+    page.expected = LOST
+    slide = page.url.split("/slides/")[1].split("/")[0]
+    base = page.url.split("#")[0]
+    token = page.request.get(f"{base}api/v1/session").json()["csrf"]
+    headers = {"X-CSRF-Token": token, "Origin": base.rstrip("/")}
+    page.request.post(f"{base}api/v1/slides/{slide}/readings/first/finish", headers=headers)
+    n = decide(page, "BL")
+    told = page.locator(".conflict-row")
+    told.wait_for()
+    assert "The server did not take it" in told.inner_text()
+    page.get_by_role("button", name="Take:").click()
+    assert stored(page, n) != "BL"
+
+
+def test_a_session_that_ends_asks_for_the_login_in_place(together, open_page, log_in):
+    page = open_page(f"{together.url}#/slides/{together.take_slide()}/first")
+    log_in(page, "anna")
+    page.wait_for_selector(".cell")
+    page.expected = ("401",)
+    page.context.clear_cookies()
+    n = decide(page, "LY")
+    page.get_by_text("Your session has ended").wait_for()
+    log_in(page, "anna", "not her password")
+    page.get_by_role("alert").filter(has_text="assword").wait_for()
+    log_in(page, "anna")
+    page.get_by_text("All saved").wait_for()
+    assert page.locator("dialog").count() == 0
+    assert stored(page, n) == "LY"
+    assert page.evaluate("document.activeElement.role") == "option", "the focus is back"
+
+
+def test_decisions_of_another_user_are_kept_for_them(together, open_page, log_in):
+    page = open_page(f"{together.url}#/slides/{together.take_slide()}/first")
+    log_in(page, "anna")
+    page.wait_for_selector(".cell")
+    page.expected = ("401", *LOST)
+    page.route("**/api/v1/decisions", lambda route: route.abort())
+    n = decide(page, "BL")
+    page.get_by_text("Offline").wait_for()
+    page.context.clear_cookies()
+    page.unroute("**/api/v1/decisions")
+    page.goto(together.url)
+    page.reload()
+    log_in(page, "ben")
+    page.get_by_text("1 decision of anna not sent yet").wait_for()
+    page.get_by_role("button", name="Log out").click()
+    log_in(page, "anna")
+    page.get_by_role("link", name="Continue").first.wait_for()
+    page.get_by_text("All saved").wait_for()
+    history = page.request.get(f"{together.url}api/v1/cells/{n}").json()["history"]
+    assert [(one["reader"], one["label"]) for one in history] == [("anna", "BL")]

@@ -1,0 +1,119 @@
+"""Two readers, blind to each other; their disagreements, the consensus, the log."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("review_page")]
+
+
+def choose(page, n: int, code: str) -> None:
+    page.locator(f'[role=option][data-n="{n}"]').click()
+    page.locator(f'.palette [data-drop="{code}"]').click()
+
+
+def finish(page) -> None:
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Finish reading").click()
+    page.get_by_role("dialog").get_by_role("button", name="Finish").click()
+    page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
+
+
+def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
+    slide = together.take_slide()
+
+    def enter(name: str):
+        page = open_page(together.url)
+        log_in(page, name)
+        return page
+
+    def row(page):
+        page.goto(f"{together.url}#/")
+        return page.locator("tbody tr").filter(has_text=f"S-{slide:02d}")
+
+    anna, ben, cleo = enter("anna"), enter("ben"), enter("cleo")
+    row(anna).get_by_role("link", name="Read", exact=True).click()
+    anna.wait_for_selector(".cell")
+    cells = anna.evaluate(
+        "[...document.querySelectorAll('[role=option]')].map((x) => +x.dataset.n)"
+    )
+    choose(anna, cells[0], "BL")
+    choose(anna, cells[1], "EO")
+    anna.get_by_text("All saved").wait_for()
+
+    row(ben).get_by_role("link", name="Read as second").click()
+    ben.wait_for_selector(".cell")
+    ben.wait_for_timeout(300)
+    assert ben.locator(".cell.changed, .cell.confirmed").count() == 0, "blind"
+    assert ben.locator('[data-code="BL"] .cell').count() == 0
+    choose(ben, cells[0], "VLY")
+    choose(ben, cells[1], "EO")
+    finish(anna)
+    finish(ben)
+
+    row(cleo).get_by_role("link", name="Disagreements").click()
+    cleo.locator(".disagreements tbody tr").first.wait_for()
+    assert cleo.locator(".disagreements tbody tr").count() == 1
+    assert "blast" in cleo.locator(".disagreements tbody").inner_text()
+    assert "31 cells agreed, 1 not" in cleo.locator("main").inner_text()
+    cleo.get_by_role("link", name="Decide consensus").click()
+    open_case = cleo.locator('[data-code="?"] .cell')
+    open_case.wait_for()
+    assert "1st BL · 2nd VLY" in open_case.inner_text()
+    cleo.get_by_role("tab", name="Differential").click()
+    assert cleo.get_by_role("button", name="Sign …").is_disabled()
+    choose(cleo, cells[0], "VLY")
+    cleo.get_by_text("All saved").wait_for()
+    cleo.get_by_role("button", name="Sign …").click()
+    cleo.get_by_role("dialog").get_by_role("button", name="Sign").click()
+    cleo.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+
+
+def test_who_may_not_read_sees_why(together, open_page, log_in):
+    slide = together.take_slide()
+    anna, ben = open_page(together.url), open_page(together.url)
+    log_in(anna, "anna")
+    log_in(ben, "ben")
+    anna.goto(f"{together.url}#/slides/{slide}/first")
+    anna.wait_for_selector(".cell")
+    ben.expected = ("409",)
+    ben.goto(f"{together.url}#/slides/{slide}/first")
+    ben.get_by_role("alert").filter(has_text="anna").wait_for()
+
+
+def test_the_admin_checks_the_log(together, open_page, log_in):
+    page = open_page(together.url)
+    log_in(page, "ada")
+    page.get_by_role("link", name="Log", exact=True).click()
+    page.get_by_text("The log is whole").wait_for()
+    assert page.locator(".log tbody tr").count() > 0
+
+
+def test_the_admin_makes_an_account_that_logs_in(together, open_page, log_in):
+    page = open_page(together.url)
+    log_in(page, "ada")
+    page.get_by_role("link", name="Accounts").click()
+    page.get_by_role("button", name="Add an account …").click()
+    told = page.get_by_role("dialog")
+    told.get_by_label("Name").fill("dora")
+    told.get_by_label("Password").fill("rendered cells only")
+    told.get_by_label("signer").check()
+    told.get_by_role("button", name="Add").click()
+    page.get_by_role("row", name="dora").get_by_text("reader, signer").wait_for()
+    other = open_page(together.url)
+    log_in(other, "dora")
+    other.locator(".worklist").wait_for()
+    page.get_by_role("row", name="dora").get_by_role("button", name="Lock out …").click()
+    told.get_by_role("button", name="Lock out").click()
+    page.get_by_role("row", name="dora (locked)").wait_for()
+    other.expected = ("401",)
+    other.reload()
+    other.get_by_role("dialog", name="Log in").wait_for()
+
+
+def test_a_wrong_password_is_refused(together, open_page, log_in):
+    page = open_page(together.url)
+    page.expected = ("401", "429")
+    log_in(page, "ben", "wrong password")
+    page.get_by_role("alert").filter(has_text="assword").wait_for()
+    assert page.locator(".worklist").count() == 0
