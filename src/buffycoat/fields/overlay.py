@@ -1,9 +1,10 @@
-"""A field with what was found in it."""
+"""A field or slide with what was found in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,11 +12,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from buffycoat.fields.field import Field
 from buffycoat.fields.find import FoundCell
+from buffycoat.fields.rows import box_of
 
 COLOURS = {"cell": (0, 160, 0), "smudge": (200, 120, 0)}
 """Of boxes and outlines, RGB."""
+ROOM_PX = 2
+"""Between a box and its cell, which may be a few pixels wide on the picture of a slide."""
 LETTER = 1 / 34
-"""Height of letters over the shorter side of the field."""
+"""Height of letters over the shorter side of the field, at most; and half a cell at most."""
 LEAST_LETTER_PX = 12
 DASH = 6
 """Length of a dash in widths of its line."""
@@ -55,6 +59,23 @@ def draw(field: Field, cells: Sequence[FoundCell]) -> np.ndarray:
     return picture
 
 
+def draw_boxes(pixels: np.ndarray, cells: Sequence[Mapping[str, Any]], factor: float) -> np.ndarray:
+    """A picture of a slide with a box around each cell, shape (h, w, 3), uint8.
+
+    Args:
+        pixels: Shape (h, w, 3), uint8, RGB.
+        cells: Rows of the table of cells.
+        factor: Pixels of the picture over those of the slide.
+    """
+    picture = pixels.copy()
+    for row in cells:
+        left, top, width, height = (value * factor for value in box_of(row))
+        low = (round(left) - ROOM_PX, round(top) - ROOM_PX)
+        high = (round(left + width) + ROOM_PX, round(top + height) + ROOM_PX)
+        cv2.rectangle(picture, low, high, COLOURS[row["kind"]], 2)
+    return picture
+
+
 def draw_classes(pixels: np.ndarray, cells: Sequence[MarkedCell], footer: str) -> np.ndarray:
     """The field with the outline and class of each cell, and a line of text under it.
 
@@ -67,12 +88,13 @@ def draw_classes(pixels: np.ndarray, cells: Sequence[MarkedCell], footer: str) -
         Shape (h', w, 3), uint8, h' > h.
     """
     picture = pixels.copy()
-    thickness = _thickness(picture)
+    cell_px = float(np.median([np.ptp(cell.outline, axis=0).max() for cell in cells] or [np.inf]))
+    thickness = max(round(min(_thickness(picture), cell_px / 40)), 1)
     for cell in cells:
         for line in _lines(cell.outline, DASH * thickness if cell.is_doubtful else None):
             for colour, width in ((HALO, 3 * thickness), (cell.colour, 2 * thickness)):
                 cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA)
-    size = max(round(LETTER * min(picture.shape[:2])), LEAST_LETTER_PX)
+    size = round(max(min(LETTER * min(picture.shape[:2]), cell_px / 2), LEAST_LETTER_PX))
     font = ImageFont.load_default(size)
     height, width = picture.shape[:2]
     sheet = Image.new("RGB", (width, height + round(1.6 * size)), HALO)
