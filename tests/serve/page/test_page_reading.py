@@ -103,6 +103,19 @@ def test_arrow_keys_go_through_all_classes(open_slide):
     assert page.locator('[role=option][tabindex="0"]').count() == 1
 
 
+def test_a_cell_to_label_next_is_suggested(open_slide, wait_until):
+    page = open_slide()
+    seen = []
+    for _ in range(2):
+        before = focused(page)
+        page.keyboard.press("Shift+N")
+        wait_until(page, f"Number(document.activeElement.dataset.n) !== {before}")
+        seen.append(focused(page))
+        page.keyboard.press("Enter")
+        wait_saved(page)
+    assert len(set(seen)) == 2
+
+
 def test_several_cells_at_once(open_slide):
     page = open_slide()
     cells = page.locator('[data-code="SNE"] .cell')

@@ -89,6 +89,13 @@ def test_the_admin_checks_the_log(together, open_page, log_in):
     assert page.locator(".log tbody tr").count() > 0
 
 
+def test_readers_and_model_are_compared(alone, open_page):
+    page = open_page(alone.url)
+    page.get_by_role("link", name="Readers and model").click()
+    page.get_by_role("heading", name="Readers and model").wait_for()
+    page.get_by_text("read, ").first.wait_for()
+
+
 def test_the_admin_makes_an_account_that_logs_in(together, open_page, log_in):
     page = open_page(together.url)
     log_in(page, "ada")

@@ -1,6 +1,7 @@
 /** Start: session, queue, routes, and the bar above. */
 
 import { accounts } from "./accounts.js";
+import { agreement } from "./agreement.js";
 import { post, session, Unreachable, whenExpired } from "./api.js";
 import { alert, announce, button, fill, find, h } from "./dom.js";
 import { logView } from "./log.js";
@@ -72,6 +73,7 @@ class App {
     if (place === "slides" && what === "disagreements") return disagreements(this, n);
     if (place === "slides") return SlideView.open(this, n, what);
     if (place === "log") return logView();
+    if (place === "agreement") return agreement();
     if (place === "accounts") return accounts(this);
     return worklist(this);
   }

@@ -93,6 +93,17 @@ export class SlideView {
     announce("No doubtful cell is left.");
   }
 
+  /** A cell that is uncertain and unlike those that have a label. */
+  async goToSuggested() {
+    try {
+      const { cells } = await get(`suggestions?slide=${this.slide.n}&count=1`);
+      if (cells.length) this.selection.moveTo(this.reading.byNumber.get(cells[0].n));
+      else announce("Every cell has a label.");
+    } catch (error) {
+      alert(error.message);
+    }
+  }
+
   get whyReadOnly() {
     if (this.slide.status === "signed") return `Signed as version ${this.slide.version}. Amend to change it.`;
     if (this.isFinished) return "This reading is finished. Reopen it to change it.";
