@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from buffycoat.cells import CellRef
 from buffycoat.serve import schema
@@ -131,7 +131,16 @@ class Catalogue:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self._kept: OrderedDict[int, SlideCells] = OrderedDict()
+        self._newest = 0
         self._lock = threading.Lock()
+
+    def refresh(self, reader: Connection) -> None:
+        """Forget what is kept if another server has added cells since."""
+        newest = reader.execute(select(func.max(schema.cells.c.id))).scalar() or 0
+        with self._lock:
+            if newest != self._newest:
+                self._kept.clear()
+                self._newest = newest
 
     def slide(self, reader: Connection, slide: int) -> SlideCells:
         """The cells of a slide; empty if there is no such slide."""

@@ -207,6 +207,18 @@ def add_token(writer: Connection, by: str, name: str, purpose: str, days: int = 
     return token
 
 
+def remove_tokens(writer: Connection, by: str, name: str) -> int:
+    """Make all tokens of an account void; how many there were.
+
+    Raises:
+        RefusedError: No such user.
+    """
+    _require(writer, name)
+    done = writer.execute(delete(schema.tokens).where(schema.tokens.c.person == name))
+    log.append(writer, [log.Event("tokens_removed", by, {"name": name, "n": done.rowcount})])
+    return done.rowcount
+
+
 def of_token(reader: Connection, token: str) -> Person | None:
     """Who a token stands for."""
     return _holder(reader, schema.tokens, _token_key(token))
