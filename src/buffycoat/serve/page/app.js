@@ -59,8 +59,9 @@ class App {
       this.view = next instanceof SlideView ? next : null;
       fill(main, this.view ? next.node : next);
       document.title = `${this.view ? next.slide.id : next.querySelector("h1").textContent} – buffycoat review`;
+      scrollTo(0, 0);
       if (this.view) next.selection.focus();
-      else main.focus();
+      else main.focus({ preventScroll: true });
     } catch (error) {
       if (ask === this.#asked) this.#failed(error);
     } finally {

@@ -148,7 +148,8 @@ export class SlideView {
       h("h1", { class: "sr-only" }, `Slide ${slide.id}, ${this.roleName}`),
       h("div", { class: "left" },
         this.isReadOnly ? h("p", { class: "banner" }, this.whyReadOnly) : null,
-        h("div", { class: "top" }, this.palette.node, this.several),
+        h("div", { class: "top" }, this.palette.node,
+          h("span", { class: "row" }, this.several, button("Undo", () => this.step("undo"), { class: "touch" }))),
         this.conflicts.node, this.grid.node),
       this.pane = h("aside", { class: "pane", "aria-label": "Cell and differential" }, this.tabs.node));
     this.tabs.head.append(button("Close", () => this.pane.classList.remove("open"), { class: "shut" }));
