@@ -92,7 +92,7 @@ def test_deep_colours_in_jpeg_2000_are_refused_since_white_would_be_black() -> N
         ("a.dcm", b"\0" * 128 + b"DICM" + b"\0" * 60, "DICOM, .* not read. Export the picture"),
         ("a", b"\0" * 128 + b"DICM" + b"\0" * 60, "DICOM"),
         ("a.dcm", b"\x08\0\x05\0CS\x0a\0", "DICOM"),
-        ("a.czi", b"ZISRAWFILE" + b"\0" * 90, "Zeiss CZI, .* Export single cells"),
+        ("a.czi", b"ZISRAWFILE" + b"\0" * 90, "Zeiss CZI, .* `buffycoat find`"),
         ("a.nd2", b"\xda\xce\xbe\x0a" + b"\0" * 90, "Nikon ND2"),
         ("a.vsi", _encode(Image.fromarray(_photo()), "TIFF"), "Olympus slide"),
         ("a.mrxs", _encode(Image.fromarray(_photo()), "JPEG"), "3DHistech slide"),

@@ -94,16 +94,16 @@ def draw_overlays(
     places = [place for place in results.places if place.name in faults]
     reporter.start("draw", f"{len(places)} fields")
     for done, place in enumerate(places, start=1):
-        cells = [
-            _marked(row, called, found.counted, taxonomy) for row in of_field.get(place.name, ())
-        ]
-        number = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        rows = of_field.get(place.name, ())
+        number = "1 cell" if len(rows) == 1 else f"{len(rows)} cells"
         footer = f"{place.name}: {number}. ? look, ( ) not counted"
         footer += f". Field left out: {faults[place.name]}" if faults[place.name] else ""
         try:
-            picture = draw_classes(images.read(place.path), cells, footer)
+            pixels, factor = place.picture()
         except ImageError:  # it was read a minute ago, and `find` lists those that cannot be
             continue
+        cells = [_marked(row, called, found.counted, taxonomy, factor) for row in rows]
+        picture = draw_classes(pixels, cells, footer)
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY)
         write_atomic(results.out / results.overlay(place.name), buffer.getvalue())
@@ -130,11 +130,15 @@ def write_page(results: Results, found: counting.Differential, pipeline: Pipelin
 
 
 def _marked(
-    row: Row, called: Mapping[str, Row], counted: frozenset[str], taxonomy: Taxonomy
+    row: Row,
+    called: Mapping[str, Row],
+    counted: frozenset[str],
+    taxonomy: Taxonomy,
+    factor: float,
 ) -> MarkedCell:
     """A cell of the table of `find` as it is drawn."""
     points = [point.split(",") for point in row["outline"].split()]
-    outline = np.array(points, dtype=float)
+    outline = np.array(points, dtype=float) * factor
     if row["kind"] != "cell":
         return MarkedCell(outline, row["kind"], GRAY, is_doubtful=False)
     found = called.get(row["cell_id"])

@@ -17,7 +17,7 @@ from buffycoat.errors import BadCellsError, ConfigError, OutputError
 if TYPE_CHECKING:
     from buffycoat.fields.folder import Outcome
 
-CELLS, FIELDS, BAD = "cells.parquet", "fields.csv", "bad-fields.csv"
+CELLS, FIELDS, PARTS, BAD = "cells.parquet", "fields.csv", "parts.csv", "bad-fields.csv"
 FULL, MIDDLE = 0.8, 0.1
 """A picture is a crop of one cell where the crop cut out around it would take so much of the
 picture's shorter side, and the cell lies so near to the middle, in sides."""
@@ -25,12 +25,13 @@ picture's shorter side, and the cell lies so near to the middle, in sides."""
 
 def find(
     fields: Annotated[
-        Path, typer.Argument(metavar="FIELDS", help="Folder of photographs of fields, or one.")
+        Path,
+        typer.Argument(metavar="FIELDS", help="Folder of photographs of fields or slides, or one."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for crops and tables.")],
     um_per_px: Annotated[
         float | None,
-        typer.Option(help="Micrometres that a pixel is wide; by default estimated from red cells."),
+        typer.Option(help="Micrometres that a pixel is wide; by default by file or red cells."),
     ] = None,
     overlays: Annotated[
         Path | None, typer.Option(help="Another folder, for pictures with what was found.")
@@ -38,8 +39,12 @@ def find(
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Exit with 0 if at most so many fields cannot be used.")
     ] = 0,
+    tile_px: Annotated[
+        int | None,
+        typer.Option(min=256, help="Pixels a side of a slide to read at once; results are equal."),
+    ] = None,
 ) -> None:
-    """Find the nucleated cells in photographs of fields of view, and cut each one out.
+    """Find the nucleated cells in photographs of fields of view or in slides; cut each one out.
 
     Nuclei are recognised by their stain, compared with the field's own red cells and background,
     and by their size; no weights are needed. Every crop shows a cell at the scale that `starter`
@@ -47,14 +52,15 @@ def find(
     size, whether the field's border cuts it, whether it is a smudge, and whether it counts in a
     differential. OUT/fields.csv lists the
     fields: cells, platelets, red cells, scale, focus, and faults for which a field should not be
-    counted. OUT/bad-fields.csv lists what cannot be used.
+    counted. OUT/parts.csv does so for the parts of slides. OUT/bad-fields.csv lists what cannot be
+    used.
 
     Example: `buffycoat find fields/ --out cells/`, then `buffycoat predict starter cells/ --out
     cells.csv`; or both, and the differential, by `buffycoat
     differential starter fields/ --by slide_id`
     """
     check_places(fields, out, um_per_px, overlays)
-    from buffycoat.fields.folder import find_folder, list_fields
+    from buffycoat.fields.folder import TILE_PX, find_folder, list_fields
 
     places, left_out = list_fields(fields)
     if left_out:
@@ -63,7 +69,7 @@ def find(
         if folder is not None:
             check_folder(folder)
     with make_reporter() as reporter:
-        outcome = find_folder(places, out, reporter, um_per_px, overlays)
+        outcome = find_folder(places, out, reporter, um_per_px, overlays, tile_px or TILE_PX)
     write_tables(outcome, out)
     print_found(outcome, out)
     if len(outcome.bad) > allow_bad:
@@ -109,6 +115,10 @@ def write_tables(outcome: Outcome, out: Path) -> None:
     with writing(out / CELLS) as part:
         table.to_parquet(part, index=False)
     write_csv(out / FIELDS, pd.DataFrame(outcome.fields))
+    if outcome.parts:
+        write_csv(out / PARTS, pd.DataFrame(outcome.parts))
+    else:
+        (out / PARTS).unlink(missing_ok=True)
     if outcome.bad:
         write_csv(out / BAD, pd.DataFrame(outcome.bad, columns=["ID", "path", "reason"]))
     else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from buffycoat.fields.field import Field
-from buffycoat.fields.find import FoundCell
+from buffycoat.fields.nuclei import Box
 from buffycoat.fields.outlines import WINDOW
 
 
-def crop(field: Field, cell: FoundCell, red_px: float) -> np.ndarray:
+def crop(field: Field, box: Box, red_px: float) -> np.ndarray:
     """The square around a cell, `WINDOW` red cells wide, at the field's own resolution.
 
     So wide a square shows cells as large as PBC's frames do, which `starter` was trained on (2.67
@@ -19,5 +19,5 @@ def crop(field: Field, cell: FoundCell, red_px: float) -> np.ndarray:
     Returns:
         Shape (side, side, 3), uint8.
     """
-    left, top, width, height = cell.box
+    left, top, width, height = box
     return field.square((left + width / 2, top + height / 2), round(WINDOW * red_px))

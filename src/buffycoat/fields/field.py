@@ -57,7 +57,7 @@ class Field:
         Returns:
             Shape (side_px, side_px, 3), uint8.
         """
-        left, top = (round(value - side_px / 2) for value in centre)
+        left, top = (int(np.floor(value - side_px / 2 + 0.5)) for value in centre)
         columns = _mirrored(np.arange(left, left + side_px), self.width)
         rows = _mirrored(np.arange(top, top + side_px), self.height)
         return self.pixels[rows[:, None], columns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,8 +18,9 @@ from buffycoat.fields.nuclei import RED_AREA_PX, RED_PX, Box, Nucleus, disk
 
 LARGEST_GAIN = 3.0
 """By which a field is enlarged, at most, to look for nuclei."""
-MOST_PIXELS = 40_000_000
-"""Of the picture that nuclei are looked for in; it takes 40 bytes a pixel."""
+MOST_PIXELS = 8_000_000
+"""Of the picture that nuclei are looked for in; it takes 40 bytes a pixel. A larger one, of 100 red
+cells a side, is searched in parts (`parts`)."""
 SAME = 0.4
 """Of the smaller box, that another covers where both are one cell."""
 CUT_PX = 2
@@ -49,6 +50,12 @@ class FoundCell:
     signal: float
     kind: str
 
+    def moved(self, right: int, down: int) -> FoundCell:
+        """The same cell in a picture that this field is a part of, at that place."""
+        left, top, width, height = self.box
+        box = (left + right, top + down, width, height)
+        return replace(self, box=box, outline=self.outline + np.array([right, down]))
+
 
 @dataclass(frozen=True)
 class FoundCells:
@@ -57,12 +64,46 @@ class FoundCells:
     Attributes:
         cells: From top to bottom.
         spots: How many spots of the nuclei's stain are of each kind (`nuclei.KINDS`).
+        red_count: Of red cells that were seen.
         quality: Of the field.
     """
 
     cells: tuple[FoundCell, ...]
     spots: Mapping[str, int]
+    red_count: int
     quality: quality.FieldQuality
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a field is looked at where it is a part of a slide.
+
+    Attributes:
+        core: Spots and red cells are counted if their centre lies here; pixels of the field.
+        slack: By which the centre of a cell may miss it.
+        blank: What was never scanned, shape (h, w) of any size, bool.
+    """
+
+    core: Box
+    slack: float
+    blank: np.ndarray
+
+    def meets(self, width: int, height: int) -> bool:
+        """Whether a field of that size has anything that counts."""
+        left, top, across, down = self.core
+        return (
+            left - self.slack < width
+            and top - self.slack < height
+            and left + across + self.slack > 0
+            and top + down + self.slack > 0
+        )
+
+    def holds(self, place: np.ndarray, slack: float = 0) -> bool:
+        """Whether a place, across and down in pixels of the field, lies in the core."""
+        left, top, width, height = self.core
+        x, y = place
+        across = left - slack <= x < left + width + slack
+        return across and top - slack <= y < top + height + slack
 
 
 @dataclass(frozen=True)
@@ -71,42 +112,57 @@ class _Picture:
 
     Attributes:
         density: Shape (h, w, 3).
-        outside: Shape (h, w), bool.
+        surround: The microscope's, shape (h, w), bool.
+        outside: All that is not smear, same shape.
         factor: Pixels here over pixels of the field.
     """
 
     density: np.ndarray
+    surround: np.ndarray
     outside: np.ndarray
     factor: float
 
     @classmethod
-    def of(cls, field: Field, red_px: float) -> _Picture:
-        factor = min(RED_PX / red_px, LARGEST_GAIN)
-        pixels = field.height * field.width
-        if pixels * factor**2 > MOST_PIXELS:
+    def of(cls, field: Field, red_px: float, blank: np.ndarray | None) -> _Picture:
+        factor = gain(red_px)
+        if not is_one_field(field.width, field.height, red_px):
             raise ImageError(
                 f"{field.name}: {field.width} x {field.height} px with red cells of "
                 f"{red_px:.0f} px, expected at most {MOST_PIXELS / factor**2 / 1e6:.0f} "
-                "megapixels. Cut it into tiles"
+                "megapixels. Cut it into tiles, or give its file to `buffycoat find`"
             )
         small = _resized(field.pixels, factor)
-        outside = densities.surround(small)
-        if outside.any():
+        surround = outside = densities.surround(small)
+        if surround.any():
             rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (int(0.8 * RED_PX) | 1,) * 2)
-            outside = cv2.dilate(outside.astype(np.uint8), rim) > 0
-        return cls(densities.optical_density(small, outside), outside, factor)
+            surround = outside = cv2.dilate(surround.astype(np.uint8), rim) > 0
+        if blank is not None and blank.any():
+            size = small.shape[1::-1]
+            whole = cv2.resize(blank.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+            outside = surround | (whole > 0)
+        return cls(densities.optical_density(small, outside), surround, outside, factor)
 
     def ends_at(self, places: np.ndarray) -> bool:
         """Whether a place (n, 2), across and down, lies at what is not smear."""
-        height, width = self.outside.shape
+        height, width = self.surround.shape
         columns, rows = np.clip(np.rint(places).astype(int), 0, (width - 1, height - 1)).T
         top, left = max(rows.min() - CUT_PX, 0), max(columns.min() - CUT_PX, 0)
-        part = self.outside[top : rows.max() + CUT_PX + 1, left : columns.max() + CUT_PX + 1]
+        part = self.surround[top : rows.max() + CUT_PX + 1, left : columns.max() + CUT_PX + 1]
         if not part.any():
             return False
         reach = 2 * CUT_PX + 1
         near = cv2.dilate(part.astype(np.uint8), np.ones((reach, reach), np.uint8))
         return bool(near[rows - top, columns - left].any())
+
+
+def gain(red_px: float) -> float:
+    """By which a field is enlarged or shrunk to look for nuclei."""
+    return min(RED_PX / red_px, LARGEST_GAIN)
+
+
+def is_one_field(width: int, height: int, red_px: float) -> bool:
+    """Whether a picture of that size is searched as a whole."""
+    return width * height * gain(red_px) ** 2 <= MOST_PIXELS
 
 
 def measure_scale(field: Field) -> red_cells.RedCells | None:
@@ -119,17 +175,18 @@ def measure_scale(field: Field) -> red_cells.RedCells | None:
     return found and red_cells.RedCells(found.diameter_px / factor, found.count)
 
 
-def find(field: Field, red_px: float) -> FoundCells:
+def find(field: Field, red_px: float, part: Part | None = None) -> FoundCells:
     """Cells of a field.
 
     Args:
         field: The photograph.
         red_px: Diameter of its red cells, in pixels.
+        part: What of it counts; None for all.
 
     Raises:
-        ImageError: Too large to be enlarged so much.
+        ImageError: Too large to be searched at once.
     """
-    picture = _Picture.of(field, red_px)
+    picture = _Picture.of(field, red_px, None if part is None else part.blank)
     chromatin = Chromatin.of(picture.density, picture.outside)
     green = np.ascontiguousarray(picture.density[..., 1])
     reds = red_cells.places(green, picture.outside, RED_PX)
@@ -138,8 +195,17 @@ def find(field: Field, red_px: float) -> FoundCells:
     is_ground = ~(picture.outside | _near(whole, picture.outside.shape))
     seen = quality.measure(green, is_ground, len(reds), quality.is_coloured(field.pixels))
     masks = outlines.whole_cells(picture.density, whole)
-    cells = [_found(spot, mask, picture, field) for spot, mask in zip(whole, masks, strict=True)]
-    return FoundCells(tuple(_once(cells)), Counter(spot.kind for spot in spots), seen)
+    cells = [
+        _found(spot, mask, picture, field)
+        for spot, mask in zip(whole, masks, strict=True)
+        if part is None or part.holds(np.array(spot.centre) / picture.factor, part.slack)
+    ]
+    if part is not None:
+        spots = [s for s in spots if part.holds(np.array(s.centre) / picture.factor)]
+        reds = [place for place in reds if part.holds(place / picture.factor)]
+    kept = once([cell.box for cell in cells], [cell.nucleus_area for cell in cells])
+    kinds = Counter(spot.kind for spot in spots)
+    return FoundCells(tuple(cells[place] for place in kept), kinds, len(reds), seen)
 
 
 def _near(spots: Sequence[Nucleus], shape: tuple[int, ...]) -> np.ndarray:
@@ -176,13 +242,26 @@ def _found(nucleus: Nucleus, mask: np.ndarray, picture: _Picture, field: Field) 
     return FoundCell(box, points, is_cut, area, nucleus.area, nucleus.signal, kind)
 
 
-def _once(cells: list[FoundCell]) -> list[FoundCell]:
-    """Of cells that cover each other, the larger one."""
-    kept: list[FoundCell] = []
-    for cell in sorted(cells, key=lambda one: -one.nucleus_area):
-        if all(_covered(cell.box, other.box) < SAME for other in kept):
-            kept.append(cell)
-    return sorted(kept, key=lambda one: (one.box[1], one.box[0]))
+def once(boxes: Sequence[Box], sizes: Sequence[float]) -> list[int]:
+    """Which of many cells to keep: of those that cover each other, the one of the largest nucleus.
+
+    Args:
+        boxes: Of the cells.
+        sizes: Of their nuclei.
+
+    Returns:
+        Places of the kept, from top to bottom.
+    """
+    side = max((max(box[2:]) for box in boxes), default=1)
+    kept: dict[tuple[int, int], list[int]] = {}  # by squares, as only near ones can overlap
+    for place in sorted(range(len(boxes)), key=lambda n: (-sizes[n], boxes[n])):
+        left, top, _, _ = boxes[place]
+        x, y = left // side, top // side
+        near = (n for i in (-1, 0, 1) for j in (-1, 0, 1) for n in kept.get((x + i, y + j), ()))
+        if all(_covered(boxes[place], boxes[other]) < SAME for other in near):
+            kept.setdefault((x, y), []).append(place)
+    found = (place for places in kept.values() for place in places)
+    return sorted(found, key=lambda n: (boxes[n][1], boxes[n][0]))
 
 
 def _covered(a: Box, b: Box) -> float:

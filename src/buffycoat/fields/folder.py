@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,38 +10,23 @@ from typing import Any
 
 from buffycoat import __version__, images
 from buffycoat.backbones.threads import cpus
-from buffycoat.errors import ImageError, ManifestError
-from buffycoat.fields import overlay, red_cells
+from buffycoat.errors import ImageError
+from buffycoat.fields import overlay
 from buffycoat.fields.counting import is_counted
 from buffycoat.fields.crops import crop
 from buffycoat.fields.field import Field
-from buffycoat.fields.find import FoundCell, FoundCells, find, measure_scale
-from buffycoat.fields.journal import Journal, digest
-from buffycoat.fields.outlines import WINDOW
-from buffycoat.fields.red_cells import RED_CELL_UM, RedCells
+from buffycoat.fields.find import find, is_one_field
+from buffycoat.fields.journal import RESULTS, Journal, digest
+from buffycoat.fields.mapped import mapped
+from buffycoat.fields.places import Place, list_fields, shrunk
+from buffycoat.fields.rows import CELL_COLUMNS, cell_row, field_row
+from buffycoat.fields.scales import Scale, scales_of
+from buffycoat.fields.slides.slide import PixelSlide, Slide
+from buffycoat.fields.whole_slide import TILE_PX, Mapper, SlideTask
 from buffycoat.images import write_png
-from buffycoat.progress import Reporter
+from buffycoat.progress import Reporter, Silent
 
-RESULTS = 3
-"""Raised when the same field gives other cells, so that none is reused."""
-AT_ONCE = 4
-"""Fields for each thread that are handed out together."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A file of one field.
-
-    Attributes:
-        path: Where it is.
-        name: From the folder of fields, with "/".
-        slide_id: The folder that it lies in: its path from the folder of fields, or that folder's
-            own name.
-    """
-
-    path: Path
-    name: str
-    slide_id: str
+__all__ = ["CELL_COLUMNS", "TILE_PX", "Outcome", "Place", "find_folder", "list_fields"]
 
 
 @dataclass
@@ -49,57 +34,18 @@ class Outcome:
     """What became of the fields.
 
     Attributes:
-        fields: A row a field.
+        fields: A row a field or slide.
         cells: A row a cell.
+        parts: A row a part of each slide.
         bad: Name, path and reason of each field that cannot be read or has no scale.
         left_out: What else lies in the folder, in words.
     """
 
     fields: list[dict[str, Any]] = field(default_factory=list)
     cells: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[dict[str, Any]] = field(default_factory=list)
     bad: list[tuple[str, str, str]] = field(default_factory=list)
     left_out: str = ""
-
-
-CELL_COLUMNS = {
-    "cell_id": "string", "path": "string", "slide_id": "string", "field": "string",
-    "box": "string", "is_cut": "bool", "kind": "string", "is_counted": "bool",
-    "area_um2": "float64", "nucleus_area_um2": "float64", "signal": "float64",
-    "um_per_px": "float64", "crop_px": "int64", "field_faults": "string", "outline": "string",
-}  # fmt: skip
-"""Columns of the table of cells and their pandas types."""
-NO_SCALE = (
-    "fewer than {least} red cells to tell the scale by, here and in the other fields. State "
-    "it with --um-per-px"
-)
-
-
-def list_fields(folder: Path) -> tuple[list[Place], str]:
-    """Pictures of a folder, or one picture; and what else is there, in words.
-
-    Raises:
-        ManifestError: There is none.
-    """
-    if folder.is_file():
-        return [Place(folder, folder.name, folder.resolve().parent.name)], ""
-    if not folder.is_dir():
-        raise ManifestError(f"{folder}: no such folder or picture of fields. Check the path")
-    found = images.survey(folder)
-    if not found.images:
-        raise ManifestError(
-            f"{folder}: no field in it ({found.left_out() or 'the folder is empty'}). Expected "
-            f"photographs of fields of view: {images.READABLE}"
-        )
-    names = [path.relative_to(folder) for path in found.images]
-    places = [
-        Place(path, name.as_posix(), _slide(name, folder))
-        for path, name in zip(found.images, names, strict=True)
-    ]
-    return places, found.left_out()
-
-
-def _slide(name: Path, folder: Path) -> str:
-    return name.parent.as_posix() if len(name.parts) > 1 else folder.resolve().name
 
 
 def find_folder(
@@ -108,8 +54,9 @@ def find_folder(
     reporter: Reporter,
     um_per_px: float | None = None,
     overlays: Path | None = None,
+    tile_px: int = TILE_PX,
 ) -> Outcome:
-    """Find and cut out the cells of all fields.
+    """Find and cut out the cells of all fields and slides.
 
     Args:
         places: The fields.
@@ -117,60 +64,36 @@ def find_folder(
         reporter: Progress.
         um_per_px: Micrometres that a pixel is wide, for all fields; None measures it.
         overlays: Folder of pictures that show what was found; None draws none.
+        tile_px: Side of what is read of a slide at once; the cells do not depend on it.
     """
     outcome = Outcome()
     journal = Journal(out)
     try:
-        scales = _scales(places, journal, reporter, um_per_px, outcome)
-        known = [(place, scales[place]) for place in places if place in scales]
-        _find_all(known, _Task(out, overlays, um_per_px is not None, journal), reporter, outcome)
+        scales, bad = scales_of(places, journal, reporter, um_per_px)
+        task = _Task(out, overlays, journal, tile_px)
+        done: dict[Place, Any] = dict(bad)
+        done |= _find_fields({p: s for p, s in scales.items() if not s.is_slide}, task, reporter)
+        for place, scale in scales.items():
+            if scale.is_slide:
+                done[place] = _find_slide(place, scale, task, reporter)
+        _collect(places, done, outcome)
         _remove_stale(out, journal, {row["path"] for row in outcome.cells})
     finally:
         journal.close()
     return outcome
 
 
-def _scales(
-    places: Sequence[Place],
-    journal: Journal,
-    reporter: Reporter,
-    um_per_px: float | None,
-    outcome: Outcome,
-) -> dict[Place, float]:
-    """Diameter of a red cell, in pixels, of each readable field."""
-
-    def measure(place: Place) -> RedCells | ImageError | None:
-        try:
-            data = images.read_bytes(place.path)
-            key = digest(data, __version__, RESULTS, "scale")
-            stored = journal.find(key)
-            if stored is None:
-                found = measure_scale(Field(place.name, images.decode(data, str(place.path))))
-                stored = [found.diameter_px, found.count] if found else []
-                journal.add(key, stored)
-            return RedCells(*stored) if stored else None
-        except ImageError as error:
-            return error
-
-    reporter.start("scale", f"{len(places)} fields")
-    found = dict(zip(places, _mapped(measure, places, reporter), strict=True))
-    reporter.finish()
-    for place, red in found.items():
-        if isinstance(red, ImageError):
-            outcome.bad.append((place.name, str(place.path), _reason(red, place)))
-    readable = {p: red for p, red in found.items() if not isinstance(red, ImageError)}
-    if um_per_px is not None:
-        diameters: list[float | None] = [RED_CELL_UM / um_per_px] * len(readable)
-    else:
-        diameters = red_cells.agree(list(readable.values()))
-    scales = {}
-    for place, diameter in zip(readable, diameters, strict=True):
-        if diameter is None:
-            reason = NO_SCALE.format(least=red_cells.LEAST_CELLS)
-            outcome.bad.append((place.name, str(place.path), reason))
-        else:
-            scales[place] = diameter
-    return scales
+def _collect(places: Sequence[Place], done: dict[Place, Any], outcome: Outcome) -> None:
+    """Rows in the order of the fields; a text is the reason why there are none."""
+    for place in places:
+        found = done[place]
+        if isinstance(found, ImageError | str):
+            outcome.bad.append((place.name, str(place.path), _reason(str(found), place)))
+            continue
+        outcome.fields.append(found["field"])
+        slide_id = place.name if found.get("is_slide") else place.slide_id
+        outcome.cells += [row | {"slide_id": slide_id} for row in found["cells"]]
+        outcome.parts += found.get("parts", ())
 
 
 @dataclass(frozen=True)
@@ -180,35 +103,72 @@ class _Task:
     Attributes:
         out: Folder of the crops.
         overlays: Folder of the overlays, or None.
-        is_stated: Whether the scale was stated.
         journal: Of what is done.
+        tile_px: See `find_folder`.
     """
 
     out: Path
     overlays: Path | None
-    is_stated: bool
     journal: Journal
+    tile_px: int
 
-    def run(self, known: tuple[Place, float]) -> dict[str, Any] | ImageError:
-        """Rows of one field, its crops and overlay written."""
-        place, red_px = known
+    def picture(self, known: tuple[Place, Scale]) -> dict[str, Any] | ImageError:
+        """Rows of one photograph, its crops and overlay written."""
+        place, scale = known
         try:
             data = images.read_bytes(place.path)
-            key = digest(data, __version__, RESULTS, place.name, red_px)
+            key = digest(data, __version__, RESULTS, place.name, scale.red_px)
             stored = self.journal.find(key)
             if stored is not None and self._is_there(stored, place):
                 return stored
             view = Field(place.name, images.decode(data, str(place.path)))
-            found = find(view, red_px)
+            if is_one_field(view.width, view.height, scale.red_px):
+                return self._field(view, scale, place, key)
+            slide = PixelSlide(place.name, view.pixels)
+            return self._slide(slide, scale, place, key, (map, Silent())) | {"is_slide": False}
         except ImageError as error:
             return error
-        rows = [_cell_row(view, cell, red_px, found) for cell in found.cells]
+
+    def slide(
+        self, place: Place, scale: Scale, by: tuple[Mapper, Reporter]
+    ) -> dict[str, Any] | ImageError:
+        """Rows of one slide, its crops and overlay written."""
+        try:
+            slide = place.open()
+            assert slide is not None  # it was one when its scale was measured
+            with slide:
+                key = digest(place.stamp(), __version__, RESULTS, place.name, scale.red_px)
+                return self._slide(slide, scale, place, key, by)
+        except ImageError as error:
+            return error
+
+    def _field(self, view: Field, scale: Scale, place: Place, key: str) -> dict[str, Any]:
+        found = find(view, scale.red_px)
+        faults = found.quality.faults
+        size = (view.width, view.height)
+        rows = [
+            cell_row(view.name, cell, scale.red_px, faults, is_counted(cell, *size))
+            for cell in found.cells
+        ]
         for row, cell in zip(rows, found.cells, strict=True):
-            write_png(self.out / row["path"], crop(view, cell, red_px))
+            write_png(self.out / row["path"], crop(view, cell.box, scale.red_px))
         if self.overlays is not None:
             write_png(self._overlay(place), overlay.draw(view, found.cells))
-        done = {"field": self._field_row(view, red_px, found), "cells": rows}
+        field = field_row(view.name, size, (scale.red_px, scale.source), found)
+        done = {"field": field, "cells": rows}
         self.journal.add(key, done)
+        return done
+
+    def _slide(
+        self, slide: Slide, scale: Scale, place: Place, key: str, by: tuple[Mapper, Reporter]
+    ) -> dict[str, Any]:
+        task = SlideTask(
+            slide, scale.red_px, scale.source, self.out, self.journal, key, self.tile_px
+        )
+        done = task.run(*by)
+        if self.overlays is not None:
+            small, factor = shrunk(slide)
+            write_png(self._overlay(place), overlay.draw_boxes(small, done["cells"], factor))
         return done
 
     def _is_there(self, stored: dict[str, Any], place: Place) -> bool:
@@ -220,72 +180,27 @@ class _Task:
         assert self.overlays is not None
         return self.overlays / f"{place.name}.png"
 
-    def _field_row(self, view: Field, red_px: float, found: FoundCells) -> dict[str, Any]:
-        seen = found.quality
-        kinds = [cell.kind for cell in found.cells]
-        return {
-            "field": view.name,
-            "width": view.width,
-            "height": view.height,
-            "um_per_px": RED_CELL_UM / red_px,
-            "scale_from": "stated" if self.is_stated else "red cells",
-            "cells": kinds.count("cell"),
-            "smudges": kinds.count("smudge"),
-            **{f"{kind}s": found.spots.get(kind, 0) for kind in ("platelet", "deposit", "clump")},
-            "red_cells": seen.red_count,
-            "covered": round(seen.covered, 4),
-            "edge_um": round(seen.edge * RED_CELL_UM, 3),
-            "stain": round(seen.stain, 4),
-            "faults": "; ".join(seen.faults),
-        }
+
+def _find_fields(
+    scales: dict[Place, Scale], task: _Task, reporter: Reporter
+) -> dict[Place, dict[str, Any] | ImageError]:
+    if not scales:
+        return {}
+    reporter.start("find", f"{len(scales)} fields")
+    found = dict(zip(scales, mapped(task.picture, list(scales.items()), reporter), strict=True))
+    n_cells = sum(len(one["cells"]) for one in found.values() if not isinstance(one, ImageError))
+    reporter.finish(f"{n_cells} cells")
+    return found
 
 
-def _cell_row(view: Field, cell: FoundCell, red_px: float, found: FoundCells) -> dict[str, Any]:
-    left, top, width, height = cell.box
-    name = f"{view.name}-x{left}-y{top}.png"
-    um_per_px = RED_CELL_UM / red_px
-    unit = RED_CELL_UM**2 * 3.141592653589793 / 4
-    return {
-        "cell_id": name,
-        "path": name,
-        "field": view.name,
-        "box": f"{left},{top},{width},{height}",
-        "is_cut": cell.is_cut,
-        "kind": cell.kind,
-        "is_counted": is_counted(cell, view.width, view.height),
-        "area_um2": round(cell.area * unit, 2),
-        "nucleus_area_um2": round(cell.nucleus_area * unit, 2),
-        "signal": round(cell.signal, 2),
-        "um_per_px": um_per_px,
-        "crop_px": round(WINDOW * red_px),
-        "field_faults": "; ".join(found.quality.faults),
-        "outline": " ".join(f"{x:.1f},{y:.1f}" for x, y in cell.outline),
-    }
-
-
-def _find_all(
-    known: Sequence[tuple[Place, float]], task: _Task, reporter: Reporter, outcome: Outcome
-) -> None:
-    reporter.start("find", f"{len(known)} fields")
-    for (place, _), done in zip(known, _mapped(task.run, known, reporter), strict=True):
-        if isinstance(done, ImageError):
-            outcome.bad.append((place.name, str(place.path), _reason(done, place)))
-        else:
-            outcome.fields.append(done["field"])
-            outcome.cells += [row | {"slide_id": place.slide_id} for row in done["cells"]]
-    reporter.finish(f"{len(outcome.cells)} cells")
-
-
-def _mapped(call: Callable[[Any], Any], items: Sequence[Any], reporter: Reporter) -> Iterable[Any]:
-    """Results in order, by threads: OpenCV and numpy release the interpreter's lock."""
-    threads = cpus()
-    with ThreadPoolExecutor(threads) as pool:
-        done = 0
-        for start in range(0, len(items), AT_ONCE * threads):
-            for result in pool.map(call, items[start : start + AT_ONCE * threads]):
-                done += 1
-                reporter.advance(done, len(items))
-                yield result
+def _find_slide(
+    place: Place, scale: Scale, task: _Task, reporter: Reporter
+) -> dict[str, Any] | ImageError:
+    reporter.start("find", place.name)
+    with ThreadPoolExecutor(cpus()) as pool:
+        done = task.slide(place, scale, (pool.map, reporter))
+    reporter.finish("" if isinstance(done, ImageError) else f"{len(done['cells'])} cells")
+    return done
 
 
 def _remove_stale(out: Path, journal: Journal, current: set[str]) -> None:
@@ -296,5 +211,5 @@ def _remove_stale(out: Path, journal: Journal, current: set[str]) -> None:
                 (out / row["path"]).unlink(missing_ok=True)
 
 
-def _reason(error: ImageError, place: Place) -> str:
-    return str(error).removeprefix(f"{place.path}: ").removeprefix(f"{place.name}: ")
+def _reason(text: str, place: Place) -> str:
+    return text.removeprefix(f"{place.path}: ").removeprefix(f"{place.name}: ")

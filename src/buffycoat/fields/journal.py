@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 JOURNAL = ".find-journal.jsonl"
+RESULTS = 4
+"""Raised when the same field gives other cells or columns, so that none is reused."""
 
 
 class Journal:

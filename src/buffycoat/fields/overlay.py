@@ -1,9 +1,10 @@
-"""A field with what was found in it."""
+"""A field or slide with what was found in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,9 +12,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from buffycoat.fields.field import Field
 from buffycoat.fields.find import FoundCell
+from buffycoat.fields.rows import box_of
 
 COLOURS = {"cell": (0, 160, 0), "smudge": (200, 120, 0)}
 """Of boxes and outlines, RGB."""
+ROOM_PX = 2
+"""Between a box and its cell, which may be a few pixels wide on the picture of a slide."""
 LETTER = 1 / 34
 """Height of letters over the shorter side of the field."""
 LEAST_LETTER_PX = 12
@@ -52,6 +56,23 @@ def draw(field: Field, cells: Sequence[FoundCell]) -> np.ndarray:
         cv2.polylines(picture, [points], isClosed=True, color=colour, thickness=thickness)
         far = (left + width - 1, top + height - 1)
         cv2.rectangle(picture, (left, top), far, colour, thickness)
+    return picture
+
+
+def draw_boxes(pixels: np.ndarray, cells: Sequence[Mapping[str, Any]], factor: float) -> np.ndarray:
+    """A picture of a slide with a box around each cell, shape (h, w, 3), uint8.
+
+    Args:
+        pixels: Shape (h, w, 3), uint8, RGB.
+        cells: Rows of the table of cells.
+        factor: Pixels of the picture over those of the slide.
+    """
+    picture = pixels.copy()
+    for row in cells:
+        left, top, width, height = (value * factor for value in box_of(row))
+        low = (round(left) - ROOM_PX, round(top) - ROOM_PX)
+        high = (round(left + width) + ROOM_PX, round(top + height) + ROOM_PX)
+        cv2.rectangle(picture, low, high, COLOURS[row["kind"]], 2)
     return picture
 
 

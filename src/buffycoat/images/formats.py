@@ -43,8 +43,15 @@ def _refused(name: str, suffixes: str, head: bytes | None, remedy: str, *, lead:
 
 _SAVE = "Save it as PNG"
 _DEVELOP = "Develop it in the camera's software and save it as PNG or TIFF"
-_SLIDE = "Export single cells as PNG or TIFF from the slide viewer (QuPath, or the scanner's own)"
-_DICOM = "Export the picture as PNG or TIFF from the viewer"
+_FIND = "Cut its cells out with `buffycoat find`, or export single cells as PNG or TIFF"
+_SLIDE = (
+    "Export it as OME-TIFF for `buffycoat find`, or single cells as PNG or TIFF, from the "
+    "microscope's program or QuPath"
+)
+_DICOM = (
+    "Export the picture as PNG or TIFF from the viewer; cut the cells of a whole-slide image out "
+    "with `buffycoat find`"
+)
 _BRAND = rb".{4}ftyp(?:%s|.{4}.{4}(?:.{4})*?(?:%s))"
 """ISO media files name their kind as the main brand, or among the compatible ones."""
 
@@ -69,17 +76,17 @@ _FORMATS = (
     ),
     _read("AVIF", ".avif .avifs", _BRAND % (rb"avi[fs]", rb"avi[fs]"), "AVIF"),
     _refused("DICOM", ".dcm .dicom .dic", rb".{128}DICM", _DICOM),
-    _refused("Zeiss CZI", ".czi", rb"ZISRAWFILE", _SLIDE),
+    _refused("Zeiss CZI", ".czi", rb"ZISRAWFILE", _FIND),
     _refused("Nikon ND2", ".nd2", rb"\xda\xce\xbe\x0a", _SLIDE, lead=True),
     _refused("Leica LIF", ".lif", rb"\x70\0\0\0.{4}\x2a", _SLIDE),
-    _refused("Aperio slide", ".svs", None, _SLIDE, lead=True),
-    _refused("Hamamatsu slide", ".ndpi .vms .vmu", None, _SLIDE, lead=True),
+    _refused("Aperio slide", ".svs", None, _FIND, lead=True),
+    _refused("Hamamatsu slide", ".ndpi .vms .vmu", None, _FIND, lead=True),
     _refused("Olympus slide", ".vsi .ets .oib .oif .oir", None, _SLIDE, lead=True),
-    _refused("Leica slide", ".scn", None, _SLIDE, lead=True),
-    _refused("3DHistech slide", ".mrxs", None, _SLIDE, lead=True),
-    _refused("Ventana slide", ".bif", None, _SLIDE, lead=True),
-    _refused("Akoya slide", ".qptiff", None, _SLIDE, lead=True),
-    _refused("Zeiss LSM", ".lsm", None, _SLIDE, lead=True),
+    _refused("Leica slide", ".scn", None, _FIND, lead=True),
+    _refused("3DHistech slide", ".mrxs", None, _FIND, lead=True),
+    _refused("Ventana slide", ".bif", None, _FIND, lead=True),
+    _refused("Akoya slide", ".qptiff", None, _FIND, lead=True),
+    _refused("Zeiss LSM", ".lsm", None, _FIND, lead=True),
     _refused(
         "camera raw",
         ".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .orf .rw2 .pef .raf",

@@ -39,6 +39,6 @@ def too_large(name: str, size: str) -> ImageError:
     """The error for a picture of too many pixels; `size` says how many."""
     limit = MAX_PIXELS // 1_000_000
     return ImageError(
-        f"{name}: {size} over the limit of {limit} megapixels. Crop it to single cells, or cut "
-        "it into tiles, first"
+        f"{name}: {size} over the limit of {limit} megapixels. Crop it to single cells; or save "
+        "it as tiled TIFF, which `buffycoat find` reads in parts"
     )
