@@ -34,7 +34,7 @@ def test_the_worklist_leads_to_a_slide(alone, open_page):
     name = f"S-{n:02d}"
     page.get_by_label("Search slides and patients").fill(name)
     assert page.locator("tbody tr").count() == 1
-    page.get_by_role("link", name="Read").click()
+    page.get_by_role("link", name="Read", exact=True).click()
     page.wait_for_selector(".cell")
     assert page.locator(".cell").count() == 32
     assert name in page.title()
