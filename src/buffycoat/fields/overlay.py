@@ -19,7 +19,7 @@ COLOURS = {"cell": (0, 160, 0), "smudge": (200, 120, 0)}
 ROOM_PX = 2
 """Between a box and its cell, which may be a few pixels wide on the picture of a slide."""
 LETTER = 1 / 34
-"""Height of letters over the shorter side of the field."""
+"""Height of letters over the shorter side of the field, at most; and half a cell at most."""
 LEAST_LETTER_PX = 12
 DASH = 6
 """Length of a dash in widths of its line."""
@@ -88,12 +88,13 @@ def draw_classes(pixels: np.ndarray, cells: Sequence[MarkedCell], footer: str) -
         Shape (h', w, 3), uint8, h' > h.
     """
     picture = pixels.copy()
-    thickness = _thickness(picture)
+    cell_px = float(np.median([np.ptp(cell.outline, axis=0).max() for cell in cells] or [np.inf]))
+    thickness = max(round(min(_thickness(picture), cell_px / 40)), 1)
     for cell in cells:
         for line in _lines(cell.outline, DASH * thickness if cell.is_doubtful else None):
             for colour, width in ((HALO, 3 * thickness), (cell.colour, 2 * thickness)):
                 cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA)
-    size = max(round(LETTER * min(picture.shape[:2])), LEAST_LETTER_PX)
+    size = round(max(min(LETTER * min(picture.shape[:2]), cell_px / 2), LEAST_LETTER_PX))
     font = ImageFont.load_default(size)
     height, width = picture.shape[:2]
     sheet = Image.new("RGB", (width, height + round(1.6 * size)), HALO)

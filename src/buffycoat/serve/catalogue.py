@@ -48,15 +48,10 @@ class ReviewedCell:
     image_sha256: str | None
     bundle_sha256: str | None
 
-    @property
-    def has_context(self) -> bool:
-        """Whether the field around it can be shown."""
-        return self.ref.box is not None or bool(self.details.get("field"))
-
     def to_row(self) -> dict[str, Any]:
         """What the grid shows of it, without anybody's decision."""
         field = self.details.get("field", {})
-        row = {
+        return {
             "id": self.name,
             "n": self.n,
             "predicted": self.predicted,
@@ -68,10 +63,8 @@ class ReviewedCell:
             "site_shift": self.details.get("site_shift"),
             "kind": field.get("kind"),
             "is_cut": bool(field.get("is_cut")),
-            "has_context": self.has_context,
             "has_outline": True,
         }
-        return row
 
 
 @dataclass(frozen=True)
