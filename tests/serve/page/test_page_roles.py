@@ -65,7 +65,13 @@ def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
     choose(cleo, cells[0], "VLY")
     cleo.get_by_text("All saved").wait_for()
     cleo.get_by_role("button", name="Sign …").click()
-    cleo.get_by_role("dialog").get_by_role("button", name="Sign").click()
+    told = cleo.get_by_role("dialog")
+    told.wait_for()
+    assert "2 of them given another class than predicted" in told.inner_text()
+    assert "doubtful" not in told.inner_text(), "both readers finished"
+    blast, variant = (told.get_by_role("row", name=name) for name in ("blast", "variant lymph"))
+    assert (blast.count(), variant.count()) == (0, 1), "what is signed is the consensus"
+    told.get_by_role("button", name="Sign").click()
     cleo.get_by_text("Signed as version 1. Amend to change it.").wait_for()
 
 

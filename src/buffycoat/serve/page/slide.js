@@ -41,7 +41,7 @@ export class SlideView {
     this.palette.isDisabled = this.isReadOnly;
     this.cellPane = new CellPane(this.reading, (code) => this.decide(code));
     this.cellPane.isReadOnly = this.isReadOnly;
-    this.differential = new Differential(slide, isMine ? role : "final");
+    this.differential = new Differential(slide, isMine && role !== "consensus" ? role : "final");
     this.conflicts = conflicts(this.reading, {
       onshow: (cell) => this.selection.moveTo(cell),
       onresolved: (cell) => this.selection.moveTo(cell),
