@@ -103,7 +103,7 @@ def draw_overlays(
         except ImageError:  # it was read a minute ago, and `find` lists those that cannot be
             continue
         cells = [_marked(row, called, found.counted, taxonomy, factor) for row in rows]
-        picture = draw_classes(pixels, cells, footer)
+        picture = draw_classes(pixels, cells, footer, factor)
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY)
         write_atomic(results.out / results.overlay(place.name), buffer.getvalue())

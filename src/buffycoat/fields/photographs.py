@@ -38,14 +38,18 @@ def varied(bins: np.ndarray) -> np.ndarray:
     return (span.max(axis=2) > LEVELS).astype(np.uint8)
 
 
-def rectangles(pixels: np.ndarray, red_px: float) -> list[Box]:
+def rectangles(pixels: np.ndarray, is_varied: np.ndarray, step: int) -> list[Box]:
     """Boxes of photographs in a part of a slide, in its pixels, from top to bottom.
 
     A picture without ground around is no photograph on it.
+
+    Args:
+        pixels: Shape (h, w, 3), uint8.
+        is_varied: Of its bins (`varied`).
+        step: Pixels along a bin.
     """
-    bins, step = coarse(pixels, red_px)
-    height, width = bins.shape[:2]
-    contours, _ = cv2.findContours(varied(bins), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    height, width = is_varied.shape
+    contours, _ = cv2.findContours(is_varied, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     found = []
     for contour in contours:
         left, top, across, down = cv2.boundingRect(contour)
