@@ -70,8 +70,9 @@ class Count:
         page.on("request", self._asked)
         self._begun = time.perf_counter()
 
-    def end(self) -> None:
-        """Stop the clock."""
+    def end(self, page: Page) -> None:
+        """Stop the clock and the count."""
+        page.remove_listener("request", self._asked)
         self.seconds = round(time.perf_counter() - self._begun, 2)
 
     def press(self, page: Page, key: str) -> None:
@@ -155,7 +156,7 @@ def with_buffycoat(page: Page, slides: Slides, folder: Path) -> Count:
                 count.press(page, "Tab")
             count.press(page, "Enter")
         page.get_by_text("Signed as version 1").first.wait_for()
-        count.end()
+        count.end(page)
         found = {cell["id"]: cell["label"] or cell["predicted"] for cell in cells_of(page, url)}
     count.n_right = sum(found[name] == code for name, code in slides.truth.items())
     return count
@@ -245,7 +246,7 @@ class LabelStudio:
             if before in slides.wrong:
                 count.press(page, hotkey[slides.truth[before]])
             self._submit(page, count)
-        count.end()
+        count.end(page)
         return count
 
     def _shown(self, page: Page, before: str | None) -> str:

@@ -3,14 +3,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
 from buffycoat import images
-from buffycoat.cells import Manifest
+from buffycoat.cells import CellRef, Manifest
 from buffycoat.config import ImagesConfig
 from buffycoat.errors import OutputError
+from buffycoat.images.work import decode_work, frame_of
 
 CONFIG = ImagesConfig(work_px=32, frame_fraction=0.5)
 
@@ -119,3 +121,28 @@ def test_a_full_disk_is_found_before_any_image_is_decoded(
         )
     assert not seen
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_stated_scale_frames_pictures_of_any_size_alike(tmp_path: Path) -> None:
+    """A disc of 10 micrometres, photographed at two magnifications."""
+    seen = {}
+    for name, side, um_per_px in (("home", 360, 0.1), ("far", 500, 0.1), ("near", 360, 0.05)):
+        picture = np.full((side, side, 3), 255, np.uint8)
+        cv2.circle(picture, (side // 2, side // 2), round(5 / um_per_px), (0, 0, 0), -1)
+        images.write_png(tmp_path / f"{name}.png", picture)
+        ref = CellRef(str(tmp_path / f"{name}.png"), um_per_px=um_per_px)
+        for settings in (ImagesConfig(), ImagesConfig(photograph_um=36)):
+            _, work, _ = decode_work(ref, settings)
+            assert work is not None
+            key = name, settings.photograph_um
+            seen[key] = float((work < 128).mean()) ** 0.5
+    assert seen["far", 36] == pytest.approx(seen["home", 36], rel=0.02)
+    assert seen["home", 36] == seen["home", None]
+    assert seen["far", None] < 0.8 * seen["home", None]
+    assert seen["near", 36] == pytest.approx(1.5 * seen["home", 36], rel=0.02)  # taken whole
+
+
+def test_without_a_stated_scale_the_settings_hold() -> None:
+    picture = np.zeros((500, 500, 3), np.uint8)
+    assert frame_of(picture, CellRef("x.png"), ImagesConfig(photograph_um=36)) == 0.75
+    assert frame_of(picture, CellRef("x.png", um_per_px=0.1), ImagesConfig()) == 0.75

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
-
-pytest.importorskip("fastapi")
-pytest.importorskip("argon2")
-
 from starlette.testclient import TestClient
 
 from buffycoat.serve import predictions as tables
@@ -29,6 +22,13 @@ from buffycoat.serve.migrate import migrate
 from buffycoat.serve.project import import_predictions
 from buffycoat.serve.review import Review
 from buffycoat.serve.settings import Settings
+
+if TYPE_CHECKING:
+    from benchmarks.postgres import Cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))  # benchmarks are no part of the installed package
 
 CODES = ("SNE", "LY", "MO", "BL", "ERB")
 PER_SLIDE = 10
@@ -83,83 +83,16 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _postgres_programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if found:
-        return found[-1].parent
-    other = shutil.which("initdb")
-    return Path(other).resolve().parent if other else None
-
-
-@dataclass
-class Cluster:
-    """A PostgreSQL server of this test run.
-
-    It may not run as root: as root it runs as `nobody`, in a folder that is nobody's.
-    """
-
-    programs: Path
-    folder: Path
-    port: int
-    count: int = field(default=0)
-
-    def run(self, program: str, *arguments: str, check: bool = True) -> None:
-        """Run one of PostgreSQL's programs as an unprivileged user."""
-        is_root = os.geteuid() == 0
-        subprocess.run(
-            [str(self.programs / program), *arguments],
-            check=check,
-            user="nobody" if is_root else None,
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-        )
-
-    @property
-    def _data(self) -> str:
-        return str(self.folder / "data")
-
-    def start(self) -> None:
-        """Start it and wait."""
-        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder}"
-        log = str(self.folder / "log")
-        self.run("pg_ctl", "-D", self._data, "-o", options, "-l", log, "-w", "start")
-
-    def stop(self, mode: str = "fast") -> None:
-        """Stop it; "immediate" is a crash."""
-        self.run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop", check=False)
-
-    def create(self) -> str:
-        """URL of a new, empty database."""
-        import psycopg
-
-        self.count += 1
-        name = f"review{self.count}"
-        where = f"host=127.0.0.1 port={self.port} user=reviewer dbname=postgres"
-        with psycopg.connect(where, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://reviewer@127.0.0.1:{self.port}/{name}"
-
-
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A PostgreSQL server; skips where its programs are not installed."""
-    programs = _postgres_programs()
-    if programs is None:
+    from benchmarks.postgres import Cluster, programs
+
+    where = programs()
+    if where is None:
         pytest.skip("PostgreSQL's initdb is not installed (Debian: apt-get install postgresql)")
     pytest.importorskip("psycopg")
-    folder = tmp_path_factory.mktemp("postgres")
-    if os.geteuid() == 0:
-        shutil.chown(folder, "nobody")
-        for parent in (folder, *folder.parents[:3]):
-            parent.chmod(parent.stat().st_mode | 0o711)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = Cluster(programs, folder, port)
-    made.run("initdb", "-D", str(folder / "data"), "-U", "reviewer", "-A", "trust", "-E", "UTF8")
-    made.start()
+    made = Cluster.begin(where, tmp_path_factory.mktemp("postgres"))
     yield made
     made.stop("immediate")
 

@@ -9,7 +9,7 @@ import pytest
 
 from buffycoat.errors import NotEstimableError, ShapeError
 from buffycoat.sites.look import colour_and_sharpness, scale
-from buffycoat.sites.shift import BATCH, Shift, ShiftReference, draw
+from buffycoat.sites.shift import BATCH, Shift, ShiftReference, draw, draw_alike
 
 K = 3
 
@@ -89,6 +89,31 @@ def test_batches_are_mostly_of_one_severity() -> None:
         for _ in range(100)
     ]
     assert np.mean(shares) > 0.55
+
+
+def test_a_bad_day_of_home_is_no_other_laboratory() -> None:
+    """One cell in ten that is badly degraded, all of these alike, is a condition of its own."""
+    rng = np.random.default_rng(10)
+    (usual, first), (bad, second) = _cells(1800, rng), _cells(200, rng, moved=1.5)
+    values = {name: np.concatenate([usual[name], bad[name]]) for name in usual}
+    condition = np.repeat([0, 4], [1800, 200])
+    home = ShiftReference.fit(values, np.concatenate([first, second]), K, condition)
+    alarms = [home.score(*_cells(BATCH, rng, moved=1.5)).is_alarm for _ in range(200)]
+    assert np.mean(alarms) <= 0.05
+    assert home.score(*_cells(BATCH, rng, moved=3.0)).is_alarm
+
+
+def test_batches_of_one_condition_leave_out_what_few_cells_have() -> None:
+    rng = np.random.default_rng(11)
+    condition = np.repeat([0, 1, 2], [50, 30, 3])
+    drawn = [condition[draw_alike(condition, rng)] for _ in range(50)]
+    assert {len(set(batch)) for batch in drawn} == {1}
+    assert {int(batch[0]) for batch in drawn} == {0, 1}
+    assert set(draw_alike(np.zeros(3, int), rng)) <= {0, 1, 2}
+
+
+def test_words_never_show_a_distance_like_its_limit() -> None:
+    assert Shift({"scale": 1.04}, {"scale": 1.0}).words() == "scale differs by 1.04 SD (limit 1.00)"
 
 
 def test_a_look_follows_colour_and_blur() -> None:

@@ -151,3 +151,11 @@ def test_large_numbers_and_windows_paths(tmp_path: Path) -> None:
     frame = read_table(path).frame
     assert frame["cell_id"].tolist() == [str(n) for n in big]
     assert frame["path"].tolist() == [str(tmp_path / "a/1.png"), str(tmp_path / "a/2.png")]
+
+
+def test_a_scale_is_read_and_a_wrong_one_named(tmp_path: Path) -> None:
+    rows = "path,label,um_per_px\na/1.png,LY,0.1\na/2.png,MO,"
+    found = read_table(_csv(tmp_path, rows)).frame["um_per_px"]
+    assert found.fillna(-1).tolist() == [0.1, -1]
+    with pytest.raises(ManifestError, match="um_per_px '100', expected micrometres"):
+        read_table(_csv(tmp_path, f"{rows}100"))

@@ -40,6 +40,12 @@ class ImagesConfig(Section):
         le=1,
         description="central part of the photograph's shorter side that is kept",
     )
+    photograph_um: float | None = Field(
+        default=None,
+        gt=0,
+        description="micrometres along that side; a picture whose table states um_per_px is then "
+        "framed by its scale, not by its size",
+    )
 
 
 class SegmentConfig(Section):

@@ -21,8 +21,10 @@ from buffycoat.images.decode import decode_cell, read_bytes
 from buffycoat.images.parquet_cells import picture_file
 from buffycoat.images.write import write_atomic, writing
 
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 _CHUNK = 256
+SAME_SCALE = 0.02
+"""Share by which a scale may be off for pixels cut away in rounding."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,25 @@ def to_work(image: np.ndarray, work_px: int, frame_fraction: float) -> np.ndarra
         return crop.copy()
     method = cv2.INTER_AREA if side > work_px else cv2.INTER_CUBIC
     return cv2.resize(crop, (work_px, work_px), interpolation=method)
+
+
+def frame_of(image: np.ndarray, ref: CellRef, config: ImagesConfig) -> float:
+    """Part of a picture's shorter side that is kept.
+
+    Args:
+        image: The picture, shape (h, w, 3).
+        ref: Says how wide its pixels are, if that is known.
+        config: Says how much a photograph shows, if scales are to be the same.
+
+    Returns:
+        In (0, 1]. A picture that shows less than the frame holds is taken whole.
+    """
+    if config.photograph_um is None or ref.um_per_px is None:
+        return config.frame_fraction
+    shown = ref.um_per_px * min(image.shape[:2]) / config.photograph_um
+    if abs(shown - 1) < SAME_SCALE:
+        return config.frame_fraction
+    return min(config.frame_fraction / shown, 1.0)
 
 
 def load_work(
@@ -141,7 +162,8 @@ def decode_work(ref: CellRef, config: ImagesConfig) -> Decoded:
     try:
         data = read_bytes(ref)
         digest = hashlib.sha256(data).hexdigest()
-        return digest, to_work(decode_cell(data, ref), config.work_px, config.frame_fraction), ""
+        picture = decode_cell(data, ref)
+        return digest, to_work(picture, config.work_px, frame_of(picture, ref, config)), ""
     except ImageError as error:
         return digest, None, str(error).removeprefix(f"{ref}: ")
 
@@ -187,13 +209,13 @@ def _work_images(
 
 
 def _cache_key(refs: Sequence[CellRef], config: ImagesConfig) -> str:
-    def stamp(ref: CellRef) -> tuple[str, int, int]:
-        path = str(ref)
+    def stamp(ref: CellRef) -> tuple[str, int, int, float | None]:
+        path = os.path.abspath(str(ref))
         try:
             status = os.stat(picture_file(ref))
         except OSError:
-            return os.path.abspath(path), -1, -1
-        return os.path.abspath(path), status.st_size, status.st_mtime_ns
+            return path, -1, -1, ref.um_per_px
+        return path, status.st_size, status.st_mtime_ns, ref.um_per_px
 
     key = [
         _CACHE_VERSION,

@@ -11,6 +11,7 @@ from buffycoat.config import ImagesConfig, SegmentConfig
 from buffycoat.errors import NotEstimableError
 from buffycoat.images import load_work
 from buffycoat.segment.segmenters import build_segmenter
+from buffycoat.simulate.degrade import MAX_SEVERITY
 from buffycoat.sites.colour import measure
 from buffycoat.sites.look import GOOD_OUTLINE, colour_and_sharpness, scale
 from buffycoat.sites.reference import SiteReference
@@ -57,8 +58,10 @@ def fit(cells: SeenCells, images: ImagesConfig, segment: SegmentConfig) -> SiteR
     look = colour_and_sharpness(cells.images)
     look |= {"scale": scale(cells.areas), "network": cells.logits}
     measured = {name: v for name, v in look.items() if np.isfinite(v).all(axis=1).sum() >= LEAST}
+    # Twins are degraded by another process than the cells themselves: alike in number alone.
+    condition = cells.severity + (MAX_SEVERITY + 1) * (np.arange(2 * n) >= n)
     try:
-        shift = ShiftReference.fit(measured, cells.logits.argmax(axis=1), k, cells.severity)
+        shift = ShiftReference.fit(measured, cells.logits.argmax(axis=1), k, condition)
     except NotEstimableError:
         return None
     colour = ColourReference.of(measure(cells.images[:n][rows]))

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from buffycoat import __version__
-from buffycoat.errors import ConfigError, MissingExtraError
+from buffycoat.errors import ConfigError, ManifestError, MissingExtraError
 from buffycoat.serve.database import is_disk_full
 from buffycoat.serve.gate import Gate, answer
 from buffycoat.serve.refused import RefusedError
@@ -75,6 +75,10 @@ def _add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ConfigError)
     def wrong(_: Request, error: ConfigError) -> Response:
+        return answer(422, "invalid", str(error))
+
+    @app.exception_handler(ManifestError)  # a slide's name that no report can carry
+    def odd(_: Request, error: ManifestError) -> Response:
         return answer(422, "invalid", str(error))
 
     @app.exception_handler(MissingExtraError)

@@ -3,8 +3,8 @@
 For each group of numbers (colour, sharpness, scale, network) the mean difference between the cells
 of a batch and the training cells of the same predicted class is taken, as a Mahalanobis distance.
 Comparing within classes keeps another mix of classes from looking like another laboratory. The
-limit of each group is what batches of training cells reach, pristine and degraded in any share and
-of any mix of classes.
+limit of each group is what batches of training cells reach: of any mix of classes, degraded in any
+share, and degraded alike.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ BATCH = 64
 """Cells in the batches that the limits are fixed on."""
 N_BATCHES = 2000
 FALSE_ALARMS = 0.005
-"""Share of those that may exceed a limit, all groups together: half of the 1 in 100 promised."""
-SINGLE_SEVERITY = 0.3
-"""Of the Dirichlet mix of severities: under 1, most batches are mainly of one."""
+"""Share of those that may exceed a limit, all groups together: half of the 1 in 100 promised; of
+mixed batches and of batches of one condition, each."""
+SINGLE = 0.3
+"""Of the Dirichlet mix of conditions: under 1, most batches are mainly of one."""
 LEAST = 16
 """Cells under which nothing is said of a batch."""
 LEAST_OF_CLASS = 10
@@ -116,7 +117,7 @@ class ShiftReference:
         values: Mapping[str, np.ndarray],
         classes: np.ndarray,
         k: int,
-        severity: np.ndarray,
+        condition: np.ndarray,
         seed: int = 0,
     ) -> Self:
         """Learn from training cells.
@@ -125,8 +126,9 @@ class ShiftReference:
             values: Group -> numbers of each cell, shape (n, d).
             classes: Shape (n,).
             k: Number of classes.
-            severity: How degraded each cell is, shape (n,), whole numbers: batches are drawn with
-                any mix of these, so that a bad day of the microscope is no other laboratory.
+            condition: Number of what each cell went through, shape (n,), such as how degraded it
+                is and by what process. The limits hold for batches of any mix of these and for
+                batches of one alone, so that a bad day of the microscope is no other laboratory.
             seed: Of the batches.
 
         Raises:
@@ -136,10 +138,11 @@ class ShiftReference:
         n = len(classes)
         if n < LEAST:
             raise NotEstimableError(f"{n} training cells: a shift needs at least {LEAST}")
-        if any(len(table) != n for table in values.values()) or len(severity) != n:
-            raise ShapeError(f"expected {n} rows in every group and in severity")
+        if any(len(table) != n for table in values.values()) or len(condition) != n:
+            raise ShapeError(f"expected {n} rows in every group and in condition")
         rng = np.random.default_rng(seed)
-        batches = [draw(classes, severity, rng) for _ in range(N_BATCHES)]
+        mixed = [draw(classes, condition, rng) for _ in range(N_BATCHES)]
+        alike = [draw_alike(condition, rng) for _ in range(N_BATCHES)]
         open_groups = {name: _open(table, classes, k) for name, table in values.items()}
         share = 1 - FALSE_ALARMS / max(len(values), 1)
         return cls(
@@ -147,7 +150,7 @@ class ShiftReference:
                 name: Group(
                     group.means,
                     group.precision,
-                    _limit(group, values[name], classes, batches, share),
+                    max(_limit(group, values[name], classes, b, share) for b in (mixed, alike)),
                 )
                 for name, group in open_groups.items()
             }
@@ -196,19 +199,32 @@ class ShiftReference:
         )
 
 
+def draw_alike(condition: np.ndarray, rng: np.random.Generator, n: int = BATCH) -> np.ndarray:
+    """Rows of a batch that all went through one thing: of a condition that `LEAST` cells have.
+
+    Args:
+        condition: Shape (m,).
+        rng: Of the draw.
+        n: Cells; drawn with replacement.
+    """
+    kinds, counts = np.unique(condition, return_counts=True)
+    usual = kinds[counts >= min(LEAST, counts.max())]
+    return rng.choice(np.flatnonzero(condition == rng.choice(usual)), n)
+
+
 def draw(
-    classes: np.ndarray, severity: np.ndarray, rng: np.random.Generator, n: int = BATCH
+    classes: np.ndarray, condition: np.ndarray, rng: np.random.Generator, n: int = BATCH
 ) -> np.ndarray:
-    """Rows of a batch: any mix of the classes, and of the severities.
+    """Rows of a batch: any mix of the classes, and of the conditions.
 
     Args:
         classes: Shape (m,).
-        severity: Shape (m,).
+        condition: Shape (m,).
         rng: Of the draw.
         n: Cells; drawn with replacement.
     """
     weights = np.ones(len(classes))
-    for values, concentration in ((classes, 1.0), (severity, SINGLE_SEVERITY)):
+    for values, concentration in ((classes, 1.0), (condition, SINGLE)):
         kinds, kind = np.unique(values, return_inverse=True)
         mix = rng.dirichlet(np.full(len(kinds), concentration))
         weights *= (mix / np.bincount(kind))[kind]

@@ -167,7 +167,7 @@ def _from_tables(
     if not tables:
         raise manifest_error(str(found.folder), ["no table in it names its pictures and a label"])
     faults: list[str] = []
-    said: dict[str, dict[str, str | int | None]] = {}
+    said: dict[str, dict[str, str | float | None]] = {}
     first: dict[str, str] = {}
     moved = 0
     of_place = {found.name(path): place for path, place in zip(found.paths, places, strict=True)}

@@ -21,7 +21,7 @@ from buffycoat.taxonomy.spelling import Spelling
 SPLITS = ("split", "set", "subset", "partition", "phase", "usage", "wbcbenchsplit")
 PATIENTS = ("patientid", "patient", "patienthash", "subjectid", "subject", "donorid", "donor")
 SLIDES = ("slideid", "slide", "smearid", "smear")
-OTHERS = ("severity", "originalid", "cellid")
+OTHERS = ("severity", "originalid", "cellid", "umperpx")
 _NEAR = 0.8
 """Likeness (difflib's ratio) from which an unknown column is taken for a misspelt one."""
 _MAX_SPLITS = 20
@@ -45,6 +45,7 @@ class Columns:
         slide_id: Slides.
         severity: Severities of degradation.
         original_id: Ids of the pristine twins.
+        um_per_px: Micrometres that a pixel is wide.
         flag: 1 where the cell is of the split that the column's name tells, such as `is_test`.
     """
 
@@ -57,6 +58,7 @@ class Columns:
     severity: str | None = None
     original_id: str | None = None
     flag: str | None = None
+    um_per_px: str | None = None
 
     @property
     def has_labels(self) -> bool:
@@ -120,6 +122,7 @@ def find_columns(names: Sequence[str], rows: Sequence[Row], spelling: Spelling) 
     return Columns(
         label, one_hot, several, split, patient, slide, column(("severity",)),
         column(("originalid",)), flags[0] if len(flags) == 1 and split is None else None,
+        column(("umperpx",)),
     )  # fmt: skip
 
 

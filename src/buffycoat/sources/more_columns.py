@@ -13,7 +13,7 @@ from buffycoat.sources.folders import Pictures
 from buffycoat.sources.label_table import LabelTable
 from buffycoat.sources.table import read_row
 
-KEYS = ("split", "patient_id", "slide_id", "severity", "original_id")
+KEYS = ("split", "patient_id", "slide_id", "severity", "original_id", "um_per_px")
 
 
 def add_columns(
@@ -76,16 +76,16 @@ def add_columns(
     return replace(draft, frame=frame, used=tuple(used), split_from=split_from or draft.split_from)
 
 
-def _column(frame: pd.DataFrame, key: str) -> list[str | int | None]:
+def _column(frame: pd.DataFrame, key: str) -> list[str | float | None]:
     if key not in frame:
         return [None] * len(frame)
     return [None if pd.isna(value) else value for value in frame[key]]
 
 
 def _fill(
-    known: dict[str, list[str | int | None]],
+    known: dict[str, list[str | float | None]],
     row: int,
-    said: dict[str, str | int | None],
+    said: dict[str, str | float | None],
     where: str,
     faults: list[str],
 ) -> None:
@@ -103,7 +103,7 @@ def _fill(
 
 
 def _without_split(
-    draft: Draft, values: Sequence[str | int | None], splits: Sequence[str]
+    draft: Draft, values: Sequence[str | float | None], splits: Sequence[str]
 ) -> list[str]:
     """A fault where the tables of splits leave cells out."""
     missing = [n for n, value in zip(draft.frame["cell_id"], values, strict=True) if not value]

@@ -18,7 +18,7 @@ from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import is_predicted
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
-from buffycoat.tables import Rows, is_unknown, known_name, read_rows
+from buffycoat.tables import Rows, is_unknown, known_name, read_rows, to_number
 from buffycoat.tables.columns import ID_NAMES, ON, key
 from buffycoat.taxonomy.built_in import for_reading
 
@@ -78,7 +78,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
     rows, cell_ids = [rows[row] for row in kept], [cell_ids[row] for row in kept]
     used = {file_column, *columns.one_hot, *vars(columns).values()}
     ignored = [c for c in table.header if c not in used and key(c) not in OTHERS]
-    ignored = [] if {*PLACE} <= {*ignored} else ignored  # of `find`: see `found`
+    ignored = [] if {*PLACE} <= {*table.header} else ignored  # of `find`: see `found`
     return Draft(
         pd.DataFrame(rows).assign(cell_id=cell_ids),
         path.stem,
@@ -98,7 +98,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
 
 def read_row(
     row: Row, columns: Columns, where: str, faults: list[str]
-) -> dict[str, str | int | None]:
+) -> dict[str, str | float | None]:
     """What a row says of its cell, but for the picture.
 
     Args:
@@ -134,7 +134,19 @@ def read_row(
         "slide_id": known_name(row.get(columns.slide_id or "", "")),
         "severity": int(severity) if severity.isdigit() else None,
         "original_id": known_name(row.get(columns.original_id or "", "")),
+        "um_per_px": _scale(row.get(columns.um_per_px or "", ""), where, faults),
     }
+
+
+def _scale(text: str, where: str, faults: list[str]) -> float | None:
+    """Micrometres that a pixel is wide; None if that is not stated."""
+    if is_unknown(text):
+        return None
+    value = to_number(text)
+    if not 0.01 <= value <= 5:  # nor NaN
+        faults.append(f"{where}: um_per_px {text!r}, expected micrometres from 0.01 to 5")
+        return None
+    return value
 
 
 def _unknown_notes(table: Rows, columns: Columns) -> list[str]:

@@ -199,6 +199,19 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
+def wait_until() -> Callable[[Any, str], None]:
+    """Waits for a script to be true; Playwright's own way needs `unsafe-eval` in the page."""
+
+    def wait(page: Any, script: str) -> None:
+        end = time.monotonic() + 10
+        while not page.evaluate(script):
+            assert time.monotonic() < end, script
+            page.wait_for_timeout(50)
+
+    return wait
+
+
+@pytest.fixture
 def open_slide(alone: Server, open_page: Callable[..., Any]) -> Callable[..., Any]:
     """Opens an untouched slide as the first reader."""
 

@@ -150,7 +150,7 @@ def test_undo_and_redo_are_decisions_of_their_own(open_slide):
     assert [one["label"] for one in history["history"]] == ["BL", None, "BL"]
 
 
-def test_the_cell_is_shown_large_with_look_alikes(open_slide):
+def test_the_cell_is_shown_large_with_look_alikes(open_slide, wait_until):
     page = open_slide()
     page.get_by_role("heading", name="Look-alikes").wait_for()
     assert page.locator(".compared figure").count() > 1
@@ -162,12 +162,10 @@ def test_the_cell_is_shown_large_with_look_alikes(open_slide):
     page.locator(".pane svg polygon").first.wait_for(state="attached")
     page.keyboard.press("Shift+W")
     assert page.locator(".pane .inner img").get_attribute("src").endswith("?white=1")
-    page.wait_for_function(
-        "[...document.images].filter((i) => i.complete).every((i) => i.naturalWidth)"
-    )
+    wait_until(page, "[...document.images].filter((i) => i.complete).every((i) => i.naturalWidth)")
 
 
-def test_many_cells_load_only_the_pictures_in_sight(serve, open_page, tmp_path_factory):
+def test_many_cells_load_only_the_pictures_in_sight(serve, open_page, tmp_path_factory, wait_until):
     from benchmarks.review_slides import render_slides
 
     counts = {"SNE": 600, "LY": 400}
@@ -183,4 +181,4 @@ def test_many_cells_load_only_the_pictures_in_sight(serve, open_page, tmp_path_f
     page.keyboard.press("PageDown")
     page.keyboard.press("End")
     page.locator(".cell:focus img").wait_for()
-    page.wait_for_function("document.activeElement.querySelector('img').naturalWidth > 0")
+    wait_until(page, "document.activeElement.querySelector('img').naturalWidth > 0")

@@ -14,6 +14,7 @@ def correct(page, code: str) -> None:
 
 def test_sign_amend_and_sign_again(open_slide):
     page = open_slide()
+    page.keyboard.press(".")
     correct(page, "BL")
     page.get_by_role("tab", name="Differential").click()
     page.get_by_label("WBC of the analyser").fill("7,5")
@@ -53,6 +54,7 @@ def test_sign_amend_and_sign_again(open_slide):
     page.get_by_role("heading", name="Version 2").wait_for()
     told = page.get_by_role("tabpanel", name="Versions").inner_text()
     assert "one blast" in told
+    assert "a second blast" in told
 
 
 def test_a_signature_that_fails_can_be_tried_again(open_slide):
@@ -94,3 +96,23 @@ def test_a_slide_is_read_and_signed_by_keys_alone(alone, open_page):
             break
     page.keyboard.press("Enter")
     page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+
+
+def test_each_version_is_downloaded_as_it_was_signed(open_slide):
+    page = open_slide()
+    correct(page, "BL")
+    page.get_by_role("tab", name="Versions").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV, preliminary").click()
+    assert "preliminary" in saved.value.path().read_text(encoding="utf-8")
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Sign …").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign").click()
+    page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+    page.get_by_role("tab", name="Versions").click()
+    page.get_by_role("heading", name="Version 1").wait_for()
+    for name in ("CSV", "PDF", "FHIR", "HL7", "GeoJSON"):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=f"{name}, version 1").click()
+        assert saved.value.path().stat().st_size > 20  # no cell has a field: GeoJSON has no feature
+        assert saved.value.suggested_filename.startswith("differential")

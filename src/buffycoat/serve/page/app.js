@@ -8,7 +8,7 @@ import { askLogin } from "./login.js";
 import { otherOwners, Queue } from "./queue.js";
 import { showKeys } from "./keys.js";
 import { retryLost } from "./pictures.js";
-import { apply, changes, isOn, resize, set, setting, toggle } from "./settings.js";
+import { apply, changes, isOn, keepDraftsOf, resize, set, setting, toggle } from "./settings.js";
 import { SlideView } from "./slide.js";
 import { learn, plural } from "./words.js";
 import { disagreements, worklist } from "./worklist.js";
@@ -27,6 +27,7 @@ class App {
     learn(this.session.taxonomy);
     find("notice").textContent = this.session.notice;
     this.#expectLogin();
+    keepDraftsOf(this.#owner);
     this.queue = new Queue(this.#owner, (decisions) => post("decisions", { decisions }));
     this.queue.addEventListener("change", () => this.drawBar());
     this.queue.addEventListener("back", retryLost);
@@ -56,8 +57,9 @@ class App {
       this.view?.close();
       this.view = next instanceof SlideView ? next : null;
       fill(main, this.view ? next.node : next);
-      document.title = `${this.view ? next.slide.id : "Worklist"} – buffycoat review`;
+      document.title = `${this.view ? next.slide.id : next.querySelector("h1").textContent} – buffycoat review`;
       if (this.view) next.selection.focus();
+      else main.focus();
     } catch (error) {
       if (ask === this.#asked) this.#failed(error);
     } finally {
@@ -103,18 +105,19 @@ class App {
       if (renewed.user.name !== name) location.reload();
       this.session = renewed;
       retryLost();
+      this.queue.flush();
     });
   }
 
   get #owner() {
     const { project, user } = this.session;
-    return JSON.stringify([project.name, project.bundle_checksum, user.name]);
+    return JSON.stringify([project.name, project.created, user.name]);
   }
 
   #tellOthers() {
     for (const [owner, count] of otherOwners(this.#owner)) {
-      const [project, checksum, name] = JSON.parse(owner);
-      if (project !== this.session.project.name || checksum !== this.session.project.bundle_checksum) continue;
+      const [project, created, name] = JSON.parse(owner);
+      if (project !== this.session.project.name || created !== this.session.project.created) continue;
       alert(`${plural(count, "decision")} of ${name} not sent yet, kept in this browser. They are sent when ${name} logs in here.`, { kind: "info" });
     }
   }

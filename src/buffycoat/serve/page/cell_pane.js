@@ -47,8 +47,10 @@ export class CellPane {
 
   /** Field of view, or the cell alone. */
   toggleContext() {
+    const hadFocus = this.node.contains(document.activeElement);
     this.#isContext = !this.#isContext;
     this.update();
+    if (hadFocus) this.node.querySelector("[aria-pressed]")?.focus();
   }
 
   #several(cells) {

@@ -190,7 +190,7 @@ function disputed(cell, reading) {
 }
 
 /** What a screen reader says of a cell. */
-export function spoken(cell, reading, isChanged = cell.label !== null && cell.label !== cell.predicted) {
+function spoken(cell, reading, isChanged = cell.label !== null && cell.label !== cell.predicted) {
   const parts = [nameOf(reading.classOf(cell)), `probability ${probability(cell.probability)}`];
   if (isChanged) parts.splice(1, 0, `predicted ${nameOf(cell.predicted)}`);
   else if (cell.label !== null) parts.push("confirmed");

@@ -9,7 +9,7 @@ const outlines = new Map();
 const waiting = [];
 let running = 0;
 
-export const imageUrl = (n) => url(`cells/${n}/image${isOn("white") ? "?white=1" : ""}`);
+const imageUrl = (n) => url(`cells/${n}/image${isOn("white") ? "?white=1" : ""}`);
 export const contextUrl = (n) => url(`cells/${n}/context`);
 
 /** A picture that says so if it cannot be shown. */

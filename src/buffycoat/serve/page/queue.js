@@ -25,9 +25,9 @@ export class Queue extends EventTarget {
    * @param {string} owner Project and user: another's decisions are never sent under this name.
    * @param {(decisions: object[]) => Promise<{accepted: object[], conflicts: object[]}>} send
    */
-  constructor(owner, send, storage = localStorage) {
+  constructor(owner, send, storage = openStorage()) {
     super();
-    Object.assign(this, { owner, send, storage, state: "saved", isKept: true });
+    Object.assign(this, { owner, send, storage, state: "saved", isKept: storage !== null });
     this.#entries = stored(storage, owner);
     addEventListener("online", () => this.flush());
     addEventListener("beforeunload", (event) => {
@@ -71,7 +71,7 @@ export class Queue extends EventTarget {
   /** Forget a decision: the server has it, or the reader chose another. */
   drop(entry) {
     this.#entries = this.#entries.filter((other) => other !== entry);
-    this.storage.removeItem(keyOf(entry));
+    this.storage?.removeItem(keyOf(entry));
     this.#tell("change");
   }
 
@@ -167,7 +167,7 @@ export class Queue extends EventTarget {
     try {
       this.storage.setItem(keyOf(entry), JSON.stringify(entry));
     } catch {
-      this.isKept = false; // full or blocked: only this tab has the decisions
+      this.isKept = false; // full, or blocked: only this tab has the decisions
     }
     this.#tell("change");
   }
@@ -185,7 +185,7 @@ export class Queue extends EventTarget {
 }
 
 /** Whether another person's decisions wait in this browser, and whose. */
-export function otherOwners(owner, storage = localStorage) {
+export function otherOwners(owner, storage = openStorage()) {
   const counts = new Map();
   for (const entry of all(storage)) {
     if (entry.owner !== owner) counts.set(entry.owner, (counts.get(entry.owner) ?? 0) + 1);
@@ -198,9 +198,27 @@ function stored(storage, owner) {
 }
 
 function all(storage) {
-  return Object.keys(storage)
-    .filter((key) => key.startsWith(PREFIX))
-    .map((key) => JSON.parse(storage.getItem(key)));
+  if (!storage) return [];
+  return Object.keys(storage).filter((key) => key.startsWith(PREFIX)).map((key) => read(storage.getItem(key))).filter(Boolean);
+}
+
+/** A stored decision; null if something else wrote it. */
+function read(text) {
+  try {
+    const entry = JSON.parse(text);
+    return entry?.client_id && entry.owner ? entry : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The browser's storage, or null where it is blocked. */
+function openStorage() {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
 }
 
 const keyOf = (entry) => PREFIX + entry.client_id;

@@ -1,8 +1,9 @@
 /** What a reader sets for this browser: theme, size of the pictures, white balance, outlines. */
 
 const PREFIX = "buffycoat.";
+const scope = { of: "" };
 const DEFAULTS = { theme: "auto", size: "112", white: "off", outlines: "off" };
-export const SIZES = [72, 88, 112, 144, 192, 256];
+const SIZES = [72, 88, 112, 144, 192, 256];
 export const changes = new EventTarget();
 
 export function setting(name) {
@@ -41,7 +42,7 @@ export function apply(name, value = setting(name)) {
 
 /** Text that a reader has typed and not sent yet; survives a reload. */
 export function draft(name, field) {
-  const key = `${PREFIX}draft.${name}`;
+  const key = draftKey(name);
   try {
     field.value = localStorage.getItem(key) ?? "";
     field.addEventListener("input", () => localStorage.setItem(key, field.value));
@@ -52,5 +53,16 @@ export function draft(name, field) {
 }
 
 export function dropDraft(name) {
-  localStorage.removeItem(`${PREFIX}draft.${name}`);
+  try {
+    localStorage.removeItem(draftKey(name));
+  } catch {
+    // Storage is blocked: there was no draft.
+  }
 }
+
+/** Whose drafts these are: of one user in one review. */
+export function keepDraftsOf(owner) {
+  scope.of = owner;
+}
+
+const draftKey = (name) => `${PREFIX}draft.${name}.${scope.of}`;

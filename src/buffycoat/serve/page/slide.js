@@ -110,7 +110,7 @@ export class SlideView {
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    if (queue.problems.length) throw new Error("Some decisions need your choice first: see above the cells.");
+    if (queue.of(this.slide.n, this.role).length) throw new Error("Some decisions need your choice first: see above the cells.");
   }
 
   /** Open the slide again as the server has it now. */
@@ -142,6 +142,7 @@ export class SlideView {
       this.pane = h("aside", { class: "pane", "aria-label": "Cell and differential" }, this.tabs.node));
     this.tabs.head.append(button("Close", () => this.pane.classList.remove("open"), { class: "shut" }));
     this.#drawActions();
+    this.cellPane.node.addEventListener("click", (event) => event.detail && event.target.closest("button") && this.selection.focus());
     dragging(this.node, this.grid, this.selection, (code) => this.decide(code));
     bindKeys(this);
   }
@@ -214,6 +215,6 @@ export class SlideView {
 
 /** The reading that somebody without a role may see. */
 function viewable(slide) {
-  const seen = ["consensus", "first"].find((role) => slide.readings.some((one) => one.role === role && one.reader));
+  const seen = ["consensus", "first"].find((role) => slide.readings.some((one) => one.role === role && one.n_decided !== null));
   return seen ?? null;
 }

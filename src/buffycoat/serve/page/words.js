@@ -15,7 +15,6 @@ export function learn(taxonomy) {
 
 export const nameOf = (code) => names.get(code) ?? (code === "?" ? "readers disagree" : code);
 export const codeOfKey = (key) => keys.get(key);
-export const hasKey = (key) => keys.has(key);
 export const allClasses = () => [...project.classes, ...project.extra];
 
 export const STATUS = {

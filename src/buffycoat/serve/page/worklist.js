@@ -43,10 +43,12 @@ function select(label, options) {
 function row(app, slide) {
   const readers = slide.readings.filter(({ reader }) => reader).map(({ role, reader, finished, n_decided: decided }) =>
     h("div", {}, `${ROLE[role]}: ${reader}`, finished ? " ✓" : decided ? `, ${decided} decided` : ""));
-  return h("tr", { class: `status-${slide.status}` },
+  const problems = app.queue.problems.filter((entry) => entry.slide === slide.n).length;
+  return h("tr", {},
     h("th", { scope: "row" }, h("a", { href: `#/slides/${slide.n}/${main(app, slide)}` }, slide.id),
       slide.patient ? h("small", {}, slide.patient) : null),
-    h("td", {}, slide.flags.map(({ code, text }) => h("span", { class: `flag flag-${code}`, title: text }, FLAGS[code] ?? text))),
+    h("td", {}, problems ? h("span", { class: "flag flag-blasts" }, `${plural(problems, "decision")} to choose`) : null,
+      slide.flags.map(({ code, text }) => h("span", { class: `flag flag-${code}`, title: text }, FLAGS[code] ?? text))),
     h("td", {}, h("span", { class: "status" }, STATUS[slide.status] ?? slide.status), slide.version ? h("small", {}, `version ${slide.version}`) : null),
     h("td", { class: "number", "data-label": "Cells" }, slide.n_cells.toLocaleString("en")),
     h("td", { class: "number", "data-label": "Doubtful" }, slide.n_doubtful ?? "–"),

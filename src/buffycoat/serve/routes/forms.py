@@ -15,7 +15,7 @@ MOST_ID = 2**31 - 1
 
 
 def _printable(text: str) -> str:
-    if any(not (letter.isprintable() or letter in "\n\t") for letter in text):
+    if any(not letter.isprintable() for letter in text.replace("\n", "")):
         raise ValueError("expected printable text")
     return text
 
