@@ -71,7 +71,7 @@ class Block:
                 found.append((box, part))
         is_blank = blank(pixels, red_px)
         _cover(is_blank, photographs, pixels.shape, 1, True)
-        _cover(is_varied, photographs, pixels.shape, 2, False)
+        _cover(is_varied, photographs, pixels.shape, 3, False)
         if is_varied.any() and not is_blank.all():
             box = (0, 0, self.whole[2], self.whole[3])
             found.append((box, Part(self._core_from(box), slack, is_blank)))

@@ -34,7 +34,8 @@ def coarse(pixels: np.ndarray, red_px: float) -> tuple[np.ndarray, int]:
 def varied(bins: np.ndarray) -> np.ndarray:
     """Where a picture has not one colour, shape (h, w), uint8."""
     near = np.ones((3, 3), np.uint8)
-    span = cv2.dilate(bins, near) - cv2.erode(bins, near)
+    soft = cv2.blur(bins, (3, 3))  # of a camera's noise
+    span = cv2.dilate(soft, near) - cv2.erode(soft, near)
     return (span.max(axis=2) > LEVELS).astype(np.uint8)
 
 
@@ -56,7 +57,9 @@ def rectangles(pixels: np.ndarray, is_varied: np.ndarray, step: int) -> list[Box
         is_whole = (across, down) == (width, height)
         if is_whole or min(across, down) < LEAST * BINS:
             continue
-        if cv2.contourArea(contour) < FILLED * (across - 1) * (down - 1):
+        is_cut = left == 0 or top == 0 or left + across == width or top + down == height
+        outline = cv2.convexHull(contour) if is_cut else contour  # open where the part ends
+        if cv2.contourArea(outline) < FILLED * (across - 1) * (down - 1):
             continue
         found.append(_bordered(pixels, (left, top, across, down), (width, height), step))
     return sorted((box for box in found if min(box[2:]) > 0), key=lambda box: (box[1], box[0]))
