@@ -98,8 +98,8 @@ except SystemExit as stop:
     + [
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
-            "adapt find train report predict export measure restore evaluate compare differential "
-            "agree send audit suspects demo doctor".split()
+            "adapt annotate find train report predict export measure restore evaluate compare "
+            "differential agree send audit suspects demo doctor".split()
         )
     ],
 )

@@ -129,6 +129,7 @@ def test_fields_without_a_white_cell_give_no_differential(
         (("starter",), "Give the folder of fields after it"),
         (("cells.parquet", "fields"), "predictions have their cells already"),
         (("cells.parquet", "--um-per-px", "0.1"), "go with FIELDS"),
+        (("starter", "fields", "--out", "d.csv"), "name a folder for all results"),
     ],
 )
 def test_the_two_forms_are_not_mixed(arguments: tuple[str, ...], words: str) -> None:

@@ -177,4 +177,5 @@ def test_scores_of_unknown_mix_are_refused(tiny_bundle, rendered_cells, tmp_path
     options = ("predict", bundle, rendered_cells, "--out", tmp_path / "p.csv")
     code, said = _run(*options, "--optimise", "accuracy")
     assert code == 2
-    assert "leaves its scores as trained" in said
+    assert "labels cannot maximise accuracy" in said
+    assert "Train with fuse.prior=uniform" in said

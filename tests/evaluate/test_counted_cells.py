@@ -30,7 +30,7 @@ def test_cells_at_a_border_and_in_faulty_fields_do_not_count(predictions: Path) 
     assert found.is_counted.tolist() == [True, False, False]
     border, faulty = found.notes()
     assert border.startswith("Not counted: 1 of 3 cells, cut by the right or lower border")
-    assert "1 cells of 1 fields with a fault (1 too thick)" in faulty
+    assert "1 cell of 1 field with a fault (1 too thick)" in faulty
 
 
 def test_faulty_fields_count_on_request(predictions: Path) -> None:

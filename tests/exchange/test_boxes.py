@@ -146,6 +146,12 @@ def test_yolo_without_names_or_picture_is_refused(tmp_path: Path) -> None:
         read_yolo(tmp_path)
 
 
+def test_yolo_refuses_pictures_that_differ_in_their_suffix_alone(tmp_path: Path) -> None:
+    fields = [LabelledField(Path(f"s/a.{kind}"), 100, 80, ()) for kind in ("png", "jpg")]
+    with pytest.raises(ManifestError, match="s/a is the name of several"):
+        write_yolo(tmp_path, fields, ["LY"])
+
+
 @pytest.mark.usefixtures("fields")
 def test_faults_of_voc_name_the_file(tmp_path: Path) -> None:
     _xml(tmp_path, "a.xml", _object(5, 5, 5, 9))

@@ -38,3 +38,17 @@ def test_the_name_stays_inside_the_field() -> None:
         drawn = _drawn(is_doubtful=False, outline=SQUARE + shift)
         dark = (drawn[:120, :, 0] > 150) & (drawn[:120, :, 0] < 190) & (drawn[:120, :, 1] < 20)
         assert dark.sum() > 100  # the ground of the letters
+
+
+def test_a_field_without_a_cell_has_its_footer() -> None:
+    drawn = draw_classes(np.full((120, 160, 3), 200, np.uint8), [], "a.png: 0 cells")
+    assert (drawn[:120] == 200).all()
+    assert (drawn[122:] < 100).any()
+
+
+def test_small_cells_have_small_letters() -> None:
+    ground = np.full((1200, 1600, 3), 200, np.uint8)
+    small, large = (
+        draw_classes(ground, [MarkedCell(SQUARE * by, "LY", RED, False)], "") for by in (0.5, 6)
+    )
+    assert small.shape[0] < large.shape[0]  # the footer too

@@ -139,6 +139,10 @@ class Fitted:
 
         Args:
             prior: As in `prior`.
+
+        Raises:
+            ConfigError: The mix that was asked for is wrong, or the scores are of unknown mix
+                (`as_trained`).
         """
         objective = self.asked
         if objective is None:
@@ -146,6 +150,11 @@ class Fitted:
             objective = Objective(MACRO_F1 if has_own and prior is None else NONE)
         if objective.score == NONE:
             return None
+        if not self.is_uniform:
+            raise ConfigError(
+                f"labels cannot maximise {objective.words}: this bundle leaves its scores as "
+                "trained, at a mix of classes that nobody stated. Train with fuse.prior=uniform"
+            )
         return rule_of(objective, self.prior(objective.mix), self.power_fit)
 
     def cascade_at(self, prior: str | None) -> Cascade | None:

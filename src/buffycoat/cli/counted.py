@@ -37,7 +37,7 @@ def print_differential(
         for of in given.values():
             console.print(_slide_table(of))
     for row in refused[:SHOWN_REFUSALS]:
-        console.print(f"[yellow]{escape(_refusal(row, by))}[/]", highlight=False)
+        console.print(f"[yellow]{escape(refusal(row, by))}[/]", highlight=False)
     if len(refused) > SHOWN_REFUSALS:
         console.print(f"[yellow]... and {len(refused) - SHOWN_REFUSALS} more[/]", highlight=False)
     for name, threshold in thresholds.items():
@@ -127,7 +127,8 @@ def _doubtful(row: CheckedRow) -> str:
     return "unknown" if row.n_doubtful is None else f"{row.n_doubtful} of {row.n_cells}"
 
 
-def _refusal(row: CheckedRow, by: str) -> str:
+def refusal(row: CheckedRow, by: str) -> str:
+    """That a slide has no differential, and why."""
     what = by.removesuffix("_id")
     return f"{what} {row.every.group}: {_doubtful(row)} cells are doubtful; no differential"
 

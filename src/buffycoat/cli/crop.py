@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
+import shlex
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -14,6 +17,9 @@ from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.errors import BadCellsError, ManifestError, OutputError
 
+if TYPE_CHECKING:
+    from buffycoat.exchange.boxes import LabelledField
+
 CELLS = "cells.csv"
 
 
@@ -21,7 +27,8 @@ def crop(
     boxes: Annotated[
         Path,
         typer.Argument(
-            help="COCO's .json file, or a folder with YOLO's text files or Pascal VOC's XML files."
+            help="COCO's .json file, or a folder with one, with YOLO's text files or with Pascal "
+            "VOC's XML files."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for crops and the table of cells.")],
@@ -47,6 +54,59 @@ def crop(
     Example: `buffycoat crop bccd.json --leave-out RBC --out cells/`, then `buffycoat train cells/
     --out run`, or `buffycoat predict starter cells/ --out predictions.csv`
     """
+    idle = {*(leave_out or ())} - cut_boxes(boxes, out, leave_out or (), side_px)
+    if idle:
+        raise ManifestError(f"--leave-out {', '.join(sorted(idle))}: no box has such a label")
+
+
+def cells_of_boxes(
+    data: Path, out: Path, leave_out: Sequence[str] | None
+) -> tuple[Path, list[str]]:
+    """Cells that a command can read: cut out first where the data are fields with boxes.
+
+    Args:
+        data: As it was given.
+        out: Folder for the crops, if there are any to make.
+        leave_out: Labels and names that are not wanted.
+
+    Returns:
+        The data, or the folder of crops; and what is still to be left out of it.
+
+    Raises:
+        ManifestError: A fault in the boxes, or boxes around what is no white cell.
+    """
+    from buffycoat.sources.boxed import is_boxed
+
+    patterns = list(leave_out or ())
+    if not data.exists() or not is_boxed(data):
+        return data, patterns
+    used = cut_boxes(data, out, patterns, is_white_only=True)
+    return out, [pattern for pattern in patterns if pattern not in used]
+
+
+def cut_boxes(
+    boxes: Path,
+    out: Path,
+    leave_out: Sequence[str] = (),
+    side_px: int | None = None,
+    is_white_only: bool = False,
+) -> set[str]:
+    """Cut the cells out and write their table.
+
+    Args:
+        boxes: COCO's file, or a folder that holds boxes.
+        out: Folder for crops and table.
+        leave_out: Labels, in any spelling.
+        side_px: Of each crop; None takes 2.65 times the median box.
+        is_white_only: Whether labels that are known names of no white cell are refused.
+
+    Returns:
+        What of `leave_out` named a label.
+
+    Raises:
+        ManifestError: A fault in the boxes.
+        BadCellsError: A field cannot be read; the cells of the others are there.
+    """
     import pandas as pd
 
     from buffycoat.exchange.read import read_boxes
@@ -54,7 +114,11 @@ def crop(
     from buffycoat.tables import write_csv
 
     check_folder(out)
-    fields = [without(field, leave_out or ()) for field in read_boxes(boxes)]
+    given = read_boxes(boxes)
+    unwanted, used = _unwanted(given, leave_out)
+    if is_white_only:
+        _check_white(given, unwanted, boxes)
+    fields = [without(field, unwanted) for field in given]
     among = {field.image.parent.resolve() for field in fields}
     if any(folder in (out / "x").resolve().parents for folder in among):
         raise OutputError(f"--out {out}: lies among the fields. Choose a folder outside")
@@ -87,3 +151,38 @@ def crop(
     if found.bad:
         print_bad_cells(found.bad)
         raise BadCellsError(f"{len(found.bad)} of {len(fields)} fields cannot be read", found.bad)
+    return used
+
+
+def _unwanted(
+    fields: Sequence[LabelledField], leave_out: Sequence[str]
+) -> tuple[set[str], set[str]]:
+    """Labels that are not wanted, and which of `leave_out` named them."""
+    from buffycoat.taxonomy.spelling import words_of
+
+    labels = {box.label for field in fields for box in field.boxes if box.label}
+    found = {
+        pattern: {
+            label
+            for label in labels
+            if fnmatch.fnmatchcase(label.casefold(), pattern.casefold())
+            or words_of(label) == words_of(pattern) != ()
+        }
+        for pattern in leave_out
+    }
+    unwanted = {label for named in found.values() for label in named}
+    return unwanted, {pattern for pattern, named in found.items() if named}
+
+
+def _check_white(fields: Sequence[LabelledField], unwanted: set[str], boxes: Path) -> None:
+    """Refuse labels that are known names of what is no white cell."""
+    from buffycoat.taxonomy.spelling import is_no_class
+
+    counts = Counter(box.label for field in fields for box in field.boxes if box.label)
+    strange = sorted(label for label in counts if is_no_class(label) and label not in unwanted)
+    if strange:
+        listed = ", ".join(f"{label} ({counts[label]})" for label in strange)
+        options = " ".join(f"--leave-out {shlex.quote(label)}" for label in strange)
+        raise ManifestError(
+            f"{boxes}: boxes around what is no white cell: {listed}. Leave them out: {options}"
+        )

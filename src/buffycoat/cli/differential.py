@@ -11,7 +11,7 @@ from buffycoat.cli import count as counting
 from buffycoat.cli.doubtful import MOSTLY
 from buffycoat.cli.output import check_file
 from buffycoat.cli.prior import Prior
-from buffycoat.errors import ConfigError
+from buffycoat.errors import ConfigError, OutputError
 
 THRESHOLD = 2.0
 """Percent; near the 1.95 that Lu et al. 2022 (doi 10.1007/s12308-022-00484-w) found for an analyser
@@ -33,7 +33,7 @@ def differential(
     ],
     fields: Annotated[
         Path | None,
-        typer.Argument(metavar="[FIELDS]", help="Folder of photographs of fields, or one."),
+        typer.Argument(metavar="FIELDS", help="Folder of photographs of fields, or one."),
     ] = None,
     *,
     by: Annotated[
@@ -141,6 +141,8 @@ def differential(
         from buffycoat.cli.field_differential import Finding, count_fields
 
         place = out or Path(f"{fields.resolve().stem}-differential")
+        if place.suffix.lower() in (".csv", ".parquet"):
+            raise OutputError(f"--out {place}: of fields, name a folder for all results")
         count_fields(what, fields, place, asked, Finding(um_per_px, prior, allow_bad))
         return
     _check_predictions(what, um_per_px, prior)

@@ -18,7 +18,8 @@ def evaluate(
         Path,
         typer.Argument(
             help="Table of the true labels (ID,labels, or as it comes: CSV with any delimiter or "
-            "Parquet, other names of columns and classes, one column a class)."
+            "Parquet, other names of columns and classes, one column a class), or the boxes "
+            "(COCO, YOLO, Pascal VOC) that predict or crop cut the cells out by."
         ),
     ],
     severity: Annotated[

@@ -15,8 +15,9 @@ from PIL import Image
 from buffycoat import images
 from buffycoat.cells import DOUBTS
 from buffycoat.cli import count as counting
-from buffycoat.cli.counted import by_slide, slide_table
+from buffycoat.cli.counted import by_slide, refusal, slide_table
 from buffycoat.errors import ImageError
+from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.doubtful_cells import REFUSED
 from buffycoat.exchange.geojson import colour_of
 from buffycoat.fields.folder import Outcome, Place
@@ -95,15 +96,14 @@ def draw_overlays(
     reporter.start("draw", f"{len(places)} fields")
     for done, place in enumerate(places, start=1):
         rows = of_field.get(place.name, ())
-        number = "1 cell" if len(rows) == 1 else f"{len(rows)} cells"
-        footer = f"{place.name}: {number}. ? look, ( ) not counted"
+        footer = f"{place.name}: {number(len(rows), 'cell')}. ? look, ( ) not counted"
         footer += f". Field left out: {faults[place.name]}" if faults[place.name] else ""
         try:
             pixels, factor = place.picture()
         except ImageError:  # it was read a minute ago, and `find` lists those that cannot be
             continue
         cells = [_marked(row, called, found.counted, taxonomy, factor) for row in rows]
-        picture = draw_classes(pixels, cells, footer, factor)
+        picture = draw_classes(pixels, cells, footer)
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY)
         write_atomic(results.out / results.overlay(place.name), buffer.getvalue())
@@ -114,7 +114,9 @@ def draw_overlays(
 def write_page(results: Results, found: counting.Differential, pipeline: Pipeline, by: str) -> None:
     """Write the page with figures, fields left out and the contact sheet."""
     called = results.predictions()
-    given = [of for of in by_slide(found.rows).values() if of[0].status != REFUSED]
+    slides = by_slide(found.rows).values()
+    given = [of for of in slides if of[0].status != REFUSED]
+    refused = [refusal(of[0], by) for of in slides if of[0].status == REFUSED]
     tables = [field_page.Figures(*slide_table(of)) for of in given[:MOST_TABLES]]
     page = field_page.FieldPage(
         title=results.name,
@@ -122,7 +124,8 @@ def write_page(results: Results, found: counting.Differential, pipeline: Pipelin
         notice=pipeline.notice or NOT_A_MEDICAL_DEVICE,
         summary=_summary(results, found, called, by),
         figures=tables,
-        n_slides=len({*found.group_of.values()}),
+        refused=refused[:MOST_TABLES],
+        n_more=max(len(given) - MOST_TABLES, 0) + max(len(refused) - MOST_TABLES, 0),
         left_out=_left_out(results),
         classes=_sheets(called, results, found, pipeline.taxonomy),
     )
@@ -216,18 +219,18 @@ def _summary(
     n_doubtful = sum(bool(called[cell_id]["is_abstained"]) for cell_id in found.counted)
     slides = len({*found.group_of.values()})
     lines = [
-        f"{len(called)} white cells in {len(outcome.fields)} fields, counted by {by} "
-        f"({slides} in all).",
-        f"{n_doubtful} of {len(found.counted)} counted cells are left to be looked at by a person "
-        "(dashed frames below).",
+        f"{number(len(called), 'white cell')} in {number(len(outcome.fields), 'field')}, counted "
+        f"by {by} ({slides} in all).",
+        f"{n_doubtful} of {number(len(found.counted), 'counted cell')} left to be looked at by a "
+        "person (dashed frames below).",
         *found.notes,
     ]
     if smudges:
-        lines.append(f"{smudges} smudges: broken cells, neither classified nor counted.")
+        lines.append(f"{number(smudges, 'smudge')}: broken cells, neither classified nor counted.")
     if n_faulty:
-        lines.append(f"{n_faulty} fields have a fault; they are listed below.")
+        lines.append(f"{number(n_faulty, 'field')} with a fault, listed below.")
     if outcome.bad:
-        lines.append(f"{len(outcome.bad)} fields cannot be used; they are listed below.")
+        lines.append(f"{number(len(outcome.bad), 'field')} that cannot be used, listed below.")
     is_adjusted = any(row.every.adjusted for row in found.rows)
     more = ", of counting and misclassification for adjusted" if is_adjusted else ""
     return [*lines, f"Limits are 95 %: of counting for percent{more}."]

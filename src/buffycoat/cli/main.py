@@ -9,6 +9,7 @@ import typer
 from buffycoat import __version__, notes
 from buffycoat.cli.adapt import adapt
 from buffycoat.cli.agree import agree
+from buffycoat.cli.annotate import annotate
 from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
@@ -68,6 +69,7 @@ for command in (
     adapt,
     find,
     crop,
+    annotate,
     report,
     predict,
     explain,

@@ -35,7 +35,8 @@ def check_optimise(optimise: str | None, mix: str | None) -> None:
     Raises:
         ConfigError: No score and no file of costs, no mix, or a mix without a score.
     """
-    if optimise is not None and optimise not in WORDS and Path(optimise).suffix not in COSTS:
+    is_known = optimise in (None, *WORDS) or Path(optimise).suffix.lower() in COSTS
+    if not is_known:
         raise ConfigError(
             f"--optimise {optimise!r}: expected {', '.join(WORDS)}, or a .csv or .toml file of "
             "costs"

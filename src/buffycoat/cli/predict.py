@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from buffycoat.cli.columns import AS_SUBMITTED, DEFAULT, check_file_names, choose_columns, file_name
 from buffycoat.cli.console import errors_console, print_bad_cells
+from buffycoat.cli.crop import cells_of_boxes
 from buffycoat.cli.optimise import Mix, Optimise, check_optimise
 from buffycoat.cli.output import check_file, check_folder
 from buffycoat.cli.prior import Prior, check_prior
@@ -81,7 +82,8 @@ def predict(
 ) -> None:
     """Classify every cell of a folder, with its probability and the reasons.
 
-    A folder is searched at any depth. What cannot be read is listed with its reason in
+    A folder is searched at any depth; fields of view with boxes (COCO, YOLO, Pascal VOC) are cut
+    into cells first, in OUT-cells. What cannot be read is listed with its reason in
     OUT.bad.csv; the other cells are written in any case. The summary says how many cells a person
     should look at and why: low probability, unlike the training cells, no cell found, or an outline
     that is not reliable. They are written too; is_abstained marks them.
@@ -112,7 +114,8 @@ def predict(
         )
     check_prior(prior)
     check_optimise(optimise, mix)
-    manifest = cells_of(images, split, labels_from, leave_out)
+    cells, leave_out = cells_of_boxes(images, out.with_name(f"{out.stem}-cells"), leave_out)
+    manifest = cells_of(cells, split, labels_from, leave_out)
 
     import pyarrow as pa
 
@@ -166,7 +169,7 @@ def predict(
     rule = pipeline.fitted.rule_at(prior)
     if rule is not None:
         typer.echo(moved(rule, counts))
-    for sentence in unfamiliar.sentences(looks, pipeline.fitted, counts, bundle, images):
+    for sentence in unfamiliar.sentences(looks, pipeline.fitted, counts, bundle, cells):
         errors_console().print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
     typer.echo(f"Predictions: {out}{'' if 'is_abstained' in wanted else HOW_TO_SEE_DOUBT}")
     report_bad(bad, counts.n_cells, out, allow_bad)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from buffycoat.cli.console import results_console
+from buffycoat.cli.crop import cells_of_boxes
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut
@@ -42,7 +44,8 @@ def train(
 ) -> None:
     """Train every stage and write a bundle and a report.
 
-    Killed or stopped, the same command goes on from the last checkpoint.
+    Killed or stopped, the same command goes on from the last checkpoint. Fields of view with boxes
+    (COCO, YOLO, Pascal VOC) are cut into cells first, in OUT/cells.
 
     Example: `buffycoat train ../shared/pbc-lt --preset cpu --out runs/pbc-lt`
 
@@ -57,6 +60,7 @@ def train(
     settings = config.load(preset, [*(changes or []), *spread])
     sites = name_sites(data)
     check_folder(out)
+    sites, unwanted = _cut_boxes(sites, out / "cells", leave_out or ())
 
     from buffycoat.cli.tables import print_metrics
     from buffycoat.learn import train
@@ -70,9 +74,20 @@ def train(
             reporter,
             layout,
             allow_bad,
-            Reading(labels_from=labels_from, leave_out=tuple(leave_out or ())),
+            Reading(labels_from=labels_from, leave_out=tuple(unwanted)),
         )
     print_metrics(result.metrics)
     console = results_console()
     console.print(f"Bundle: {result.bundle}", soft_wrap=True, markup=False)
     console.print(f"Report: {result.report}", soft_wrap=True, markup=False)
+
+
+def _cut_boxes(
+    sites: Mapping[str, Path], out: Path, leave_out: Sequence[str]
+) -> tuple[dict[str, Path], list[str]]:
+    """Data sets whose cells are cut out of their fields, and what is still to be left out."""
+    found, rest = {}, {}
+    for site, path in sites.items():
+        place = out if len(sites) == 1 else out / site
+        found[site], rest[site] = cells_of_boxes(path, place, leave_out)
+    return found, [name for name in leave_out if all(name in kept for kept in rest.values())]

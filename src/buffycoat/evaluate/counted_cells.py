@@ -36,22 +36,32 @@ class CountedCells:
     def notes(self) -> list[str]:
         """What is not counted and why, in sentences."""
         found = []
-        n_border = int(self.at_border.sum())
+        n_border, cells = int(self.at_border.sum()), number(len(self.fields), "cell")
         if n_border:
             found.append(
-                f"Not counted: {n_border} of {len(self.fields)} cells, cut by the right or lower "
-                "border of their field; those at the left and upper border are counted."
+                f"Not counted: {n_border} of {cells}, cut by the right or lower border of their "
+                "field; those at the left and upper border are counted."
             )
         dropped = [row for row, faults in enumerate(self.faults)
                    if faults and not self.is_counted[row] and not self.at_border[row]]  # fmt: skip
         if dropped:
             why = Counter({self.fields[row]: self.faults[row] for row in dropped}.values())
             listed = ", ".join(f"{n} {faults}" for faults, n in why.most_common())
+            cells, fields = number(len(dropped), "cell"), number(why.total(), "field")
             found.append(
-                f"Not counted: {len(dropped)} cells of {why.total()} fields with a fault ({listed})"
-                "; --count-faulty counts them."
+                f"Not counted: {cells} of {fields} with a fault ({listed}); --count-faulty counts "
+                "them."
             )
         return found
+
+
+def number(count: int, noun: str) -> str:
+    """A count in words.
+
+    >>> number(1, "cell"), number(2, "cell")
+    ('1 cell', '2 cells')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def read_counted(path: Path, cell_ids: list[str], count_faulty: bool) -> CountedCells | None:

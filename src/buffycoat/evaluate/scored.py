@@ -12,10 +12,14 @@ import pandas as pd
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.grain import common_grain, relabelled
+from buffycoat.exchange.boxes import cell_name
+from buffycoat.exchange.read import read_boxes
 from buffycoat.notes import tell
+from buffycoat.sources.boxed import is_boxed
 from buffycoat.tables import Rows, find_ids, find_labels, read_rows, to_number
 from buffycoat.tables.labels import as_codes, join, read_labels, unique
 from buffycoat.taxonomy import Taxonomy, resolve
+from buffycoat.taxonomy.spelling import is_no_class
 
 PROBABILITY = "prob_"
 _CALLS = ("labels", "label", "predicted", "prediction", "predicted_label")
@@ -52,7 +56,8 @@ def read_scored(
 
     Args:
         predictions: CSV or Parquet, as `buffycoat predict` writes them.
-        labels: A table of any make with a column of IDs and one of labels, or one a class.
+        labels: A table of any make with a column of IDs and one of labels, or one a class; or
+            boxes around the cells, labelled.
         taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
         id_column: The labels' column of IDs, where several may be meant.
         label_column: Their column of labels, likewise.
@@ -63,7 +68,11 @@ def read_scored(
         TaxonomyError: A label is not in the taxonomy.
     """
     stated, frame = read_predictions(predictions, taxonomy)
-    given = read_labels(labels, taxonomy, stated, id_column, label_column)
+    given = (
+        _of_boxes(labels, taxonomy, stated)
+        if is_boxed(labels)
+        else read_labels(labels, taxonomy, stated, id_column, label_column)
+    )
     truth, faults = join(labels, given, stated, "the predictions", "has no prediction")
     faults += [f"ID {cell_id!r} has no label" for cell_id in stated if cell_id not in truth]
     if faults:
@@ -82,6 +91,28 @@ def read_scored(
         else _probs(frame, cell_ids, classes, predictions, is_open=taxonomy == "auto"),
         classes,
     )
+
+
+def _of_boxes(path: Path, taxonomy: str, known: Collection[str]) -> dict[str, str]:
+    """ID -> code of the true label, for boxes that cells were cut out by.
+
+    Boxes around what is no white cell have no prediction and are left out.
+
+    Raises:
+        ManifestError: A fault in the boxes, or one without a label.
+    """
+    boxes = [(cell_name(field.image.name, box), box.label) for field in read_boxes(path)
+             for box in field.boxes]  # fmt: skip
+    kept = [
+        (name, label or "")
+        for name, label in boxes
+        if name in known or not (label and is_no_class(label))
+    ]
+    faults = [f"box {name}: has no label" for name, label in kept if not label]
+    if faults:
+        raise manifest_error(str(path), faults)
+    codes = as_codes(path, [label for _, label in kept], taxonomy)
+    return {name: code for (name, _), code in zip(kept, codes, strict=True)}
 
 
 def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:

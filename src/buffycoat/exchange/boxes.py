@@ -48,6 +48,21 @@ class LabelledField:
     boxes: tuple[Box, ...]
 
 
+def cell_name(field: str, box: Box) -> str:
+    """How the cell in a box is called, by its field and place: also the name of its crop.
+
+    >>> cell_name("a.jpg", Box(10.4, 20, 30, 40))
+    'a.jpg-x10-y20-30x40.png'
+    """
+    left, top, width, height = (round(v) for v in (box.left, box.top, box.width, box.height))
+    return f"{field}-x{left}-y{top}-{width}x{height}.png"
+
+
+def relative_name(image: Path) -> str:
+    """How a data set's files name a picture: by its path in the set, else by its file's name."""
+    return image.name if image.is_absolute() else image.as_posix()
+
+
 def size_of(image: Path) -> tuple[int, int]:
     """Width and height of a picture as it is stored, from its header.
 

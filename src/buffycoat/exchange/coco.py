@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from buffycoat.cells import manifest_error
-from buffycoat.exchange.boxes import Box, LabelledField, checked, keep
+from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, relative_name
 from buffycoat.exchange.outlines import Outline, area_of
 from buffycoat.images import write_atomic
 
 PARTS = ("images", "annotations", "categories")
+SIGNS = (("images", "file_name"), ("annotations", "bbox"))
+"""Keys that one of the two long lists begins with."""
 
 
 def is_coco(path: Path) -> bool:
@@ -22,7 +24,7 @@ def is_coco(path: Path) -> bool:
         return False
     with path.open(encoding="utf-8", errors="replace") as file:
         head = file.read(1 << 16)
-    return any(f'"{part}"' in head for part in PARTS[:2])
+    return any(all(f'"{word}"' in head for word in words) for words in SIGNS)
 
 
 def read_coco(path: Path) -> list[LabelledField]:
@@ -76,7 +78,9 @@ def read_coco(path: Path) -> list[LabelledField]:
 
 
 def write_coco(
-    path: Path, fields: Sequence[tuple[LabelledField, Sequence[Outline | None]]]
+    path: Path,
+    fields: Sequence[tuple[LabelledField, Sequence[Outline | None]]],
+    scores: Mapping[int, float] | None = None,
 ) -> None:
     """Write fields, boxes and outlines as COCO's JSON.
 
@@ -85,7 +89,9 @@ def write_coco(
 
     Args:
         path: The .json file; replaced once the new one is whole.
-        fields: Each with an outline a box, or None for its corners.
+        fields: Each with an outline a box, or None for its corners. A picture with a relative path
+            is named by it, another by its file's name.
+        scores: Number of a box, counted from 0 over all fields -> probability of its label.
     """
     labels = sorted({box.label or "" for field, _ in fields for box in field.boxes})
     ids = {label: number for number, label in enumerate(labels, start=1)}
@@ -93,9 +99,10 @@ def write_coco(
     table["categories"] = [{"id": n, "name": label or "cell"} for label, n in ids.items()]
     for number, (field, outlines) in enumerate(fields, start=1):
         size = {"width": field.width, "height": field.height}
-        table["images"].append({"id": number, "file_name": field.image.name, **size})
+        table["images"].append({"id": number, "file_name": relative_name(field.image), **size})
         for box, outline in zip(field.boxes, outlines, strict=True):
-            rings = outline.rings if outline else (corners(box),)
+            rings = outline.rings if outline and outline.rings else (corners(box),)
+            score = (scores or {}).get(len(table["annotations"]))
             table["annotations"].append(
                 {
                     "id": len(table["annotations"]) + 1,
@@ -106,6 +113,7 @@ def write_coco(
                     "area": float(sum(area_of(ring) for ring in rings)),
                     "iscrowd": 0,
                 }
+                | ({} if score is None else {"score": score})
             )
     write_atomic(path, json.dumps(table, allow_nan=False).encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,33 @@ def outline_of(mask: np.ndarray, left: int = 0, top: int = 0) -> Outline:
     parts = shapely.get_parts(shapely.union_all(runs))
     # Without their holes parts may overlap: one may lie in the hole of another.
     filled = shapely.union_all([shapely.polygons(part.exterior) for part in parts])
-    turned = shapely.orient_polygons(shapely.get_parts(filled))  # as GeoJSON asks (RFC 7946)
+    return _outline(shapely, filled)
+
+
+def outline_through(points: np.ndarray) -> Outline:
+    """The outline of a contour, valid also where the contour touches or crosses itself.
+
+    Args:
+        points: Shape (n, 2), across and down, in pixels of the field.
+
+    Returns:
+        Empty where the contour has no area.
+
+    Raises:
+        MissingExtraError: shapely is not installed.
+    """
+    shapely = require("shapely", extra="fields")
+    if len(points) < 3:
+        return Outline(())
+    mended = shapely.make_valid(shapely.Polygon(points), method="structure", keep_collapsed=False)
+    parts = [part for part in shapely.get_parts(mended) if part.geom_type == "Polygon"]
+    filled = shapely.union_all([shapely.polygons(part.exterior) for part in parts])
+    return _outline(shapely, filled)
+
+
+def _outline(shapely: Any, filled: Any) -> Outline:
+    """Of polygons without holes; exteriors run as GeoJSON asks (RFC 7946)."""
+    turned = shapely.orient_polygons(shapely.get_parts(filled))
     rings = [part.exterior.simplify(0).coords[:-1] for part in turned]
     return Outline(tuple(tuple((float(x), float(y)) for x, y in ring) for ring in rings))
 

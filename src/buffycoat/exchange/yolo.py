@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ImageError, ManifestError
-from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, size_of
+from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, relative_name, size_of
 from buffycoat.images import is_image, write_atomic
 from buffycoat.optional import require
 
@@ -62,18 +63,28 @@ def write_yolo(folder: Path, fields: Sequence[LabelledField], names: Sequence[st
 
     Args:
         folder: Made if need be.
-        fields: Their boxes are labelled with some of the names.
+        fields: Their boxes are labelled with some of the names. A picture with a relative path is
+            named by it, another by its file's name.
         names: Classes, numbered from 0 in this order.
+
+    Raises:
+        ManifestError: Two pictures differ in their suffix alone, which the text files leave out.
     """
-    (folder / "labels").mkdir(parents=True, exist_ok=True)
-    for field in fields:
+    stems = [Path(relative_name(field.image)).with_suffix("") for field in fields]
+    twice = [stem for stem, n in Counter(stems).items() if n > 1]
+    if twice:
+        raise ManifestError(
+            f"{folder}: YOLO's files are named after their picture without its suffix, and "
+            f"{twice[0]} is the name of several. Rename one"
+        )
+    for field, stem in zip(fields, stems, strict=True):
         lines = []
         for box in field.boxes:
             centre = (box.left + box.width / 2, box.top + box.height / 2, box.width, box.height)
             sides = (field.width, field.height) * 2
             shares = " ".join(f"{v / s:.6f}" for v, s in zip(centre, sides, strict=True))
             lines.append(f"{names.index(box.label or '')} {shares}\n")
-        write_atomic(folder / "labels" / f"{field.image.stem}.txt", "".join(lines).encode())
+        write_atomic(folder / "labels" / f"{stem.as_posix()}.txt", "".join(lines).encode())
     listed = "".join(f"  {n}: {name}\n" for n, name in enumerate(names))
     write_atomic(folder / "data.yaml", f"path: .\ntrain: images\nnames:\n{listed}".encode())
 

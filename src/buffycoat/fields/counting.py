@@ -11,7 +11,8 @@ def is_counted(cell: FoundCell, width: int, height: int) -> bool:
     Smudges do not. Of the cells that the border cuts, those at the left and upper border do and
     those at the right and lower border do not, as in a counting chamber (Gundersen 1977, J.
     Microsc. 111, 219): large cells meet a border more often than small ones, so counting all or
-    none of them shifts the percentages. In a round field the upper left half of the rim counts.
+    none of them shifts the percentages (ADR 28). In a round field the upper left half of the rim
+    counts.
 
     Args:
         cell: As it was found.

@@ -11,7 +11,7 @@ import numpy as np
 
 from buffycoat import images
 from buffycoat.errors import ImageError, ManifestError
-from buffycoat.exchange.boxes import Box, LabelledField
+from buffycoat.exchange.boxes import Box, LabelledField, cell_name
 from buffycoat.fields.field import Field
 from buffycoat.fields.outlines import TYPICAL, WINDOW
 from buffycoat.images import write_png
@@ -100,7 +100,7 @@ def cut_out(
 
 def _row(field: str, box: Box, side_px: int) -> dict[str, Any]:
     sides = [round(value) for value in (box.left, box.top, box.width, box.height)]
-    name = f"{field}-x{sides[0]}-y{sides[1]}-{sides[2]}x{sides[3]}.png"
+    name = cell_name(field, box)
     return {
         "cell_id": name,
         "path": name,

@@ -19,7 +19,7 @@ COLOURS = {"cell": (0, 160, 0), "smudge": (200, 120, 0)}
 ROOM_PX = 2
 """Between a box and its cell, which may be a few pixels wide on the picture of a slide."""
 LETTER = 1 / 34
-"""Height of letters over the shorter side of the field."""
+"""Height of letters over the shorter side of the field, at most; and half a cell at most."""
 LEAST_LETTER_PX = 12
 DASH = 6
 """Length of a dash in widths of its line."""
@@ -76,32 +76,28 @@ def draw_boxes(pixels: np.ndarray, cells: Sequence[Mapping[str, Any]], factor: f
     return picture
 
 
-def draw_classes(
-    pixels: np.ndarray, cells: Sequence[MarkedCell], footer: str, factor: float = 1.0
-) -> np.ndarray:
+def draw_classes(pixels: np.ndarray, cells: Sequence[MarkedCell], footer: str) -> np.ndarray:
     """The field with the outline and class of each cell, and a line of text under it.
 
     Args:
         pixels: Shape (h, w, 3), uint8, RGB.
         cells: In any order.
         footer: What else is to be said of the field.
-        factor: By which the picture is shrunk, and with it lines and letters beside cells.
 
     Returns:
         Shape (h', w, 3), uint8, h' > h.
     """
     picture = pixels.copy()
-    thickness = max(1, round(factor * _thickness(picture)))
+    cell_px = float(np.median([np.ptp(cell.outline, axis=0).max() for cell in cells] or [np.inf]))
+    thickness = max(round(min(_thickness(picture), cell_px / 40)), 1)
     for cell in cells:
         for line in _lines(cell.outline, DASH * thickness if cell.is_doubtful else None):
             for colour, width in ((HALO, 3 * thickness), (cell.colour, 2 * thickness)):
                 cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA)
-    size = max(round(LETTER * min(picture.shape[:2])), LEAST_LETTER_PX)
-    footer_font, footer_size = ImageFont.load_default(size), size
-    size = max(round(factor * size), LEAST_LETTER_PX)
+    size = round(max(min(LETTER * min(picture.shape[:2]), cell_px / 2), LEAST_LETTER_PX))
     font = ImageFont.load_default(size)
     height, width = picture.shape[:2]
-    sheet = Image.new("RGB", (width, height + round(1.6 * footer_size)), HALO)
+    sheet = Image.new("RGB", (width, height + round(1.6 * size)), HALO)
     sheet.paste(Image.fromarray(picture))
     pen = ImageDraw.Draw(sheet)
     for cell in cells:
@@ -110,8 +106,7 @@ def draw_classes(
         ground = tuple(round(GROUND * part) for part in cell.colour)
         pen.rounded_rectangle((left, top, left + wide, top + high), size // 4, ground)
         pen.text((left + 0.3 * size, top + 0.05 * size), cell.text, HALO, font)
-    corner = (footer_size // 2, height + round(0.2 * footer_size))
-    pen.text(corner, footer, (30, 30, 30), footer_font)
+    pen.text((size // 2, height + round(0.2 * size)), footer, (30, 30, 30), font)
     return np.asarray(sheet)
 
 

@@ -84,7 +84,7 @@ class Objective:
     @property
     def words(self) -> str:
         """As in "macro-F1 at the training class mix"."""
-        return f"{SCORES[self.score]} at {MIXES.get(self.mix, f'the class mix {self.mix}')}"
+        return f"{SCORES[self.score]} at {MIXES.get(self.mix, 'the class mix asked for')}"
 
 
 @dataclass(frozen=True)

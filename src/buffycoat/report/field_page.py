@@ -98,7 +98,8 @@ class FieldPage:
         notice: What a person must know before they read a figure.
         summary: What was found and what is left to be looked at, in sentences.
         figures: One table a slide.
-        n_slides: Slides in all, of which some may have no table here.
+        refused: Sentences on slides that have no differential.
+        n_more: Other slides, which the page does not show.
         left_out: Fields that do not count.
         classes: The cells.
     """
@@ -108,7 +109,8 @@ class FieldPage:
     notice: str
     summary: Sequence[str]
     figures: Sequence[Figures]
-    n_slides: int
+    refused: Sequence[str]
+    n_more: int
     left_out: Sequence[LeftOut]
     classes: Sequence[SheetClass]
 

@@ -51,8 +51,8 @@ def add_found(draft: Draft, table: Path) -> Draft:
     notes = list(draft.notes)
     if is_smudge.any():
         notes.append(
-            f"{int(is_smudge.sum()):,} smudges left out: broken cells have no class (column kind "
-            f"of {table.name})"
+            f"{int(is_smudge.sum()):,} smudges left out (column kind of {table.name}): broken "
+            "cells have no class"
         )
     if missing:
         notes.append(f"{missing:,} cells of {table.name} are not among the pictures")

@@ -11,6 +11,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.images import READABLE, is_image, survey
 from buffycoat.optional import choose
 from buffycoat.sources.beside import TABLE_SUFFIXES, read_beside, read_unlabelled
+from buffycoat.sources.boxed import is_boxed, refusal
 from buffycoat.sources.draft import Draft, finish, is_left_out
 from buffycoat.sources.folders import find_pictures, read_folders
 from buffycoat.sources.found import add_found, found_table
@@ -56,6 +57,8 @@ def read(path: str | Path, layout: str = "auto", reading: Reading | None = None)
     reader = None if layout == "auto" else choose(LAYOUTS, layout, "layout")
     if not path.exists():
         raise ManifestError(f"{path}: no such file or folder. Check the path")
+    if layout in ("auto", "images") and is_boxed(path):
+        raise refusal(path)
     if reader is None:
         reader = _detect_file(path) if path.is_file() else _detect_folder(path, reading)
     draft = reader(path, reading)
