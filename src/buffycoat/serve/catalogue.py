@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 
 from buffycoat.cells import CellRef
-from buffycoat.serve import schema
+from buffycoat.serve import counts, schema
 from buffycoat.serve.refused import not_found
 from buffycoat.taxonomy import Taxonomy
 
@@ -48,6 +49,11 @@ class ReviewedCell:
     image_sha256: str | None
     bundle_sha256: str | None
 
+    @property
+    def not_counted(self) -> str | None:
+        """Why the cell is in no figure; None if it counts."""
+        return self.details.get("not_counted")
+
     def to_row(self) -> dict[str, Any]:
         """What the grid shows of it, without anybody's decision."""
         field = self.details.get("field", {})
@@ -64,6 +70,8 @@ class ReviewedCell:
             "kind": field.get("kind"),
             "is_cut": bool(field.get("is_cut")),
             "has_outline": True,
+            "is_counted": self.not_counted is None,
+            "not_counted": self.not_counted,
         }
 
 
@@ -90,6 +98,18 @@ class SlideCells:
         if any(cell.is_doubtful is None for cell in self.cells):
             return None
         return frozenset(cell.n for cell in self.cells if cell.is_doubtful)
+
+    @cached_property
+    def not_counted(self) -> dict[int, str]:
+        """Cell -> why it is in no figure, of those that are in none."""
+        return {cell.n: cell.not_counted for cell in self.cells if cell.not_counted}
+
+    def counted(
+        self, labels: Mapping[int, str], doubtful: Collection[int] | None, *confusion: Any
+    ) -> counts.Counted:
+        """Count the cells that are to be counted; arguments as of `counts.count`."""
+        kept = {n: label for n, label in labels.items() if n not in self.not_counted}
+        return counts.count(kept, doubtful, self.taxonomy, *confusion, left_out=self.not_counted)
 
     @cached_property
     def rows(self) -> tuple[dict[str, Any], ...]:

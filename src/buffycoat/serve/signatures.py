@@ -71,8 +71,8 @@ def sign(
     why_not = obstacle(state, final)
     if why_not is not None:
         raise RefusedError(409, "not_ready", f"cannot be signed: {why_not}")
-    counted = counts.count(final.labels, frozenset(), cells.taxonomy)
-    model = counts.count(cells.predicted, cells.doubtful, cells.taxonomy)
+    counted = cells.counted(final.labels, frozenset())
+    model = cells.counted(cells.predicted, cells.doubtful)
     number = state.version + 1
     body = {
         "slide": state.name,
@@ -89,6 +89,7 @@ def sign(
         "notes": counts.notes(counted, wbc),
         "readers": {role: held.reader for role, held in state.readings.items()},
         "labels": {cell.name: final.labels[cell.n] for cell in cells.cells},
+        "not_counted": {cell.name: cell.not_counted for cell in cells.cells if cell.not_counted},
         "bundle_sha256": sorted({cell.bundle_sha256 or "" for cell in cells.cells}),
         "software": f"buffycoat {__version__}",
     }

@@ -141,7 +141,7 @@ def _flags(
         reason["code"] for cell in cells.cells for reason in cell.details.get("reasons", ())
     )
     return counts.flags(
-        counts.count(labels, doubtful, cells.taxonomy),
+        cells.counted(labels, doubtful),
         max((shift for shift in shifts if shift is not None), default=None),
         reasons["unfamiliar_site"],
     )

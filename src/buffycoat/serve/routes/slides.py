@@ -201,8 +201,8 @@ def differential(
     doubtful = cells.doubtful
     if doubtful is not None:
         doubtful = frozenset() if is_done else doubtful - decided
-    counted = counts.count(labels, doubtful, cells.taxonomy)
-    model = counts.count(cells.predicted, cells.doubtful, cells.taxonomy, review.confusion)
+    counted = cells.counted(labels, doubtful)
+    model = cells.counted(cells.predicted, cells.doubtful, review.confusion)
     rows = counts.to_rows(counted, model, cells.taxonomy, wbc)
     return JSONResponse(
         {
@@ -213,6 +213,7 @@ def differential(
             "n_leukocytes": counted.n_leukocytes,
             "per_100": [r for r in rows if not r["is_leukocyte"]],
             "outside": counted.outside,
+            "left_out": [{"text": text, "n": n} for text, n in counted.left_out.items()],
             "doubtful": counted.n_doubtful,
             "flags": row["flags"],
             "notes": counts.notes(counted, wbc),

@@ -1,0 +1,80 @@
+"""What is counted, and what a report says of how it was read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from buffycoat.serve import predictions as tables
+from buffycoat.serve.project import import_predictions
+
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """SQLite alone: what is counted does not depend on the database."""
+    return f"sqlite:///{tmp_path / 'review.sqlite'}"
+
+
+@pytest.fixture
+def frame(reviewed: Path) -> pd.DataFrame:
+    return pd.read_parquet(reviewed / "cells.parquet")
+
+
+@pytest.fixture
+def serve_table(
+    store: Any, reviewed: Path, tmp_path: Path, serve_from: Serve
+) -> Callable[[pd.DataFrame], Any]:
+    """Serves a table of predictions for the same pictures."""
+
+    def make(table: pd.DataFrame, **options: Any) -> Any:
+        path = tmp_path / "table.parquet"
+        table.to_parquet(path, index=False)
+        import_predictions(store, tables.read(path, reviewed / "cells"), "test")
+        return serve_from(store, add=False, **options)
+
+    return make
+
+
+def csv_of(client: Any, slide: int = 1) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(client.raw(f"/slides/{slide}/export/csv").text)))
+
+
+def test_cells_that_the_rule_of_fields_leaves_out_are_shown_and_not_counted(
+    serve_table: Any, frame: pd.DataFrame
+) -> None:
+    of_fields = frame.assign(
+        field="field.png", kind="cell", is_counted=True, field_faults="", is_cut=False
+    )
+    of_fields.loc[0, ["is_counted", "is_cut"]] = [False, True]
+    of_fields.loc[1, "field_faults"] = "blurred"
+    client = serve_table(of_fields).client()
+    cells = {cell["id"]: cell for cell in client.get("/slides/1/cells")["cells"]}
+    assert len(cells) == 10
+    cut, blurred = (cells[name] for name in frame["cell_id"][:2])
+    assert cut["not_counted"] == "cut by the right or lower border of its field"
+    assert blurred["not_counted"] == "its field has a fault: blurred"
+    assert sum(cell["is_counted"] for cell in cells.values()) == 8
+
+    client.take(1)
+    client.decide(("decision-1", cut["n"], "BL", None))
+    shown = client.get("/slides/1/differential")
+    assert {row["code"]: row["count"] for row in shown["rows"]}["BL"] == 2
+    assert (shown["n_cells"], [one["n"] for one in shown["left_out"]]) == (10, [1, 1])
+    before = csv_of(client)
+    client.finish(1)
+    signed = client.sign(1)
+    assert sum(row["count"] for row in signed["rows"]) == 8
+    assert "1 cell not counted: cut by the right or lower border of its field." in signed["notes"]
+    after = csv_of(client)
+    for rows in (before, after):
+        assert {row["n_counted"] for row in rows} == {"8"}
+        assert "Not counted: 1 its field has a fault: blurred." in rows[0]["comment"]
+    assert client.get("/agreement")["n_cells"] == 8
