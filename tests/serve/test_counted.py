@@ -78,3 +78,35 @@ def test_cells_that_the_rule_of_fields_leaves_out_are_shown_and_not_counted(
         assert {row["n_counted"] for row in rows} == {"8"}
         assert "Not counted: 1 its field has a fault: blurred." in rows[0]["comment"]
     assert client.get("/agreement")["n_cells"] == 8
+
+
+def test_a_report_says_how_many_cells_a_person_decided(serve_table: Any, frame: Any) -> None:
+    client = serve_table(frame).client()
+    assert csv_of(client)[0]["method"] == "Cells on a stained blood smear, classified by software"
+    client.take(1)
+    client.finish(1)
+    assert client.get("/slides/1/differential")["undecided_doubtful"] == 2
+    signed = client.sign(1)
+    assert (signed["n_decided"], signed["undecided_doubtful"]) == (0, 2)
+    (said,) = {row["method"] for row in csv_of(client)}
+    assert said.endswith("one by one: 0 of 10 cells, 10 accepted as classified")
+    assert "confirmed" not in said
+    assert "Doubtful cells that no reader decided: 2." in csv_of(client)[0]["comment"]
+
+
+def test_doubtful_cells_are_decided_by_any_reading_and_by_none_that_was_withdrawn(
+    serve_table: Any, frame: Any
+) -> None:
+    client = serve_table(frame).client()
+    client.take(1)
+    first, other = (cell["n"] for cell in client.cells(1)[:2])
+    (done,) = client.decide(("decision-1", first, "LY", None))["accepted"]
+    client.finish(1)
+    client.take(1, "consensus")
+    shown = client.get("/slides/1/differential", role="consensus")
+    assert (shown["n_decided"], shown["undecided_doubtful"]) == (1, 1)
+    client.decide(("decision-2", other, "MO", None), role="consensus")
+    assert client.get("/slides/1/differential", role="consensus")["undecided_doubtful"] == 0
+    client.post("/slides/1/readings/first/reopen")
+    client.decide(("decision-3", first, None, done["seq"]))
+    assert client.get("/slides/1/differential", role="final")["undecided_doubtful"] == 1

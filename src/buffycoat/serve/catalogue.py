@@ -111,6 +111,12 @@ class SlideCells:
         kept = {n: label for n, label in labels.items() if n not in self.not_counted}
         return counts.count(kept, doubtful, self.taxonomy, *confusion, left_out=self.not_counted)
 
+    def undecided_doubtful(self, decided: Collection[int]) -> int | None:
+        """Doubtful cells that count and that nobody decided; None where doubt is not known."""
+        if self.doubtful is None:
+            return None
+        return len(self.doubtful - {*decided} - self.not_counted.keys())
+
     @cached_property
     def rows(self) -> tuple[dict[str, Any], ...]:
         """Of the grid."""

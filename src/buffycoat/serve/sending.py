@@ -80,6 +80,8 @@ def make_report(
         n_leukocytes=sum(item.count for item in items if item.is_leukocyte),
         n_counted=sum(item.count for item in items),
         comment=_comment(body, labels, left_out),
+        n_decided=body.get("n_decided"),
+        n_read=body.get("n_cells"),
     )
 
 
@@ -96,6 +98,8 @@ def _comment(body: dict[str, Any], labels: dict[str, str], left_out: dict[str, s
         label for name, label in labels.items() if label in EXTRA and name not in left_out
     )
     said = [f"Not counted: {n} {EXTRA[code]} ({code})." for code, n in sorted(outside.items())]
+    if body.get("undecided_doubtful"):
+        said.append(f"Doubtful cells that no reader decided: {body['undecided_doubtful']}.")
     said += [f"Not counted: {n} {why}." for why, n in sorted(Counter(left_out.values()).items())]
     return "\n".join(filter(None, [body.get("comment", ""), *said]))
 

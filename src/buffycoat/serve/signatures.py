@@ -14,7 +14,7 @@ from buffycoat.serve import counts, log, schema
 from buffycoat.serve.catalogue import SlideCells
 from buffycoat.serve.people import SIGNER, Person
 from buffycoat.serve.refused import RefusedError, not_found
-from buffycoat.serve.states import final_labels, labels_of, obstacle, state_of
+from buffycoat.serve.states import decided_cells, final_labels, labels_of, obstacle, state_of
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def sign(
         raise RefusedError(409, "not_ready", f"cannot be signed: {why_not}")
     counted = cells.counted(final.labels, frozenset())
     model = cells.counted(cells.predicted, cells.doubtful)
+    decided = decided_cells(given)
     number = state.version + 1
     body = {
         "slide": state.name,
@@ -84,6 +85,8 @@ def sign(
         "wbc": wbc,
         "rows": counts.to_rows(counted, model, cells.taxonomy, wbc),
         "n_cells": counted.n_cells,
+        "n_decided": len(decided),
+        "undecided_doubtful": cells.undecided_doubtful(decided),
         "n_leukocytes": counted.n_leukocytes,
         "outside": counted.outside,
         "notes": counts.notes(counted, wbc),

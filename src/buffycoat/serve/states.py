@@ -167,6 +167,21 @@ def labels_of(reader: Connection, slide: int) -> dict[str, dict[int, Label]]:
     return found
 
 
+def decided_cells(given: Mapping[str, Mapping[int, Label]], *roles: str) -> set[int]:
+    """Cells with a decision that stands, in some readings or in any.
+
+    Args:
+        given: From `labels_of`.
+        roles: Of the readings; none for all.
+    """
+    return {
+        n
+        for role in roles or READINGS
+        for n, label in given[role].items()
+        if label.label is not None
+    }
+
+
 @dataclass(frozen=True)
 class Final:
     """The labels that count.

@@ -19,6 +19,7 @@ from buffycoat.serve.states import (
     SECOND,
     Label,
     SlideState,
+    decided_cells,
     final_labels,
     labels_of,
     state_of,
@@ -191,13 +192,14 @@ def differential(
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
-        is_done, decided = state.is_read, {n for role in READINGS for n in given[role]}
+        is_done, decided = state.is_read, decided_cells(given)
     elif view == "model":
         labels, is_done, decided = cells.predicted, False, set[int]()
     else:
         state.require_sight(person, view)
         labels = _as_read(cells.predicted, given[view])
-        is_done, decided = state.is_finished(view), {*given[view]}
+        seen = READINGS if view == CONSENSUS else (view,)
+        is_done, decided = state.is_finished(view), decided_cells(given, *seen)
     doubtful = cells.doubtful
     if doubtful is not None:
         doubtful = frozenset() if is_done else doubtful - decided
@@ -215,6 +217,8 @@ def differential(
             "outside": counted.outside,
             "left_out": [{"text": text, "n": n} for text, n in counted.left_out.items()],
             "doubtful": counted.n_doubtful,
+            "n_decided": len(decided),
+            "undecided_doubtful": cells.undecided_doubtful(decided),
             "flags": row["flags"],
             "notes": counts.notes(counted, wbc),
         }
