@@ -110,3 +110,34 @@ def test_doubtful_cells_are_decided_by_any_reading_and_by_none_that_was_withdraw
     client.post("/slides/1/readings/first/reopen")
     client.decide(("decision-3", first, None, done["seq"]))
     assert client.get("/slides/1/differential", role="final")["undecided_doubtful"] == 1
+
+
+def test_the_white_cells_stay_with_the_slide(serve_table: Any, frame: Any) -> None:
+    served = serve_table(frame)
+    served.add("anna", "reader")
+    served.add("carl", "reader", "signer", "admin")
+    anna, carl = served.client("anna"), served.client("carl")
+    anna.take(1)
+    given = {"client_id": "white-cells-1", "wbc": 7.5}
+    assert anna.post("/slides/1/wbc", **given)["wbc"] == 7.5
+    assert anna.post("/slides/1/wbc", **given)["wbc"] == 7.5
+    assert csv_of(carl)[0]["absolute_1e9_per_l"]
+    anna.finish(1)
+    assert carl.get("/slides/1/differential")["wbc"] == 7.5
+    assert carl.sign(1)["wbc"] == 7.5
+    assert anna.post("/slides/1/wbc", 409, client_id="white-cells-2", wbc=8)["error"]["code"]
+    carl.post("/slides/1/amend", client_id="amendment-1", reason="mistaken")
+    assert carl.sign(1, "signature-2", comment="no change")["wbc"] == 7.5
+    kinds = [entry["kind"] for entry in carl.get("/log")["entries"]]
+    assert kinds.count("wbc") == 1
+    assert carl.get("/log/check")["is_whole"]
+
+
+@pytest.mark.parametrize("wbc", [7500, 2000, 0, -1])
+def test_white_cells_in_another_unit_are_refused_in_words(
+    serve_table: Any, frame: Any, wbc: float
+) -> None:
+    client = serve_table(frame).client()
+    message = client.get("/slides/1/differential", 422, wbc=wbc)["error"]["message"]
+    assert message == f"WBC {wbc}, expected 10^9/L, above 0 and below 2000: 7.5, not 7500"
+    client.post("/slides/1/wbc", 422, client_id="white-cells-1", wbc=wbc)

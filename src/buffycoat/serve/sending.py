@@ -63,7 +63,8 @@ def make_report(
     counted = Counter(
         label for name, label in labels.items() if label not in EXTRA and name not in left_out
     )
-    items = report_items(counted, cells.taxonomy, body.get("wbc"))
+    wbc = state.wbc if version is None else body.get("wbc")
+    items = report_items(counted, cells.taxonomy, wbc)
     bundles = {cell.bundle_sha256 for cell in cells.cells}
     final = "final" if version and version.version == 1 else "amended"
     return DifferentialReport(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from buffycoat import __version__
 from buffycoat.serve import counts, log, schema
 from buffycoat.serve.catalogue import SlideCells
-from buffycoat.serve.people import SIGNER, Person
+from buffycoat.serve.people import READER, SIGNER, Person
 from buffycoat.serve.refused import RefusedError, not_found
 from buffycoat.serve.states import decided_cells, final_labels, labels_of, obstacle, state_of
 
@@ -55,7 +55,7 @@ def sign(
         slide: Its number.
         cells: Of the slide.
         client_id: Made by the page.
-        wbc: White cells by the analyser, 10^9/L.
+        wbc: White cells by the analyser, 10^9/L; None takes those that are kept with the slide.
         comment: Of the signer.
 
     Raises:
@@ -71,6 +71,10 @@ def sign(
     why_not = obstacle(state, final)
     if why_not is not None:
         raise RefusedError(409, "not_ready", f"cannot be signed: {why_not}")
+    if wbc is None:
+        wbc = state.wbc
+    elif wbc != state.wbc:
+        _keep_wbc(writer, person, slide, wbc)
     counted = cells.counted(final.labels, frozenset())
     model = cells.counted(cells.predicted, cells.doubtful)
     decided = decided_cells(given)
@@ -97,6 +101,36 @@ def sign(
         "software": f"buffycoat {__version__}",
     }
     return _freeze(writer, person, slide, client_id, body)
+
+
+def set_wbc(
+    writer: Connection, person: Person, slide: int, client_id: str, wbc: float | None
+) -> None:
+    """Keep the analyser's white cells with a slide; None removes them.
+
+    Raises:
+        RefusedError: Neither reader nor signer, or the slide is signed.
+    """
+    person.require(READER, SIGNER)
+    if _repeated(writer, person, slide, client_id, log.WBC) is not None:
+        return
+    state = state_of(writer, slide)
+    if not state.is_open:
+        raise RefusedError(409, "signed", "the slide is signed; amend it first")
+    if wbc != state.wbc:
+        _keep_wbc(writer, person, slide, wbc, client_id)
+
+
+def _keep_wbc(
+    writer: Connection,
+    person: Person,
+    slide: int,
+    wbc: float | None,
+    client_id: str | None = None,
+) -> None:
+    event = log.Event(log.WBC, person.name, {"wbc": wbc}, slide, client_id=client_id)
+    log.append(writer, [event])
+    writer.execute(update(schema.slides).where(schema.slides.c.id == slide).values(wbc=wbc))
 
 
 def _reason(reader: Connection, slide: int) -> str | None:

@@ -65,6 +65,7 @@ class SlideState:
         is_open: Whether labels may change.
         needs_second: Whether it needs a blind second reading.
         readings: Those that somebody has taken, by role.
+        wbc: White cells by the analyser, 10^9/L; None where nobody has entered them.
     """
 
     id: int
@@ -74,6 +75,7 @@ class SlideState:
     is_open: bool
     needs_second: bool
     readings: Mapping[str, Reading]
+    wbc: float | None = None
 
     def is_finished(self, role: str) -> bool:
         """Whether that reading is done."""
@@ -153,7 +155,7 @@ def states(reader: Connection, slides: Sequence[int] | None = None) -> list[Slid
     return [
         SlideState(
             row.id, row.name, row.patient, row.version, row.is_open, needs_second,
-            readings.get(row.id, {}),
+            readings.get(row.id, {}), row.wbc,
         )
         for row in reader.execute(query)
     ]  # fmt: skip

@@ -95,6 +95,7 @@ class Worklist:
             "can_sign": why_not is None and SIGNER in person.roles,
             "why_not": why_not,
             "version": state.version or None,
+            "wbc": state.wbc,
             "readings": [
                 {
                     "role": role,

@@ -188,6 +188,7 @@ def differential(
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
         (row,) = review.worklist.rows(reader, person, [slide])
+    wbc = state.wbc if wbc is None else wbc
     view = role or _view_for(state, person)
     if view == "final":
         state.require_sight(person)
@@ -210,6 +211,7 @@ def differential(
         {
             "role": view,
             "status": counted.status,
+            "wbc": wbc,
             "rows": rows,
             "n_cells": counted.n_cells,
             "n_leukocytes": counted.n_leukocytes,
