@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
+from buffycoat.fields import parts
 from buffycoat.images import write_png
 from buffycoat.simulate.fields import Placed, render_field
 from buffycoat.simulate.render import render_cell
@@ -99,3 +101,31 @@ def test_wrong_options_fail_before_any_work(
     assert done.exit_code == 2
     assert words in done.output
     assert not (tmp_path / "cells").exists()
+
+
+def test_a_slide_gives_the_same_tables_whatever_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "CORE", 12.0)
+    picture = np.hstack(
+        [
+            render_field([Placed("LY", 30 + 10 * n, 40)], np.random.default_rng(0), 300).image
+            for n in range(3)
+        ]
+    )
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif", picture, photometric="rgb", tile=(128, 128),
+        metadata={"axes": "YXS", "PhysicalSizeX": 0.3, "PhysicalSizeY": 0.3},
+    )  # fmt: skip
+    tables = []
+    for out, tile_px in (("one", "256"), ("two", "4096")):
+        arguments = ["find", str(tmp_path / "a.ome.tif"), "--out", str(tmp_path / out)]
+        done = CliRunner().invoke(app, [*arguments, "--tile-px", tile_px])
+        assert done.exit_code == 0, done.output
+        assert "3 cells in 1 fields" in done.output
+        tables.append(pd.read_parquet(tmp_path / out / "cells.parquet"))
+    assert tables[0].equals(tables[1])
+    assert set(tables[0]["slide_id"]) == {"a.ome.tif"}
+    seen = pd.read_csv(tmp_path / "one" / "parts.csv")
+    assert len(seen) == pd.read_csv(tmp_path / "one" / "fields.csv")["parts"][0] == 3
+    assert seen[["left", "width"]].to_numpy().tolist() == [[0, 300], [300, 300], [600, 300]]

@@ -159,7 +159,8 @@ def test_magnifications_that_differ_are_told(tmp_path: Path) -> None:
     listener = _Listener()
     done = find_folder(list_fields(tmp_path / "f")[0], tmp_path / "cells", listener)
     assert listener.said == [
-        "fields of several magnifications; a pixel is 0.15 µm (1), 0.3 µm (1) wide"
+        "fields of several magnifications: pixels are 0.15 to 0.3 µm wide. The table of fields has "
+        "the scale of each"
     ]
     assert [row["cells"] for row in done.fields] == [1, 1]
 

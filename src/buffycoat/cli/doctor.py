@@ -28,6 +28,10 @@ OPTIONAL = {
     "pillow-heif": "formats",
     "imagecodecs": "formats",
     "ray": "scale",
+    "pylibCZIrw": "fields",
+    "openslide-python": "fields",
+    "openslide-bin": "fields",
+    "wsidicom": "fields",
 }
 REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
 GIB = 1 << 30

@@ -60,14 +60,18 @@ class Block:
             Of each its box in those pixels, and what of the box counts.
         """
         slack, found = SLACK * red_px, []
-        photographs = rectangles(pixels, red_px)
+        bins, step = coarse(pixels, red_px)
+        is_varied = varied(bins)
+        if not is_varied.any():
+            return []
+        photographs = rectangles(pixels, is_varied, step)
         for box in photographs:
             part = Part(self._core_from(box), slack, np.zeros((1, 1), bool))
             if part.meets(box[2], box[3]):
                 found.append((box, part))
-        is_blank, is_varied = blank(pixels, red_px), varied(coarse(pixels, red_px)[0])
+        is_blank = blank(pixels, red_px)
         _cover(is_blank, photographs, pixels.shape, 1, True)
-        _cover(is_varied, photographs, pixels.shape, 2, False)
+        _cover(is_varied, photographs, pixels.shape, 3, False)
         if is_varied.any() and not is_blank.all():
             box = (0, 0, self.whole[2], self.whole[3])
             found.append((box, Part(self._core_from(box), slack, is_blank)))

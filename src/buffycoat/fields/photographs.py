@@ -34,25 +34,32 @@ def coarse(pixels: np.ndarray, red_px: float) -> tuple[np.ndarray, int]:
 def varied(bins: np.ndarray) -> np.ndarray:
     """Where a picture has not one colour, shape (h, w), uint8."""
     near = np.ones((3, 3), np.uint8)
-    span = cv2.dilate(bins, near) - cv2.erode(bins, near)
+    soft = cv2.blur(bins, (3, 3))  # of a camera's noise
+    span = cv2.dilate(soft, near) - cv2.erode(soft, near)
     return (span.max(axis=2) > LEVELS).astype(np.uint8)
 
 
-def rectangles(pixels: np.ndarray, red_px: float) -> list[Box]:
+def rectangles(pixels: np.ndarray, is_varied: np.ndarray, step: int) -> list[Box]:
     """Boxes of photographs in a part of a slide, in its pixels, from top to bottom.
 
     A picture without ground around is no photograph on it.
+
+    Args:
+        pixels: Shape (h, w, 3), uint8.
+        is_varied: Of its bins (`varied`).
+        step: Pixels along a bin.
     """
-    bins, step = coarse(pixels, red_px)
-    height, width = bins.shape[:2]
-    contours, _ = cv2.findContours(varied(bins), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    height, width = is_varied.shape
+    contours, _ = cv2.findContours(is_varied, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     found = []
     for contour in contours:
         left, top, across, down = cv2.boundingRect(contour)
         is_whole = (across, down) == (width, height)
         if is_whole or min(across, down) < LEAST * BINS:
             continue
-        if cv2.contourArea(contour) < FILLED * (across - 1) * (down - 1):
+        is_cut = left == 0 or top == 0 or left + across == width or top + down == height
+        outline = cv2.convexHull(contour) if is_cut else contour  # open where the part ends
+        if cv2.contourArea(outline) < FILLED * (across - 1) * (down - 1):
             continue
         found.append(_bordered(pixels, (left, top, across, down), (width, height), step))
     return sorted((box for box in found if min(box[2:]) > 0), key=lambda box: (box[1], box[0]))

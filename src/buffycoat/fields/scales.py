@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,7 +137,9 @@ def _warn_of(place: Place, seen: _Seen, reporter: Reporter) -> None:
 
 def _tell_mixed(scales: Sequence[Scale], reporter: Reporter) -> None:
     """Say that fields are of several magnifications."""
-    sizes = Counter(round(scale.um_per_px, 3) for scale in scales)
+    sizes = [scale.um_per_px for scale in scales]
     if sizes and max(sizes) > SAME * min(sizes):
-        words = ", ".join(f"{size:g} µm ({n})" for size, n in sorted(sizes.items()))
-        reporter.say(f"fields of several magnifications; a pixel is {words} wide")
+        reporter.say(
+            f"fields of several magnifications: pixels are {min(sizes):.3g} to {max(sizes):.3g} µm "
+            "wide. The table of fields has the scale of each"
+        )

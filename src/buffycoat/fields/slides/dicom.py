@@ -37,6 +37,8 @@ class DicomSlide(Slide):
         try:
             widest = max(_width(path, name) for path in files)
             self._file: Any = library.WsiDicom.open(list(files))
+        except ImageError:
+            raise
         except self.faults as error:
             raise damaged(name, error) from error
         try:
@@ -87,13 +89,15 @@ def _width(path: Path, name: str) -> int:
     header = require("pydicom", extra="fields").dcmread(
         path, stop_before_pixels=True, specific_tags=tags
     )
-    if header.get("SOPClassUID") != WHOLE_SLIDE:
+    kind = header.get("SOPClassUID")
+    if kind not in (None, WHOLE_SLIDE):
         raise ImageError(
             f"{name}: DICOM, but no whole-slide image. Export the picture as PNG or TIFF from the "
             "viewer"
         )
-    is_level = "VOLUME" in header.get("ImageType", ())
-    return int(header.get("TotalPixelMatrixColumns", 0)) if is_level else 0
+    if kind is None or "TotalPixelMatrixColumns" not in header:
+        raise ValueError(f"{path.name} ends within its header")
+    return int(header.TotalPixelMatrixColumns) if "VOLUME" in header.ImageType else 0
 
 
 def group_by_series(files: Sequence[Path]) -> list[tuple[Path, ...]]:
