@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,3 +143,38 @@ def test_white_cells_in_another_unit_are_refused_in_words(
     message = client.get("/slides/1/differential", 422, wbc=wbc)["error"]["message"]
     assert message == f"WBC {wbc}, expected 10^9/L, above 0 and below 2000: 7.5, not 7500"
     client.post("/slides/1/wbc", 422, client_id="white-cells-1", wbc=wbc)
+
+
+def test_pictures_that_are_gone_or_swapped_are_told_before_and_after_the_signature(
+    serve_from: Serve, store: Any, frame: pd.DataFrame, reviewed: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "cells"
+    shutil.copytree(reviewed / "cells", images)
+    sums = [hashlib.sha256((images / name).read_bytes()).hexdigest() for name in frame["cell_id"]]
+    path = tmp_path / "table.parquet"
+    frame.assign(image_sha256=sums).to_parquet(path, index=False)
+    import_predictions(store, tables.read(path, images), "test")
+    gone, swapped, other = (images / name for name in frame["cell_id"][:3])
+    gone.unlink()
+    shutil.copyfile(other, swapped)
+    client = serve_from(store, add=False, images=images).client()
+    cells = {cell["id"]: cell for cell in client.get("/slides/1/cells")["cells"]}
+    assert [cells[one.name]["is_changed"] for one in (swapped, other)] == [True, False]
+    shown = client.get("/slides/1/differential")
+    assert (shown["missing"], shown["changed"]) == (1, 1)
+    client.take(1)
+    client.finish(1)
+    signed = client.sign(1)
+    assert (signed["missing"], signed["changed"]) == (1, 1)
+    assert (
+        "Cells whose picture was not the one that was classified: 1."
+        in csv_of(client)[0]["comment"]
+    )
+
+
+def test_erythroblasts_are_stated_per_100_leukocytes(serve_table: Any, frame: Any) -> None:
+    shown = serve_table(frame).client().get("/slides/1/differential")
+    (one,) = shown["per_100"]
+    assert (one["code"], one["count"], one["value"]) == ("ERB", 2, 25.0)
+    units = {row["code"]: row["unit"] for row in shown["rows"]}
+    assert (units["ERB"], units["SNE"]) == ("per 100 leukocytes", "%")

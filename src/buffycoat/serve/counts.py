@@ -23,6 +23,8 @@ from buffycoat.taxonomy import Taxonomy
 
 IMMATURE_PERCENT, BLAST_PERCENT = 2.0, 1.0
 """Flagged from here on, as `buffycoat differential` does by default."""
+PER_100 = "per 100 leukocytes"
+"""Unit of what is no leukocyte."""
 MOSTLY = 0.5
 """Share of doubtful cells over which the model's figures are refused."""
 DOUBTFUL_SHARE = 0.2
@@ -160,6 +162,7 @@ def to_rows(
                 "code": name,
                 "name": names.get(name, name),
                 "is_leukocyte": row.every.is_leukocyte,
+                "unit": "%" if row.every.is_leukocyte else PER_100,
                 "count": every.count if every else 0,
                 "percent": figures[0],
                 "low": figures[1],

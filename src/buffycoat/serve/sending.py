@@ -14,10 +14,15 @@ from buffycoat.evaluate.reported import report_items
 from buffycoat.exchange.differential_report import DifferentialReport
 from buffycoat.exchange.geojson import NAMESPACE, colour_of
 from buffycoat.serve.catalogue import SlideCells
+from buffycoat.serve.pictures import CHANGED, MISSING
 from buffycoat.serve.signatures import Version, version_of, versions
 from buffycoat.serve.states import EXTRA, final_labels, labels_of, state_of
 
 MODEL = "buffycoat classifier"
+FAULTY = {
+    MISSING: "Cells whose picture was gone when it was signed: {}.",
+    CHANGED: "Cells whose picture was not the one that was classified: {}.",
+}
 
 
 def labels_sent(
@@ -101,6 +106,7 @@ def _comment(body: dict[str, Any], labels: dict[str, str], left_out: dict[str, s
     said = [f"Not counted: {n} {EXTRA[code]} ({code})." for code, n in sorted(outside.items())]
     if body.get("undecided_doubtful"):
         said.append(f"Doubtful cells that no reader decided: {body['undecided_doubtful']}.")
+    said += [words.format(body[fault]) for fault, words in FAULTY.items() if body.get(fault)]
     said += [f"Not counted: {n} {why}." for why, n in sorted(Counter(left_out.values()).items())]
     return "\n".join(filter(None, [body.get("comment", ""), *said]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,7 @@ def sign(
     client_id: str,
     wbc: float | None = None,
     comment: str = "",
+    faulty: Mapping[str, int] | None = None,
 ) -> Version:
     """Freeze the differential of a slide; sent twice, it is signed once.
 
@@ -57,6 +59,7 @@ def sign(
         client_id: Made by the page.
         wbc: White cells by the analyser, 10^9/L; None takes those that are kept with the slide.
         comment: Of the signer.
+        faulty: Pictures that are gone or changed, from `Pictures.n_faulty`.
 
     Raises:
         RefusedError: No signer, or something is missing.
@@ -93,6 +96,7 @@ def sign(
         "undecided_doubtful": cells.undecided_doubtful(decided),
         "n_leukocytes": counted.n_leukocytes,
         "outside": counted.outside,
+        **(faulty or {}),
         "notes": counts.notes(counted, wbc),
         "readers": {role: held.reader for role, held in state.readings.items()},
         "labels": {cell.name: final.labels[cell.n] for cell in cells.cells},

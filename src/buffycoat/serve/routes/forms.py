@@ -37,7 +37,9 @@ def _white_cells(value: Any) -> Any:
         return value
     if not 0 < number < MOST_WBC:
         raise PydanticCustomError(
-            "wbc", f"WBC {number:g}, expected 10^9/L, above 0 and below {MOST_WBC}: 7.5, not 7500"
+            "wbc",
+            "WBC {wbc}, expected 10^9/L, above 0 and below {most}: 7.5, not 7500",
+            {"wbc": f"{number:g}", "most": MOST_WBC},
         )
     return value
 

@@ -17,12 +17,15 @@ router = APIRouter()
 @router.post("/slides/{slide}/sign")
 def sign(slide: Id, form: SignForm, review: Served, person: SignedIn) -> dict[str, Any]:
     """Freeze the differential as the next version."""
+    with review.store.reading() as reader:  # other writers need not wait for the pictures
+        state_of(reader, slide)
+        cells = review.catalogue.slide(reader, slide).cells
+        faulty = review.pictures.n_faulty(cells, is_afresh=True)
     with review.store.writing() as writer:
-        state_of(writer, slide)
         review.catalogue.refresh(writer)
         cells = review.catalogue.slide(writer, slide)
         version = signatures.sign(
-            writer, person, slide, cells, form.client_id, form.wbc, form.comment
+            writer, person, slide, cells, form.client_id, form.wbc, form.comment, faulty
         )
     return _shown(version)
 

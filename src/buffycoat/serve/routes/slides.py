@@ -215,16 +215,23 @@ def differential(
             "rows": rows,
             "n_cells": counted.n_cells,
             "n_leukocytes": counted.n_leukocytes,
-            "per_100": [r for r in rows if not r["is_leukocyte"]],
+            "per_100": [_per_100(row) for row in rows if not row["is_leukocyte"]],
             "outside": counted.outside,
             "left_out": [{"text": text, "n": n} for text, n in counted.left_out.items()],
             "doubtful": counted.n_doubtful,
             "n_decided": len(decided),
             "undecided_doubtful": cells.undecided_doubtful(decided),
+            **review.pictures.n_faulty(cells.cells),
             "flags": row["flags"],
             "notes": counts.notes(counted, wbc),
         }
     )
+
+
+def _per_100(row: dict[str, Any]) -> dict[str, Any]:
+    """Figures of what is no leukocyte; it has no share of them."""
+    kept = {key: row[key] for key in ("code", "name", "count", "low", "high")}
+    return kept | {"value": row["percent"]}
 
 
 def _view_for(state: SlideState, person: Person) -> str:
