@@ -146,13 +146,14 @@ async def run(
     work = [asyncio.create_task(reader.work(until)) for reader in readers]
     rng, whole = random.Random(0), 0
     for _ in range(kills):
-        await asyncio.sleep(rng.uniform(1, 5))
+        await _under_load(readers)
+        await asyncio.sleep(rng.uniform(0, 2))
         server.stop(signal.SIGKILL)
         with store.reading() as reader:
             whole += check(reader).is_whole
         start_s.append(await server.start())
     if kills:
-        await asyncio.sleep(3)
+        await _under_load(readers)
         for reader in readers:
             reader.until = 0
     await asyncio.gather(*work)
@@ -184,6 +185,14 @@ async def run(
         "chain_whole_after_kill": whole,
         **found,
     }
+
+
+async def _under_load(readers: list[Reader]) -> None:
+    """Wait until the readers are at work: half as many new decisions as there are readers."""
+    begin, before = time.monotonic(), sum(len(reader.accepted) for reader in readers)
+    while sum(len(reader.accepted) for reader in readers) < before + len(readers) / 2:
+        assert time.monotonic() < begin + START_S, "the readers are not at work"
+        await asyncio.sleep(0.05)
 
 
 def _quantiles(seconds: list[float]) -> dict[str, float]:
@@ -222,7 +231,9 @@ def compare(store: Store, readers: list[Reader]) -> dict[str, Any]:
 
 async def main() -> None:
     """Both databases, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        description="The review server under load, and killed under it."
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--readers", type=int, default=40)
     parser.add_argument("--minutes", type=float, default=10)

@@ -19,6 +19,8 @@ SHARE_DECIDED = 0.25
 """Of the cells of a slide that a reader decides on; he agrees with the others."""
 LABELS = ("SNE", "LY", "MO", "BL", "EO", "BNE")
 RETRY_S = 0.25
+BEGIN_WITHIN_S = 10
+"""Readers do not all begin in the same second."""
 
 
 class Reader:
@@ -54,7 +56,7 @@ class Reader:
         self.until = until
         limits = httpx.Limits(max_connections=6)  # as a browser does for one host
         async with httpx.AsyncClient(base_url=self.base, limits=limits, timeout=30) as client:
-            await self._pause()
+            await asyncio.sleep(self._rng.uniform(0, BEGIN_WITHIN_S))
             while time.monotonic() < self.until:
                 for slide in self.slides:
                     if time.monotonic() < self.until:

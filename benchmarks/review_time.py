@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 import os
-import platform
 import shutil
 import socket
 import subprocess
@@ -311,8 +309,6 @@ def main() -> None:
     table = pd.DataFrame([count.row() for count in counts])
     options.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out / "review_time.csv", index=False)
-    facts = {"cells": len(slides.truth), "wrong": N_WRONG, "python": platform.python_version()}
-    (options.out / "review_time.json").write_text(json.dumps(facts, indent=1) + "\n")
     print(table.to_string(index=False))
 
 

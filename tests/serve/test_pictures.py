@@ -11,14 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
 from buffycoat.images import read, write_png
 from buffycoat.serve import predictions as tables
+from buffycoat.serve import schema
 from buffycoat.serve.pictures import balanced
 from buffycoat.serve.project import import_predictions
 from buffycoat.simulate.fields import Placed, render_field
+from buffycoat.sources.read import read as read_sources
 
 Serve = Callable[..., Any]
 
@@ -92,6 +95,41 @@ def test_another_picture_in_its_place_is_told(
     answer = served.client().raw("/cells/1/image")
     assert answer.headers["x-buffycoat-changed"] == "1"
     assert served.client().get("/cells/1")["is_changed"]
+
+
+def test_pictures_in_a_parquet_table(
+    serve_from: Serve, store: Any, tmp_path: Path, reviewed: Path
+) -> None:
+    data = [(reviewed / "cells" / name).read_bytes() for name in ("LY-1.png", "MO-2.png")]
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    pictures = [{"bytes": one, "path": None} for one in data]
+    pd.DataFrame({"image": pictures}).to_parquet(folder / "pictures.parquet")
+    names = read_sources(folder, "images").column("cell_id").tolist()
+    table = tmp_path / "predicted.csv"
+    pd.DataFrame({"cell_id": names, "label": ["LY", "MO"]}).to_csv(table, index=False)
+    import_predictions(store, tables.read(table, folder), "test")
+    client = serve_from(store, images=folder, add=False).client()
+    assert [client.raw(f"/cells/{n}/image").content for n in (1, 2)] == data
+
+
+def test_boxes_in_a_larger_picture_are_shown_in_it(
+    serve_from: Serve, store: Any, tmp_path: Path
+) -> None:
+    picture = np.full((200, 300, 3), 230, np.uint8)
+    picture[50:90, 100:140] = (120, 60, 150)
+    write_png(tmp_path / "fields" / "one.png", picture)
+    table = tmp_path / "predicted.csv"
+    pd.DataFrame({"ID": ["one.png"], "labels": ["LY"]}).to_csv(table, index=False)
+    import_predictions(store, tables.read(table, tmp_path / "fields"), "test")
+    with store.writing() as writer:
+        writer.execute(update(schema.cells).values(box="95,45,50,50"))
+    client = serve_from(store, images=tmp_path / "fields", add=False).client()
+    assert pixels_of(client.raw("/cells/1/image")).shape == (50, 50, 3)
+    assert client.get("/slides/1/cells")["cells"][0]["has_context"]
+    assert pixels_of(client.raw("/cells/1/context")).shape == (200, 300, 3)
+    (feature,) = client.raw("/slides/1/export/geojson").json()["features"]
+    assert feature["geometry"]["coordinates"][0][0] == [95, 45]
 
 
 def test_cells_that_find_cut_out_are_shown_in_their_field(

@@ -76,6 +76,20 @@ def test_more_cells_are_added_when_asked_for(
     assert client.get("/log/check")["is_whole"]
 
 
+def test_a_running_server_sees_cells_that_another_one_adds(
+    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+) -> None:
+    whole = frame.assign(slide_id="smear 1")
+    import_predictions(store, written(whole[:10]), "test")
+    client = serve_from(store, add=False).client()
+    client.take(1)
+    assert len(client.cells(1)) == 10
+    import_predictions(store, written(whole), "test", is_adding=True)
+    assert client.finish(1)["n_cells"] == 20
+    assert client.sign(1)["n_cells"] == 20
+    assert len(client.cells(1)) == 20
+
+
 def test_a_signed_slide_gets_no_more_cells(
     store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
 ) -> None:

@@ -64,7 +64,7 @@ def test_every_change_needs_the_pages_token(serve: Serve) -> None:
     served = serve()
     served.add("anna", "reader", "signer", "admin")
     client = served.client("anna")
-    changing = [(m, p) for m, p in endpoints(make_app(served.review)) if m == "POST"]
+    changing = [(m, p) for m, p in endpoints(make_app(served.review)) if m != "GET"]
     assert len(changing) >= 12
     for method, path in changing:
         if (method, path) not in OPEN:
@@ -132,6 +132,9 @@ def test_sessions_end_and_tokens_work_without_the_pages_token(serve: Serve) -> N
     assert answer.json()["my_role"] == "first"
     wrong = {"Authorization": f"Bearer {token}x"}
     assert program.http.get("/api/v1/slides", headers=wrong).status_code == 401
+    gone = program.http.delete("/api/v1/users/anna/tokens", headers=sent)
+    assert gone.json()["n_removed"] == 1
+    assert program.http.get("/api/v1/slides", headers=sent).status_code == 401
 
 
 def test_a_locked_account_is_out_at_once(serve: Serve) -> None:

@@ -85,8 +85,10 @@ def test_a_decision_on_what_was_not_seen_is_a_conflict(single: Any) -> None:
 def test_two_readers_a_consensus_and_a_signature(serve: Callable[..., Any]) -> None:
     served = serve(second=True)
     for name, roles in (
-        ("anna", ("reader", "signer")), ("bela", ("reader",)), ("carl", ("reader", "signer")),
-    ):  # fmt: skip
+        ("anna", ("reader", "signer")),
+        ("bela", ("reader", "admin")),
+        ("carl", ("reader", "signer")),
+    ):
         served.add(name, *roles)
     anna, bela, carl = (served.client(name) for name in ("anna", "bela", "carl"))
     anna.take(1)
@@ -94,7 +96,9 @@ def test_two_readers_a_consensus_and_a_signature(serve: Callable[..., Any]) -> N
     anna.decide(("anna-decision-1", n, "MO", None), ("anna-decision-2", other, "PLY", None))
     anna.finish(1)
 
-    # The second reader sees nothing of the first.
+    # The second reader sees nothing of the first, though he is an admin too.
+    decided = [e for e in bela.get("/log")["entries"] if e["kind"] == "decided"]
+    assert [entry["data"] for entry in decided] == [{"role": "first", "is_hidden": True}] * 2
     assert bela.take(1, status=409)["error"]["code"] == "taken"
     row = bela.take(1, "second")
     assert row["n_changed"] is None

@@ -19,7 +19,7 @@ COLOURS = {"cell": (0, 160, 0), "smudge": (200, 120, 0)}
 ROOM_PX = 2
 """Between a box and its cell, which may be a few pixels wide on the picture of a slide."""
 LETTER = 1 / 34
-"""Height of letters over the shorter side of the field, at most; and half a cell at most."""
+"""Height of letters over the shorter side of the field, at most; and a quarter of a cell."""
 LEAST_LETTER_PX = 12
 DASH = 6
 """Length of a dash in widths of its line."""
@@ -94,7 +94,7 @@ def draw_classes(pixels: np.ndarray, cells: Sequence[MarkedCell], footer: str) -
         for line in _lines(cell.outline, DASH * thickness if cell.is_doubtful else None):
             for colour, width in ((HALO, 3 * thickness), (cell.colour, 2 * thickness)):
                 cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA)
-    size = round(max(min(LETTER * min(picture.shape[:2]), cell_px / 2), LEAST_LETTER_PX))
+    size = round(max(min(LETTER * min(picture.shape[:2]), cell_px / 4), LEAST_LETTER_PX))
     font = ImageFont.load_default(size)
     height, width = picture.shape[:2]
     sheet = Image.new("RGB", (width, height + round(1.6 * size)), HALO)

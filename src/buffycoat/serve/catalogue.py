@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from buffycoat.cells import CellRef
 from buffycoat.serve import schema
@@ -48,15 +48,10 @@ class ReviewedCell:
     image_sha256: str | None
     bundle_sha256: str | None
 
-    @property
-    def has_context(self) -> bool:
-        """Whether the field around it can be shown."""
-        return self.ref.box is not None or bool(self.details.get("field"))
-
     def to_row(self) -> dict[str, Any]:
         """What the grid shows of it, without anybody's decision."""
         field = self.details.get("field", {})
-        row = {
+        return {
             "id": self.name,
             "n": self.n,
             "predicted": self.predicted,
@@ -68,10 +63,8 @@ class ReviewedCell:
             "site_shift": self.details.get("site_shift"),
             "kind": field.get("kind"),
             "is_cut": bool(field.get("is_cut")),
-            "has_context": self.has_context,
             "has_outline": True,
         }
-        return row
 
 
 @dataclass(frozen=True)
@@ -131,7 +124,16 @@ class Catalogue:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self._kept: OrderedDict[int, SlideCells] = OrderedDict()
+        self._newest = 0
         self._lock = threading.Lock()
+
+    def refresh(self, reader: Connection) -> None:
+        """Forget what is kept if another server has added cells since."""
+        newest = reader.execute(select(func.max(schema.cells.c.id))).scalar() or 0
+        with self._lock:
+            if newest != self._newest:
+                self._kept.clear()
+                self._newest = newest
 
     def slide(self, reader: Connection, slide: int) -> SlideCells:
         """The cells of a slide; empty if there is no such slide."""

@@ -10,11 +10,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect
 
 from buffycoat.errors import ConfigError
 from buffycoat.images import writing
-from buffycoat.serve import schema
 from buffycoat.serve.database import Store
 
 
@@ -80,9 +79,3 @@ def _copy(store: Store, version: str) -> Path:
             target.close()
             source.close()
     return copy
-
-
-def has_project(store: Store) -> bool:
-    """Whether predictions were imported."""
-    with store.reading() as connection:
-        return connection.execute(select(schema.project.c.id)).first() is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from buffycoat.cells import CellRef, Manifest, manifest_error
+from buffycoat.cells import CellRef, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.notes import tell
 from buffycoat.sources.read import read
@@ -68,18 +68,16 @@ def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:
     gone = [name for name in names if name not in joined.known]
     if gone:
         tell(images, f"{len(gone)} pictures are not there, the first {gone[0]!r}")
-    root, fields = root_of(images), _fields(root_of(images))
+    root, fields, refs = root_of(images), _fields(root_of(images)), list(manifest.refs())
     found = {}
     for name in names:
         known = joined.known.get(name)
-        place = Place(name) if known is None else _place(manifest, there[known], root)
+        place = Place(name) if known is None else _place(refs[there[known]], root)
         found[name] = Place(place.path, place.box, place.um_per_px, fields.get(place.path, {}))
     return found
 
 
-def _place(manifest: Manifest, row: int, root: Path) -> Place:
-    cell = manifest.frame.iloc[row]
-    ref = CellRef.parse(str(cell["path"]), cell["box"], cell["um_per_px"])
+def _place(ref: CellRef, root: Path) -> Place:
     path = os.path.relpath(os.path.abspath(ref.path), os.path.abspath(root))
     if path.startswith(".."):
         raise ManifestError(

@@ -109,7 +109,7 @@ def _drawn(pixels: np.ndarray, box: tuple[int, int, int, int]) -> bytes:
     across, down = left + width / 2, top + height / 2
     first = [max(round(middle - side), 0) for middle in (down, across)]
     last = [round(middle + side) for middle in (down, across)]
-    part = np.ascontiguousarray(pixels[first[0] : last[0], first[1] : last[1]])
+    part = pixels[first[0] : last[0], first[1] : last[1]].copy()  # it is drawn on
     line = max(round(side / 100), 2)
     corner = (left - first[1] - line, top - first[0] - line)
     end = (left - first[1] + width + line, top - first[0] + height + line)

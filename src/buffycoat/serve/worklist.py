@@ -54,7 +54,7 @@ class Worklist:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._summaries: dict[int, _Summary] = {}
-        self._model_flags: dict[int, list[dict[str, str]]] = {}
+        self._model_flags: dict[tuple[int, int], list[dict[str, str]]] = {}
         self._lock = threading.Lock()
 
     def rows(
@@ -67,6 +67,7 @@ class Worklist:
             person: Who asks.
             slides: Numbers; None for all.
         """
+        self.catalogue.refresh(reader)
         wanted = None if slides is None else list(slides)
         decided, last = _decided(reader, wanted)
         return [
@@ -109,7 +110,7 @@ class Worklist:
     def _summary(
         self, reader: Connection, state: SlideState, cells: SlideCells, last: int
     ) -> _Summary:
-        key = (last, state.is_read, state.is_second_counted)
+        key = (last, len(cells.cells), state.is_read, state.is_second_counted)
         with self._lock:
             known = self._summaries.get(state.id)
         if known is not None and known.key == key:
@@ -122,12 +123,13 @@ class Worklist:
         return found
 
     def _of_model(self, state: SlideState, cells: SlideCells) -> list[dict[str, str]]:
+        key = state.id, len(cells.cells)
         with self._lock:
-            known = self._model_flags.get(state.id)
+            known = self._model_flags.get(key)
         if known is None:
             known = _flags(cells, cells.predicted, cells.doubtful)
             with self._lock:
-                self._model_flags[state.id] = known
+                self._model_flags[key] = known
         return known
 
 

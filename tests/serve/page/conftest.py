@@ -61,10 +61,17 @@ class Server:
             assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.1)
 
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
     def stop(self) -> None:
+        """Ask it to end; its coverage is written then."""
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            self.process.terminate()
+            self.process.wait(STARTS_WITHIN_S)
             self.process = None
 
     def take_slide(self) -> int:

@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_and_comes_back(serve, open_page):
     page = open_page(f"{server.url}#/slides/1/first")
     page.wait_for_selector(".cell")
     page.expected = LOST
-    server.stop()
+    server.kill()
     n = decide(page, "LY")
     page.get_by_text("Offline").wait_for()
     server.start()

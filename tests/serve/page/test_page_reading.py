@@ -34,7 +34,7 @@ def test_the_worklist_leads_to_a_slide(alone, open_page):
     name = f"S-{n:02d}"
     page.get_by_label("Search slides and patients").fill(name)
     assert page.locator("tbody tr").count() == 1
-    page.get_by_role("link", name="Read").click()
+    page.get_by_role("link", name="Read", exact=True).click()
     page.wait_for_selector(".cell")
     assert page.locator(".cell").count() == 32
     assert name in page.title()
@@ -101,6 +101,19 @@ def test_arrow_keys_go_through_all_classes(open_slide):
         up.append(class_of(page, focused(page)))
     assert list(dict.fromkeys(up)) == classes[::-1]
     assert page.locator('[role=option][tabindex="0"]').count() == 1
+
+
+def test_a_cell_to_label_next_is_suggested(open_slide, wait_until):
+    page = open_slide()
+    seen = []
+    for _ in range(2):
+        before = focused(page)
+        page.keyboard.press("Shift+N")
+        wait_until(page, f"Number(document.activeElement.dataset.n) !== {before}")
+        seen.append(focused(page))
+        page.keyboard.press("Enter")
+        wait_saved(page)
+    assert len(set(seen)) == 2
 
 
 def test_several_cells_at_once(open_slide):

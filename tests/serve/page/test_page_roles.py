@@ -65,7 +65,13 @@ def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
     choose(cleo, cells[0], "VLY")
     cleo.get_by_text("All saved").wait_for()
     cleo.get_by_role("button", name="Sign …").click()
-    cleo.get_by_role("dialog").get_by_role("button", name="Sign").click()
+    told = cleo.get_by_role("dialog")
+    told.wait_for()
+    assert "2 of them given another class than predicted" in told.inner_text()
+    assert "doubtful" not in told.inner_text(), "both readers finished"
+    blast, variant = (told.get_by_role("row", name=name) for name in ("blast", "variant lymph"))
+    assert (blast.count(), variant.count()) == (0, 1), "what is signed is the consensus"
+    told.get_by_role("button", name="Sign").click()
     cleo.get_by_text("Signed as version 1. Amend to change it.").wait_for()
 
 
@@ -87,6 +93,13 @@ def test_the_admin_checks_the_log(together, open_page, log_in):
     page.get_by_role("link", name="Log", exact=True).click()
     page.get_by_text("The log is whole").wait_for()
     assert page.locator(".log tbody tr").count() > 0
+
+
+def test_readers_and_model_are_compared(alone, open_page):
+    page = open_page(alone.url)
+    page.get_by_role("link", name="Readers and model").click()
+    page.get_by_role("heading", name="Readers and model").wait_for()
+    page.get_by_text("read, ").first.wait_for()
 
 
 def test_the_admin_makes_an_account_that_logs_in(together, open_page, log_in):

@@ -70,6 +70,24 @@ def test_a_signature_that_fails_can_be_tried_again(open_slide):
     page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
 
 
+def test_a_finished_reading_is_signed_as_it_stands(open_slide):
+    page = open_slide()
+    page.keyboard.press(".")
+    correct(page, "BL")
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Finish reading").click()
+    told = page.get_by_role("dialog")
+    assert "1 given another class than predicted" in told.inner_text()
+    told.get_by_role("button", name="Finish").click()
+    page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Sign …").click()
+    told.wait_for()
+    assert "1 of them given another class than predicted" in told.inner_text()
+    told.get_by_role("button", name="Sign").click()
+    page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+
+
 def test_a_wrong_white_cell_count_is_said(open_slide):
     page = open_slide()
     page.get_by_role("tab", name="Differential").click()

@@ -1,6 +1,7 @@
 /** Start: session, queue, routes, and the bar above. */
 
 import { accounts } from "./accounts.js";
+import { agreement } from "./agreement.js";
 import { post, session, Unreachable, whenExpired } from "./api.js";
 import { alert, announce, button, fill, find, h } from "./dom.js";
 import { logView } from "./log.js";
@@ -58,8 +59,9 @@ class App {
       this.view = next instanceof SlideView ? next : null;
       fill(main, this.view ? next.node : next);
       document.title = `${this.view ? next.slide.id : next.querySelector("h1").textContent} – buffycoat review`;
+      scrollTo(0, 0);
       if (this.view) next.selection.focus();
-      else main.focus();
+      else main.focus({ preventScroll: true });
     } catch (error) {
       if (ask === this.#asked) this.#failed(error);
     } finally {
@@ -72,6 +74,7 @@ class App {
     if (place === "slides" && what === "disagreements") return disagreements(this, n);
     if (place === "slides") return SlideView.open(this, n, what);
     if (place === "log") return logView();
+    if (place === "agreement") return agreement();
     if (place === "accounts") return accounts(this);
     return worklist(this);
   }

@@ -13,7 +13,7 @@ export class Differential {
   #asked = 0;
 
   constructor(slide, role) {
-    Object.assign(this, { slide, role, latest: null });
+    Object.assign(this, { slide, role });
     this.wbc = draft(`wbc.${slide.n}`, h("input", {
       id: "wbc", inputmode: "decimal", autocomplete: "off", size: "6", "aria-describedby": "wbc-unit",
       oninput: () => this.refresh(),
@@ -43,14 +43,18 @@ export class Differential {
     clearTimeout(this.#timer);
   }
 
+  /** The figures by the labels of `role`; "final" are those that a signature freezes. */
+  figures(role) {
+    const wbc = this.wbcValue === null ? "" : `&wbc=${this.wbcValue}`;
+    return get(`slides/${this.slide.n}/differential?role=${role}${wbc}`);
+  }
+
   async load() {
     const ask = (this.#asked += 1);
-    const wbc = this.wbcValue === null ? "" : `&wbc=${this.wbcValue}`;
     this.wbc.setAttribute("aria-invalid", String(this.hasBadWbc));
     try {
-      const found = await get(`slides/${this.slide.n}/differential?role=${this.role}${wbc}`);
+      const found = await this.figures(this.role);
       if (ask !== this.#asked) return; // a later one is on its way
-      this.latest = found;
       fill(this.body, this.hasBadWbc ? h("p", { class: "warning" }, "WBC: a number is expected, such as 7.4") : null, table(found), notes(found));
     } catch (error) {
       if (ask === this.#asked) fill(this.body, h("p", { class: "hint" }, error.message));

@@ -16,6 +16,7 @@ const KEYS = [
   ["Delete", "withdraw the decision"],
   ["Ctrl + Z, Ctrl + Shift + Z", "undo, redo"],
   [".  and  ,", "next and previous doubtful cell"],
+  ["Shift + N", "the cell whose label would teach the model most"],
   ["+  and  −", "larger and smaller pictures"],
   ["Shift + W", "white balance"],
   ["Shift + O", "outlines"],
@@ -76,7 +77,7 @@ function anywhere(view, event) {
         "+": () => resize(1), "-": () => resize(-1), "?": showKeys,
       }[key] ?? (shiftKey ? {
         w: () => toggle("white"), o: () => toggle("outlines"), f: () => view.cellPane.toggleContext(),
-        c: () => view.tabs.open("cell"), d: () => view.tabs.open("differential"),
+        n: () => view.goToSuggested(), c: () => view.tabs.open("cell"), d: () => view.tabs.open("differential"),
       }[letter] : null);
   if (!does) return false;
   does();

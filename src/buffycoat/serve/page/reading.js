@@ -42,12 +42,13 @@ export class Reading extends EventTarget {
   }
 
   get changed() {
-    return this.cells.filter((cell) => cell.label !== null && cell.label !== cell.predicted);
+    return this.cells.filter((cell) => this.classOf(cell) !== cell.predicted);
   }
 
-  /** Cells that ask for a look and have no decision yet. */
+  /** Cells that ask for a look and have no decision yet; in a consensus, those on which two readers differ. */
   get unseen() {
-    return this.cells.filter((cell) => cell.label === null && (cell.needs_look || this.given(cell) === UNDECIDED));
+    const asks = this.other ? (cell) => this.given(cell) === UNDECIDED : (cell) => cell.needs_look;
+    return this.cells.filter((cell) => cell.label === null && asks(cell));
   }
 
   get canUndo() {

@@ -30,21 +30,19 @@ export function finish(view) {
 export async function sign(view) {
   const { slide, reading, differential } = view;
   await view.saved();
-  await differential.load();
-  const found = differential.latest;
-  if (!found) throw new Error("The differential could not be loaded. Try again when the server answers.");
+  const found = await differential.figures("final");
   const [label, comment] = area("Comment", { maxlength: "2000" });
   draft(`comment.${slide.n}`, comment);
   const id = crypto.randomUUID(); // the same for every try
   const wbc = differential.wbcValue;
   const { project, user } = view.app.session;
   let isHalf = false; // the reading is finished, and the signature failed
-  const open = reading.unseen.length;
+  const [open, changed] = view.isReadOnly ? [0, slide.n_changed] : [reading.unseen.length, reading.changed.length];
   form(`Sign ${slide.id}`, [
     h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
       `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
     h("ul", {},
-      h("li", {}, `${reading.changed.length} of them given another class than predicted`),
+      h("li", {}, `${changed} of them given another class than predicted`),
       open ? h("li", { class: "warning" }, `${plural(open, "doubtful cell")} without a decision: signed as predicted`) : null,
       view.isReadOnly ? null : h("li", {}, "Your reading is finished by this"),
       h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),

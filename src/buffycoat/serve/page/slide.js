@@ -41,7 +41,7 @@ export class SlideView {
     this.palette.isDisabled = this.isReadOnly;
     this.cellPane = new CellPane(this.reading, (code) => this.decide(code));
     this.cellPane.isReadOnly = this.isReadOnly;
-    this.differential = new Differential(slide, isMine ? role : "final");
+    this.differential = new Differential(slide, isMine && role !== "consensus" ? role : "final");
     this.conflicts = conflicts(this.reading, {
       onshow: (cell) => this.selection.moveTo(cell),
       onresolved: (cell) => this.selection.moveTo(cell),
@@ -93,6 +93,17 @@ export class SlideView {
     announce("No doubtful cell is left.");
   }
 
+  /** A cell that is uncertain and unlike those that have a label. */
+  async goToSuggested() {
+    try {
+      const { cells } = await get(`suggestions?slide=${this.slide.n}&count=1`);
+      if (cells.length) this.selection.moveTo(this.reading.byNumber.get(cells[0].n));
+      else announce("Every cell has a label.");
+    } catch (error) {
+      alert(error.message);
+    }
+  }
+
   get whyReadOnly() {
     if (this.slide.status === "signed") return `Signed as version ${this.slide.version}. Amend to change it.`;
     if (this.isFinished) return "This reading is finished. Reopen it to change it.";
@@ -137,7 +148,8 @@ export class SlideView {
       h("h1", { class: "sr-only" }, `Slide ${slide.id}, ${this.roleName}`),
       h("div", { class: "left" },
         this.isReadOnly ? h("p", { class: "banner" }, this.whyReadOnly) : null,
-        h("div", { class: "top" }, this.palette.node, this.several),
+        h("div", { class: "top" }, this.palette.node,
+          h("span", { class: "row" }, this.several, button("Undo", () => this.step("undo"), { class: "touch" }))),
         this.conflicts.node, this.grid.node),
       this.pane = h("aside", { class: "pane", "aria-label": "Cell and differential" }, this.tabs.node));
     this.tabs.head.append(button("Close", () => this.pane.classList.remove("open"), { class: "shut" }));

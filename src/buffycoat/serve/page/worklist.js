@@ -28,7 +28,7 @@ export async function worklist(app) {
   const head = ["Slide", "Flags", "Status", "Cells", "Doubtful", "Changed", "Readers", "Action"];
   return h("div", { class: "sheet" },
     h("h1", {}, "Worklist"),
-    h("div", { class: "row filters" }, text, status.node, flag.node, counted),
+    h("div", { class: "row filters" }, text, status.node, flag.node, counted, h("span", { class: "spring" }), h("a", { href: "#/agreement" }, "Readers and model")),
     h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Slides" },
       h("table", { class: "worklist" },
         h("thead", {}, h("tr", {}, head.map((title) => h("th", { scope: "col" }, title)))), body)));

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import select
 
 from buffycoat.serve import schema, users
+from buffycoat.serve.log import DECIDED
 from buffycoat.serve.log_check import check
 from buffycoat.serve.people import ADMIN, Person
 from buffycoat.serve.refused import RefusedError
@@ -21,6 +22,7 @@ from buffycoat.serve.routes.forms import (
     TokenForm,
     UserForm,
 )
+from buffycoat.serve.states import SlideState, states
 from buffycoat.serve.users import User
 
 router = APIRouter()
@@ -38,7 +40,17 @@ def log_entries(
     query = select(schema.log.c.body, schema.log.c.hash).where(schema.log.c.seq > after)
     with review.store.reading() as reader:
         rows = reader.execute(query.order_by(schema.log.c.seq).limit(limit)).all()
-    return {"entries": [json.loads(row.body) | {"hash": row.hash} for row in rows]}
+        blind = {state.id: state for state in states(reader) if state.is_blind}
+    entries = [json.loads(row.body) | {"hash": row.hash} for row in rows]
+    return {"entries": [_as_seen(entry, blind, person) for entry in entries]}
+
+
+def _as_seen(entry: dict[str, Any], blind: dict[int, SlideState], person: Person) -> dict[str, Any]:
+    """An entry without the label where the slide is blind: an admin may be its other reader."""
+    state = blind.get(entry.get("slide", 0))
+    if entry["kind"] != DECIDED or state is None or state.may_see(person, entry["data"]["role"]):
+        return entry
+    return entry | {"data": {"role": entry["data"]["role"], "is_hidden": True}}
 
 
 @router.get("/log/check")
@@ -91,6 +103,15 @@ def password(name: Line, form: PasswordForm, review: Served, person: SignedIn) -
     with review.store.writing() as writer:
         users.set_password(writer, person.name, name, form.password)
     return {"name": name}
+
+
+@router.delete("/users/{name}/tokens")
+def no_tokens(name: Line, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Make all tokens of an account void."""
+    _own_or_admin(person, name)
+    with review.store.writing() as writer:
+        n = users.remove_tokens(writer, person.name, name)
+    return {"name": name, "n_removed": n}
 
 
 @router.post("/users/{name}/tokens")

@@ -19,6 +19,7 @@ def sign(slide: Id, form: SignForm, review: Served, person: SignedIn) -> dict[st
     """Freeze the differential as the next version."""
     with review.store.writing() as writer:
         state_of(writer, slide)
+        review.catalogue.refresh(writer)
         cells = review.catalogue.slide(writer, slide)
         version = signatures.sign(
             writer, person, slide, cells, form.client_id, form.wbc, form.comment

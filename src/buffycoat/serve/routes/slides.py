@@ -106,6 +106,7 @@ def slide_cells(
     """The cells of a slide, most doubtful first, with the decisions of one reading."""
     with review.store.reading() as reader:
         state = state_of(reader, slide)
+        review.catalogue.refresh(reader)
         cells = review.catalogue.slide(reader, slide)
         if role is not None:
             state.require_sight(person, role)
