@@ -68,6 +68,11 @@ class Predictions:
     taxonomy: Taxonomy
     cells: tuple[PredictedCell, ...]
 
+    @property
+    def fields(self) -> set[str]:
+        """Names of the fields that cells were cut from, where these are known."""
+        return {cell.place.field["name"] for cell in self.cells if cell.place.field.get("name")}
+
 
 def read(
     path: Path,
