@@ -118,8 +118,8 @@ def serve(
     confusion = read_confusion(calibration, calibration_labels, read.taxonomy, taxonomy)
     if any(cell.is_doubtful is None for cell in read.cells):
         print_note(
-            f"Doubt unknown: {predictions} has no column is_abstained, so the page cannot say which "
-            "cells need a look. Predict to .parquet, or to .csv with --columns doubt."
+            f"Doubt unknown: {predictions} has no column is_abstained, so the page cannot say "
+            "which cells need a look. Predict to .parquet, or to .csv with --columns doubt."
         )
     if fields is not None:
         note = check_fields(fields, read.fields)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import select
 
 from buffycoat.serve import schema, users
-from buffycoat.serve.log import DECIDED
+from buffycoat.serve.log import DECIDED, FINISHED
 from buffycoat.serve.log_check import check
 from buffycoat.serve.people import ADMIN, Person
 from buffycoat.serve.refused import RefusedError
@@ -48,7 +48,8 @@ def log_entries(
 def _as_seen(entry: dict[str, Any], blind: dict[int, SlideState], person: Person) -> dict[str, Any]:
     """An entry without the label where the slide is blind: an admin may be its other reader."""
     state = blind.get(entry.get("slide", 0))
-    if entry["kind"] != DECIDED or state is None or state.may_see(person, entry["data"]["role"]):
+    is_told = entry["kind"] not in (DECIDED, FINISHED) or state is None
+    if is_told or state.may_see(person, entry["data"]["role"]):
         return entry
     return entry | {"data": {"role": entry["data"]["role"], "is_hidden": True}}
 
