@@ -131,6 +131,21 @@ def test_slides_of_another_table(written: Any, frame: pd.DataFrame, tmp_path: Pa
     assert {cell.slide for cell in read.cells} == {"slide 0", "slide 1", "slide 2"}
 
 
+def test_a_table_of_fields_gives_slides_and_patients(
+    written: Any, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    groups = tmp_path / "slides.csv"
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S2,P2\n")
+    of_fields = frame.assign(field=["a.png"] * 10 + ["b.png"] * 10)
+    read = written(of_fields, groups=groups, by="slide_id")
+    assert [(cell.slide, cell.patient) for cell in read.cells] == [("S1", "P1")] * 10 + [
+        ("S2", "P2")
+    ] * 10
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S1,P2\n")
+    mixed = written(of_fields, groups=groups, by="slide_id")
+    assert {(cell.slide, cell.patient) for cell in mixed.cells} == {("S1", None)}
+
+
 def test_pictures_elsewhere_are_refused(reviewed: Path, tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="none of the 1 predicted cells"):
         find_places(reviewed / "cells", ["unknown.png"])

@@ -48,8 +48,9 @@ def log_entries(
 def _as_seen(entry: dict[str, Any], blind: dict[int, SlideState], person: Person) -> dict[str, Any]:
     """An entry without the label where the slide is blind: an admin may be its other reader."""
     state = blind.get(entry.get("slide", 0))
-    is_told = entry["kind"] not in (DECIDED, FINISHED) or state is None
-    if is_told or state.may_see(person, entry["data"]["role"]):
+    if state is None or entry["kind"] not in (DECIDED, FINISHED):
+        return entry
+    if state.may_see(person, entry["data"]["role"]):
         return entry
     return entry | {"data": {"role": entry["data"]["role"], "is_hidden": True}}
 
