@@ -62,28 +62,31 @@ export class Differential {
   }
 }
 
+const isOtherThanPredicted = (row) => row.predicted_count !== undefined && row.predicted_count !== row.count;
+
 /** Rows of the differential as a table. */
 export function table({ rows, n_leukocytes: total }) {
   const some = (name) => rows.some((row) => row[name] !== null && row[name] !== undefined);
   const [hasAdjusted, hasAbsolute] = [some("adjusted"), some("absolute")];
+  const isOther = rows.some(isOtherThanPredicted);
   const line = (row) => h("tr", { class: row.count || row.predicted_count ? "" : "none" },
-    h("th", { scope: "row", title: row.name }, row.name),
-    h("td", {}, row.count, row.predicted_count !== undefined && row.predicted_count !== row.count
+    h("th", { scope: "row", title: row.name }, row.name, row.is_leukocyte === false ? h("small", {}, ", per 100 leukocytes") : null),
+    h("td", {}, row.count, isOtherThanPredicted(row)
       ? h("small", { title: "as predicted" }, ` (${row.predicted_count})`) : null),
     h("td", {}, percent(row.percent), h("small", {}, range(row.low, row.high))),
     hasAdjusted ? h("td", {}, percent(row.adjusted), h("small", {}, range(row.adjusted_low, row.adjusted_high))) : null,
     hasAbsolute ? h("td", {}, row.absolute === null || row.absolute === undefined ? "–" : row.absolute.toFixed(2)) : null);
   const head = ["Class", "Count", "%", hasAdjusted ? "Corrected %" : null, hasAbsolute ? "10⁹/L" : null];
   return h("table", { class: "counts" },
-    h("caption", {}, `${plural(total, "leukocyte")}. In brackets: as predicted. Small: 95 % limits.`),
+    h("caption", {}, `${plural(total, "leukocyte")}. ${isOther ? "In brackets: as predicted. " : ""}Small: 95 % limits.`),
     h("thead", {}, h("tr", {}, head.filter(Boolean).map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, rows.map(line)));
 }
 
-function notes({ per_100: others = [], flags = [], notes: texts = [] }) {
+function notes({ flags = [], notes: texts = [], undecided_doubtful: open }) {
   const lines = [
-    ...flags.map(({ text }) => h("li", { class: "flag" }, text)),
-    ...others.map((one) => h("li", {}, one.text ?? `${one.name}: ${percent(one.per_100 ?? one.value)} per 100 leukocytes`)),
+    ...flags.map(({ code, text }) => (code === "doubtful" && open === 0
+      ? h("li", {}, `${text}; all are decided`) : h("li", { class: "flag" }, text))),
     ...texts.map((text) => h("li", {}, text.text ?? text)),
   ];
   return lines.length ? h("ul", { class: "notes" }, lines) : null;
