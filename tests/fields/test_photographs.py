@@ -13,8 +13,7 @@ RED_PX = 20.0
 
 
 def _rectangles(pixels: np.ndarray) -> list[Box]:
-    bins, step = coarse(pixels, RED_PX)
-    return rectangles(pixels, varied(bins), step)
+    return rectangles(pixels, varied(coarse(pixels, RED_PX)), RED_PX)
 
 
 def _field(seed: int = 0) -> np.ndarray:

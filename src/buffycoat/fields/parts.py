@@ -60,11 +60,10 @@ class Block:
             Of each its box in those pixels, and what of the box counts.
         """
         slack, found = SLACK * red_px, []
-        bins, step = coarse(pixels, red_px)
-        is_varied = varied(bins)
+        is_varied = varied(coarse(pixels, red_px))
         if not is_varied.any():
             return []
-        photographs = rectangles(pixels, is_varied, step)
+        photographs = rectangles(pixels, is_varied, red_px)
         for box in photographs:
             part = Part(self._core_from(box), slack, np.zeros((1, 1), bool))
             if part.meets(box[2], box[3]):

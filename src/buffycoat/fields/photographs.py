@@ -12,8 +12,8 @@ import numpy as np
 
 from buffycoat.fields.nuclei import Box
 
-BINS = 8
-"""Along a red cell, that one colour is looked for in."""
+BINS = 16
+"""Along a red cell, that one colour is looked for in, each of 2 pixels or more."""
 LEVELS = 3
 """Gray levels, means of bins, within which neighbours are of one colour."""
 LEAST = 4.0
@@ -24,11 +24,15 @@ EDGE_BINS = 4
 """From the outline inwards, in which the border itself lies."""
 
 
-def coarse(pixels: np.ndarray, red_px: float) -> tuple[np.ndarray, int]:
-    """Means of bins, shape (h / s, w / s, 3), uint8, and their side s in pixels."""
-    step = max(int(red_px / BINS), 1)
+def coarse(pixels: np.ndarray, red_px: float) -> np.ndarray:
+    """Means of bins, shape (h / s, w / s, 3), uint8, with s pixels a bin."""
+    step = _step(red_px)
     height, width = (max(side // step, 1) for side in pixels.shape[:2])
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), step
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _step(red_px: float) -> int:
+    return max(int(red_px / BINS), 2)
 
 
 def varied(bins: np.ndarray) -> np.ndarray:
@@ -39,7 +43,7 @@ def varied(bins: np.ndarray) -> np.ndarray:
     return (span.max(axis=2) > LEVELS).astype(np.uint8)
 
 
-def rectangles(pixels: np.ndarray, is_varied: np.ndarray, step: int) -> list[Box]:
+def rectangles(pixels: np.ndarray, is_varied: np.ndarray, red_px: float) -> list[Box]:
     """Boxes of photographs in a part of a slide, in its pixels, from top to bottom.
 
     A picture without ground around is no photograph on it.
@@ -47,15 +51,16 @@ def rectangles(pixels: np.ndarray, is_varied: np.ndarray, step: int) -> list[Box
     Args:
         pixels: Shape (h, w, 3), uint8.
         is_varied: Of its bins (`varied`).
-        step: Pixels along a bin.
+        red_px: Diameter of a red cell.
     """
     height, width = is_varied.shape
+    step = _step(red_px)
     contours, _ = cv2.findContours(is_varied, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     found = []
     for contour in contours:
         left, top, across, down = cv2.boundingRect(contour)
         is_whole = (across, down) == (width, height)
-        if is_whole or min(across, down) < LEAST * BINS:
+        if is_whole or min(across, down) * step < LEAST * red_px:
             continue
         is_cut = left == 0 or top == 0 or left + across == width or top + down == height
         outline = cv2.convexHull(contour) if is_cut else contour  # open where the part ends

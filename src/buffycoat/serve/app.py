@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -95,7 +95,8 @@ def _add_handlers(app: FastAPI) -> None:
         code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
         return answer(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
-    @app.exception_handler(DBAPIError)
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(InterfaceError)
     def database(_: Request, error: DBAPIError) -> Response:
         if is_disk_full(error):
             return answer(

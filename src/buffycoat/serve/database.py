@@ -26,6 +26,8 @@ LOCK = 0x62_75_66_66_79
 database, and of other databases not seen."""
 WAIT_S = 10
 """How long a writer waits for others before it gives up."""
+POOL = {"pool_size": 20, "max_overflow": 30}
+"""Connections: more than the server's 40 threads, which then never wait for one."""
 IS_WRITER = "is_writer"
 """Execution option of a connection that writes."""
 
@@ -93,7 +95,8 @@ def _checked(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.drivername == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": WAIT_S, "check_same_thread": False})
+        options = {"timeout": WAIT_S, "check_same_thread": False}
+        engine = create_engine(url, connect_args=options, **POOL)
         event.listen(engine, "connect", _open_file)
         event.listen(engine, "begin", _begin)
         return engine
@@ -101,10 +104,9 @@ def _engine(url: URL) -> Engine:
     options = f"-c synchronous_commit=on -c lock_timeout={WAIT_S * 1000}"
     return create_engine(
         url,
-        pool_size=20,
-        max_overflow=30,
         pool_pre_ping=True,
         connect_args={"options": options, "connect_timeout": WAIT_S},
+        **POOL,
     )
 
 
