@@ -1,37 +1,64 @@
 /** The differential of a slide: raw, corrected and absolute, with limits; versions and downloads. */
 
-import { download, get } from "./api.js";
+import { download, get, post } from "./api.js";
 import { alert, button, fill, h } from "./dom.js";
-import { draft } from "./settings.js";
+import { draft, dropDraft } from "./settings.js";
 import { percent, plural, range, when } from "./words.js";
 
 const WAIT_MS = 400;
+const MOST_WBC = 2000;
+const BAD_WBC = `WBC: a number above 0 and up to ${MOST_WBC} is expected, in 10⁹/L, such as 7.4`;
 const FORMATS = { csv: "CSV", pdf: "PDF", fhir: "FHIR", hl7: "HL7", geojson: "GeoJSON" };
 
 export class Differential {
   #timer = null;
   #asked = 0;
+  #storing = Promise.resolve();
 
   constructor(slide, role) {
     Object.assign(this, { slide, role });
     this.wbc = draft(`wbc.${slide.n}`, h("input", {
       id: "wbc", inputmode: "decimal", autocomplete: "off", size: "6", "aria-describedby": "wbc-unit",
-      oninput: () => this.refresh(),
+      readonly: slide.status === "signed", oninput: () => this.refresh(), onchange: () => this.store().catch((error) => this.#say(error.message)),
     }));
+    if (!this.wbc.value || this.wbc.readOnly) this.wbc.value = slide.wbc ?? "";
+    this.problem = h("p", { class: "warning", role: "alert" });
     this.body = h("div", { class: "differential" }, h("p", { class: "hint" }, "…"));
     this.node = h("div", {},
       h("p", { class: "row" }, h("label", { for: "wbc" }, "WBC of the analyser"), this.wbc, h("span", { id: "wbc-unit" }, "10⁹/L")),
-      this.body);
+      this.problem, this.body);
   }
 
   /** The typed count, or null. A comma is a decimal point here. */
   get wbcValue() {
     const text = this.wbc.value.trim().replace(",", ".");
-    return /^\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+    return value > 0 && value <= MOST_WBC ? value : null;
   }
 
   get hasBadWbc() {
     return this.wbc.value.trim() !== "" && this.wbcValue === null;
+  }
+
+  /** Keep what is typed with the slide, for whoever signs it. */
+  store() {
+    this.#storing = this.#storing.catch(() => {}).then(() => this.#store());
+    return this.#storing;
+  }
+
+  async #store() {
+    if (this.hasBadWbc) throw new Error(BAD_WBC);
+    const { slide, wbcValue: wbc } = this;
+    if (wbc !== (slide.wbc ?? null)) {
+      await post(`slides/${slide.n}/wbc`, { client_id: crypto.randomUUID(), wbc });
+      slide.wbc = wbc;
+    }
+    dropDraft(`wbc.${slide.n}`);
+    this.refresh(0);
+  }
+
+  #say(text = "") {
+    fill(this.problem, text);
   }
 
   refresh(wait = WAIT_MS) {
@@ -52,12 +79,13 @@ export class Differential {
   async load() {
     const ask = (this.#asked += 1);
     this.wbc.setAttribute("aria-invalid", String(this.hasBadWbc));
+    this.#say(this.hasBadWbc ? BAD_WBC : "");
     try {
       const found = await this.figures(this.role);
       if (ask !== this.#asked) return; // a later one is on its way
-      fill(this.body, this.hasBadWbc ? h("p", { class: "warning" }, "WBC: a number is expected, such as 7.4") : null, table(found), notes(found));
+      fill(this.body, table(found), notes(found));
     } catch (error) {
-      if (ask === this.#asked) fill(this.body, h("p", { class: "hint" }, error.message));
+      if (ask === this.#asked) this.#say(error.message); // the figures before it stay
     }
   }
 }
