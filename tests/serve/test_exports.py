@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,13 @@ def test_labels_are_what_train_and_adapt_take(
     words = ["review", "export", "--database", str(store.engine.url), "--out", str(out)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
+    assert "1 label, 1 decided one by one, 1 changed" in done.output
+    done = CliRunner().invoke(app, [*words, "--accepted"])
+    assert done.exit_code == 0, done.output
     assert "9 labels, 1 decided one by one, 1 changed" in done.output
     table = pd.read_csv(out)
     assert set(table["version"]) == {1}
-    assert set(table["agreement"]) == {"one reader"}
+    assert Counter(table["agreement"]) == {"one reader": 1, "accepted as predicted": 8}
 
     known = [path.name for path in (reviewed / "cells").iterdir()]
     given = read_labels(out, known=known)  # as `adapt --labels` reads it
@@ -125,6 +129,29 @@ def test_labels_are_what_train_and_adapt_take(
     labels = dict(zip(cells.column("cell_id"), cells.column("label"), strict=True))
     assert labels[name] == "MO"
     assert set(cells.column("slide_id")) == {"smear 1"}
+
+
+def test_readers_agree_only_on_what_both_decided(serve: Serve, store: Any) -> None:
+    served = serve(second=True)
+    for name in ("anna", "bela"):
+        served.add(name, "reader")
+    anna, bela = served.client("anna"), served.client("bela")
+    anna.take(1)
+    both, one = (cell["n"] for cell in anna.cells(1)[-2:])
+    codes = {cell["n"]: cell["predicted"] for cell in anna.cells(1)}
+    anna.decide(("anna-decision-1", both, codes[both], None),
+                ("anna-decision-2", one, codes[one], None))  # fmt: skip
+    anna.finish(1)
+    bela.take(1, "second")
+    bela.decide(("bela-decision-1", both, codes[both], None), role="second")
+    bela.finish(1, "second")
+    with store.reading() as reader:
+        table = labels_table(reader)
+        every = labels_table(reader, has_accepted=True)
+    found = set(zip(table["reader"], table["agreement"], strict=True))
+    assert found == {("anna + bela", "both readers"), ("anna", "one reader")}
+    assert len(table) == 2
+    assert Counter(every["agreement"])["accepted as predicted"] == 8
 
 
 def test_readers_and_model_are_compared(single: Any) -> None:

@@ -137,21 +137,41 @@ def test_migrations_give_the_tables_that_the_program_uses(store: Store) -> None:
         assert compare_metadata(context, schema.METADATA) == []
 
 
+def _take_back(store: Store) -> None:
+    """Make it one of the first version, with its data."""
+    commands = ["ALTER TABLE slides DROP COLUMN wbc"]
+    for table in ("log", "versions"):
+        if store.is_sqlite:
+            commands += [f"DROP TRIGGER {table}_no_{verb}" for verb in ("update", "delete")]
+        else:
+            commands.append(f"DROP TRIGGER {table}_append_only ON {table}")
+    if not store.is_sqlite:
+        commands.append("DROP FUNCTION buffycoat_append_only")
+    with store.writing() as writer:
+        for command in [*commands, "UPDATE alembic_version SET version_num = '0001'"]:
+            writer.execute(text(command))
+
+
 def test_a_database_of_the_version_before_is_migrated(url: str, serve_from: Serve) -> None:
     old = Store(url)
-    migrate(old, "0001")
+    migrate(old)
     client = serve_from(old).client()
     client.take(1)
     n = client.cells(1)[0]["n"]
     client.decide(("decision-1", n, "MO", None))
     before = client.get("/log/check")
+    client.finish(1)
+    client.sign(1, wbc=7.5)
+    _take_back(old)
     old.close()
 
     store = Store(url)
     copy = migrate(store)
     again = serve_from(store).client()
-    assert again.get("/log/check") == before
+    assert again.get("/log/check")["n"] == before["n"] + 3
+    assert again.get("/log/check")["is_whole"]
     assert again.cells(1)[0]["label"] == "MO"
+    assert [again.get(f"/slides/{slide}")["wbc"] for slide in (1, 2)] == [7.5, None]
     with pytest.raises(DBAPIError, match="append-only"), store.writing() as writer:
         writer.execute(delete(schema.log))
     if store.is_sqlite:

@@ -148,28 +148,40 @@ def export(
     all_labels: Annotated[
         bool, typer.Option("--all", help="Cells without a class too: artefacts, smudges, unsure.")
     ] = False,
+    accepted: Annotated[
+        bool,
+        typer.Option(
+            "--accepted",
+            help="Cells of finished readings that nobody decided too: they have the model's class.",
+        ),
+    ] = False,
 ) -> None:
     """Write what people decided as a table of labels for `train` and `adapt --labels`.
 
-    A row for each cell with a decision, and for all cells of slides whose readings are finished;
-    cells on which two readers differ are left out until there is a consensus.
+    A row for each cell that a person decided; cells on which two readers differ are left out until
+    there is a consensus.
 
     Example: `buffycoat review export --database cells.parquet --out labels.csv`
     """
     from buffycoat.cli.output import check_file
+    from buffycoat.evaluate.counted_cells import number
     from buffycoat.serve.labels_table import labels_table
     from buffycoat.tables import write_csv
 
     check_file(out, (".csv",))
     store = existing_database(database)
     with store.reading() as reader:
-        table = labels_table(reader, has_extra=all_labels)
+        table = labels_table(reader, has_extra=all_labels, has_accepted=accepted)
     if table.empty:
-        raise ManifestError(f"{database}: nobody has decided on a cell yet. Read a slide first")
+        raise ManifestError(
+            f"{database}: nobody has decided on a cell yet. Read a slide first, and "
+            "confirm cells with Enter"
+        )
     write_csv(out, table)
     decided = int(table["is_decided"].to_numpy().sum())
     changed = int((table["label"] != table["predicted"]).to_numpy().sum())
-    typer.echo(f"{len(table)} labels, {decided} decided one by one, {changed} changed: {out}")
+    labels = number(len(table), "label")
+    typer.echo(f"{labels}, {decided} decided one by one, {changed} changed: {out}")
 
 
 @review.command()

@@ -21,7 +21,7 @@ STATUSES: tuple[Status, ...] = ("preliminary", "final", "amended")
 
 NOTICE = "Not a medical device. Research use; a person must confirm every figure."
 METHOD = "Cells on a stained blood smear, classified by software"
-METHOD_SIGNED = "Cells on a stained blood smear, classified by software and confirmed by a reader"
+METHOD_SIGNED = "Cells on a stained blood smear, classified by software, signed by a person"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -85,6 +85,9 @@ class DifferentialReport:
         n_leukocytes: Cells that the percentages are of.
         n_counted: All cells with a class, leukocytes or not.
         comment: Of the signer; may be empty.
+        n_decided: Cells that readers decided one by one; None where that is not known.
+        n_read: Of so many cells, those without a figure too; the others were accepted as classified
+            when the reading was finished.
     """
 
     slide: str
@@ -100,6 +103,8 @@ class DifferentialReport:
     n_leukocytes: int
     n_counted: int
     comment: str = ""
+    n_decided: int | None = None
+    n_read: int | None = None
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -109,7 +114,13 @@ class DifferentialReport:
     @property
     def method(self) -> str:
         """How the cells were told apart, in words."""
-        return METHOD if self.status == "preliminary" else METHOD_SIGNED
+        if self.status == "preliminary":
+            return METHOD
+        if self.n_decided is None or self.n_read is None:
+            return METHOD_SIGNED
+        n, rest = self.n_decided, self.n_read - self.n_decided
+        others = f", {rest} accepted as classified" if rest else ""
+        return f"{METHOD_SIGNED}; decided one by one: {n} of {self.n_read} cells{others}"
 
 
 def _faults(report: DifferentialReport) -> Iterable[str]:

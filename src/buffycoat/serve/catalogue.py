@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Row, func, select
 from buffycoat.cells import CellRef
 from buffycoat.fields.crops import part_in_field
 from buffycoat.fields.rows import box_of
-from buffycoat.serve import schema
+from buffycoat.serve import counts, schema
 from buffycoat.serve.refused import not_found
 from buffycoat.taxonomy import Taxonomy
 
@@ -65,6 +66,11 @@ class ReviewedCell:
         ends = part_in_field(box_of(field), side, (width, height))
         return None if ends == (0, 0, side, side) else [round(end / side, 4) for end in ends]
 
+    @property
+    def not_counted(self) -> str | None:
+        """Why the cell is in no figure; None if it counts."""
+        return self.details.get("not_counted")
+
     def to_row(self) -> dict[str, Any]:
         """What the grid shows of it, without anybody's decision."""
         field = self.details.get("field", {})
@@ -82,6 +88,8 @@ class ReviewedCell:
             "kind": field.get("kind"),
             "is_cut": bool(field.get("is_cut")),
             "has_outline": True,
+            "is_counted": self.not_counted is None,
+            "not_counted": self.not_counted,
         }
 
 
@@ -108,6 +116,24 @@ class SlideCells:
         if any(cell.is_doubtful is None for cell in self.cells):
             return None
         return frozenset(cell.n for cell in self.cells if cell.is_doubtful)
+
+    @cached_property
+    def not_counted(self) -> dict[int, str]:
+        """Cell -> why it is in no figure, of those that are in none."""
+        return {cell.n: cell.not_counted for cell in self.cells if cell.not_counted}
+
+    def counted(
+        self, labels: Mapping[int, str], doubtful: Collection[int] | None, *confusion: Any
+    ) -> counts.Counted:
+        """Count the cells that are to be counted; arguments as of `counts.count`."""
+        kept = {n: label for n, label in labels.items() if n not in self.not_counted}
+        return counts.count(kept, doubtful, self.taxonomy, *confusion, left_out=self.not_counted)
+
+    def undecided_doubtful(self, decided: Collection[int]) -> int | None:
+        """Doubtful cells that count and that nobody decided; None where doubt is not known."""
+        if self.doubtful is None:
+            return None
+        return len(self.doubtful - {*decided} - self.not_counted.keys())
 
     @cached_property
     def rows(self) -> tuple[dict[str, Any], ...]:

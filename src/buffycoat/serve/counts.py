@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from buffycoat.taxonomy import Taxonomy
 
 IMMATURE_PERCENT, BLAST_PERCENT = 2.0, 1.0
 """Flagged from here on, as `buffycoat differential` does by default."""
+PER_100 = "per 100 leukocytes"
+"""Unit of what is no leukocyte."""
 MOSTLY = 0.5
 """Share of doubtful cells over which the model's figures are refused."""
 DOUBTFUL_SHARE = 0.2
@@ -41,15 +43,17 @@ class Counted:
 
     Attributes:
         rows: One a class, then the immature granulocytes; empty where no cell has a class.
-        n_cells: All cells, artefacts too.
+        n_cells: All cells, artefacts and those left out too.
         n_doubtful: Those that a person should still look at; None where unknown.
         outside: Label that is no class -> cells: artefacts, smudges, cells that cannot be told.
+        left_out: Why cells are in no figure whatever their label -> cells.
     """
 
     rows: tuple[CheckedRow, ...]
     n_cells: int
     n_doubtful: int | None
     outside: Mapping[str, int]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -71,6 +75,7 @@ def count(
     doubtful: Collection[int] | None,
     taxonomy: Taxonomy,
     confusion: np.ndarray | None = None,
+    left_out: Mapping[int, str] | None = None,
 ) -> Counted:
     """Count the cells of one slide.
 
@@ -80,6 +85,7 @@ def count(
         taxonomy: The classes.
         confusion: Shape (k, k), the model's calls on labelled cells, for adjusted figures; only of
             use where the labels are the model's.
+        left_out: Cell of the slide that is not in `labels` -> why it does not count.
     """
     outside = Counter(label for label in labels.values() if label in EXTRA)
     kept = [cell for cell, label in labels.items() if label not in EXTRA]
@@ -94,7 +100,9 @@ def count(
             most=MOSTLY,
         )
     n_doubtful = None if doubtful is None else len({*doubtful} & labels.keys())
-    return Counted(tuple(rows), len(labels), n_doubtful, dict(outside))
+    without = Counter((left_out or {}).values())
+    n_cells = len(labels) + without.total()
+    return Counted(tuple(rows), n_cells, n_doubtful, dict(outside), dict(without))
 
 
 def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[dict[str, str]]:
@@ -154,6 +162,7 @@ def to_rows(
                 "code": name,
                 "name": names.get(name, name),
                 "is_leukocyte": row.every.is_leukocyte,
+                "unit": "%" if row.every.is_leukocyte else PER_100,
                 "count": every.count if every else 0,
                 "percent": figures[0],
                 "low": figures[1],
@@ -173,6 +182,8 @@ def notes(counted: Counted, wbc: float | None) -> list[str]:
     found = ["Limits are 95 %, of counting so many cells (Clopper and Pearson)."]
     for code, n in counted.outside.items():
         found.append(f"{n} cell{'s' if n > 1 else ''} left out: {EXTRA[code]} ({code}).")
+    for why, n in counted.left_out.items():
+        found.append(f"{n} cell{'s' if n > 1 else ''} not counted: {why}.")
     if counted.outside.get(UNSURE):
         found.append("Cells that cannot be told may be of any class; the limits do not carry that.")
     if counted.status == "refused":

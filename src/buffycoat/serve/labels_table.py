@@ -26,21 +26,26 @@ COLUMNS = (
     "predicted",
 )  # fmt: skip
 BOTH, BY_CONSENSUS, ONE = "both readers", "consensus", "one reader"
+ACCEPTED = "accepted as predicted"
 
 
-def labels_table(reader: Connection, *, has_extra: bool = False) -> pd.DataFrame:
-    """A row for each cell that a person has looked at, as far as that is known.
+def labels_table(
+    reader: Connection, *, has_extra: bool = False, has_accepted: bool = False
+) -> pd.DataFrame:
+    """A row for each cell that a person decided.
 
-    These are the cells with a decision, and all cells of slides whose readings are finished. A cell
-    on which two readers differ is left out until there is a consensus.
+    A cell on which two readers differ is left out until there is a consensus.
 
     Args:
         reader: From `Store.reading`.
         has_extra: Whether cells without a class (`EXTRA`) are rows too.
+        has_accepted: Whether cells that nobody decided are rows too, where the readings of their
+            slide are finished: these have the model's class, and nobody may have looked at them.
 
     Returns:
         Columns as in `COLUMNS`: `reader` names whose word the label is, `agreement` is one of
-        "both readers", "consensus" and "one reader", `is_decided` says whether somebody decided on
+        "both readers" (each decided on this cell), "consensus", "one reader" and "accepted as
+        predicted", `is_decided` says whether somebody decided on
         this very cell, `version` is the signed one that holds the label, NA for none.
     """
     rows = []
@@ -53,7 +58,7 @@ def labels_table(reader: Connection, *, has_extra: bool = False) -> pd.DataFrame
         final = final_labels(state, {n: row.predicted for n, row in cells.items()}, given)
         for n, row in cells.items():
             decided = _decided(given, n)
-            if n in final.disputed or not (decided or state.is_read):
+            if n in final.disputed or not (decided or (has_accepted and state.is_read)):
                 continue
             label = final.labels[n]
             if label in EXTRA and not has_extra:
@@ -77,10 +82,8 @@ def _whose(state: SlideState, decided: Mapping[str, Label]) -> tuple[str, str]:
     """Names of the readers whose word a label is, and how far they agree."""
     if CONSENSUS in decided:
         return decided[CONSENSUS].reader, BY_CONSENSUS
-    names = {role: held.reader for role, held in state.readings.items() if held.reader}
-    names |= {role: label.reader for role, label in decided.items()}
-    is_both = state.is_second_counted and state.is_finished(FIRST) and state.is_finished(SECOND)
-    if is_both:
-        return " + ".join(names[role] for role in (FIRST, SECOND)), BOTH
-    role = FIRST if FIRST in decided or FIRST in names else SECOND
-    return names[role], ONE
+    if decided:
+        names = [decided[role].reader for role in (FIRST, SECOND) if role in decided]
+        return " + ".join(names), BOTH if len(names) > 1 else ONE
+    held = [state.readings[role].reader for role in (FIRST, SECOND) if role in state.readings]
+    return " + ".join(filter(None, held)), ACCEPTED

@@ -19,6 +19,7 @@ GENESIS = "0" * 64
 DECIDED = "decided"
 SIGNED = "signed"
 AMENDED = "amended"
+WBC = "wbc"
 TAKEN, RELEASED, FINISHED, REOPENED = "taken", "released", "finished", "reopened"
 IMPORTED = "imported"
 """Kinds of entries that something is derived from; there are others, for people to read."""

@@ -40,6 +40,7 @@ def check(reader: Connection) -> LogCheck:
     faults: list[str] = []
     labels: dict[tuple[int, str], tuple[str | None, int, str]] = {}
     signed: dict[tuple[int, int], str] = {}
+    white: dict[int, float | None] = {}
     n, head = 0, log.GENESIS
     rows = reader.execution_options(yield_per=1000).execute(
         select(schema.log).order_by(schema.log.c.seq)
@@ -59,11 +60,14 @@ def check(reader: Connection) -> LogCheck:
             labels[key] = (data["label"], n, body["person"])
         elif body.get("kind") == log.SIGNED:
             signed[body["slide"], data["version"]] = data["hash"]
+        elif body.get("kind") == log.WBC:
+            white[body["slide"]] = data["wbc"]
         if len(faults) >= MAX_FAULTS:
             break
     else:
         faults += _label_faults(reader, labels)
         faults += _version_faults(reader, signed)
+        faults += _wbc_faults(reader, white)
     return LogCheck(n, head, tuple(faults[:MAX_FAULTS]))
 
 
@@ -94,6 +98,15 @@ def _label_faults(
         f"cell {cell}, {role} reading: the label is {stored.get((cell, role))}, by the log "
         f"{labels.get((cell, role))}"
         for cell, role in differ
+    ]
+
+
+def _wbc_faults(reader: Connection, white: dict[int, float | None]) -> list[str]:
+    stored = {row.id: row.wbc for row in reader.execute(select(schema.slides))}
+    return [
+        f"slide {slide}: its WBC is {stored.get(slide)}, by the log {wbc}"
+        for slide, wbc in white.items()
+        if stored.get(slide) != wbc
     ]
 
 

@@ -38,7 +38,8 @@ def compare_methods(reader: Connection, catalogue: Catalogue) -> dict[str, Any]:
             continue
         cells = catalogue.slide(reader, state.id)
         final = final_labels(state, cells.predicted, labels_of(reader, state.id)).labels
-        kept = [n for n, label in final.items() if label not in EXTRA]
+        kept = [n for n, label in final.items()
+                if label not in EXTRA and n not in cells.not_counted]  # fmt: skip
         read = taxonomy.encode([final[n] for n in kept])
         called = taxonomy.encode([cells.predicted[n] for n in kept])
         tables.append(confusion(read, called, len(taxonomy)))

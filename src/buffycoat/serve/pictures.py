@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +33,7 @@ STEP = 4
 BRIGHT_SHARE = 0.88
 WHITE_LEVEL = 245.0
 """Gray level that the background is brought to: white, with room for what is brighter."""
-MISSING, CHANGED = "missing", "changed"
+FAULTS = MISSING, CHANGED = "missing", "changed"
 PLACEHOLDER = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 120" role="img">
 <title>no picture</title><rect width="120" height="120" fill="#ddd"/>
 <path d="M20 20 100 100M100 20 20 100" stroke="#b00" stroke-width="6"/>
@@ -113,12 +115,29 @@ class Pictures:
         """What is wrong with a cell's picture, as far as is known; "" for nothing."""
         known = self.faults.get(cell.n)
         if known is None:
-            try:
-                known = "" if Path(self.ref(cell).path).is_file() else MISSING
-            except ImageError:
-                known = MISSING
+            known = self._look(cell)
             self._note(cell.n, known)
         return known
+
+    def n_faulty(self, cells: Iterable[ReviewedCell], *, is_afresh: bool = False) -> dict[str, int]:
+        """Cells whose picture is gone or is not the one that was predicted, by `FAULTS`.
+
+        Args:
+            cells: Of a slide.
+            is_afresh: Whether every picture is looked at again.
+        """
+        found = Counter(self._look(cell) if is_afresh else self.fault(cell) for cell in cells)
+        return {fault: found[fault] for fault in FAULTS}
+
+    def _look(self, cell: ReviewedCell) -> str:
+        """What is wrong with a picture that nobody has asked for yet; pictures are hashed once."""
+        try:
+            ref = self.ref(cell)
+            if not Path(picture_file(ref)).is_file():
+                return MISSING
+            return CHANGED if cell.image_sha256 and _is_changed(cell, read_bytes(ref)) else ""
+        except ImageError:
+            return MISSING
 
     def _check(self, cell: ReviewedCell, data: bytes) -> None:
         """Decode what is sent as it is, once: a browser shows half a picture without a word."""

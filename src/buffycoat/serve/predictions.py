@@ -12,6 +12,7 @@ from typing import Any
 
 from buffycoat.cells import DOUBTS, manifest_error
 from buffycoat.errors import ManifestError
+from buffycoat.evaluate.counted_cells import read_counted
 from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.evaluate.scored import PROBABILITY, read_predictions
 from buffycoat.evaluate.side_tables import TRUTH_VALUES, read_groups
@@ -20,6 +21,7 @@ from buffycoat.tables import find_ids, known_name, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, resolve
 
 SLIDE, PATIENT = "slide_id", "patient_id"
+AT_BORDER = "cut by the right or lower border of its field"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class PredictedCell:
         predicted: Class code.
         probability: Of that class; None where the table has none.
         is_doubtful: Whether a person should look; None where the table does not say.
-        details: For the page, as plain values: probabilities, prediction set, evidence, field.
+        details: For the page, as plain values: probabilities, prediction set, evidence, field, and
+            why the cell is in no figure (`not_counted`), if it is in none.
         image_sha256: Of the picture's bytes as predicted, if the table says.
         bundle_sha256: Of the bundle, if the table says.
     """
@@ -97,8 +100,10 @@ def read(
     places = find_places(images, names)
     slides = _slides(path, names, texts, places, groups, by)
     labels = dict(zip(names, relabelled([stated[n] for n in names], classes), strict=True))
+    why_not = _not_counted(path, names, texts)
     cells = tuple(
-        _cell(name, labels[name], texts[name], slides[name], places[name], codes) for name in names
+        _cell(name, labels[name], texts[name], slides[name], places[name], codes, why_not.get(name))
+        for name in names
     )
     return Predictions(path.name, classes, cells)
 
@@ -139,8 +144,34 @@ def _slides(
     return {name: folder or path.stem for name, folder in folders.items()}
 
 
+def _not_counted(
+    path: Path, names: Sequence[str], texts: dict[str, dict[str, str]]
+) -> dict[str, str]:
+    """Cell -> why it is in no figure, as `differential` counts: by what `find` said of it."""
+    counted = read_counted(path, list(names), count_faulty=False)
+    if counted is None:
+        return {}
+    found = {}
+    for name, counts, at_border, faults in zip(
+        names, counted.is_counted, counted.at_border, counted.faults, strict=True
+    ):
+        if counts:
+            continue
+        if texts[name].get("kind", "cell") not in ("", "cell"):
+            found[name] = f"found as a {texts[name]['kind']}"
+        else:
+            found[name] = AT_BORDER if at_border else f"its field has a fault: {faults}"
+    return found
+
+
 def _cell(
-    name: str, label: str, row: dict[str, str], slide: str, place: Place, codes: Sequence[str]
+    name: str,
+    label: str,
+    row: dict[str, str],
+    slide: str,
+    place: Place,
+    codes: Sequence[str],
+    not_counted: str | None,
 ) -> PredictedCell:
     probs = {code: round(to_number(row[PROBABILITY + code]), 5) for code in codes}
     probability = _number(row.get("probability", ""))
@@ -154,6 +185,7 @@ def _cell(
         "site_shift": _number(row.get("site_shift", "")),
         "field": place.field,
         "um_per_px": place.um_per_px,
+        "not_counted": not_counted,
     }
     return PredictedCell(
         name,

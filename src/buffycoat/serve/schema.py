@@ -41,8 +41,10 @@ slides = Table(
     Column("patient", Text),
     Column("version", Integer, nullable=False),
     Column("is_open", Boolean, nullable=False),
+    Column("wbc", Float),
 )
-"""`version` is the last signed one, 0 for none; `is_open` says whether labels may change."""
+"""`version` is the last signed one, 0 for none; `is_open` says whether labels may change; `wbc` are
+the white cells by the analyser, 10^9/L."""
 
 cells = Table(
     "cells",

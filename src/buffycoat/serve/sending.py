@@ -14,10 +14,15 @@ from buffycoat.evaluate.reported import report_items
 from buffycoat.exchange.differential_report import DifferentialReport
 from buffycoat.exchange.geojson import NAMESPACE, colour_of
 from buffycoat.serve.catalogue import SlideCells
+from buffycoat.serve.pictures import CHANGED, MISSING
 from buffycoat.serve.signatures import Version, version_of, versions
 from buffycoat.serve.states import EXTRA, final_labels, labels_of, state_of
 
 MODEL = "buffycoat classifier"
+FAULTY = {
+    MISSING: "Cells whose picture was gone when it was signed: {}.",
+    CHANGED: "Cells whose picture was not the one that was classified: {}.",
+}
 
 
 def labels_sent(
@@ -58,9 +63,13 @@ def make_report(
     """
     state = state_of(reader, slide)
     labels, version = labels_sent(reader, slide, cells, number)
-    counted = Counter(label for label in labels.values() if label not in EXTRA)
     body: dict[str, Any] = {} if version is None else version.body
-    items = report_items(counted, cells.taxonomy, body.get("wbc"))
+    left_out = _left_out(cells, version)
+    counted = Counter(
+        label for name, label in labels.items() if label not in EXTRA and name not in left_out
+    )
+    wbc = state.wbc if version is None else body.get("wbc")
+    items = report_items(counted, cells.taxonomy, wbc)
     bundles = {cell.bundle_sha256 for cell in cells.cells}
     final = "final" if version and version.version == 1 else "amended"
     return DifferentialReport(
@@ -76,14 +85,29 @@ def make_report(
         items=items,
         n_leukocytes=sum(item.count for item in items if item.is_leukocyte),
         n_counted=sum(item.count for item in items),
-        comment=_comment(body, labels),
+        comment=_comment(body, labels, left_out),
+        n_decided=body.get("n_decided"),
+        n_read=body.get("n_cells"),
     )
 
 
-def _comment(body: dict[str, Any], labels: dict[str, str]) -> str:
+def _left_out(cells: SlideCells, version: Version | None) -> dict[str, str]:
+    """Cell's name -> why it is in no figure, as it was signed or as it is."""
+    if version is not None:
+        return version.body.get("not_counted", {})
+    return {cell.name: cell.not_counted for cell in cells.cells if cell.not_counted}
+
+
+def _comment(body: dict[str, Any], labels: dict[str, str], left_out: dict[str, str]) -> str:
     """The signer's words, and what was left out of the count."""
-    outside = Counter(label for label in labels.values() if label in EXTRA)
+    outside = Counter(
+        label for name, label in labels.items() if label in EXTRA and name not in left_out
+    )
     said = [f"Not counted: {n} {EXTRA[code]} ({code})." for code, n in sorted(outside.items())]
+    if body.get("undecided_doubtful"):
+        said.append(f"Doubtful cells that no reader decided: {body['undecided_doubtful']}.")
+    said += [words.format(body[fault]) for fault, words in FAULTY.items() if body.get(fault)]
+    said += [f"Not counted: {n} {why}." for why, n in sorted(Counter(left_out.values()).items())]
     return "\n".join(filter(None, [body.get("comment", ""), *said]))
 
 

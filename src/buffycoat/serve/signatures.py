@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,9 @@ from sqlalchemy import Connection, insert, select, update
 from buffycoat import __version__
 from buffycoat.serve import counts, log, schema
 from buffycoat.serve.catalogue import SlideCells
-from buffycoat.serve.people import SIGNER, Person
+from buffycoat.serve.people import READER, SIGNER, Person
 from buffycoat.serve.refused import RefusedError, not_found
-from buffycoat.serve.states import final_labels, labels_of, obstacle, state_of
+from buffycoat.serve.states import decided_cells, final_labels, labels_of, obstacle, state_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def sign(
     client_id: str,
     wbc: float | None = None,
     comment: str = "",
+    faulty: Mapping[str, int] | None = None,
 ) -> Version:
     """Freeze the differential of a slide; sent twice, it is signed once.
 
@@ -55,8 +57,9 @@ def sign(
         slide: Its number.
         cells: Of the slide.
         client_id: Made by the page.
-        wbc: White cells by the analyser, 10^9/L.
+        wbc: White cells by the analyser, 10^9/L; None takes those that are kept with the slide.
         comment: Of the signer.
+        faulty: Pictures that are gone or changed, from `Pictures.n_faulty`.
 
     Raises:
         RefusedError: No signer, or something is missing.
@@ -71,8 +74,13 @@ def sign(
     why_not = obstacle(state, final)
     if why_not is not None:
         raise RefusedError(409, "not_ready", f"cannot be signed: {why_not}")
-    counted = counts.count(final.labels, frozenset(), cells.taxonomy)
-    model = counts.count(cells.predicted, cells.doubtful, cells.taxonomy)
+    if wbc is None:
+        wbc = state.wbc
+    elif wbc != state.wbc:
+        _keep_wbc(writer, person, slide, wbc)
+    counted = cells.counted(final.labels, frozenset())
+    model = cells.counted(cells.predicted, cells.doubtful)
+    decided = decided_cells(given)
     number = state.version + 1
     body = {
         "slide": state.name,
@@ -84,15 +92,49 @@ def sign(
         "wbc": wbc,
         "rows": counts.to_rows(counted, model, cells.taxonomy, wbc),
         "n_cells": counted.n_cells,
+        "n_decided": len(decided),
+        "undecided_doubtful": cells.undecided_doubtful(decided),
         "n_leukocytes": counted.n_leukocytes,
         "outside": counted.outside,
+        **(faulty or {}),
         "notes": counts.notes(counted, wbc),
         "readers": {role: held.reader for role, held in state.readings.items()},
         "labels": {cell.name: final.labels[cell.n] for cell in cells.cells},
+        "not_counted": {cell.name: cell.not_counted for cell in cells.cells if cell.not_counted},
         "bundle_sha256": sorted({cell.bundle_sha256 or "" for cell in cells.cells}),
         "software": f"buffycoat {__version__}",
     }
     return _freeze(writer, person, slide, client_id, body)
+
+
+def set_wbc(
+    writer: Connection, person: Person, slide: int, client_id: str, wbc: float | None
+) -> None:
+    """Keep the analyser's white cells with a slide; None removes them.
+
+    Raises:
+        RefusedError: Neither reader nor signer, or the slide is signed.
+    """
+    person.require(READER, SIGNER)
+    if _repeated(writer, person, slide, client_id, log.WBC) is not None:
+        return
+    state = state_of(writer, slide)
+    if not state.is_open:
+        raise RefusedError(409, "signed", "the slide is signed; amend it first")
+    if wbc != state.wbc:
+        _keep_wbc(writer, person, slide, wbc, client_id)
+
+
+def _keep_wbc(
+    writer: Connection,
+    person: Person,
+    slide: int,
+    wbc: float | None,
+    client_id: str | None = None,
+) -> None:
+    event = log.Event(log.WBC, person.name, {"wbc": wbc}, slide, client_id=client_id)
+    log.append(writer, [event])
+    writer.execute(update(schema.slides).where(schema.slides.c.id == slide).values(wbc=wbc))
 
 
 def _reason(reader: Connection, slide: int) -> str | None:

@@ -65,6 +65,7 @@ class SlideState:
         is_open: Whether labels may change.
         needs_second: Whether it needs a blind second reading.
         readings: Those that somebody has taken, by role.
+        wbc: White cells by the analyser, 10^9/L; None where nobody has entered them.
     """
 
     id: int
@@ -74,6 +75,7 @@ class SlideState:
     is_open: bool
     needs_second: bool
     readings: Mapping[str, Reading]
+    wbc: float | None = None
 
     def is_finished(self, role: str) -> bool:
         """Whether that reading is done."""
@@ -153,7 +155,7 @@ def states(reader: Connection, slides: Sequence[int] | None = None) -> list[Slid
     return [
         SlideState(
             row.id, row.name, row.patient, row.version, row.is_open, needs_second,
-            readings.get(row.id, {}),
+            readings.get(row.id, {}), row.wbc,
         )
         for row in reader.execute(query)
     ]  # fmt: skip
@@ -165,6 +167,21 @@ def labels_of(reader: Connection, slide: int) -> dict[str, dict[int, Label]]:
     for row in reader.execute(select(schema.labels).where(schema.labels.c.slide == slide)):
         found[row.role][row.cell] = Label(row.label, row.seq, row.reader, row.at)
     return found
+
+
+def decided_cells(given: Mapping[str, Mapping[int, Label]], *roles: str) -> set[int]:
+    """Cells with a decision that stands, in some readings or in any.
+
+    Args:
+        given: From `labels_of`.
+        roles: Of the readings; none for all.
+    """
+    return {
+        n
+        for role in roles or READINGS
+        for n, label in given[role].items()
+        if label.label is not None
+    }
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ class Worklist:
             "can_sign": why_not is None and SIGNER in person.roles,
             "why_not": why_not,
             "version": state.version or None,
+            "wbc": state.wbc,
             "readings": [
                 {
                     "role": role,
@@ -141,7 +142,7 @@ def _flags(
         reason["code"] for cell in cells.cells for reason in cell.details.get("reasons", ())
     )
     return counts.flags(
-        counts.count(labels, doubtful, cells.taxonomy),
+        cells.counted(labels, doubtful),
         max((shift for shift in shifts if shift is not None), default=None),
         reasons["unfamiliar_site"],
     )

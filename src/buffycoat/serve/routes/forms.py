@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
 
+from buffycoat.evaluate.reported import MOST_WBC
 from buffycoat.serve.decisions import MOST
 from buffycoat.serve.people import Person
 from buffycoat.serve.review import Review, review_of, signed_in
@@ -20,6 +29,21 @@ def _printable(text: str) -> str:
     return text
 
 
+def _white_cells(value: Any) -> Any:
+    """Refuse another unit with words; what is no number is refused by the next validator."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    if not 0 < number < MOST_WBC:
+        raise PydanticCustomError(
+            "wbc",
+            "WBC {wbc}, expected 10^9/L, above 0 and below {most}: 7.5, not 7500",
+            {"wbc": f"{number:g}", "most": MOST_WBC},
+        )
+    return value
+
+
 Number = Annotated[int, Field(ge=1, le=MOST_ID)]
 Id = Annotated[int, Path(ge=1, le=MOST_ID)]
 ClientId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
@@ -27,7 +51,11 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 Code = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_printable)]
 Comment = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_printable)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Wbc = Annotated[float, Field(gt=0, le=5000, allow_inf_nan=False)]
+Wbc = Annotated[
+    float,
+    BeforeValidator(_white_cells),
+    Field(gt=0, lt=MOST_WBC, allow_inf_nan=False),
+]
 Role = Literal["first", "second", "consensus"]
 
 SignedIn = Annotated[Person, Depends(signed_in)]
@@ -75,6 +103,13 @@ class SignForm(Form):
     client_id: ClientId
     wbc: Wbc | None = None
     comment: Comment = ""
+
+
+class WbcForm(Form):
+    """The analyser's white cells."""
+
+    client_id: ClientId
+    wbc: Wbc | None
 
 
 class AmendForm(Form):

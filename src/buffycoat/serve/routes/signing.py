@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from buffycoat.serve import signatures
-from buffycoat.serve.routes.forms import AmendForm, Id, Served, SignedIn, SignForm
+from buffycoat.serve.routes.forms import AmendForm, Id, Served, SignedIn, SignForm, WbcForm
 from buffycoat.serve.signatures import Version
 from buffycoat.serve.states import state_of
 
@@ -17,14 +17,26 @@ router = APIRouter()
 @router.post("/slides/{slide}/sign")
 def sign(slide: Id, form: SignForm, review: Served, person: SignedIn) -> dict[str, Any]:
     """Freeze the differential as the next version."""
+    with review.store.reading() as reader:  # other writers need not wait for the pictures
+        state_of(reader, slide)
+        cells = review.catalogue.slide(reader, slide).cells
+        faulty = review.pictures.n_faulty(cells, is_afresh=True)
     with review.store.writing() as writer:
-        state_of(writer, slide)
         review.catalogue.refresh(writer)
         cells = review.catalogue.slide(writer, slide)
         version = signatures.sign(
-            writer, person, slide, cells, form.client_id, form.wbc, form.comment
+            writer, person, slide, cells, form.client_id, form.wbc, form.comment, faulty
         )
     return _shown(version)
+
+
+@router.post("/slides/{slide}/wbc")
+def set_wbc(slide: Id, form: WbcForm, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Keep the analyser's white cells with a slide, for every reader and version."""
+    with review.store.writing() as writer:
+        signatures.set_wbc(writer, person, slide, form.client_id, form.wbc)
+        (row,) = review.worklist.rows(writer, person, [slide])
+    return row
 
 
 @router.post("/slides/{slide}/amend")

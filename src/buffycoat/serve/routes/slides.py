@@ -19,6 +19,7 @@ from buffycoat.serve.states import (
     SECOND,
     Label,
     SlideState,
+    decided_cells,
     final_labels,
     labels_of,
     state_of,
@@ -187,37 +188,50 @@ def differential(
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
         (row,) = review.worklist.rows(reader, person, [slide])
+    wbc = state.wbc if wbc is None else wbc
     view = role or _view_for(state, person)
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
-        is_done, decided = state.is_read, {n for role in READINGS for n in given[role]}
+        is_done, decided = state.is_read, decided_cells(given)
     elif view == "model":
         labels, is_done, decided = cells.predicted, False, set[int]()
     else:
         state.require_sight(person, view)
         labels = _as_read(cells.predicted, given[view])
-        is_done, decided = state.is_finished(view), {*given[view]}
+        seen = READINGS if view == CONSENSUS else (view,)
+        is_done, decided = state.is_finished(view), decided_cells(given, *seen)
     doubtful = cells.doubtful
     if doubtful is not None:
         doubtful = frozenset() if is_done else doubtful - decided
-    counted = counts.count(labels, doubtful, cells.taxonomy)
-    model = counts.count(cells.predicted, cells.doubtful, cells.taxonomy, review.confusion)
+    counted = cells.counted(labels, doubtful)
+    model = cells.counted(cells.predicted, cells.doubtful, review.confusion)
     rows = counts.to_rows(counted, model, cells.taxonomy, wbc)
     return JSONResponse(
         {
             "role": view,
             "status": counted.status,
+            "wbc": wbc,
             "rows": rows,
             "n_cells": counted.n_cells,
             "n_leukocytes": counted.n_leukocytes,
-            "per_100": [r for r in rows if not r["is_leukocyte"]],
+            "per_100": [_per_100(row) for row in rows if not row["is_leukocyte"]],
             "outside": counted.outside,
+            "left_out": [{"text": text, "n": n} for text, n in counted.left_out.items()],
             "doubtful": counted.n_doubtful,
+            "n_decided": len(decided),
+            "undecided_doubtful": cells.undecided_doubtful(decided),
+            **review.pictures.n_faulty(cells.cells),
             "flags": row["flags"],
             "notes": counts.notes(counted, wbc),
         }
     )
+
+
+def _per_100(row: dict[str, Any]) -> dict[str, Any]:
+    """Figures of what is no leukocyte; it has no share of them."""
+    kept = {key: row[key] for key in ("code", "name", "count", "low", "high")}
+    return kept | {"value": row["percent"]}
 
 
 def _view_for(state: SlideState, person: Person) -> str:
