@@ -78,8 +78,10 @@ export function amend(view) {
     h("p", {}, `Version ${slide.version} stays as it was signed. The slide is opened again, and the next signature makes version ${slide.version + 1}.`),
     label,
   ], "Amend", async () => {
-    const { my_role: mine } = await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
+    const { my_role: mine, readings } = await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
     dropDraft(`reason.${slide.n}`);
+    const isMine = mine === "first" && readings.some(({ role, finished }) => role === mine && finished);
+    if (isMine && !view.app.session.second_reader) await post(`slides/${slide.n}/readings/first/reopen`);
     const place = `#/slides/${slide.n}/${mine ?? "view"}`;
     if (location.hash === place) await view.reload("Open for amendment.");
     else location.hash = place;
