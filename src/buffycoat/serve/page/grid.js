@@ -178,7 +178,7 @@ function told(cell, reading, isChanged) {
       mark ? h("span", { class: "mark" }, mark) : null),
     others.length ? h("div", { class: "set" }, `or ${others.join(", ")}`) : null,
     fault ? h("div", { class: "reason" }, fault) : null,
-    cell.not_counted ? h("div", { class: "left-out", title: cell.not_counted }, `not counted: ${cell.not_counted}`) : null,
+    cell.not_counted ? h("div", { class: "left-out", title: cell.not_counted }, "not counted") : null,
     labels ? h("div", { class: "set" }, `1st ${labels.first} · 2nd ${labels.second}`) : null,
     cell.needs_look && cell.reasons?.length
       ? h("div", { class: "reason", title: cell.reasons.map(({ text }) => text).join("\n") }, brief(cell.reasons[0])) : null,
