@@ -61,6 +61,7 @@ def test_one_command_gives_figures_pictures_and_a_page(done: Path) -> None:
     page = (done / "differential.html").read_text()
     assert "<script" not in page
     assert "cut by the right or lower border" in page
+    assert "Immature granulocytes, flagged from 2 % on" in page
     assert 'href="overlays/s1/0.png.jpg"' in page
     for name in ("s1/0.png", "s2/0.png", "s2/1.png", "s2/2.png"):
         with Image.open(done / "overlays" / f"{name}.jpg") as drawn:
@@ -80,20 +81,24 @@ def test_a_field_with_a_fault_is_left_out_and_named(done: Path) -> None:
 def test_the_same_command_again_predicts_nothing_anew(
     done: Path, fields: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from buffycoat.cli import unfamiliar
     from buffycoat.predict import workers
 
     def refuse(*_: object) -> None:
         raise AssertionError("predicted again")
 
     monkeypatch.setattr(workers, "predict_batches", refuse)
+    monkeypatch.setattr(unfamiliar, "sentences", lambda *_: ["Colour differs by 7.0 SD: adapt."])
     before = (done / "predictions.parquet").read_bytes()
-    result, _ = _run(
+    result, said = _run(
         "differential", tiny_bundle, fields, "--by", "field", "--max-doubtful", 100, "--out", done
     )
     assert result.exit_code == 0, result.output
     assert (done / "predictions.parquet").read_bytes() == before
     table = pd.read_csv(done / "differential.csv")
     assert "s1/0.png" in set(table["group"])
+    for told in (said, (done / "differential.html").read_text()):
+        assert "Colour differs by 7.0 SD: adapt." in told
 
 
 @pytest.mark.slow

@@ -31,13 +31,22 @@ class _Links(HTMLParser):
 def _written(folder: Path, **changes: object) -> str:
     image = np.full((40, 40, 3), 200, np.uint8)
     cells = [
-        SheetCell("a<b>.png", image, "0.40, or MO", "low probability", "", "overlays/a.jpg.jpg"),
-        SheetCell("c.png", image, "0.99", "", "cut by the right or lower border", ""),
+        SheetCell(
+            "a<b>.png",
+            image,
+            "s1/a.jpg",
+            "0.40, or MO",
+            "low probability",
+            "",
+            "overlays/a.jpg.jpg",
+        ),
+        SheetCell("c.png", image, "s2, c.jpg", "0.99", "", "cut by the right or lower border", ""),
     ]
     said = {
         "title": "s <1>",
         "bundle": "Bundle 0123",
         "notice": "Not a medical device.",
+        "warnings": ["colour differs by 7.0 SD; run `adapt`"],
         "summary": ["2 white cells"],
         "figures": [Figures("s: 1 leukocytes", ["class", "cells"], [["LY", "1"]])],
         "refused": ["slide t: 3 of 4 cells are doubtful; no differential"],
@@ -67,6 +76,8 @@ def test_words_of_the_data_are_escaped_and_nothing_is_left_unsaid(tmp_path: Path
     assert "Look:</strong> low probability" in text
     assert "Not counted: cut by the right or lower border" in text
     assert "5 more are not shown" in text
+    assert 'class="alarm">colour differs by 7.0 SD' in text
+    assert "s1/a.jpg" in text
     assert "3 of 4 cells are doubtful" in text
     assert "5 more are in differential.csv" in text
     assert "too thick" in text

@@ -35,15 +35,13 @@ def print_differential(
     refused = [of[0] for name, of in slides.items() if name not in given]
     if len(slides) <= FULL_TABLES:
         for of in given.values():
-            console.print(_slide_table(of))
+            console.print(_shown(*slide_table(of)))
     for row in refused[:SHOWN_REFUSALS]:
         console.print(f"[yellow]{escape(refusal(row, by))}[/]", highlight=False)
     if len(refused) > SHOWN_REFUSALS:
         console.print(f"[yellow]... and {len(refused) - SHOWN_REFUSALS} more[/]", highlight=False)
-    for name, threshold in thresholds.items():
-        asked = [row for row in rows if row.every.name == name]
-        if asked and given:
-            console.print(_flag_table(asked, by, name, threshold))
+    for title, columns, cells in flag_tables(rows, by, thresholds) if given else ():
+        console.print(_shown(title, columns, cells))
     for line in _notes([row for of in given.values() for row in of]):
         console.print(line, highlight=False)
     console.print("Not a medical device.")
@@ -80,11 +78,18 @@ def slide_table(of: Sequence[CheckedRow]) -> tuple[str, list[str], list[list[str
     return title, ["class", "cells", *columns], rows
 
 
-def _slide_table(of: Sequence[CheckedRow]) -> Table:
-    title, columns, rows = slide_table(of)
+def flag_tables(
+    rows: Sequence[CheckedRow], by: str, thresholds: Mapping[str, float]
+) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, heads and rows for each class with a threshold: one row a slide, with its flag."""
+    asked = {name: [row for row in rows if row.every.name == name] for name in thresholds}
+    return [_flag_table(of, by, name, thresholds[name]) for name, of in asked.items() if of]
+
+
+def _shown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     shown = new_table(escape(title), *columns)
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(escape, row))
     return shown
 
 
@@ -98,22 +103,24 @@ def _figures(row: CheckedRow) -> dict[str, str]:
     }
 
 
-def _flag_table(asked: Sequence[CheckedRow], by: str, name: str, threshold: float) -> Table:
+def _flag_table(
+    asked: Sequence[CheckedRow], by: str, name: str, threshold: float
+) -> tuple[str, list[str], list[list[str]]]:
     """One line a slide: the figure of one class, with and without doubtful cells, and its flag."""
     columns = ["leukocytes", "percent"]
     columns += ["adjusted"] if any(row.every.adjusted for row in asked) else []
     if any(row.n_doubtful for row in asked):
         columns = ["doubtful", *columns, "without doubtful"]
     title = f"{name[0].upper()}{name[1:]}, flagged from {threshold:g} % on"
-    shown = new_table(title, by, *columns, "flag")
+    rows = []
     for row in asked:
         found = _figures(row) | {"without doubtful": _words(alike(row)[1])}
         if row.status == REFUSED:
             found = dict.fromkeys(found, "-")
         found |= {"doubtful": _doubtful(row), "leukocytes": str(row.every.n_leukocytes)}
         figures = (found[column] for column in columns)
-        shown.add_row(escape(row.every.group), *figures, flag(row, threshold))
-    return shown
+        rows.append([row.every.group, *figures, flag(row, threshold)])
+    return title, [by, *columns, "flag"], rows
 
 
 def _words(of: Percent | None) -> str:

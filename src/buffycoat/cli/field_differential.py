@@ -107,24 +107,30 @@ def _classify_and_count(
     cells = read(out / CELLS, "images")
     with make_reporter() as reporter:
         done = predict_table(pipeline, bundle, cells, out / PREDICTIONS, reporter, prior)
-    _say_doubt(pipeline, bundle, done, out / CELLS)
+    warnings = _say_doubt(pipeline, bundle, done, out / CELLS)
     found = counting.count(out / PREDICTIONS, asked)
     counting.show(found, asked)
     counting.write(found, out / FIGURES)
     with make_reporter() as reporter:
         draw_overlays(results, found, pipeline.taxonomy, reporter)
-    write_page(results, found, pipeline, asked.by)
+    write_page(results, found, pipeline, asked, warnings)
     for what, name in (("Figures", FIGURES), ("Page", PAGE), ("Predictions", PREDICTIONS)):
         typer.echo(f"{what}: {out / name}")
     return found
 
 
-def _say_doubt(pipeline: Pipeline, bundle: str, done: Predicted, cells: Path) -> None:
-    """Cells of each class, those that need a look, and what differs from the training cells."""
+def _say_doubt(pipeline: Pipeline, bundle: str, done: Predicted, cells: Path) -> list[str]:
+    """Print the cells of each class and those that need a look.
+
+    Returns:
+        What differs from the training cells, printed too.
+    """
     from buffycoat.cli import unfamiliar
     from buffycoat.cli.predict import print_summary
 
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
     print_summary(done.counts, names, is_whole=True)
-    for text in unfamiliar.sentences(done.looks, pipeline.fitted, done.counts, bundle, cells):
+    texts = unfamiliar.sentences(done.looks, pipeline.fitted, done.counts, bundle, cells)
+    for text in texts:
         errors_console().print(f"[yellow]{escape(text)}[/]", highlight=False, soft_wrap=True)
+    return texts

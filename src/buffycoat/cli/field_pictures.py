@@ -15,19 +15,22 @@ from PIL import Image
 from buffycoat import images
 from buffycoat.cells import DOUBTS
 from buffycoat.cli import count as counting
-from buffycoat.cli.counted import by_slide, refusal, slide_table
+from buffycoat.cli.counted import by_slide, flag_tables, refusal, slide_table
 from buffycoat.errors import ImageError
 from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.doubtful_cells import REFUSED
 from buffycoat.exchange.geojson import colour_of
+from buffycoat.fields.crops import part_in_field
 from buffycoat.fields.folder import Outcome, Place
-from buffycoat.fields.overlay import MarkedCell, draw_classes
+from buffycoat.fields.overlay import MarkedCell, draw_classes, hatch_outside
+from buffycoat.fields.rows import box_of
 from buffycoat.images import write_atomic
 from buffycoat.progress import Reporter
 from buffycoat.report import field_page
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE
 
 if TYPE_CHECKING:
+    from buffycoat.fields.nuclei import Box
     from buffycoat.predict.predictor import Pipeline
     from buffycoat.taxonomy import Taxonomy
 
@@ -111,19 +114,36 @@ def draw_overlays(
     reporter.finish()
 
 
-def write_page(results: Results, found: counting.Differential, pipeline: Pipeline, by: str) -> None:
-    """Write the page with figures, fields left out and the contact sheet."""
+def write_page(
+    results: Results,
+    found: counting.Differential,
+    pipeline: Pipeline,
+    asked: counting.Counting,
+    warnings: Sequence[str],
+) -> None:
+    """Write the page with figures, fields left out and the contact sheet.
+
+    Args:
+        results: What was found.
+        found: Figures.
+        pipeline: That classified the cells.
+        asked: How they were counted.
+        warnings: What differs from the training cells, and what to do.
+    """
+    by = asked.by
     called = results.predictions()
     slides = by_slide(found.rows).values()
     given = [of for of in slides if of[0].status != REFUSED]
     refused = [refusal(of[0], by) for of in slides if of[0].status == REFUSED]
-    tables = [field_page.Figures(*slide_table(of)) for of in given[:MOST_TABLES]]
+    flags = flag_tables(found.rows, by, asked.thresholds) if given else []
+    tables = [*flags, *(slide_table(of) for of in given[:MOST_TABLES])]
     page = field_page.FieldPage(
         title=results.name,
         bundle=f"Bundle {pipeline.bundle_sha256[:12]}",
         notice=pipeline.notice or NOT_A_MEDICAL_DEVICE,
+        warnings=warnings,
         summary=_summary(results, found, called, by),
-        figures=tables,
+        figures=[field_page.Figures(*table) for table in tables],
         refused=refused[:MOST_TABLES],
         n_more=max(len(given) - MOST_TABLES, 0) + max(len(refused) - MOST_TABLES, 0),
         left_out=_left_out(results),
@@ -166,10 +186,18 @@ def _sheets(
 ) -> list[field_page.SheetClass]:
     """The cells of each class, doubtful ones first, each kind by falling doubt."""
     sheets = []
+    sizes = {row["field"]: (row["width"], row["height"]) for row in results.outcome.fields}
+    places = {
+        row["cell_id"]: part_in_field(box_of(row), row["crop_px"], sizes[row["field"]])
+        for row in results.outcome.cells
+    }
     for kind in taxonomy.classes:
         cells = [(name, row) for name, row in called.items() if row["label"] == kind.code]
         cells.sort(key=lambda cell: (not cell[1]["is_abstained"], cell[1]["probability"]))
-        shown = [_cell(*cell, results, found) for cell in cells[: field_page.MOST_SHOWN]]
+        shown = [
+            _cell(name, row, places[name], results, found)
+            for name, row in cells[: field_page.MOST_SHOWN]
+        ]
         n_doubtful = sum(bool(row["is_abstained"]) for _, row in cells)
         colour = _colour(kind.code, taxonomy)
         if cells:
@@ -180,16 +208,27 @@ def _sheets(
 
 
 def _cell(
-    cell_id: str, row: Row, results: Results, found: counting.Differential
+    cell_id: str, row: Row, seen: Box, results: Results, found: counting.Differential
 ) -> field_page.SheetCell:
+    """A cell of the page.
+
+    Args:
+        cell_id: Of the cell.
+        row: What is shown of it.
+        seen: The part of its crop that is in the field.
+        results: What was found.
+        found: Which cells count.
+    """
     others = [code for code in row["conformal_set"].split() if code != row["label"]]
     said = f"{row['probability']:.2f}" + (f", or {' '.join(others)}" if others else "")
     reasons = ", ".join(DOUBTS[code] for code in row["reasons"].split())
     faults = row["field_faults"]
     why = "" if cell_id in found.counted else (f"field {faults}" if faults else CUT)
-    image = _centre(images.read(results.out / "cells" / cell_id))
+    image = _centre(hatch_outside(images.read(results.out / "cells" / cell_id), seen))
     link = results.overlay(row["field"]).as_posix()
-    return field_page.SheetCell(cell_id, image, said, reasons, why, link)
+    field, slide = row["field"], found.group_of[cell_id]
+    where = field if field.startswith(slide) else f"{slide}, {field}"
+    return field_page.SheetCell(cell_id, image, where, said, reasons, why, link)
 
 
 def _centre(crop: np.ndarray) -> np.ndarray:

@@ -21,3 +21,21 @@ def crop(field: Field, box: Box, red_px: float) -> np.ndarray:
     """
     left, top, width, height = box
     return field.square((left + width / 2, top + height / 2), round(WINDOW * red_px))
+
+
+def part_in_field(box: Box, side: int, size: tuple[int, int]) -> Box:
+    """The part of a cell's crop that is not mirrored.
+
+    Args:
+        box: Of the cell in its field, pixels.
+        side: Of the crop.
+        size: Width and height of the field.
+
+    Returns:
+        Left, top, right and bottom end in the crop, pixels.
+    """
+    left, top, width, height = box
+    # As `Field.square` cuts it.
+    first = [int(np.floor(at - side / 2 + 0.5)) for at in (left + width / 2, top + height / 2)]
+    ends = [min(length - start, side) for length, start in zip(size, first, strict=True)]
+    return max(-first[0], 0), max(-first[1], 0), ends[0], ends[1]

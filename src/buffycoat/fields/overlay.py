@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from buffycoat.fields.field import Field
 from buffycoat.fields.find import FoundCell
+from buffycoat.fields.nuclei import Box
 from buffycoat.fields.rows import box_of
 
 COLOURS = {"cell": (0, 160, 0), "smudge": (200, 120, 0)}
@@ -26,6 +27,14 @@ DASH = 6
 HALO = (255, 255, 255)
 GROUND = 0.7
 """Of a class's colour under white letters: no hue is too light for them."""
+
+
+HATCHED, HATCH_DARK = 235, 150
+"""Gray of what lies outside of a field, and of the lines across it."""
+HATCH_PARTS = 12
+"""Lines along a side."""
+SHINES_THROUGH = 0.2
+"""Of the mirrored pixels: their edge can be seen, and nothing in them is read as a cell."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,29 @@ class MarkedCell:
     text: str
     colour: tuple[int, int, int]
     is_doubtful: bool
+
+
+def hatch_outside(crop: np.ndarray, seen: Box) -> np.ndarray:
+    """A crop for people: what is mirrored beyond the border of the field is hatched.
+
+    Args:
+        crop: Shape (h, w, 3), uint8.
+        seen: Left, top, right and bottom end of what is in the field (`crops.part_in_field`).
+
+    Returns:
+        Shape (h, w, 3), uint8; the crop itself where all of it is in the field.
+    """
+    height, width = crop.shape[:2]
+    left, top, right, bottom = seen
+    if (left, top) == (0, 0) and right >= width and bottom >= height:
+        return crop
+    step = max(min(height, width) // HATCH_PARTS, 4)
+    rows, columns = np.mgrid[:height, :width]
+    lines = np.where((rows + columns) % step < max(step // 4, 1), HATCH_DARK, HATCHED)
+    hatched = crop * SHINES_THROUGH + lines[..., None] * (1 - SHINES_THROUGH)  # (h, w, 3)
+    hatched = np.round(hatched).astype(np.uint8)
+    hatched[top:bottom, left:right] = crop[top:bottom, left:right]
+    return hatched
 
 
 def draw(field: Field, cells: Sequence[FoundCell]) -> np.ndarray:

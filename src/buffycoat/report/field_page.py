@@ -23,6 +23,7 @@ class SheetCell:
     Attributes:
         name: Its id.
         image: The cell, shape (h, w, 3), uint8.
+        where: Its slide and field.
         said: Probability and other classes that cannot be ruled out, in a few words.
         reasons: Why a person should look; "" where none.
         not_counted: Why it does not count; "" where it does.
@@ -31,6 +32,7 @@ class SheetCell:
 
     name: str
     image: np.ndarray
+    where: str
     said: str
     reasons: str
     not_counted: str
@@ -60,7 +62,7 @@ class SheetClass:
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of one slide, as text.
+    """The figures of one slide, or the flags of all, as text.
 
     Attributes:
         title: Of the table.
@@ -96,6 +98,7 @@ class FieldPage:
         title: Such as the name of the folder of fields.
         bundle: Name and checksum of the model.
         notice: What a person must know before they read a figure.
+        warnings: What makes the figures doubtful, and what to do, in sentences.
         summary: What was found and what is left to be looked at, in sentences.
         figures: One table a slide.
         refused: Sentences on slides that have no differential.
@@ -107,6 +110,7 @@ class FieldPage:
     title: str
     bundle: str
     notice: str
+    warnings: Sequence[str]
     summary: Sequence[str]
     figures: Sequence[Figures]
     refused: Sequence[str]

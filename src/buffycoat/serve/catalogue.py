@@ -14,6 +14,8 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 
 from buffycoat.cells import CellRef
+from buffycoat.fields.crops import part_in_field
+from buffycoat.fields.rows import box_of
 from buffycoat.serve import counts, schema
 from buffycoat.serve.refused import not_found
 from buffycoat.taxonomy import Taxonomy
@@ -50,6 +52,21 @@ class ReviewedCell:
     bundle_sha256: str | None
 
     @property
+    def seen(self) -> list[float] | None:
+        """The part of the picture that is not mirrored beyond the border of the field.
+
+        Left, top, right and bottom end in sides of the picture; None for all of it, or where the
+        size of the field is not known.
+        """
+        field = self.details.get("field", {})
+        if not {"size", "crop_px", "box"} <= field.keys():
+            return None
+        side = int(field["crop_px"])
+        width, height = field["size"]
+        ends = part_in_field(box_of(field), side, (width, height))
+        return None if ends == (0, 0, side, side) else [round(end / side, 4) for end in ends]
+
+    @property
     def not_counted(self) -> str | None:
         """Why the cell is in no figure; None if it counts."""
         return self.details.get("not_counted")
@@ -60,6 +77,7 @@ class ReviewedCell:
         return {
             "id": self.name,
             "n": self.n,
+            "seen": self.seen,
             "predicted": self.predicted,
             "probability": self.probability,
             "set": self.details.get("set", []),

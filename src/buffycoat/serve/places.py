@@ -16,6 +16,8 @@ from buffycoat.tables import join_names, read_rows
 
 FOUND = ("cells.parquet", "cells.csv")
 """Tables that `find` and `crop` write beside their crops."""
+FIELDS = "fields.csv"
+"""Table of fields that `find` writes beside its crops."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,22 @@ def _fields(root: Path) -> dict[str, dict[str, Any]]:
     rows = read_rows(table)
     if not {"field", "box", "path"} <= {*rows.header}:
         return {}
-    found = {}
+    found, sizes = {}, _sizes(root)
     for _, row in rows:
         place: dict[str, Any] = {"name": row["field"], "box": row["box"]}
+        place |= {"size": sizes[row["field"]]} if row["field"] in sizes else {}
         place |= {key: row[key] for key in ("outline", "kind", "crop_px") if row.get(key)}
         if row.get("is_cut", "").lower() == "true":
             place["is_cut"] = True
         found[row["path"]] = place
     return found
+
+
+def _sizes(root: Path) -> dict[str, list[int]]:
+    """Field -> width and height in pixels, as `find` wrote them."""
+    if not (root / FIELDS).is_file():
+        return {}
+    rows = read_rows(root / FIELDS)
+    if not {"field", "width", "height"} <= {*rows.header}:
+        return {}
+    return {row["field"]: [int(row["width"]), int(row["height"])] for _, row in rows}

@@ -30,7 +30,13 @@ def cut_cells(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         name = f"{code}.png"
         write_png(folder / "cells" / name, field.image[top : top + height, left : left + width])
         box = f"{left},{top},{width},{height}"
-        rows.append({"path": name, "field": "field.png", "box": box, "label": code})
+        around = 2 * (left + width // 2) + 20  # 10 px more than there is on the left
+        rows.append(
+            {"path": name, "field": "field.png", "box": box, "label": code,
+             "crop_px": around if code == "SNE" else width}
+        )  # fmt: skip
+    size = {"field": "field.png", "width": field.image.shape[1], "height": field.image.shape[0]}
+    pd.DataFrame([size]).to_csv(folder / "cells" / "fields.csv", index=False)
     pd.DataFrame(rows).to_csv(folder / "cells" / "cells.csv", index=False)
     table = pd.DataFrame({"cell_id": [*CELLS, "BA"], "label": [*CELLS, "BA"]})
     table["cell_id"] += ".png"
@@ -53,3 +59,18 @@ def test_the_field_around_a_cell_is_shown(serve, open_page, cut_cells, wait_unti
     page.locator('[data-code="BA"] .cell').click()
     assert page.get_by_role("button", name="Field of view").count() == 0
     assert "picture missing" in page.locator('[data-code="BA"] .cell').inner_text()
+
+
+def test_what_is_mirrored_beyond_the_field_is_hatched(serve, open_page, cut_cells):
+    server = serve("--fields", str(cut_cells.fields), of=cut_cells)
+    page = open_page(f"{server.url}#/slides/1/first")
+    page.wait_for_selector(".cell:focus")
+    assert page.locator(".grid .mirrored").count() == 1
+    page.locator('[data-code="SNE"] .cell').click()
+    page.get_by_text("Hatched: outside of the field of view").wait_for()
+    shown = page.evaluate("getComputedStyle(document.querySelector('.viewer .mirrored')).clipPath")
+    assert "evenodd" in shown
+    page.get_by_role("button", name="Field of view").click()
+    page.locator(".viewer .mirrored").wait_for(state="detached")
+    page.locator('[data-code="LY"] .cell').click()
+    assert page.get_by_text("Hatched").count() == 0

@@ -40,13 +40,17 @@ def test_sign_amend_and_sign_again(open_slide):
     page.get_by_role("button", name="Amend …").click()
     told.get_by_label("Reason").fill("a second blast")
     told.get_by_role("button", name="Amend").click()
-    page.get_by_role("tab", name="Differential").click()
-    page.get_by_role("button", name="Reopen reading").click()
     page.locator(".banner").wait_for(state="detached")
     page.locator(".cell").first.click()
-    correct(page, "BL")
+    correct(page, "BL")  # keys work at once: the amendment opened the reading
     page.get_by_role("tab", name="Differential").click()
+    page.evaluate("localStorage.clear()")  # the count is with the slide, not in this browser
+    page.reload()
+    page.get_by_role("tab", name="Differential").click()
+    assert page.get_by_label("WBC of the analyser").input_value() == "7.5"
     page.get_by_role("button", name="Sign …").click()
+    told.wait_for()
+    assert "WBC 7.5" in told.inner_text()
     told.get_by_role("button", name="Sign").click()
     page.get_by_text("Signed as version 2. Amend to change it.").wait_for()
 
@@ -91,8 +95,14 @@ def test_a_finished_reading_is_signed_as_it_stands(open_slide):
 def test_a_wrong_white_cell_count_is_said(open_slide):
     page = open_slide()
     page.get_by_role("tab", name="Differential").click()
-    page.get_by_label("WBC of the analyser").fill("seven")
-    page.get_by_text("WBC: a number is expected").wait_for()
+    page.locator(".counts").wait_for()
+    for wrong in ("seven", "7500"):
+        page.get_by_label("WBC of the analyser").fill(wrong)
+        page.get_by_text("WBC: a number above 0 and up to 2000 is expected").wait_for()
+        assert page.locator(".counts").count() == 1, "the figures stay"
+    page.get_by_role("button", name="Sign …").click()
+    page.get_by_role("alert").filter(has_text="up to 2000").first.wait_for()
+    assert page.get_by_role("dialog").count() == 0
 
 
 def test_a_slide_is_read_and_signed_by_keys_alone(alone, open_page):

@@ -139,7 +139,7 @@ class App {
     const node = h("div", { class: "tools", role: "group", "aria-label": "Tools" },
       button("Undo", () => view.step("undo"), { title: "Ctrl+Z", "data-step": "undo" }),
       button("Redo", () => view.step("redo"), { title: "Ctrl+Shift+Z", "data-step": "redo" }),
-      press("white", ["White", h("span", { class: "wide" }, " balance")], "Shift+W"), press("outlines", "Outlines", "Shift+O"),
+      press("white", "White balance", "Shift+W"), press("outlines", "Outlines", "Shift+O"),
       button("−", () => resize(-1), { "aria-label": "Smaller pictures", title: "-" }),
       button("+", () => resize(1), { "aria-label": "Larger pictures", title: "+" }));
     node.addEventListener("click", (event) => event.detail && view.selection.focus()); // by mouse: the keys stay with the cells

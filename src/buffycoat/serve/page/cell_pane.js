@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
-import { contextUrl, outline, picture, refresh, viewer } from "./pictures.js";
+import { contextUrl, frame, hatch, outline, picture, refresh, viewer } from "./pictures.js";
 import { changes } from "./settings.js";
 import { nameOf, percent, plural, probability, ROLE, when } from "./words.js";
 
@@ -70,10 +70,12 @@ export class CellPane {
       : picture(cell.n, `Cell, ${nameOf(this.reading.classOf(cell))}`);
     const view = viewer(image, "Picture; scroll with the arrow keys");
     view.inner.dataset.n = isContext ? "" : cell.n;
+    if (!isContext) hatch(view.inner, cell.seen);
     fill(this.node,
       view.node,
       h("div", { class: "row" }, view.zoom,
         cell.has_context ? button("Field of view", () => this.toggleContext(), { "aria-pressed": String(isContext), title: "Shift+F" }) : null),
+      cell.seen ? h("p", { class: "hint" }, "Hatched: outside of the field of view. The picture is mirrored there.") : null,
       this.#facts(cell), this.#withdraw([cell]), more);
     this.#outlines();
     this.#timer = setTimeout(() => this.#load(cell, more), WAIT_MS);
@@ -87,8 +89,9 @@ export class CellPane {
         h("dt", {}, "Predicted"), h("dd", {}, `${nameOf(cell.predicted)}, probability ${probability(cell.probability)}`),
         h("dt", {}, "Prediction set"), h("dd", {}, (cell.set ?? []).map(nameOf).join(", ") || "–"),
         cell.outlier_percentile === null || cell.outlier_percentile === undefined ? null : [
-          h("dt", {}, "Unlike training"), h("dd", {}, `more than ${percent(cell.outlier_percentile)} % of training cells`)],
+          h("dt", {}, "Unlike training"), h("dd", {}, unlike(cell.outlier_percentile))],
         h("dt", {}, "Cell"), h("dd", { class: "id" }, cell.id)),
+      cell.not_counted ? h("p", { class: "left-out" }, `Not counted: ${cell.not_counted}.`) : null,
       cell.needs_look ? h("ul", { class: "reasons" }, (cell.reasons ?? []).map(({ text }) => h("li", {}, text))) : null,
     ];
   }
@@ -120,7 +123,7 @@ export class CellPane {
     const cell = this.reading.byNumber.get(n);
     const label = cell ? nameOf(this.reading.classOf(cell)) : "another slide";
     return h("figure", {},
-      h("div", { class: "frame", "data-n": n }, picture(n, `Cell, ${label}`, { loading: "lazy" })),
+      frame(cell, picture(n, `Cell, ${label}`, { loading: "lazy" }), { "data-n": n }),
       h("figcaption", {}, label));
   }
 
@@ -129,6 +132,11 @@ export class CellPane {
       if (frame.dataset.n) outline(frame, Number(frame.dataset.n));
     }
   }
+}
+
+/** How unlike the training cells a cell is. */
+function unlike(percentile) {
+  return `more than ${percent(Math.min(percentile, 99.9))} % of training cells`; // a rounded 100 % would be wrong
 }
 
 function chart(probs) {

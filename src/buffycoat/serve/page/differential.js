@@ -1,37 +1,64 @@
 /** The differential of a slide: raw, corrected and absolute, with limits; versions and downloads. */
 
-import { download, get } from "./api.js";
+import { download, get, post } from "./api.js";
 import { alert, button, fill, h } from "./dom.js";
-import { draft } from "./settings.js";
+import { draft, dropDraft } from "./settings.js";
 import { percent, plural, range, when } from "./words.js";
 
 const WAIT_MS = 400;
+const MOST_WBC = 2000;
+const BAD_WBC = `WBC: a number above 0 and up to ${MOST_WBC} is expected, in 10⁹/L, such as 7.4`;
 const FORMATS = { csv: "CSV", pdf: "PDF", fhir: "FHIR", hl7: "HL7", geojson: "GeoJSON" };
 
 export class Differential {
   #timer = null;
   #asked = 0;
+  #storing = Promise.resolve();
 
   constructor(slide, role) {
     Object.assign(this, { slide, role });
     this.wbc = draft(`wbc.${slide.n}`, h("input", {
       id: "wbc", inputmode: "decimal", autocomplete: "off", size: "6", "aria-describedby": "wbc-unit",
-      oninput: () => this.refresh(),
+      readonly: slide.status === "signed", oninput: () => this.refresh(), onchange: () => this.store().catch((error) => this.#say(error.message)),
     }));
+    if (!this.wbc.value || this.wbc.readOnly) this.wbc.value = slide.wbc ?? "";
+    this.problem = h("p", { class: "warning", role: "alert" });
     this.body = h("div", { class: "differential" }, h("p", { class: "hint" }, "…"));
     this.node = h("div", {},
       h("p", { class: "row" }, h("label", { for: "wbc" }, "WBC of the analyser"), this.wbc, h("span", { id: "wbc-unit" }, "10⁹/L")),
-      this.body);
+      this.problem, this.body);
   }
 
   /** The typed count, or null. A comma is a decimal point here. */
   get wbcValue() {
     const text = this.wbc.value.trim().replace(",", ".");
-    return /^\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+    return value > 0 && value <= MOST_WBC ? value : null;
   }
 
   get hasBadWbc() {
     return this.wbc.value.trim() !== "" && this.wbcValue === null;
+  }
+
+  /** Keep what is typed with the slide, for whoever signs it. */
+  store() {
+    this.#storing = this.#storing.catch(() => {}).then(() => this.#store());
+    return this.#storing;
+  }
+
+  async #store() {
+    if (this.hasBadWbc) throw new Error(BAD_WBC);
+    const { slide, wbcValue: wbc } = this;
+    if (wbc !== (slide.wbc ?? null)) {
+      await post(`slides/${slide.n}/wbc`, { client_id: crypto.randomUUID(), wbc });
+      slide.wbc = wbc;
+    }
+    dropDraft(`wbc.${slide.n}`);
+    this.refresh(0);
+  }
+
+  #say(text = "") {
+    fill(this.problem, text);
   }
 
   refresh(wait = WAIT_MS) {
@@ -52,38 +79,42 @@ export class Differential {
   async load() {
     const ask = (this.#asked += 1);
     this.wbc.setAttribute("aria-invalid", String(this.hasBadWbc));
+    this.#say(this.hasBadWbc ? BAD_WBC : "");
     try {
       const found = await this.figures(this.role);
       if (ask !== this.#asked) return; // a later one is on its way
-      fill(this.body, this.hasBadWbc ? h("p", { class: "warning" }, "WBC: a number is expected, such as 7.4") : null, table(found), notes(found));
+      fill(this.body, table(found), notes(found));
     } catch (error) {
-      if (ask === this.#asked) fill(this.body, h("p", { class: "hint" }, error.message));
+      if (ask === this.#asked) this.#say(error.message); // the figures before it stay
     }
   }
 }
+
+const isOtherThanPredicted = (row) => row.predicted_count !== undefined && row.predicted_count !== row.count;
 
 /** Rows of the differential as a table. */
 export function table({ rows, n_leukocytes: total }) {
   const some = (name) => rows.some((row) => row[name] !== null && row[name] !== undefined);
   const [hasAdjusted, hasAbsolute] = [some("adjusted"), some("absolute")];
+  const isOther = rows.some(isOtherThanPredicted);
   const line = (row) => h("tr", { class: row.count || row.predicted_count ? "" : "none" },
-    h("th", { scope: "row", title: row.name }, row.name),
-    h("td", {}, row.count, row.predicted_count !== undefined && row.predicted_count !== row.count
+    h("th", { scope: "row", title: row.name }, row.name, row.is_leukocyte === false ? h("small", {}, ", per 100 leukocytes") : null),
+    h("td", {}, row.count, isOtherThanPredicted(row)
       ? h("small", { title: "as predicted" }, ` (${row.predicted_count})`) : null),
     h("td", {}, percent(row.percent), h("small", {}, range(row.low, row.high))),
     hasAdjusted ? h("td", {}, percent(row.adjusted), h("small", {}, range(row.adjusted_low, row.adjusted_high))) : null,
     hasAbsolute ? h("td", {}, row.absolute === null || row.absolute === undefined ? "–" : row.absolute.toFixed(2)) : null);
   const head = ["Class", "Count", "%", hasAdjusted ? "Corrected %" : null, hasAbsolute ? "10⁹/L" : null];
   return h("table", { class: "counts" },
-    h("caption", {}, `${plural(total, "leukocyte")}. In brackets: as predicted. Small: 95 % limits.`),
+    h("caption", {}, `${plural(total, "leukocyte")}. ${isOther ? "In brackets: as predicted. " : ""}Small: 95 % limits.`),
     h("thead", {}, h("tr", {}, head.filter(Boolean).map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, rows.map(line)));
 }
 
-function notes({ per_100: others = [], flags = [], notes: texts = [] }) {
+function notes({ flags = [], notes: texts = [], undecided_doubtful: open }) {
   const lines = [
-    ...flags.map(({ text }) => h("li", { class: "flag" }, text)),
-    ...others.map((one) => h("li", {}, one.text ?? `${one.name}: ${percent(one.per_100 ?? one.value)} per 100 leukocytes`)),
+    ...flags.map(({ code, text }) => (code === "doubtful" && open === 0
+      ? h("li", {}, `${text}; all are decided`) : h("li", { class: "flag" }, text))),
     ...texts.map((text) => h("li", {}, text.text ?? text)),
   ];
   return lines.length ? h("ul", { class: "notes" }, lines) : null;

@@ -6,10 +6,10 @@
  */
 
 import { button, fill, h } from "./dom.js";
-import { outline, picture, refresh } from "./pictures.js";
+import { frame, outline, picture, refresh } from "./pictures.js";
 import { UNDECIDED } from "./reading.js";
 import { changes, isOn } from "./settings.js";
-import { allClasses, nameOf, plural, probability, project } from "./words.js";
+import { allClasses, brief, nameOf, plural, probability, project } from "./words.js";
 
 const NEAR = "300px";
 
@@ -150,7 +150,7 @@ export class Grid {
 function drawCell(option, cell, reading) {
   if (!option.firstElementChild) {
     option.append(
-      h("div", { class: "frame" }, picture(cell.n, "", { loading: "lazy", width: 112, height: 112 })),
+      frame(cell, picture(cell.n, "", { loading: "lazy", width: 112, height: 112 })),
       h("div", { class: "told", "aria-hidden": "true" }));
   }
   const isChanged = cell.label !== null && cell.label !== cell.predicted;
@@ -160,6 +160,7 @@ function drawCell(option, cell, reading) {
     confirmed: cell.label !== null && !isChanged,
     pending: cell.isPending,
     conflict: cell.conflict,
+    "not-counted": cell.not_counted,
   };
   for (const [name, is] of Object.entries(classes)) option.classList.toggle(name, Boolean(is));
   fill(option.lastElementChild, told(cell, reading, isChanged));
@@ -177,9 +178,10 @@ function told(cell, reading, isChanged) {
       mark ? h("span", { class: "mark" }, mark) : null),
     others.length ? h("div", { class: "set" }, `or ${others.join(", ")}`) : null,
     fault ? h("div", { class: "reason" }, fault) : null,
+    cell.not_counted ? h("div", { class: "left-out", title: cell.not_counted }, "not counted") : null,
     labels ? h("div", { class: "set" }, `1st ${labels.first} · 2nd ${labels.second}`) : null,
     cell.needs_look && cell.reasons?.length
-      ? h("div", { class: "reason", title: cell.reasons.map(({ text }) => text).join("\n") }, cell.reasons[0].text) : null,
+      ? h("div", { class: "reason", title: cell.reasons.map(({ text }) => text).join("\n") }, brief(cell.reasons[0])) : null,
   ];
 }
 
@@ -199,6 +201,8 @@ function spoken(cell, reading, isChanged = cell.label !== null && cell.label !==
   if (labels) parts.push(`first reader ${nameOf(labels.first)}, second reader ${nameOf(labels.second)}`);
   if (cell.is_missing) parts.push("picture missing");
   if (cell.is_changed) parts.push("picture changed since the prediction");
+  if (cell.not_counted) parts.push(`not counted: ${cell.not_counted}`);
+  if (cell.seen) parts.push("cut out at the border: partly mirrored");
   if (cell.needs_look) parts.push(`needs a look: ${(cell.reasons ?? []).map(({ text }) => text).join("; ")}`);
   if (cell.conflict) parts.push("conflict");
   return `${parts.join(", ")}.`;

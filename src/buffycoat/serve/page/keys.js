@@ -85,10 +85,12 @@ function anywhere(view, event) {
 }
 
 export function showKeys() {
-  const rows = [...KEYS, ...allClasses().map(({ key, name, code }) => [key, `${name} (${code})`])];
+  const classes = allClasses().map(({ key, name, code }) => [key, `${name} (${code})`]);
+  const list = (rows, name) => h("table", { class: "keys" }, h("caption", {}, name),
+    h("tbody", {}, rows.map(([key, does]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, does)))));
   const node = dialog("Keys", h("div", {},
     h("p", { class: "hint" }, "They hold while a cell has the focus."),
-    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Keys" },
-      h("table", { class: "keys" }, h("tbody", {}, rows.map(([key, does]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, does)))))),
+    h("div", { class: "key-lists", tabindex: "0", role: "group", "aria-label": "Keys" }, list(classes, "Classes"), list(KEYS, "Moves and views")),
     h("p", { class: "actions" }, button("Close", () => node.close(), { class: "primary" }))));
+  node.classList.add("broad");
 }

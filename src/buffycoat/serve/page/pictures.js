@@ -21,6 +21,22 @@ export function picture(n, alt, attributes = {}) {
   });
 }
 
+/** A frame around a picture; what is mirrored beyond the border of the field is hatched. */
+export function frame(cell, image, attributes = {}) {
+  const node = h("div", { class: "frame", ...attributes }, image);
+  hatch(node, cell?.seen);
+  return node;
+}
+
+/** Hatch what lies outside of a part of a picture; null leaves all as it is. */
+export function hatch(node, seen) {
+  if (!seen) return;
+  const [left, top, right, bottom] = seen.map((end) => `${end * 100}%`);
+  const over = h("div", { class: "mirrored", "aria-hidden": "true" });
+  over.style.clipPath = `polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, ${left} ${top}, ${right} ${top}, ${right} ${bottom}, ${left} ${bottom}, ${left} ${top})`;
+  node.append(over);
+}
+
 /** Show the pictures under `root` as the settings say now. */
 export function refresh(root) {
   for (const image of root.querySelectorAll("img[data-n]")) {

@@ -12,6 +12,8 @@ const area = (label, attributes) => {
   return [h("label", { class: "block" }, label, field), field];
 };
 
+const warn = (text) => h("li", { class: "warning" }, text);
+
 export function finish(view) {
   const { slide, role, reading } = view;
   const open = reading.unseen.length;
@@ -30,6 +32,7 @@ export function finish(view) {
 export async function sign(view) {
   const { slide, reading, differential } = view;
   await view.saved();
+  await differential.store();
   const found = await differential.figures("final");
   const [label, comment] = area("Comment", { maxlength: "2000" });
   draft(`comment.${slide.n}`, comment);
@@ -37,13 +40,17 @@ export async function sign(view) {
   const wbc = differential.wbcValue;
   const { project, user } = view.app.session;
   let isHalf = false; // the reading is finished, and the signature failed
-  const [open, changed] = view.isReadOnly ? [0, slide.n_changed] : [reading.unseen.length, reading.changed.length];
+  const changed = view.isReadOnly ? slide.n_changed : reading.changed.length;
   form(`Sign ${slide.id}`, [
     h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
       `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
     h("ul", {},
       h("li", {}, `${changed} of them given another class than predicted`),
-      open ? h("li", { class: "warning" }, `${plural(open, "doubtful cell")} without a decision: signed as predicted`) : null,
+      h("li", {}, `${found.n_decided} of them decided one by one; the others are signed as predicted`),
+      found.left_out.map(({ text, n }) => h("li", {}, `${n} of them not counted: ${text}`)),
+      found.undecided_doubtful ? warn(`${plural(found.undecided_doubtful, "doubtful cell")} without a decision: signed as predicted`) : null,
+      found.missing ? warn(`${plural(found.missing, "picture")} missing: nobody can see these cells`) : null,
+      found.changed ? warn(`${plural(found.changed, "picture")} changed since the prediction: the class may be another cell's`) : null,
       view.isReadOnly ? null : h("li", {}, "Your reading is finished by this"),
       h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),
       h("li", {}, `Predictions ${project.name}`, project.bundle_checksum ? `, model checksum ${project.bundle_checksum.slice(0, 12)}…` : "")),
@@ -71,9 +78,13 @@ export function amend(view) {
     h("p", {}, `Version ${slide.version} stays as it was signed. The slide is opened again, and the next signature makes version ${slide.version + 1}.`),
     label,
   ], "Amend", async () => {
-    await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
+    const { my_role: mine, readings } = await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
     dropDraft(`reason.${slide.n}`);
-    await view.reload("Open for amendment.");
+    const isMine = mine === "first" && readings.some(({ role, finished }) => role === mine && finished);
+    if (isMine && !view.app.session.second_reader) await post(`slides/${slide.n}/readings/first/reopen`);
+    const place = `#/slides/${slide.n}/${mine ?? "view"}`;
+    if (location.hash === place) await view.reload("Open for amendment.");
+    else location.hash = place;
   });
 }
 

@@ -13,7 +13,8 @@ import { Reading, UNDECIDED } from "./reading.js";
 import { Selection } from "./selection.js";
 import { amend, finish, release, reopen, sign } from "./signing.js";
 import { Tabs } from "./tabs.js";
-import { nameOf, plural, ROLE, STATUS } from "./words.js";
+import { nameOf, plural, ROLE, ROLE_ACTION, STATUS } from "./words.js";
+import { openRoles } from "./worklist.js";
 
 const SAVED_WITHIN_MS = 20_000;
 
@@ -23,7 +24,7 @@ export class SlideView {
     const isMine = role !== "view";
     let slide = await get(`slides/${n}`);
     if (isMine && slide.my_role !== role && slide.status !== "signed") slide = await post(`slides/${n}/readings`, { role });
-    const seen = isMine ? role : viewable(slide);
+    const seen = isMine ? role : viewable(app, slide);
     const reply = await get(`slides/${n}/cells${seen ? `?role=${seen}` : ""}`);
     return new SlideView(app, slide, isMine ? role : seen ?? "first", isMine, reply);
   }
@@ -41,7 +42,7 @@ export class SlideView {
     this.palette.isDisabled = this.isReadOnly;
     this.cellPane = new CellPane(this.reading, (code) => this.decide(code));
     this.cellPane.isReadOnly = this.isReadOnly;
-    this.differential = new Differential(slide, isMine && role !== "consensus" ? role : "final");
+    this.differential = new Differential(slide, shownBy(app, slide, isMine ? role : null));
     this.conflicts = conflicts(this.reading, {
       onshow: (cell) => this.selection.moveTo(cell),
       onresolved: (cell) => this.selection.moveTo(cell),
@@ -147,7 +148,7 @@ export class SlideView {
     this.node = h("div", { class: "slide" },
       h("h1", { class: "sr-only" }, `Slide ${slide.id}, ${this.roleName}`),
       h("div", { class: "left" },
-        this.isReadOnly ? h("p", { class: "banner" }, this.whyReadOnly) : null,
+        this.isReadOnly ? h("p", { class: "banner" }, this.whyReadOnly, this.#offers()) : null,
         h("div", { class: "top" }, this.palette.node,
           h("span", { class: "row" }, this.several, button("Undo", () => this.step("undo"), { class: "touch" }))),
         this.conflicts.node, this.grid.node),
@@ -157,6 +158,12 @@ export class SlideView {
     this.cellPane.node.addEventListener("click", (event) => event.detail && event.target.closest("button") && this.selection.focus());
     dragging(this.node, this.grid, this.selection, (code) => this.decide(code));
     bindKeys(this);
+  }
+
+  /** Links to the roles that somebody who only looks can take. */
+  #offers() {
+    if (this.roleName !== "View") return null;
+    return openRoles(this.app, this.slide).map((role) => [" ", h("a", { href: `#/slides/${this.slide.n}/${role}` }, ROLE_ACTION[role])]);
   }
 
   #listen() {
@@ -225,8 +232,15 @@ export class SlideView {
   }
 }
 
-/** The reading that somebody without a role may see. */
-function viewable(slide) {
+/** Whose figures are shown. */
+function shownBy(app, slide, role) {
+  if (role === null && openRoles(app, slide).includes("second")) return "model";
+  return role === null || role === "consensus" ? "final" : role;
+}
+
+/** The reading that somebody without a role may see; none for whom the second reading is open: it is blind. */
+function viewable(app, slide) {
+  if (openRoles(app, slide).includes("second")) return null;
   const seen = ["consensus", "first"].find((role) => slide.readings.some((one) => one.role === role && one.n_decided !== null));
   return seen ?? null;
 }

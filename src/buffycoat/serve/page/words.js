@@ -31,6 +31,9 @@ export const STATUS = {
 export const ROLE = { first: "First reading", second: "Second reading", consensus: "Consensus" };
 export const ROLE_ACTION = { first: "Read", second: "Read as second", consensus: "Decide consensus" };
 
+/** A reason to look in a few words, for a caption; the sentence stands beside the large picture. */
+export const brief = ({ code, text }) => (code === "outlier" ? "unlike the training cells" : text);
+
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 /** One decimal, of percents. */
 export const percent = (value) => (value === null || value === undefined ? "–" : value.toFixed(1));

@@ -57,13 +57,13 @@ function row(app, slide) {
     h("td", { class: "actions" }, actions(app, slide)));
 }
 
-/** The role that a click on the slide's name opens. */
+/** The role that a click on the slide's name opens: with several readers, none that is not taken yet. */
 function main(app, slide) {
-  return slide.my_role ?? open(app, slide)[0] ?? "view";
+  return slide.my_role ?? (app.session.is_single_user ? openRoles(app, slide)[0] : null) ?? "view";
 }
 
 /** Roles that this user can take on the slide now. */
-function open(app, slide) {
+export function openRoles(app, slide) {
   const { user, second_reader: hasSecond, is_single_user: isSingle } = app.session;
   if (slide.status === "signed") return [];
   const isFree = (role) => !slide.readings.some((one) => one.role === role && one.reader);
@@ -79,7 +79,7 @@ function actions(app, slide) {
   const link = (role, label) => h("a", { class: "button", href: `#/slides/${slide.n}/${role}` }, label);
   const links = [];
   if (slide.my_role) links.push(link(slide.my_role, isOver(slide) ? "Open" : "Continue"));
-  for (const role of open(app, slide)) links.push(link(role, ROLE_ACTION[role]));
+  for (const role of openRoles(app, slide)) links.push(link(role, ROLE_ACTION[role]));
   if (!links.length) links.push(link("view", "View"));
   if (app.session.second_reader && ["disagreement", "ready", "signed", "amending"].includes(slide.status)) {
     links.push(link("disagreements", "Disagreements"));
