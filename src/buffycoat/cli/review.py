@@ -32,7 +32,8 @@ class ServingGroup(TyperGroup):
 review = typer.Typer(
     cls=ServingGroup,
     no_args_is_help=True,
-    help="Review cells in a browser: `buffycoat review PREDICTIONS --images FOLDER`.",
+    help="Review cells in a browser: `buffycoat review PREDICTIONS --images FOLDER`, short for "
+    "`buffycoat review serve`, whose --help lists the options.",
 )
 
 
@@ -40,7 +41,8 @@ review = typer.Typer(
 def options() -> None:
     """Look at cells by class, correct them, sign the differential; users, exports, checks.
 
-    Not a medical device. `buffycoat review PREDICTIONS --images FOLDER` opens the page.
+    Not a medical device. `buffycoat review PREDICTIONS --images FOLDER` opens the page: short for
+    `review serve`, whose --help lists the options.
     """
     for module in NEEDED:
         require(module, extra="serve")
