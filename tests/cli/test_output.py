@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from buffycoat.cli.output import check_file, check_folder
+from buffycoat.cli.output import check_file, check_folder, new_folder
 from buffycoat.errors import OutputError
 
 
@@ -36,3 +36,17 @@ def test_what_is_read_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="would overwrite what is read"):
         check_file(tmp_path / "run" / ".." / "cells.csv", (".csv",), None, cells)
     check_file(tmp_path / "out.csv", (".csv",), None, cells)
+
+
+def test_a_folder_for_work_that_fails_is_not_left_empty(tmp_path: Path) -> None:
+    def work(folder: Path, *, is_begun: bool) -> None:
+        with new_folder(folder):
+            if is_begun:
+                (folder / "done").touch()
+            raise OutputError("refused")
+
+    (tmp_path / "old").mkdir()
+    for name, is_begun in (("new", False), ("begun", True), ("old", False)):
+        with pytest.raises(OutputError, match="refused"):
+            work(tmp_path / name, is_begun=is_begun)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "old"]

@@ -96,10 +96,11 @@ def test_every_fault_of_the_tables_is_listed(counted: Path, tmp_path: Path) -> N
 
 def test_slides_that_the_other_table_lacks_are_told(counted: Path, tmp_path: Path) -> None:
     known = tmp_path / "slides.csv"
-    known.write_text("slide_id,patient_id\ntwo,P2\n")
+    known.write_text("slide_id,patient_id\ntwo,P2\ntow,P3\n")
     code, said = _run("send", counted, "--format", "csv", "--out", tmp_path, "--slides", known)
     assert code == 4
     assert "2 of 3 slides are not in it, first '../one'" in said
+    assert "not counted: 1 slide, first 'tow'" in said
     known.write_text("slide_id,patient_id\n2,P2\n")
     code, said = _run("send", counted, "--format", "csv", "--out", tmp_path, "--slides", known)
     assert code == 2

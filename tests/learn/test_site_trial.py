@@ -40,7 +40,7 @@ def test_any_class_of_a_group_is_right() -> None:
     trial = Trial.of(labels, _columns(labels, 4), _columns(labels, 2), _columns(labels, 0, BNE))
     assert (trial.before, trial.adapted, trial.taught) == pytest.approx((0.9, 0.95, 1.0))
     assert trial.total.estimate == pytest.approx(0.1)
-    trial.refuse_loss()
+    trial.refuse_loss(labels)
 
 
 def test_a_gain_is_kept_and_a_loss_left_out() -> None:
@@ -59,7 +59,14 @@ def test_a_bundle_that_is_right_on_fewer_cells_is_refused() -> None:
     with pytest.raises(NotEstimableError, match=r"0\.950 as it is and on 0\.700 adapted"):
         Trial.of(
             labels, _columns(labels, 2), _columns(labels, 12), _columns(labels, 14)
-        ).refuse_loss()
+        ).refuse_loss(labels)
+
+
+def test_a_refusal_names_the_types_with_few_cells() -> None:
+    few = _labels(18)
+    trial = Trial.of(few, _columns(few, 0), _columns(few, 9), _columns(few, 9))
+    with pytest.raises(NotEstimableError, match="Few labelled cells: LY 9, NE 9; 10 to 50 a type"):
+        trial.refuse_loss(few)
 
 
 def _bundle() -> SimpleNamespace:

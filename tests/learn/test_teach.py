@@ -64,7 +64,7 @@ def adapted(
     out = tmp_path_factory.mktemp("adapted") / "new"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trial, "is_kept", property(lambda _: True))
-        patch.setattr(Trial, "refuse_loss", lambda _: None)
+        patch.setattr(Trial, "refuse_loss", lambda *_: None)
         adapting.adapt(tiny_bundle, abroad, out, "north", labels=few)
     return out
 
@@ -117,7 +117,7 @@ def test_the_labelled_cells_do_not_measure_what_they_taught(
     fitted = _of_one_model(tiny_bundle)
     rng = np.random.default_rng(0)
     noise = {cell: str(rng.choice(["LY", "MO"])) for cell in abroad.column("cell_id")}
-    monkeypatch.setattr(Trial, "refuse_loss", lambda _: None)
+    monkeypatch.setattr(Trial, "refuse_loss", lambda *_: None)
     few = site_labels.of(noise, abroad, fitted.taxonomy)
     record = teach(fitted, fitted, few, abroad).record
     assert record["right_with_labels"] < 0.8  # learned by heart it would be 1
@@ -128,7 +128,7 @@ def test_without_a_gain_the_networks_stay_and_labels_set_the_doubt(
 ) -> None:
     fitted = _of_one_model(tiny_bundle)
     monkeypatch.setattr(Trial, "is_kept", property(lambda _: False))
-    monkeypatch.setattr(Trial, "refuse_loss", lambda _: None)
+    monkeypatch.setattr(Trial, "refuse_loss", lambda *_: None)
     taught = teach(fitted, fitted, site_labels.read(few, abroad, fitted.taxonomy), abroad)
     assert taught.fitted.models == fitted.models
     assert taught.fitted.conformal.counts.sum() == 32

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from buffycoat.cli.console import results_console
-from buffycoat.cli.output import check_folder
+from buffycoat.cli.output import new_folder
 from buffycoat.cli.progress import make_reporter
 
 
@@ -48,11 +48,11 @@ def adapt(
     from buffycoat.cli.predict import cells_of
     from buffycoat.learn.adapt import adapt as make
 
-    check_folder(out)
-    manifest = cells_of(cells, None)
-    name = name or (cells.stem if cells.is_file() else cells.resolve().name)
-    with make_reporter() as reporter:
-        made = make(bundle, manifest, out, name, reporter, allow_bad, labels)
+    with new_folder(out):
+        manifest = cells_of(cells, None)
+        name = name or (cells.stem if cells.is_file() else cells.resolve().name)
+        with make_reporter() as reporter:
+            made = make(bundle, manifest, out, name, reporter, allow_bad, labels)
     console = results_console()
     for sentence in made.sentences:
         console.print(sentence, soft_wrap=True, markup=False)

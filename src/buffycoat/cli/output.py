@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from buffycoat.errors import OutputError
@@ -34,6 +36,23 @@ def check_file(
     if any(given is not None and Path(given).resolve() == path.resolve() for given in inputs):
         raise OutputError(f"{option} {path}: would overwrite what is read; choose another name")
     check_folder(path.parent)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder for the work inside; one that was not there and stays empty is removed.
+
+    Raises:
+        OutputError: It cannot be written to.
+    """
+    was_there = folder.exists()
+    check_folder(folder)
+    try:
+        yield
+    finally:
+        if not was_there:
+            with suppress(OSError):  # it holds the results
+                folder.rmdir()
 
 
 def check_folder(folder: Path) -> None:

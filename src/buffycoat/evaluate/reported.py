@@ -11,6 +11,7 @@ import numpy as np
 
 from buffycoat import __version__
 from buffycoat.cells import manifest_error
+from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.differential import IMMATURE, raw_percents
 from buffycoat.evaluate.doubtful_cells import REFUSED
 from buffycoat.evaluate.grain import common_grain
@@ -157,4 +158,7 @@ def _known(
     elif missing:
         told = f"{len(missing)} of {len(slides)} slides are not in it, first {missing[0]!r}"
         tell(path, f"{told}: sent without patient and absolute counts")
+    unknown = [slide for slide in found if slide not in slides]
+    if unknown and len(missing) < len(slides):
+        tell(path, f"not counted: {number(len(unknown), 'slide')}, first {unknown[0]!r}")
     return found

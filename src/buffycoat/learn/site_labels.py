@@ -22,6 +22,8 @@ FEWEST = 5
 """Labelled cells of a type from which anything is learned of it: of fewer, a cross-fit has none to
 learn from or none to try it on."""
 LEAST_TYPES = 2
+BETTER = 10
+"""Cells of each type that are better."""
 FOLDS = 3
 """Parts of the cross-fit: each is scored by what the others taught."""
 
@@ -75,6 +77,11 @@ class SiteLabels:
         listed = ", ".join(f"{code} {n}" for code, n in self.counts.items())
         return f"Labelled cells: {listed}."
 
+    def few_words(self) -> str:
+        """The types with few cells, in a sentence with a space after it; "" where there is none."""
+        listed = ", ".join(f"{code} {n}" for code, n in self.counts.items() if n < BETTER)
+        return f"Few labelled cells: {listed}; {BETTER} to 50 a type are better. " if listed else ""
+
     def subset(self, rows: np.ndarray) -> SiteLabels:
         """Those at a boolean mask, shape (m,)."""
         labels = tuple(np.array(self.labels, dtype=object)[rows])
@@ -92,8 +99,8 @@ class SiteLabels:
         listed = ", ".join(f"{code} {n}" for code, n in counts.items()) or "none"
         raise NotEstimableError(
             f"labelled cells: {listed}. Labels teach from {FEWEST} cells a type in at least "
-            f"{LEAST_TYPES} types; better 10 to 50 of every type that the site sees. Label more, "
-            "or adapt without --labels"
+            f"{LEAST_TYPES} types; better {BETTER} to 50 of every type that the site sees. Label "
+            "more, or adapt without --labels"
         )
 
     def folds(self, seed: int = 0) -> np.ndarray:

@@ -60,8 +60,11 @@ class Trial:
         """Whether what was learned is kept."""
         return is_gain(self.gain)
 
-    def refuse_loss(self) -> None:
+    def refuse_loss(self, labels: SiteLabels) -> None:
         """Refuse a bundle that is right on fewer cells than the old one.
+
+        Args:
+            labels: That it was tried on.
 
         Raises:
             NoGainError: It is.
@@ -72,7 +75,8 @@ class Trial:
         raise NoGainError(
             f"no gain: of the labelled cells the bundle is right on {self.before:.3f} as it is and "
             f"on {new:.3f} adapted, each type alike (difference {self.total.in_words('+.3f')}). "
-            "Nothing was written. Predict with the bundle as it is, check the labels, or label more"
+            f"Nothing was written. {labels.few_words()}Predict with the bundle as it is, check the "
+            "labels, or label more"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def teach(
     old = run_stages(seen, labels.ids, before, needs=_needs(before)).findings
     columns = [part.rescue.labels for part in (old, *(one.findings for one in found))]
     trial = Trial.of(labels, *columns)
-    trial.refuse_loss()
+    trial.refuse_loss(labels)
     chosen = found[trial.is_kept].findings
     sets = site_doubt.prediction_sets(made, chosen.set_probs, labels)
     fitted = replace(

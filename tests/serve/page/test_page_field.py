@@ -40,6 +40,8 @@ def cut_cells(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     pd.DataFrame(rows).to_csv(folder / "cells" / "cells.csv", index=False)
     table = pd.DataFrame({"cell_id": [*CELLS, "BA"], "label": [*CELLS, "BA"]})
     table["cell_id"] += ".png"
+    table["is_counted"] = table["label"] != "LY"  # as if the right border cut it
+    table["field"], table["field_faults"] = "field.png", ""
     table.to_csv(folder / "predictions.csv", index=False)
     return SimpleNamespace(
         predictions=folder / "predictions.csv", images=folder / "cells", fields=folder / "fields"
@@ -59,6 +61,16 @@ def test_the_field_around_a_cell_is_shown(serve, open_page, cut_cells, wait_unti
     page.locator('[data-code="BA"] .cell').click()
     assert page.get_by_role("button", name="Field of view").count() == 0
     assert "picture missing" in page.locator('[data-code="BA"] .cell').inner_text()
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Sign …").click()
+    told = page.get_by_role("dialog")
+    told.wait_for()
+    assert "1 picture missing: nobody can see these cells" in told.inner_text()
+    assert "1 of them not counted: cut by the right or lower border" in told.inner_text()
+    page.keyboard.press("Escape")
+    left_out = page.locator('[data-code="LY"] .cell')
+    assert "not counted" in left_out.inner_text()
+    assert "not counted: cut by the right or lower border" in left_out.get_attribute("aria-label")
 
 
 def test_what_is_mirrored_beyond_the_field_is_hatched(serve, open_page, cut_cells):

@@ -75,6 +75,27 @@ def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
     cleo.get_by_text("Signed as version 1. Amend to change it.").wait_for()
 
 
+def test_a_look_at_a_slide_takes_no_role(together, open_page, log_in):
+    slide = together.take_slide()
+    anna, ben = open_page(together.url), open_page(together.url)
+    log_in(anna, "anna")
+    log_in(ben, "ben")
+    anna.goto(f"{together.url}#/slides/{slide}/first")
+    anna.wait_for_selector(".cell")
+    n = anna.evaluate("+document.querySelector('[role=option]').dataset.n")
+    choose(anna, n, "BL")
+    anna.get_by_text("All saved").wait_for()
+    ben.get_by_label("Search slides and patients").wait_for()
+    ben.reload()  # the worklist as it is now
+    ben.get_by_role("link", name=f"S-{slide:02d}", exact=True).click()
+    ben.get_by_text("You look at this slide without a role in it.").wait_for()
+    assert ben.locator('[data-code="BL"] .cell').count() == 0, "who may read it as second is blind"
+    row = ben.request.get(f"{together.url}api/v1/slides/{slide}").json()
+    assert row["my_role"] is None
+    ben.get_by_role("link", name="Read as second").click()
+    ben.locator(".role").get_by_text("Second reading").wait_for()
+
+
 def test_who_may_not_read_sees_why(together, open_page, log_in):
     slide = together.take_slide()
     anna, ben = open_page(together.url), open_page(together.url)
