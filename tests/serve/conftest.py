@@ -134,6 +134,8 @@ class Served:
 
     def add(self, name: str, *roles: str) -> None:
         with self.store.writing() as writer:
+            if not users.n_users(writer) and "admin" not in roles:
+                users.add_user(writer, "test", "first admin", PASSWORD, ["admin"])
             users.add_user(writer, "test", name, PASSWORD, roles or ("reader",))
 
 

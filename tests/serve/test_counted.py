@@ -178,3 +178,41 @@ def test_erythroblasts_are_stated_per_100_leukocytes(serve_table: Any, frame: An
     assert (one["code"], one["count"], one["value"]) == ("ERB", 2, 25.0)
     units = {row["code"]: row["unit"] for row in shown["rows"]}
     assert (units["ERB"], units["SNE"]) == ("per 100 leukocytes", "%")
+
+
+def test_a_blind_slide_counts_nothing_of_the_other_reading(serve_from: Serve, store: Any) -> None:
+    served = serve_from(store, second=True)
+    for name in ("bob", "anna"):
+        served.add(name, "reader", "signer", "admin")
+    bob, anna = served.client("bob"), served.client("anna")
+    bob.take(1)
+    bob.decide(("decision-1", bob.cells(1)[0]["n"], "MO", None))
+    for finish in (False, True):
+        if finish:
+            bob.finish(1)
+        row = anna.get("/slides/1")
+        assert row["n_changed"] is None
+        assert anna.get("/slides")["slides"][0] == row
+        assert [one["n_decided"] for one in row["readings"]] == [None]
+    (done,) = (e for e in anna.get("/log")["entries"] if e["kind"] == "finished")
+    assert done["data"] == {"role": "first", "is_hidden": True}
+    assert anna.get("/slides/1")["my_role"] is None
+    anna.get("/slides/1/cells")
+    assert anna.get("/slides/1")["my_role"] is None
+
+
+def test_an_amendment_opens_the_reading_of_who_read_alone(serve_table: Any, frame: Any) -> None:
+    client = serve_table(frame).client()
+    client.take(1)
+    n = client.cells(1)[0]["n"]
+    client.finish(1)
+    client.sign(1, comment="as seen")
+    row = client.post("/slides/1/amend", client_id="amendment-1", reason="mistaken")
+    assert (row["my_role"], row["readings"][0]["finished"]) == ("first", False)
+    client.finish(1)
+    again = {"client_id": "signature-2", "comment": "as seen"}
+    assert client.post("/slides/1/sign", 409, **again)["error"]["code"] == "unchanged"
+    client.post("/slides/1/readings/first/reopen")
+    client.decide(("decision-1", n, "MO", None))
+    client.finish(1)
+    assert client.post("/slides/1/sign", **again)["version"] == 2

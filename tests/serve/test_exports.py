@@ -53,6 +53,7 @@ def test_signed_and_preliminary_reports(single: Any) -> None:
     assert next(row for row in first if row["code"] == "MO")["count"] == "3"
 
     single.post("/slides/1/amend", client_id="amendment-1", reason="mistaken")
+    single.finish(1)
     single.take(1, "consensus")
     single.decide(("decision-2", n, "ARTEFACT", None), role="consensus")
     assert rows_of(single, "/slides/1/export/csv")[0]["status"] == "preliminary"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError, ManifestError
 from buffycoat.serve import predictions as tables
-from buffycoat.serve.places import find_places
+from buffycoat.serve.places import check_fields, find_places
 from buffycoat.serve.project import import_predictions
 
 Serve = Callable[..., Any]
@@ -131,6 +131,21 @@ def test_slides_of_another_table(written: Any, frame: pd.DataFrame, tmp_path: Pa
     assert {cell.slide for cell in read.cells} == {"slide 0", "slide 1", "slide 2"}
 
 
+def test_a_table_of_fields_gives_slides_and_patients(
+    written: Any, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    groups = tmp_path / "slides.csv"
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S2,P2\n")
+    of_fields = frame.assign(field=["a.png"] * 10 + ["b.png"] * 10)
+    read = written(of_fields, groups=groups, by="slide_id")
+    assert [(cell.slide, cell.patient) for cell in read.cells] == [("S1", "P1")] * 10 + [
+        ("S2", "P2")
+    ] * 10
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S1,P2\n")
+    mixed = written(of_fields, groups=groups, by="slide_id")
+    assert {(cell.slide, cell.patient) for cell in mixed.cells} == {("S1", None)}
+
+
 def test_pictures_elsewhere_are_refused(reviewed: Path, tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="none of the 1 predicted cells"):
         find_places(reviewed / "cells", ["unknown.png"])
@@ -182,3 +197,49 @@ def test_accounts_by_the_command_line(tmp_path: Path, monkeypatch: pytest.Monkey
     code, said = run("users", "password", "nobody", *given)
     assert (code, "nobody" in said) == (2, True)
     assert run("check", *options)[1].startswith("1 entries, whole")
+
+
+def test_the_first_account_of_the_command_line_is_an_admins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUFFYCOAT_REVIEW_PASSWORD", "four plain words here")
+    options = ("--database", f"sqlite:///{tmp_path / 'r.sqlite'}")
+    code, said = run("users", "add", "bob", "--role", "reader", *options)
+    assert (code, "must have the role admin" in said) == (2, True)
+    assert "No accounts" in run("users", "list", *options)[1]
+
+
+def test_another_bundles_predictions_of_the_same_cells_are_not_added(
+    store: Any, written: Any, frame: pd.DataFrame
+) -> None:
+    import_predictions(store, written(frame), "test")
+    with pytest.raises(ConfigError, match="20 of its cells"):
+        import_predictions(
+            store, written(frame.assign(bundle_sha256="c" * 64)), "test", is_adding=True
+        )
+
+
+def test_fields_of_another_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    assert check_fields(tmp_path, ["a.png", "a.png"]) == ""
+    assert "1 of 2 fields are not there, the first b.png" in check_fields(
+        tmp_path, ["a.png", "b.png"]
+    )
+    for folder, words in ((tmp_path, "none of the 1 fields"), (tmp_path / "x", "no such folder")):
+        with pytest.raises(ConfigError, match=words):
+            check_fields(folder, ["b.png"])
+
+
+def test_a_table_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    code, said = run(tmp_path / "none.parquet", "--images", tmp_path)
+    assert (code, "no such file" in said, "Download" in said) == (2, True, False)
+
+
+def test_unknown_doubt_is_told(
+    tmp_path: Path, reviewed: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("buffycoat.serve.run.serve", lambda *_: None)
+    table = tmp_path / "plain.csv"
+    pd.DataFrame({"ID": frame["cell_id"], "labels": frame["label"]}).to_csv(table, index=False)
+    code, said = run(table, "--images", reviewed / "cells", "--port", 0, "--no-browser")
+    assert (code, "Doubt unknown" in said) == (0, True), said

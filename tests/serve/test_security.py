@@ -236,6 +236,6 @@ def test_short_passwords_and_odd_names_are_refused(serve: Serve) -> None:
     served = serve()
     with served.store.writing() as writer:
         with pytest.raises(ConfigError, match="12"):
-            users.add_user(writer, "test", "anna", "short", ["reader"])
+            users.add_user(writer, "test", "anna", "short", ["admin"])
         with pytest.raises(ConfigError, match="expected 1 to 64"):
             users.add_user(writer, "test", "../anna", PASSWORD, ["reader"])

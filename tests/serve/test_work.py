@@ -31,6 +31,7 @@ def test_a_single_user_corrects_signs_and_amends(single: Any) -> None:
     assert refused["refused"][0]["code"] == "signed"
 
     single.post("/slides/1/amend", client_id="amendment-1", reason="mistaken")
+    single.finish(1)
     single.take(1, "consensus")
     single.decide(("decision-4", first["n"], "BL", None), role="consensus")
     again = single.sign(1, "signature-2")

@@ -18,6 +18,8 @@ EXIT_BAD_CELLS = 3
 """More images were unreadable than `--allow-bad` grants; the good ones were not lost."""
 EXIT_FINDINGS = 4
 """`audit` found leaks, copies or shortcuts; `differential` found every slide mostly doubtful."""
+RESUMING = "train, demo, restore, find, predict, differential, review and bench sites"
+"""Commands that keep what they have done."""
 EXIT_INTERRUPTED = 130
 """Stopped from the keyboard: 128 + SIGINT, as shells count."""
 
@@ -37,7 +39,7 @@ class ExplainingGroup(TyperGroup):
         except KeyboardInterrupt:
             errors_console().print(
                 "\n[yellow]Stopped.[/] Nothing was left half-written. Give the same command again: "
-                "train, demo and restore go on where they were, the others start anew."
+                f"{RESUMING} go on where they were, the others start anew."
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except (BuffycoatError, OSError) as error:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from buffycoat.cli.console import results_console
+from buffycoat.cli.console import print_note, results_console
 from buffycoat.cli.review_accounts import accounts
 from buffycoat.cli.review_database import Database, existing_database, ready_database
 from buffycoat.errors import ManifestError
@@ -32,7 +32,8 @@ class ServingGroup(TyperGroup):
 review = typer.Typer(
     cls=ServingGroup,
     no_args_is_help=True,
-    help="Review cells in a browser: `buffycoat review PREDICTIONS --images FOLDER`.",
+    help="Review cells in a browser: `buffycoat review PREDICTIONS --images FOLDER`, short for "
+    "`buffycoat review serve`, whose --help lists the options.",
 )
 
 
@@ -40,7 +41,8 @@ review = typer.Typer(
 def options() -> None:
     """Look at cells by class, correct them, sign the differential; users, exports, checks.
 
-    Not a medical device. `buffycoat review PREDICTIONS --images FOLDER` opens the page.
+    Not a medical device. `buffycoat review PREDICTIONS --images FOLDER` opens the page: short for
+    `review serve`, whose --help lists the options.
     """
     for module in NEEDED:
         require(module, extra="serve")
@@ -68,7 +70,10 @@ def serve(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(help="Column that cells are counted by; default: slide_id, then patient_id."),
+        typer.Option(
+            help="Column that cells are counted by; default: slide_id, else patient_id, else the "
+            "folder of the field."
+        ),
     ] = None,
     calibration: Annotated[
         Path | None,
@@ -105,7 +110,7 @@ def serve(
     """
     from buffycoat.serve import predictions as tables
     from buffycoat.serve.calibration import read_confusion
-    from buffycoat.serve.places import root_of
+    from buffycoat.serve.places import check_fields, root_of
     from buffycoat.serve.review import Review
     from buffycoat.serve.run import bind, serve
     from buffycoat.serve.settings import make_settings
@@ -113,6 +118,15 @@ def serve(
 
     read = tables.read(predictions, images, taxonomy, groups, by)
     confusion = read_confusion(calibration, calibration_labels, read.taxonomy, taxonomy)
+    if any(cell.is_doubtful is None for cell in read.cells):
+        print_note(
+            f"Doubt unknown: {predictions} has no column is_abstained, so the page cannot say "
+            "which cells need a look. Predict to .parquet, or to .csv with --columns doubt."
+        )
+    if fields is not None:
+        note = check_fields(fields, read.fields)
+        if note:
+            print_note(note)
     store = ready_database(database or file_url(default_file(predictions)))
     n = begin(store, read, is_adding=add, second=second_reader)
     console = results_console()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from buffycoat.cells import CellRef, manifest_error
-from buffycoat.errors import ManifestError
+from buffycoat.errors import ConfigError, ManifestError
 from buffycoat.notes import tell
 from buffycoat.sources.read import read
 from buffycoat.tables import join_names, read_rows
@@ -40,6 +40,33 @@ class Place:
 def root_of(images: Path) -> Path:
     """The folder that no picture may lie outside of."""
     return images if images.is_dir() else images.parent
+
+
+def check_fields(fields: Path, names: Collection[str]) -> str:
+    """Make sure that a folder has the fields that cells were cut from.
+
+    Args:
+        fields: The folder.
+        names: Of the fields, as `find` wrote them.
+
+    Returns:
+        A sentence on those that are not there; empty if all are, or none is known.
+
+    Raises:
+        ConfigError: There is no such folder, or it has none of them.
+    """
+    if not fields.is_dir():
+        raise ConfigError(f"--fields {fields}: no such folder. Check the path")
+    gone = sorted(name for name in {*names} if not (fields / name).is_file())
+    if gone and len(gone) == len({*names}):
+        raise ConfigError(
+            f"--fields {fields}: has none of the {len(gone)} fields that the cells were cut from, "
+            f"such as {gone[0]}. Give the folder that `find` read, or leave --fields out"
+        )
+    if not gone:
+        return ""
+    n, all_ = len(gone), len({*names})
+    return f"{fields}: {n} of {all_} fields are not there, the first {gone[0]}: cells without one"
 
 
 def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:

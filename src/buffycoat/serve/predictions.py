@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from buffycoat.cells import DOUBTS, manifest_error
+from buffycoat.cells import DOUBTS
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.counted_cells import read_counted
 from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.evaluate.scored import PROBABILITY, read_predictions
-from buffycoat.evaluate.side_tables import TRUTH_VALUES, read_groups
+from buffycoat.evaluate.side_tables import TRUTH_VALUES
+from buffycoat.serve.grouping import Table, slides_of
 from buffycoat.serve.places import Place, find_places
-from buffycoat.tables import find_ids, known_name, read_rows, to_number
+from buffycoat.tables import find_ids, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, resolve
 
-SLIDE, PATIENT = "slide_id", "patient_id"
 AT_BORDER = "cut by the right or lower border of its field"
 
 
@@ -68,6 +67,11 @@ class Predictions:
     taxonomy: Taxonomy
     cells: tuple[PredictedCell, ...]
 
+    @property
+    def fields(self) -> set[str]:
+        """Names of the fields that cells were cut from, where these are known."""
+        return {cell.place.field["name"] for cell in self.cells if cell.place.field.get("name")}
+
 
 def read(
     path: Path,
@@ -82,7 +86,8 @@ def read(
         path: CSV or Parquet; a plain `ID,labels` has no reasons.
         images: Folder of the pictures, or a table that holds them.
         taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
-        groups: Table with IDs and the column `by`; None takes `path`.
+        groups: Table with IDs, of cells or of their fields, and the column `by`; its column
+            `patient_id` goes before that of `path`. None takes `path`.
         by: Column that cells are counted by; None takes `slide_id`, else `patient_id`, else the
             field's folder, else one slide of all.
 
@@ -98,11 +103,11 @@ def read(
     texts = dict(zip(names, (row for _, row in rows), strict=True))
     _check_bundle(path, texts)
     places = find_places(images, names)
-    slides = _slides(path, names, texts, places, groups, by)
     labels = dict(zip(names, relabelled([stated[n] for n in names], classes), strict=True))
     why_not = _not_counted(path, names, texts)
+    on = slides_of(Table(path, names, texts, places), groups, by)
     cells = tuple(
-        _cell(name, labels[name], texts[name], slides[name], places[name], codes, why_not.get(name))
+        _cell(name, labels[name], texts[name], on[name], places[name], codes, why_not.get(name))
         for name in names
     )
     return Predictions(path.name, classes, cells)
@@ -116,32 +121,6 @@ def _check_bundle(path: Path, texts: dict[str, dict[str, str]]) -> None:
             f"{path}: its cells were predicted by {len(found)} bundles ({shown}). Review those of "
             "one; predict the others again"
         )
-
-
-def _slides(
-    path: Path,
-    names: Sequence[str],
-    texts: dict[str, dict[str, str]],
-    places: dict[str, Place],
-    groups: Path | None,
-    by: str | None,
-) -> dict[str, str]:
-    """Slide of each cell."""
-    if groups is not None or by is not None:
-        named = read_groups(groups or path, by or SLIDE, list(names))
-        return dict(zip(names, named, strict=True))
-    header = next(iter(texts.values()))
-    column = next((name for name in (SLIDE, PATIENT) if name in header), None)
-    if column is not None:
-        found = {name: known_name(texts[name][column]) for name in names}
-        missing = [name for name, slide in found.items() if slide is None]
-        if missing:
-            raise manifest_error(
-                str(path), [f"{len(missing)} cells have no {column}, the first {missing[0]!r}"]
-            )
-        return {name: slide for name, slide in found.items() if slide is not None}
-    folders = {name: os.path.dirname(places[name].field.get("name", "")) for name in names}
-    return {name: folder or path.stem for name, folder in folders.items()}
 
 
 def _not_counted(
@@ -168,7 +147,7 @@ def _cell(
     name: str,
     label: str,
     row: dict[str, str],
-    slide: str,
+    on: tuple[str, str | None],
     place: Place,
     codes: Sequence[str],
     not_counted: str | None,
@@ -189,8 +168,7 @@ def _cell(
     }
     return PredictedCell(
         name,
-        slide,
-        known_name(row.get(PATIENT, "")),
+        *on,
         place,
         label,
         probs.get(label) if probability is None else probability,

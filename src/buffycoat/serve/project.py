@@ -134,6 +134,7 @@ def _new_cells(
                 f"{predictions.name}: {cell.name} is {cell.predicted} on slide {cell.slide!r}, "
                 f"under review it is {row.predicted} on slide {row.on!r}. {_REMEDY}"
             )
+    _check_bundles(predictions, {name: row.bundle_sha256 for name, row in known.items()})
     new = [cell for cell in predictions.cells if cell.name not in known]
     if new and not is_adding:
         raise ConfigError(
@@ -148,6 +149,21 @@ def _new_cells(
             f"{', '.join(codes)}. {_REMEDY}"
         )
     return new
+
+
+def _check_bundles(predictions: Predictions, known: dict[str, str | None]) -> None:
+    """Refuse what another bundle says of cells that are under review: it would not be used."""
+    again = [
+        cell
+        for cell in predictions.cells
+        if cell.name in known and known[cell.name] != cell.bundle_sha256
+    ]
+    if again:
+        raise ConfigError(
+            f"{predictions.name}: {len(again)} of its cells, such as {again[0].name}, are under "
+            f"review as another bundle ({_short(known[again[0].name])}) predicted them. Leave them "
+            f"out. Or: {_REMEDY}"
+        )
 
 
 def _short(checksum: str | None) -> str:

@@ -14,8 +14,17 @@ from buffycoat import __version__
 from buffycoat.serve import counts, log, schema
 from buffycoat.serve.catalogue import SlideCells
 from buffycoat.serve.people import READER, SIGNER, Person
+from buffycoat.serve.readings import reopen
 from buffycoat.serve.refused import RefusedError, not_found
-from buffycoat.serve.states import decided_cells, final_labels, labels_of, obstacle, state_of
+from buffycoat.serve.states import (
+    CONSENSUS,
+    FIRST,
+    decided_cells,
+    final_labels,
+    labels_of,
+    obstacle,
+    state_of,
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,20 @@ def sign(
         "bundle_sha256": sorted({cell.bundle_sha256 or "" for cell in cells.cells}),
         "software": f"buffycoat {__version__}",
     }
+    if state.version:
+        _check_changed(version_of(writer, slide, state.version), body)
     return _freeze(writer, person, slide, client_id, body)
+
+
+def _check_changed(before: Version, body: dict[str, Any]) -> None:
+    """Refuse a version that says what the one before says."""
+    if all(before.body.get(key) == body[key] for key in ("labels", "wbc", "comment")):
+        raise RefusedError(
+            409,
+            "unchanged",
+            f"nothing was changed since version {before.version}: labels, WBC and comment are the "
+            "same. Change what is wrong, or say in the comment why it stands",
+        )
 
 
 def set_wbc(
@@ -169,6 +191,8 @@ def _freeze(
 def amend(writer: Connection, person: Person, slide: int, client_id: str, reason: str) -> None:
     """Open a signed slide again; its versions stay, and the next signature makes another.
 
+    Who read it alone goes on with that reading; otherwise a consensus changes labels.
+
     Raises:
         RefusedError: No signer, no reason, or the slide is not signed.
     """
@@ -187,6 +211,10 @@ def amend(writer: Connection, person: Person, slide: int, client_id: str, reason
     data = {"version": state.version, "reason": reason}
     log.append(writer, [log.Event(log.AMENDED, person.name, data, slide, client_id=client_id)])
     writer.execute(update(schema.slides).where(schema.slides.c.id == slide).values(is_open=True))
+    held = state.readings.get(FIRST)
+    is_alone = not state.is_second_counted and CONSENSUS not in state.readings
+    if held is not None and held.reader == person.name and is_alone:
+        reopen(writer, person, slide, FIRST)
 
 
 def _repeated(

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from buffycoat.errors import ConfigError
 from buffycoat.serve import log, schema
-from buffycoat.serve.people import Person, check_roles
+from buffycoat.serve.people import ADMIN, Person, check_roles
 from buffycoat.serve.refused import RefusedError, not_found
 
 SESSION_S = 12 * 3600
@@ -92,6 +92,13 @@ def add_user(writer: Connection, by: str, name: str, password: str, roles: Itera
     if _find(writer, name) is not None:
         raise ConfigError(f"user {name!r} is there already. Choose another name")
     chosen = check_roles(roles)
+    if ADMIN not in chosen and not n_users(writer):
+        raise RefusedError(
+            422,
+            "first_user",
+            f"user {name!r}: the first account must have the role admin too, since nobody else "
+            "could make accounts on the page. Add this role, or make the admin's account first",
+        )
     made_at = log.now()
     row = {"name": name, "password": _hashed(password), "roles": " ".join(chosen)}
     writer.execute(insert(schema.users).values(**row, is_disabled=False, made_at=made_at))

@@ -43,6 +43,8 @@ def read_parquet(path: Path) -> Rows:
     import pyarrow
     import pyarrow.parquet
 
+    if not path.exists():
+        raise ManifestError(f"{path}: no such file. Check the path")
     try:
         file = pyarrow.parquet.ParquetFile(path)
         leaves = _leaves(file.schema_arrow)

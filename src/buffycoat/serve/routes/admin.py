@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import select
 
 from buffycoat.serve import schema, users
-from buffycoat.serve.log import DECIDED
+from buffycoat.serve.log import DECIDED, FINISHED
 from buffycoat.serve.log_check import check
 from buffycoat.serve.people import ADMIN, Person
 from buffycoat.serve.refused import RefusedError
@@ -48,7 +48,9 @@ def log_entries(
 def _as_seen(entry: dict[str, Any], blind: dict[int, SlideState], person: Person) -> dict[str, Any]:
     """An entry without the label where the slide is blind: an admin may be its other reader."""
     state = blind.get(entry.get("slide", 0))
-    if entry["kind"] != DECIDED or state is None or state.may_see(person, entry["data"]["role"]):
+    if state is None or entry["kind"] not in (DECIDED, FINISHED):
+        return entry
+    if state.may_see(person, entry["data"]["role"]):
         return entry
     return entry | {"data": {"role": entry["data"]["role"], "is_hidden": True}}
 
@@ -77,10 +79,6 @@ def add_user(form: UserForm, review: Served, person: SignedIn) -> dict[str, Any]
     """Make an account; the first must be an admin's, since it ends the single user's time."""
     person.require(ADMIN)
     with review.store.writing() as writer:
-        if not users.n_users(writer) and ADMIN not in form.roles:
-            raise RefusedError(
-                422, "first_user", "the first account must have the role admin: it makes the others"
-            )
         user = users.add_user(writer, person.name, form.name, form.password, form.roles)
     return _shown(user)
 
