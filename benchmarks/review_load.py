@@ -133,7 +133,9 @@ async def run(
     migrate(store)
     with store.writing() as writer:
         for number in range(n_readers):
-            users.add_user(writer, "bench", f"reader {number}", PASSWORD, ["reader", "signer", "admin"])
+            users.add_user(
+                writer, "bench", f"reader {number}", PASSWORD, ["reader", "signer", "admin"]
+            )
     server = Server(url, table)
     start_s = [await server.start()]
     n_slides = -(-len(pd.read_parquet(table, columns=["cell_id"])) // PER_SLIDE)
