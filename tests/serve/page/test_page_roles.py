@@ -87,6 +87,8 @@ def test_a_look_at_a_slide_takes_no_role(together, open_page, log_in):
     anna.get_by_text("All saved").wait_for()
     ben.get_by_label("Search slides and patients").wait_for()
     ben.reload()  # the worklist as it is now
+    listed = ben.locator("tbody tr").filter(has_text=f"S-{slide:02d}")
+    assert listed.locator('[data-label="Changed"]').inner_text() == "–"
     ben.get_by_role("link", name=f"S-{slide:02d}", exact=True).click()
     ben.get_by_text("You look at this slide without a role in it.").wait_for()
     assert ben.locator('[data-code="BL"] .cell').count() == 0, "who may read it as second is blind"

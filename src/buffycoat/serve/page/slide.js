@@ -14,7 +14,7 @@ import { Selection } from "./selection.js";
 import { amend, finish, release, reopen, sign } from "./signing.js";
 import { Tabs } from "./tabs.js";
 import { nameOf, plural, ROLE, ROLE_ACTION, STATUS } from "./words.js";
-import { openRoles } from "./worklist.js";
+import { isBlind, openRoles } from "./worklist.js";
 
 const SAVED_WITHIN_MS = 20_000;
 
@@ -234,13 +234,13 @@ export class SlideView {
 
 /** Whose figures are shown. */
 function shownBy(app, slide, role) {
-  if (role === null && openRoles(app, slide).includes("second")) return "model";
+  if (role === null && isBlind(app, slide)) return "model";
   return role === null || role === "consensus" ? "final" : role;
 }
 
 /** The reading that somebody without a role may see; none for whom the second reading is open: it is blind. */
 function viewable(app, slide) {
-  if (openRoles(app, slide).includes("second")) return null;
+  if (isBlind(app, slide)) return null;
   const seen = ["consensus", "first"].find((role) => slide.readings.some((one) => one.role === role && one.n_decided !== null));
   return seen ?? null;
 }

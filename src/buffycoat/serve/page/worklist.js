@@ -42,7 +42,7 @@ function select(label, options) {
 
 function row(app, slide) {
   const readers = slide.readings.filter(({ reader }) => reader).map(({ role, reader, finished, n_decided: decided }) =>
-    h("div", {}, `${ROLE[role]}: ${reader}`, finished ? " ✓" : decided ? `, ${decided} decided` : ""));
+    h("div", {}, `${ROLE[role]}: ${reader}`, finished ? " ✓" : decided && !isBlind(app, slide) ? `, ${decided} decided` : ""));
   const problems = app.queue.problems.filter((entry) => entry.slide === slide.n).length;
   return h("tr", {},
     h("th", { scope: "row" }, h("a", { href: `#/slides/${slide.n}/${main(app, slide)}` }, slide.id),
@@ -52,7 +52,7 @@ function row(app, slide) {
     h("td", {}, h("span", { class: "status" }, STATUS[slide.status] ?? slide.status), slide.version ? h("small", {}, `version ${slide.version}`) : null),
     h("td", { class: "number", "data-label": "Cells" }, slide.n_cells.toLocaleString("en")),
     h("td", { class: "number", "data-label": "Doubtful" }, slide.n_doubtful ?? "–"),
-    h("td", { class: "number", "data-label": "Changed" }, slide.n_changed ?? "–"),
+    h("td", { class: "number", "data-label": "Changed" }, isBlind(app, slide) ? "–" : slide.n_changed ?? "–"),
     h("td", {}, readers),
     h("td", { class: "actions" }, actions(app, slide)));
 }
@@ -61,6 +61,9 @@ function row(app, slide) {
 function main(app, slide) {
   return slide.my_role ?? (app.session.is_single_user ? openRoles(app, slide)[0] : null) ?? "view";
 }
+
+/** Whether this user may still read the slide as second, and should know nothing of the first reading. */
+export const isBlind = (app, slide) => openRoles(app, slide).includes("second");
 
 /** Roles that this user can take on the slide now. */
 export function openRoles(app, slide) {
