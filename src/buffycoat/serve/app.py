@@ -54,6 +54,7 @@ def make_app(review: Review) -> Gate:
     _add_handlers(app)
     page = resources.files("buffycoat.serve").joinpath("page")
     app.mount("/", _Page(directory=str(page), html=True, check_dir=False))
+    app.openapi()  # FastAPI builds routes when they are first asked for; two threads would race
     return Gate(app, review.settings)
 
 
