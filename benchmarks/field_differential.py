@@ -1,7 +1,7 @@
 """From fields of view to a differential of five types, against what is annotated there.
 
     python -m benchmarks.field_differential starter=starter first=/path/to/another/bundle
-        --boxes ../shared/fields/chula.json --work /tmp/fields --out benchmarks/results/fields
+        --boxes ../shared/fields/chula.json --work runs/fields --out benchmarks/results/fields
 
 runs `buffycoat differential BUNDLE FIELDS --by slide_id` for each bundle into WORK/NAME, and writes
 `differential.csv`: a row a bundle and type with its annotated and its predicted percent (95 %

@@ -1,4 +1,4 @@
-"""Photographs on a ground of one colour, told by their outline."""
+"""Photographs on a ground of one colour, recognised by their outline."""
 
 from __future__ import annotations
 

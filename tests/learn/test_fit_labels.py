@@ -59,7 +59,7 @@ def test_the_score_is_the_prior_weighted_one() -> None:
 def test_offsets_stay_where_the_power_is_right_and_mend_a_class_that_is_underrated() -> None:
     cells = _cells((1200, 700, 400), 0.5)
     honest = fit(cells, cells.labels(0.0), is_wanted=True).power_fit
-    assert not any(honest.offsets), "offsets did not win, so there are none"
+    assert not any(honest.offsets), "offsets gained nothing, so there are none"
     wrong = cells.probs * np.exp([0.0, -2.5, 0.0])
     low = replace(cells, probs=wrong / wrong.sum(axis=1, keepdims=True))
     mended = fit(low, low.labels(0.0), is_wanted=True).power_fit

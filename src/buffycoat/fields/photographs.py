@@ -1,8 +1,8 @@
 """Photographs that lie on a ground of one colour: scanned areas, or fields that somebody pasted.
 
-Two of them may be of another light and stain, so each is searched by itself. They are told by their
-borders: where a photograph differs from the ground, its outline is a rectangle, as no group of
-cells is. Where it does not differ, there is nothing to keep apart.
+Two of them may be of another light and stain, so each is searched by itself. They are recognised
+by their borders: where a photograph differs from the ground, its outline is a rectangle, as no
+group of cells is. Where it does not differ, there is nothing to keep apart.
 """
 
 from __future__ import annotations
