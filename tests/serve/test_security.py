@@ -14,6 +14,7 @@ from sqlalchemy import update
 from buffycoat.errors import ConfigError
 from buffycoat.serve import schema, users
 from buffycoat.serve.app import make_app
+from buffycoat.serve.attempts import Attempts
 from buffycoat.serve.settings import SECRET, make_settings
 
 Serve = Callable[..., Any]
@@ -153,6 +154,7 @@ def test_a_locked_account_is_out_at_once(serve: Serve) -> None:
 def test_wrong_passwords_are_limited(serve: Serve) -> None:
     served = serve()
     served.add("anna", "reader")
+    served.review.attempts = Attempts(lambda: 0.0)
     client = served.client()
     unknown = client.post("/login", 401, name="nobody", password=PASSWORD)
     assert client.post("/login", 401, name="anna", password="wrong") == unknown
