@@ -1,0 +1,29 @@
+"""What models learn from cells without labels."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from buffycoat.config.section import Section
+
+
+class UnlabelledConfig(Section):
+    """A second training of each model, on labelled cells and on others that it can name itself.
+
+    Used where `train --unlabelled` gives such cells.
+    """
+
+    epochs: int = Field(default=4, ge=1, description="passes over labelled and named cells")
+    learning_rate: float = Field(default=5e-4, gt=0)
+    precision: float = Field(
+        default=0.95,
+        gt=0,
+        le=1,
+        description="how many of the cells that are taken for one class are expected to be of it",
+    )
+    strange_above: float = Field(
+        default=0.98,
+        gt=0,
+        le=1,
+        description="a cell stranger than this share of the labelled ones is of no class",
+    )
