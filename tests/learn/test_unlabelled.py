@@ -66,7 +66,8 @@ def test_copies_of_labelled_and_held_out_cells_are_left_out(
     found = _load(folder, rendered_cells, tiny_settings, tmp_path)
     assert found.left_out[unlabelled.COPY] == 4
     assert len(found.cells.manifest) == 30
-    assert "30 of 34" in found.sentence and "4 copies" in found.sentence
+    assert "30 of 34" in found.sentence
+    assert "4 copies" in found.sentence
 
 
 def test_unreadable_and_empty_pictures_are_left_out_and_counted(
