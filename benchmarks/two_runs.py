@@ -29,15 +29,15 @@ from buffycoat.learn import run_folder
 
 def main() -> None:
     """Parse, compare, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--tail", nargs="+", required=True, help="the rare classes")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     found = {
-        "eval": compare(*(held_out(run) for run in (args.before, args.after)), args.tail),
-        "out of fold": compare(*(out_of_fold(run) for run in (args.before, args.after)), args.tail),
+        "eval": compare(held_out(args.before), held_out(args.after), args.tail),
+        "out of fold": compare(out_of_fold(args.before), out_of_fold(args.after), args.tail),
     }
     write_atomic(args.out, json.dumps(found, indent=1).encode())
     print(json.dumps(found, indent=1))
@@ -46,13 +46,13 @@ def main() -> None:
 def held_out(run: Path) -> pd.DataFrame:
     """Truth and probabilities of the evaluation cells."""
     table = pd.read_parquet(run / run_folder.HELD_OUT).set_index("cell_id")
-    return table[["true_label", *_probs(table)]].rename(columns={"true_label": "label"})
+    return pd.DataFrame(table[_probs(table)]).assign(label=table["true_label"])
 
 
 def out_of_fold(run: Path) -> pd.DataFrame:
     """The same of the training cells and their degraded twins, by models that saw neither."""
     table = pd.read_parquet(run / run_folder.OUT_OF_FOLD).set_index(["cell_id", "is_twin"])
-    return table[["label", *_probs(table)]]
+    return pd.DataFrame(table[["label", *_probs(table)]])
 
 
 def _probs(table: pd.DataFrame) -> list[str]:

@@ -60,7 +60,7 @@ def test_copies_of_labelled_and_held_out_cells_are_left_out(
     folder = shutil.copytree(archive, tmp_path / "archive")
     known = read(rendered_cells)
     for split in ("train", "eval", "test"):
-        source = Path(known.of_split(split).frame["path"][0])
+        source = Path(next(known.of_split(split).refs()).path)
         Image.open(source).transpose(Image.Transpose.ROTATE_90).save(folder / f"{split}.png")
     shutil.copy(folder / "cell00.png", folder / "again.png")
     found = _load(folder, rendered_cells, tiny_settings, tmp_path)

@@ -301,11 +301,11 @@ def refit(
 
 def _gain(data: TrainingSet, before: OutOfFold, after: OutOfFold) -> dict[str, Any]:
     k = len(data.taxonomy)
-    calls = [scores.log_probs.argmax(axis=1) for scores in (before, after)]
-    found = paired_interval(before.targets, *calls, class_weighted_macro_f1, data.groups, k=k)
+    a, b = (scores.log_probs.argmax(axis=1) for scores in (before, after))
+    found = paired_interval(before.targets, a, b, class_weighted_macro_f1, data.groups, k=k)
     return {
-        "before": macro_f1(before.targets, calls[0], k),
-        "after": macro_f1(before.targets, calls[1], k),
+        "before": macro_f1(before.targets, a, k),
+        "after": macro_f1(before.targets, b, k),
         "gain": found.estimate,
         "low": found.low,
         "high": found.high,
@@ -321,7 +321,7 @@ def _views(
     reporter: Reporter,
 ) -> list[np.ndarray]:
     """Logits of a few views by each model, each of shape (m, v, k)."""
-    looks = order_of(models[0].config.views)[:NAMING_VIEWS]
+    looks = list(order_of(models[0].config.views))[:NAMING_VIEWS]
     found = []
     for number, model in enumerate(models):
 

@@ -163,8 +163,8 @@ def _copies(
 
 def _of_known_patients(cells: Manifest, known: Manifest) -> np.ndarray:
     """Which cells are of a patient whom the data set has, shape (n,), bool."""
-    patients = known.frame["patient_id"].dropna().unique()
-    return cells.frame["patient_id"].isin(patients).to_numpy(dtype=bool)
+    patients = set(known.frame["patient_id"].dropna().tolist())
+    return cells.frame["patient_id"].isin(list(patients)).to_numpy(dtype=bool)
 
 
 def _has_cell(images: np.ndarray, config: Config, reporter: Reporter) -> Outcome:
