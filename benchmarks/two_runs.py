@@ -74,8 +74,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, tail: Sequence[str]) -> d
     cells = before.index.get_level_values("cell_id")
     # A twin is no second cell.
     groups = None if cells.is_unique else np.unique(cells, return_inverse=True)[1]
-    calls = [table[names].to_numpy().argmax(axis=1) for table in (before, after)]
-    gain = paired_interval(targets, *calls, class_weighted_macro_f1, groups, k=len(codes)).to_dict()
+    a, b = (table[names].to_numpy().argmax(axis=1) for table in (before, after))
+    gain = paired_interval(targets, a, b, class_weighted_macro_f1, groups, k=len(codes))
     rows = [
         _scores(targets, table[names].to_numpy(), groups, codes, tail) for table in (before, after)
     ]
