@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from buffycoat.config.classify import ClassifyConfig, RefitConfig
 from buffycoat.config.section import Section, Weights
-from buffycoat.config.unlabelled import UnlabelledConfig
+from buffycoat.config.unlabelled import PretrainConfig, UnlabelledConfig
 from buffycoat.errors import ConfigError
 from buffycoat.optional import choose
 
@@ -219,6 +219,7 @@ class Config(Section):
     classify: ClassifyConfig = ClassifyConfig()
     refit: RefitConfig = RefitConfig()
     unlabelled: UnlabelledConfig = UnlabelledConfig()
+    pretrain: PretrainConfig = PretrainConfig()
     embed: EmbedConfig = EmbedConfig()
     fuse: FuseConfig = FuseConfig()
     refine: RefineConfig = RefineConfig()

@@ -27,3 +27,13 @@ class UnlabelledConfig(Section):
         le=1,
         description="a cell stranger than this share of the labelled ones is of no class",
     )
+
+
+class PretrainConfig(Section):
+    """A backbone trained further on cells without labels, before it sees any label."""
+
+    epochs: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=64, ge=2, description="cells, each shown twice")
+    learning_rate: float = Field(default=5e-4, gt=0)
+    temperature: float = Field(default=0.2, gt=0, description="of the contrastive loss")
+    projection: int = Field(default=128, ge=2, description="numbers that two views are compared by")
