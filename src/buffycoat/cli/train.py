@@ -84,7 +84,7 @@ def train(
             layout,
             allow_bad,
             Reading(labels_from=labels_from, leave_out=tuple(unwanted)),
-            unlabelled or (),
+            without_labels=unlabelled or (),
         )
     print_metrics(result.metrics)
     console = results_console()
