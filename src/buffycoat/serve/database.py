@@ -29,7 +29,7 @@ WAIT_S = 10
 POOL = {"pool_size": 20, "max_overflow": 30}
 """Connections: more than the server's 40 threads, which then never wait for one."""
 ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-"""Execution options of a PostgreSQL connection that reads: all its statements see what the first one
+"""Execution options of a PostgreSQL connection that reads: all its statements see what the first
 saw. By default each sees what was committed before it, and a check of the log beside writers would
 compare the log with later labels. SQLite's transactions see one state anyhow."""
 IS_WRITER = "is_writer"
