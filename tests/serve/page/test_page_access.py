@@ -105,7 +105,7 @@ def test_axe_finds_nothing_serious_where_several_work(together, open_page, axe, 
     page.goto(f"{together.url}#/slides/{disputed(page, together)}/disagreements")
     page.locator(".disagreements tbody tr").first.wait_for()
     assert not faults(axe, page)
-    page.get_by_role("link", name="View").wait_for()
+    page.get_by_role("link", name="View", exact=True).wait_for()
     page.goto(f"{together.url}#/agreement")
     page.get_by_role("heading", name="Readers and model").wait_for()
     page.locator("tbody tr").first.wait_for()
