@@ -80,7 +80,7 @@ def build(
     config = _config_of(name)
     check_input_px(name, input_px)
     if weights == "random":
-        model = _create(name, input_px, num_classes, dropout)
+        model = untrained(name, input_px, num_classes, dropout)
         source, licence = "random", "none"
     else:
         state, source, licence = _read(name, weights, config)
@@ -144,7 +144,8 @@ def _size_argument(name: str, input_px: int) -> dict[str, Any]:
     return {"img_size": input_px} if _config_of(name).fixed_input_size else {}
 
 
-def _create(name: str, input_px: int, num_classes: int, dropout: float) -> nn.Module:
+def untrained(name: str, input_px: int, num_classes: int, dropout: float = 0.0) -> nn.Module:
+    """A network with random weights, whether or not it can take the size; see `build`."""
     return timm.create_model(
         name,
         pretrained=False,
@@ -159,7 +160,7 @@ def _is_valid_px(name: str, input_px: int) -> bool:
         return False
     try:
         with torch.device("meta"), torch.no_grad():
-            model: Any = _create(name, input_px, 0, 0.0).eval()
+            model: Any = untrained(name, input_px, 0, 0.0).eval()
             model(torch.zeros(1, 3, input_px, input_px))
             patches = getattr(model, "patch_embed", None)
             if isinstance(patches, PatchEmbed):  # it would leave out the pixels beyond the last one

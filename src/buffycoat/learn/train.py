@@ -31,6 +31,7 @@ from buffycoat.learn import (
     fit_scores,
     labels,
     least_data,
+    needs,
     outcome,
     prepare,
     summary,
@@ -125,6 +126,7 @@ def learn(
     reading: Reading | None = None,
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
+    needs.check(config)
     manifest = prepare.read_data(data, layout, reading, config, watch, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
