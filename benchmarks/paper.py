@@ -6,21 +6,19 @@ r"""Preset `paper` at full size, whole, from a few cells: minutes and peak memor
 Train, predict, evaluate, explain: each command is a process of its own, without a network, and its
 memory is read from outside. Stages are told apart by the lines that the command prints. One
 epoch of each network, six cells of each class: no score means anything. Killed, the same command
-goes on; `stages.csv` then counts what is left.
+goes on; `train.csv` then counts what was left.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import os
 import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +48,6 @@ OF_PBC_LT = (
     "embed.oversample={ MMY = 5, BNE = 5, SNE = 0.5, LY = 0.5, PMY = 50, ERB = 50 }",
     'refine.transfer={ PLY = ["PMY", "MY"], PC = ["ERB", "LY"] }',
 )
-COLUMNS = ("command", "stage", "minutes", "cpu_minutes", "peak_mib")
 
 
 @dataclass
@@ -109,11 +106,19 @@ class Watch:
                 self.stages.setdefault(next_stage, Spent())
 
 
-def watch(arguments: Sequence[str], weights: Path, log: Path) -> dict[str, Spent]:
+def watch(
+    arguments: Sequence[str],
+    weights: Path,
+    log: Path,
+    note: Callable[[Mapping[str, Spent]], None],
+) -> None:
     """Run a command of buffycoat to its end.
 
-    Returns:
-        What each stage took, in order.
+    Args:
+        arguments: Of the command.
+        weights: What HF_HOME is to be.
+        log: Gets what the command prints.
+        note: Called after each stage with what all took so far, in order.
 
     Raises:
         CalledProcessError: It failed; the log says why.
@@ -141,11 +146,12 @@ def watch(arguments: Sequence[str], weights: Path, log: Path) -> dict[str, Spent
             copy.flush()
             if found := STAGE_LINE.match(line):
                 watched.look(found[1])
+                note(watched.stages)
     is_over.set()
     looking.join()
     if process.wait():
         raise subprocess.CalledProcessError(process.returncode, [*arguments])
-    return watched.stages
+    note(watched.stages)
 
 
 def few_cells(manifest: Manifest, split: str, a_class: int) -> pd.DataFrame:
@@ -201,6 +207,20 @@ def commands(out: Path, changes: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
+def write_stages(path: Path, stages: Mapping[str, Spent]) -> None:
+    """A row a stage."""
+    rows = [
+        {
+            "stage": name,
+            "minutes": round(spent.seconds / 60, 2),
+            "cpu_minutes": round(spent.cpu_seconds / 60, 2),
+            "peak_mib": spent.peak_kib // 1024,
+        }
+        for name, spent in stages.items()
+    ]
+    write_atomic(path, pd.DataFrame(rows).to_csv(index=False).encode())
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="a data set with train and eval cells: PBC-LT")
@@ -215,21 +235,17 @@ def main(arguments: list[str] | None = None) -> None:
     if not (out / "cells" / "cells.csv").exists():
         write_cells(options.data, out / "cells", options.cells, options.held_out)
     changes = [*ONE_EPOCH, *OF_PBC_LT, *options.set]
-    rows: list[dict[str, object]] = []
     for name, command in commands(out, changes).items():
         if options.only and name not in options.only:
             continue
-        stages = watch(command, options.weights.resolve(), out / f"{name}.log")
-        for stage, spent in stages.items():
-            minutes = (f"{value / 60:.2f}" for value in (spent.seconds, spent.cpu_seconds))
-            values = (name, stage, *minutes, f"{spent.peak_kib / 1024:.0f}")
-            rows.append(dict(zip(COLUMNS, values, strict=True)))
-            print(*values, sep="\t", flush=True)
-        text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-        write_atomic(out / "stages.csv", text.getvalue().encode())
+        table = out / f"{name}.csv"
+        watch(
+            command,
+            options.weights.resolve(),
+            out / f"{name}.log",
+            lambda stages, table=table: write_stages(table, stages),
+        )
+        print(name, table.read_text(), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

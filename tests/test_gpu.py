@@ -48,9 +48,9 @@ def test_an_engine_gives_what_the_network_gives_on_a_cpu(
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_classifier_trains_and_resumes(used: str, precision: str, tmp_path: Path) -> None:
-    cells = TrainingCells(_pixels(), np.arange(6), np.array([0, 0, 0, 1, 1, 1]), 2)
+    cells = TrainingCells(_pixels(8), np.arange(8), np.repeat([0, 1], 4), 2)
     recipe = ClassifyConfig(
-        weights="random", input_px=PX, batch_size=3, epochs=2, precision=precision, micro_batch=2
+        weights="random", input_px=PX, batch_size=4, epochs=2, precision=precision, micro_batch=2
     )
     checkpoint = tmp_path / "checkpoint.safetensors"
     first, history = fit_fold(cells, recipe, 0, checkpoint)
