@@ -140,7 +140,7 @@ def watch(
 
     looking = threading.Thread(target=look_now_and_then)
     looking.start()
-    with log.open("a") as copy:
+    with log.open("a") as copy, process.stdout:
         for line in process.stdout:
             copy.write(f"{time.strftime('%H:%M:%S')} {line}")
             copy.flush()

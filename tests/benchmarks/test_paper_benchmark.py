@@ -54,7 +54,7 @@ def test_a_few_cells_of_each_class_are_taken(rendered_cells: Path, tmp_path: Pat
 PRINTS = """
 import time
 print("[one] begins", flush=True)
-held = bytes(80 << 20); time.sleep(0.5); del held
+held = b'x' * (80 << 20); time.sleep(0.5); del held
 print("[two] begins", flush=True)
 time.sleep(0.5)
 print("[two] done", flush=True)
