@@ -10,7 +10,7 @@ import pytest
 from buffycoat.backbones import needed, weights
 from buffycoat.config import PRESETS, load
 from buffycoat.embed.checkpoint import MEDSIGLIP, tower_of
-from buffycoat.errors import BundleError, MissingExtraError, WeightsNotFoundError
+from buffycoat.errors import BundleError, ConfigError, MissingExtraError, WeightsNotFoundError
 from buffycoat.learn import needs, train
 
 SWIN = "timm/swin_small_patch4_window7_224.ms_in22k_ft_in1k"
@@ -109,6 +109,11 @@ def test_a_missing_bundle_and_missing_files_are_named(tmp_path: Path) -> None:
         needs.check(load("cpu", ["classify.weights=none.safetensors"]))
     with pytest.raises(WeightsNotFoundError, match=r"cpsam_v2.*hf download mouseland/cellpose-sam"):
         needs.check(load("cpu", ["segment.method=cellpose"]))
+
+
+def test_an_unknown_backbone_is_named() -> None:
+    with pytest.raises(ConfigError, match="no such model"):
+        needs.needs_of(load("paper", ["classify.backbone=swin_smal"]))
 
 
 def test_the_size_of_an_encoder_is_that_of_its_network(tiny_siglip: Path) -> None:

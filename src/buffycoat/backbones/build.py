@@ -77,7 +77,7 @@ def build(
             cannot take.
         WeightsNotFoundError: The weights are not where they should be, or are of another model.
     """
-    config = _config_of(name)
+    config = config_of(name)
     check_input_px(name, input_px)
     if weights == "random":
         model = untrained(name, input_px, num_classes, dropout)
@@ -109,21 +109,26 @@ def check_input_px(name: str, input_px: int) -> None:
     Raises:
         ConfigError: It cannot; the message gives the nearest sizes that it can.
     """
-    if not _config_of(name).fixed_input_size or _is_valid_px(name, input_px):
+    if not config_of(name).fixed_input_size or _is_valid_px(name, input_px):
         return
     # Patches have even sides, so only even sizes are worth a trial.
     below = range(input_px - 1 - (input_px - 1) % 2, input_px - SIZE_SEARCH_PX, -2)
     above = range(input_px + 1 + (input_px + 1) % 2, input_px + SIZE_SEARCH_PX, 2)
     found = (next((px for px in sizes if _is_valid_px(name, px)), None) for sizes in (below, above))
     near = " and ".join(str(px) for px in found if px is not None)
-    native = _config_of(name).input_size[-1]
+    native = config_of(name).input_size[-1]
     raise ConfigError(
         f"{name!r} cannot take input_px={input_px}. Nearest sizes that it takes: "
         f"{near or 'none within 64 px'}; it was made for {native}"
     )
 
 
-def _config_of(name: str) -> Any:
+def config_of(name: str) -> Any:
+    """What timm says of a model.
+
+    Raises:
+        ConfigError: No such model; the message gives the nearest names.
+    """
     if not timm.is_model(name) or ":" in name:
         bare = name.split(".")[0]
         near = difflib.get_close_matches(bare, timm.list_models(), n=3)
@@ -141,7 +146,7 @@ def _config_of(name: str) -> Any:
 
 
 def _size_argument(name: str, input_px: int) -> dict[str, Any]:
-    return {"img_size": input_px} if _config_of(name).fixed_input_size else {}
+    return {"img_size": input_px} if config_of(name).fixed_input_size else {}
 
 
 def untrained(name: str, input_px: int, num_classes: int, dropout: float = 0.0) -> nn.Module:
@@ -232,7 +237,7 @@ def _create_with(
 
 def _possible_classes(name: str, state: dict[str, torch.Tensor]) -> Iterator[int]:
     """The file's own classifier if its name shows it, else the published one, else none."""
-    config = _config_of(name)
+    config = config_of(name)
     layers = (config.classifier,) if isinstance(config.classifier, str) else config.classifier or ()
     for layer in layers:
         if f"{layer}.weight" in state:

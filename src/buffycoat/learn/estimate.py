@@ -21,9 +21,12 @@ from buffycoat.restore.train import generator_settings
 
 PROCESS_BYTES = 1.0 * 2**30
 """Of a process that has loaded torch, timm and scikit-learn."""
-REACHED = {"bf16": 0.25, "fp32": 0.5}
-"""Share of the speed of a matrix product that these networks reach; fitted on the run in
-benchmarks/results/paper."""
+REACHED = {"bf16": 0.25, "fp32": 0.8}
+"""Share of the speed of a matrix product that networks reach on a CPU: Swin-S 115 of 451 GFLOP/s in
+bf16, the U-Net 94 of 105 in fp32 (benchmarks/results/paper)."""
+BACKWARD = 1.2
+"""Memory of a step over what it keeps for the backward pass, which makes gradients of the same
+shapes: Swin-S with 48 cells took 7.5 GiB (benchmarks/results/paper)."""
 OF_TRAINING = 4
 """Copies of each weight in a training step: itself, its gradient, two of Adam's averages."""
 FORWARD_AND_BACKWARD = 3
@@ -138,7 +141,7 @@ def _restorer(config: Config, cells: int) -> StageEstimate:
     copies = OF_TRAINING + (recipe.ema_decay > 0)
     training = recipe.steps * recipe.batch_size * flops / _speed(recipe.precision)
     applied = 2 * cells * generator.flops / _speed("fp32")
-    memory = copies * FLOAT_BYTES * weights + once + recipe.batch_size * kept
+    memory = copies * FLOAT_BYTES * weights + once + BACKWARD * recipe.batch_size * kept
     # All restored pictures, once more while they are put together.
     memory = max(memory, 2.0 * cells * 3 * config.images.work_px**2)
     return StageEstimate("restore", memory, training + applied, 2.0 * FLOAT_BYTES * weights)
@@ -157,7 +160,7 @@ def _classifier(config: Config, cells: int) -> list[StageEstimate]:
     models = recipe.folds + (more.models if more.epochs else 0)
     at_once = min(recipe.micro_batch or recipe.batch_size, cells)
     copies = OF_TRAINING + (recipe.keep_epoch != "last") + (recipe.ema_decay > 0)
-    memory = copies * size + network.kept_once_bytes + at_once * network.kept_bytes
+    memory = copies * size + network.kept_once_bytes + BACKWARD * at_once * network.kept_bytes
     speed = _speed(recipe.precision)
     views = 2 * cells * len(VIEWS[recipe.views])
     return [
