@@ -36,7 +36,11 @@ def agree(
     taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="CSV file for all figures.")] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="SVG file for Bland-Altman plots of all classes.")
+        Path | None,
+        typer.Option(
+            help="SVG file: of each class the model's figures against the reader's, with "
+            "Passing-Bablok's line, and a Bland-Altman plot."
+        ),
     ] = None,
 ) -> None:
     """Compare a reader's and a model's differentials, class by class over slides.
@@ -97,7 +101,7 @@ def _table(rows: list[ClassAgreement]) -> Table:
 
     n = len(rows[0].reader)
     shown = new_table(
-        f"{n} slides; percent of leukocytes, model less reader",
+        f"{n} slides; percent of leukocytes, model minus reader",
         "class", "reader", "model", "bias", "limits of agreement", "slope", "intercept",
         "within limits",
     )  # fmt: skip

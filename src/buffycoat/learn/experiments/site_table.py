@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
+
+from buffycoat.report import svg
+from buffycoat.report.interval_plot import Dot, interval_plot
 
 KEYS = ("bundle", "site", "step", "labels_a_type", "draw")
 """What makes a row."""
@@ -53,6 +57,29 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
         )
         lines.append("| " + " | ".join(map(str, figures)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def picture(table: Sequence[Mapping[str, Any]]) -> str:
+    """Balanced accuracy of each site and step as the text of an .svg file.
+
+    Args:
+        table: A row a step and draw, with `COLUMNS`; of several draws the mean, least and largest.
+    """
+    frame = pd.DataFrame(table, columns=list(COLUMNS))
+    dots = []
+    for key, rows in frame.groupby(["site", "step", "labels_a_type"], sort=False):
+        site, step, n = cast(tuple[str, str, int], key)
+        values = rows["balanced_accuracy"].astype(float)
+        ends = (
+            values if len(rows) > 1 else rows[[f"balanced_accuracy_{e}" for e in ("low", "high")]]
+        )
+        low, high = float(np.min(ends)), float(np.max(ends))
+        words = f"{values.mean():.2f} ({low:.2f} to {high:.2f})"
+        label = f"{site}: {step}" + (f", {n} labels" if n else "")
+        dots.append(Dot(label, float(values.mean()), low, high, words, "tail" if n else "main"))
+    said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
+    title = "Balanced accuracy at other laboratories; diamonds: adapted with labels"
+    return svg.alone(interval_plot(dots, "balanced accuracy"), "sites", title, said)
 
 
 def _with_ends(rows: pd.DataFrame, mean: Any, name: str) -> str:
