@@ -16,7 +16,9 @@ from buffycoat.report.records import DOUBTFUL, TRAINING, MapPoint
 
 WIDE_PX, NARROW_PX = (760, 560), (350, 420)
 THUMB_PX = 40
-SHARP = 2
+NAME_PX = (36, 17)
+"""What the code of a class takes."""
+SHARP = 1.5
 """Pixels of a thumbnail to a px of the drawing."""
 
 
@@ -54,10 +56,12 @@ def _drawn(
     margins = [THUMB_PX / 2 / side for side in (width, height)]
     limits = (-margins[0], 1 + margins[0]), (-margins[1], 1 + margins[1])
     training = [point for point in points if point.kind == TRAINING]
+    named: list[tuple[float, float]] = []
     for code, colour in colours.items():
         of = [point for point in training if point.code == code]
         if of:
             _dots(axes, of, colour)
+            _name(axes, of, colour, named, (width, height))
     taken: list[tuple[float, float]] = []
     for point in (point for point in points if point.kind != TRAINING):
         at = point.x * width, point.y * height
@@ -72,20 +76,36 @@ def _drawn(
 
 
 def _dots(axes: Axes, of: Sequence[MapPoint], colour: tuple[int, int, int]) -> None:
-    """The training cells of one class, and its code amid them."""
+    """The training cells of one class."""
     x, y = ([getattr(point, name) for point in of] for name in ("x", "y"))
     shade = tuple(part / 255 for part in colour)
     axes.plot(x, y, "o", color=shade, alpha=0.55, markersize=4, markeredgewidth=0)
+
+
+def _name(
+    axes: Axes,
+    of: Sequence[MapPoint],
+    colour: tuple[int, int, int],
+    named: list[tuple[float, float]],
+    size: tuple[float, float],
+) -> None:
+    """The code of a class amid its cells, moved down to where no other stands."""
+    x, y = (float(np.median([getattr(point, name) for point in of])) for name in ("x", "y"))
+    at = x * size[0], y * size[1]
+    while any(abs(at[0] - a) < NAME_PX[0] and abs(at[1] - b) < NAME_PX[1] for a, b in named):
+        at = at[0], at[1] - 4
+    named.append(at)
+    shade = tuple(part / 255 for part in colour)
     around = {"facecolor": svg.PAPER, "edgecolor": shade, "boxstyle": "round,pad=0.15"}
     axes.text(
-        float(np.median(x)), float(np.median(y)), of[0].code, bbox=around, zorder=6,
+        at[0] / size[0], at[1] / size[1], of[0].code, bbox=around, zorder=6,
         ha="center", va="center", size=11, weight="bold",
     )  # fmt: skip
 
 
 def _picture(axes: Axes, point: MapPoint, half_x: float, half_y: float) -> None:
     assert point.image is not None
-    side = THUMB_PX * SHARP
+    side = round(THUMB_PX * SHARP)
     thumb = cv2.resize(point.image, (side, side), interpolation=cv2.INTER_AREA)
     extent = (point.x - half_x, point.x + half_x, point.y - half_y, point.y + half_y)
     axes.imshow(thumb, extent=extent, interpolation="none", aspect="auto", zorder=4)

@@ -133,7 +133,7 @@ def _body(figure: Figure, name: str) -> str:
         r' id="([^"]*)"', lambda of: f' id="{name}-{of[1]}"' if of[1] in used else "", body
     )
     body = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", body)
-    return re.sub(r"\s*\n\s*", " ", body)
+    return re.sub(r"\s*\n\s*", " ", body.replace("base64,\n", "base64,"))
 
 
 def _variable(colour: re.Match[str]) -> str:
