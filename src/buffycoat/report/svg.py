@@ -45,7 +45,6 @@ STYLE: dict[str, Any] = {
     "font.size": 13,
     "grid.color": RULE,
     "grid.linewidth": 1,
-    "hatch.color": RULE,
     "lines.solid_capstyle": "round",
     "savefig.facecolor": "none",
     "svg.fonttype": "none",
@@ -61,6 +60,8 @@ STYLE: dict[str, Any] = {
 }
 """Equal input gives an equal file; a dollar sign in a name is a dollar sign."""
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+FAMILY = r"'DejaVu Sans'[^;\"]*"
+"""What matplotlib measures text by, which readers need not have."""
 styled = matplotlib.rc_context(STYLE)
 """Decorates what draws: style is taken when a mark is made."""
 
@@ -106,14 +107,14 @@ def inline(figure: Figure, name: str, title: str, description: str) -> Markup:
         description: What a reader who cannot see it should know.
     """
     body = re.sub(r"#[0-9a-f]{6}\b", _variable, _body(figure, name))
-    body = re.sub(r"(font: (?:\w+ )?[\d.]+px) [^;\"]*", r"\1 var(--sans)", body)
+    body = re.sub(FAMILY, "var(--sans)", body)
     return Markup(_wrapped(figure, body, name, title, description))
 
 
 def alone(figure: Figure, name: str, title: str, description: str) -> str:
     """The figure as the text of an .svg file, on white paper; arguments as in `inline`."""
     figure.set_facecolor("white")
-    body = re.sub(r"(font: (?:\w+ )?[\d.]+px) [^;\"]*", r"\1 sans-serif", _body(figure, name))
+    body = re.sub(FAMILY, "sans-serif", _body(figure, name))
     return _wrapped(figure, body, name, title, description)
 
 
