@@ -218,7 +218,7 @@ def test_a_class_has_right_doubtful_and_wrong_cells_and_confusions_their_surest(
                 row("SNE", "BNE", 0.6),
                 row("SNE", "BNE", 0.95),
                 row("SNE", "SNE", 0.5),
-                *[row("MO", "MO", 0.5)] * 8,
+                *(row("MO", "MO", 0.5) for _ in range(8)),
                 row("MO", "LY", 0.99),
             ]
         ),

@@ -60,7 +60,7 @@ def agree(
 
     from buffycoat.evaluate.agreement import compare_slides
     from buffycoat.images import write_atomic
-    from buffycoat.report.agreement_plot import bland_altman_plot
+    from buffycoat.report.agreement_plot import agreement_plot
     from buffycoat.tables import write_csv
 
     found = _read(reader, model, by, groups, taxonomy)
@@ -73,7 +73,7 @@ def agree(
         write_csv(out, pd.DataFrame([row.to_dict() for row in rows]))
         console.print(f"Figures: {escape(str(out))}", soft_wrap=True)
     if picture is not None:
-        write_atomic(picture, bland_altman_plot(rows).encode())
+        write_atomic(picture, agreement_plot(rows).encode())
         console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
     console.print("Not a medical device.")
 

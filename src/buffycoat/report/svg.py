@@ -31,7 +31,7 @@ MARKERS: dict[Tone, str] = {"main": "o", "tail": "D", "muted": "o"}
 """Rare classes are diamonds as well as another colour: colour alone would not reach all."""
 PX = 72
 """Units of an SVG to matplotlib's inch: one point is one px."""
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": RULE,
     "axes.facecolor": "none",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
 from buffycoat.report import svg
@@ -69,11 +68,11 @@ def picture(table: Sequence[Mapping[str, Any]]) -> str:
     dots = []
     for key, rows in frame.groupby(["site", "step", "labels_a_type"], sort=False):
         site, step, n = cast(tuple[str, str, int], key)
-        values = rows["balanced_accuracy"].astype(float)
-        ends = (
-            values if len(rows) > 1 else rows[[f"balanced_accuracy_{e}" for e in ("low", "high")]]
-        )
-        low, high = float(np.min(ends)), float(np.max(ends))
+        columns = [f"balanced_accuracy{end}" for end in ("", "_low", "_high")]
+        figures = rows[columns].to_numpy(dtype=float)  # (draws, 3)
+        values = figures[:, 0]
+        ends = values if len(values) > 1 else figures[0, 1:]
+        low, high = float(ends.min()), float(ends.max())
         words = f"{values.mean():.2f} ({low:.2f} to {high:.2f})"
         label = f"{site}: {step}" + (f", {n} labels" if n else "")
         dots.append(Dot(label, float(values.mean()), low, high, words, "tail" if n else "main"))
