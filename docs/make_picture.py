@@ -2,7 +2,7 @@
 
     python docs/make_picture.py
     python docs/make_picture.py --restored [--bundle starter]
-    python docs/make_picture.py --explained [--bundle starter]
+    python docs/make_picture.py --explained [--bundle starter] [--data CELLS]
 
 Run from the repository's root. The first draws `rendered-cells.png`: one cell of each class, and
 one at each severity. The second draws `restored-cells.png`: five cells degraded, as a bundle's
@@ -26,6 +26,7 @@ from buffycoat.report.explanation import draw_explanation
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 from buffycoat.simulate.recipes import RECIPES
 from buffycoat.simulate.render import render_cell
+from buffycoat.sources.read import read
 
 FOLDER = Path(__file__).parent
 SEED = 17
@@ -113,18 +114,22 @@ def restored(name: str) -> np.ndarray:
     )
 
 
-def explained(name: str) -> dict[str, np.ndarray]:
+def explained(name: str, data: Path | None) -> dict[str, np.ndarray]:
     """Class -> what `buffycoat explain` draws of a cell of it.
 
     Args:
         name: A bundle's folder, or "starter".
+        data: Its training cells, for their pictures: rendered ones only.
     """
+    frame = None if data is None else read(data).frame
+    pictures = {} if frame is None else dict(zip(frame["cell_id"], frame["path"], strict=True))
     fitted = files.read(name)
     names = {cell.code: cell.name for cell in fitted.taxonomy.classes}
     figures = {}
     for number, code in enumerate(EXPLAINED):
         image = render_cell(code, np.random.default_rng([SEED, 300 + number]), EXPLAINED_PX).image
-        found, _ = explain(image, f"a rendered cell, drawn as {names[code]} ({code})", fitted)
+        words = f"a rendered cell, drawn as {names[code]} ({code})"
+        found, _ = explain(image, words, fitted, pictures=pictures)
         print(f"{code}: {found.verdict}")
         figures[code] = draw_explanation(found)
     return figures
@@ -144,12 +149,13 @@ def main() -> None:
     wanted.add_argument("--restored", action="store_true", help="draw restored-cells.png")
     wanted.add_argument("--explained", action="store_true", help="draw explained-CLASS.png")
     parser.add_argument("--bundle", default=files.STARTER, help="whose work they show")
+    parser.add_argument("--data", type=Path, help="rendered cells that it was trained on")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the pictures")
     options = parser.parse_args()
     if options.restored:
         write(options.out / "restored-cells.png", restored(options.bundle))
     elif options.explained:
-        for code, figure in explained(options.bundle).items():
+        for code, figure in explained(options.bundle, options.data).items():
             write(options.out / f"explained-{code}.png", figure)
     else:
         write(options.out / "rendered-cells.png", rendered())

@@ -24,7 +24,7 @@ SIBLINGS = {"restore", "segment", "classify", "embed", "fuse", "refine"}
 
 
 HEAVY = {"torch", "torchvision", "timm", "lightning", "sklearn", "skimage", "cv2", "pandas"}
-HEAVY |= {"pyarrow", "scipy", "transformers", "plotly", "openvino", "PIL", "ray"}
+HEAVY |= {"pyarrow", "scipy", "transformers", "matplotlib", "openvino", "PIL", "ray"}
 
 FILES = sorted(SOURCE.rglob("*.py"))
 

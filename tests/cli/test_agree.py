@@ -50,8 +50,9 @@ def test_cells_of_two_are_compared_with_kappa(cells: Path, tmp_path: Path) -> No
     assert table.loc["SNE", "n_within_limits_of_reader"] == 14
     drawing = ElementTree.parse(tmp_path / "a.svg").getroot()
     assert drawing.tag.endswith("svg")
-    panels = [group.get("data-row") for group in drawing.iter() if group.tag.endswith("}g")]
-    assert panels == ["SNE", "LY", "MO"]
+    words = [of.text or "" for of in drawing.iter() if of.tag.endswith("}text")]
+    assert [word.split(",")[0] for word in words if word.endswith(" slides")] == ["SNE", "LY", "MO"]
+    assert sum(word.startswith("bias ") for word in words) == 3
 
 
 def test_counts_of_two_give_the_same_figures(cells: Path, tmp_path: Path) -> None:

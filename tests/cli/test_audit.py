@@ -59,7 +59,7 @@ def test_a_finding_exits_with_4_and_names_the_files(data: Path, tmp_path: Path) 
     assert {cell["cell_id"] for cell in finding["cells"]} == {held_out, train}
     assert all(Path(cell["path"]).is_file() for cell in finding["cells"])
     page = (out / "audit.html").read_text(encoding="utf-8")
-    assert page.count("data:image/jpeg") >= 2
+    assert page.count("data:image/webp") >= 2
     assert held_out in page
 
 

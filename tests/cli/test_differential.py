@@ -45,8 +45,12 @@ def labelled(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_each_slide_is_counted_with_limits(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "table.csv"
-    result, said = _differential(slides, "--by", "slide_id", "--taxonomy", "pbc", "--out", out)
+    picture = tmp_path / "bars.svg"
+    result, said = _differential(
+        slides, "--by", "slide_id", "--taxonomy", "pbc", "--out", out, "--picture", picture
+    )
     assert result.exit_code == 0, result.output
+    assert "two: 50 leukocytes" in picture.read_text("utf-8")
     table = pd.read_csv(out).set_index(["group", "name"])
     assert table.loc[("one", "SNE"), "raw_value"] == 60
     assert table.loc[("one", "ERB"), "raw_value"] == 4

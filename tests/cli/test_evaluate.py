@@ -36,8 +36,10 @@ def _evaluate(*arguments: object):
 def test_rows_are_joined_by_id_and_macro_f1_is_scikit_learn_s(scored, tmp_path: Path) -> None:
     predictions, labels, frame = scored
     out = tmp_path / "metrics.json"
-    result = _evaluate(predictions, labels, "--out", out)
+    picture = tmp_path / "classes.svg"
+    result = _evaluate(predictions, labels, "--out", out, "--picture", picture)
     assert result.exit_code == 0, result.output
+    assert all(f" {code}</text>" in picture.read_text("utf-8") for code in CODES)
     expected = f1_score(frame["truth"], frame["stated"], average="macro")
     metrics = json.loads(out.read_text())
     assert metrics["macro_f1"]["estimate"] == pytest.approx(expected)

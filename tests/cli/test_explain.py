@@ -16,6 +16,7 @@ from buffycoat.cli.main import app
 from buffycoat.predict.explain import explain, verdict
 from buffycoat.refine.features import NAMES
 from buffycoat.simulate.render import render_cell
+from buffycoat.sources.read import read
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_the_explanation_holds_every_stage_and_feature(tiny_bundle: Path, cell: 
     assert [row.name for row in found.features] == list(NAMES)
     assert (found.nucleus_mask <= found.cell_mask).all()
     assert found.cell_mask.any()
-    assert found.like[0].similarity >= found.like[-1].similarity
+    assert 0 <= found.like[0].distance <= found.like[-1].distance
     assert found.reasons == tuple(evidence.text for evidence in said.evidence)
 
 
@@ -72,3 +73,58 @@ def test_a_wrong_prior_or_name_is_refused(tiny_bundle: Path, cell: Path, tmp_pat
     result, said = _explain(tiny_bundle, cell, "--out", tmp_path / "why.txt")
     assert result.exit_code == 2
     assert ".png" in said
+
+
+def test_the_nearest_cells_have_the_pictures_that_were_trained_on(
+    tiny_bundle: Path, cell: Path, rendered_cells: Path
+) -> None:
+    fitted = files.read(tiny_bundle)
+    frame = read(rendered_cells).frame
+    paths = dict(zip(frame["cell_id"], frame["path"], strict=True))
+    found, _ = explain(images.read(cell), "cell", fitted, pictures=paths)
+    assert all(one.image is not None for one in found.like)
+    assert {one.cell_id for one in found.like} <= set(paths)
+
+
+def test_a_missing_picture_or_another_cell_s_is_not_shown(
+    tiny_bundle: Path, cell: Path, tmp_path: Path
+) -> None:
+    fitted = files.read(tiny_bundle)
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (100, 100), "white").save(blank)
+    paths = dict.fromkeys(fitted.gallery.cell_ids, str(blank))
+    paths[fitted.gallery.cell_ids[0]] = str(tmp_path / "gone.png")
+    found, _ = explain(images.read(cell), "cell", fitted, pictures=paths)
+    assert [one.image for one in found.like] == [None] * len(found.like)
+
+
+def test_sizes_are_of_the_photograph_and_in_micrometres_where_the_scale_is_known(
+    tiny_bundle: Path, cell: Path
+) -> None:
+    fitted, photograph = files.read(tiny_bundle), images.read(cell)
+    large = np.repeat(np.repeat(photograph, 2, axis=0), 2, axis=1)
+    sizes = {}
+    for name, image, um in (("px", photograph, None), ("large", large, None), ("um", large, 0.05)):
+        rows = {row.name: row for row in explain(image, "c", fitted, um_per_px=um)[0].features}
+        sizes[name] = rows["cell_area_px"]
+    assert sizes["px"].unit == "px²"
+    assert sizes["large"].value == pytest.approx(4 * sizes["px"].value, rel=0.05)
+    assert sizes["um"].unit == "µm²"
+    assert sizes["um"].value == pytest.approx(sizes["large"].value * 0.05**2)
+    assert "e+" not in sizes["large"].measured
+
+
+def test_pictures_come_from_the_run_and_their_lack_is_said(
+    tiny_bundle: Path, cell: Path, rendered_cells: Path, tmp_path: Path
+) -> None:
+    result, said = _explain(tiny_bundle, cell)
+    assert "Nearest training cells (label, cosine distance):" in said
+    assert "Without their pictures" not in said
+    result, said = _explain("starter", cell)
+    assert "--data FOLDER" in said
+    result, said = _explain(tiny_bundle, cell, "--data", tmp_path / "absent")
+    assert result.exit_code == 2
+    assert "absent" in said
+    result, said = _explain(tiny_bundle, cell, "--um-per-px", "0")
+    assert result.exit_code == 2
+    assert "micrometres > 0" in said

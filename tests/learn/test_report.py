@@ -177,7 +177,7 @@ def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(whole).assign(cell_id=[str(n) for n in range(len(whole))])
 
 
-def test_each_reason_for_doubt_comes_early_and_the_surest_are_one_each():
+def test_each_reason_for_doubt_comes_early():
     def row(why: str, probability: float, label: str, true: str):
         return {"why": why, "probability": probability, "label": label, "true_label": true}
 
@@ -198,10 +198,50 @@ def test_each_reason_for_doubt_comes_early_and_the_surest_are_one_each():
         *["low probability", "unlike the training cells"] * 2,
         "low probability",
     ]
-    assert chosen.examples["cell_id"].tolist() == ["3", "0", "2"]
-    assert chosen.examples["why"].tolist() == ["surest right", "surest right", "surest wrong"]
     assert not len(chosen.rescued)
     assert not len(chosen.tried)
+
+
+def test_a_class_has_right_doubtful_and_wrong_cells_and_confusions_their_surest():
+    def row(true: str, label: str, probability: float, is_abstained: bool = False):
+        plain = {"why": "low probability", "true_label": true, "label": label}
+        return plain | {"probability": probability, "is_abstained": is_abstained}
+
+    chosen = _Chosen.of(
+        _frame(
+            [
+                row("LY", "LY", 0.7),
+                row("LY", "LY", 0.9),
+                row("LY", "MO", 0.8),
+                row("LY", "LY", 0.3, True),
+                row("LY", "MO", 0.2, True),
+                row("SNE", "BNE", 0.6),
+                row("SNE", "BNE", 0.95),
+                row("SNE", "SNE", 0.5),
+                *(row("MO", "MO", 0.5) for _ in range(8)),
+                row("MO", "LY", 0.99),
+            ]
+        ),
+        WBCBENCH.codes,
+    )
+    of_class = chosen.examples.loc[chosen.examples["true_label"] == "LY"]
+    assert of_class["cell_id"].tolist() == ["1", "0", "4", "3", "2"]
+    assert of_class["why"].tolist() == ["right", "right", "doubtful", "doubtful", "wrong"]
+    assert (chosen.examples["true_label"] == "MO").sum() == 6 + 1  # no more than fit
+    assert chosen.confused["cell_id"].tolist() == ["6", "5", "2", "4", "16"]
+
+
+def test_the_map_has_every_class_and_is_the_same_each_time(fitted, left, rendered_cells):
+    run, data = run_folder.read(left), read(rendered_cells)
+    first, again = (report_data(fitted, run, data).points for _ in range(2))
+    assert [(of.caption, of.kind, of.x, of.y) for of in first] == [
+        (of.caption, of.kind, of.x, of.y) for of in again
+    ]
+    training = [of for of in first if of.kind == "training"]
+    codes = fitted.taxonomy.codes
+    assert {of.code for of in training} == {codes[n] for n in set(fitted.gallery.targets.tolist())}
+    assert all(0 <= of.x <= 1 and 0 <= of.y <= 1 for of in first)
+    assert all(of.image is not None for of in first if of.kind != "training")
 
 
 def test_restored_pairs_alternate_between_accepted_and_refused():

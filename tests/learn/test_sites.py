@@ -16,6 +16,7 @@ from buffycoat.learn import fit_tail, site_checks
 from buffycoat.learn.experiments import sites
 from buffycoat.learn.experiments.labelled_site import read_site
 from buffycoat.learn.experiments.site_scores import SiteTypes, score
+from buffycoat.learn.experiments.site_table import picture
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import PBC
@@ -82,6 +83,21 @@ def test_a_label_that_the_bundle_lacks_is_named(tiny_bundle: Path, site: Manifes
     odd = Manifest(site.frame.assign(label="giraffe"))
     with pytest.raises(TaxonomyError, match="giraffe"):
         read_site("north", odd, files.read(tiny_bundle))
+
+
+def test_the_picture_has_a_row_a_site_and_step() -> None:
+    ends = {"balanced_accuracy_low": 0.6, "balanced_accuracy_high": 0.8}
+    plain = {"site": "north", "step": "as it is", "labels_a_type": 0, "draw": 0, **ends}
+    taught = {"site": "north", "step": "adapted with labels", "labels_a_type": 5}
+    text = picture(
+        [
+            {**plain, "balanced_accuracy": 0.7},
+            {**taught, "draw": 0, "balanced_accuracy": 0.75},
+            {**taught, "draw": 1, "balanced_accuracy": 0.85},
+        ]
+    )
+    assert "north: as it is: 0.70 (0.60 to 0.80)" in text
+    assert "north: adapted with labels, 5 labels: 0.80 (0.75 to 0.85)" in text
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from buffycoat.report.records import (
     CellLists,
     Doubt,
     ExampleCell,
+    MapPoint,
     ReportData,
     RestoredPair,
     StageNote,
@@ -102,7 +103,7 @@ def full_report(scored, record):
     sets[np.arange(len(sets)), called] = True
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     cell = ExampleCell(
-        image, "cell-1", "LY", "ERB", 0.71, ["spikiness 1.52 > 1.31"], "unsure", ["LY", "ERB"], 1.5
+        image, "cell-1", "LY", "ERB", 0.71, ["spikiness 1.52 > 1.31"], "wrong", ["LY", "ERB"], 1.5
     )
     pair = RestoredPair(
         image, 255 - image, "cell-3", False, "nucleus grew", ("noise", "light"), {"hue_shift": 1.5}
@@ -135,8 +136,21 @@ def full_report(scored, record):
             {"eval": abstention_curve(targets, called, probs.max(axis=1), 10)},
         ),
         cells=CellLists(
-            111, [replace(cell, caption=f"doubtful-{n}") for n in range(30)], [cell], [pair], [cell]
+            111,
+            [replace(cell, caption=f"doubtful-{n}") for n in range(30)],
+            [cell],
+            [pair],
+            [cell, replace(cell, caption="cell-2", predicted="ERB", why="right")],
+            [cell],
         ),
+        points=[
+            *(
+                MapPoint(f"t{n}", "training", PBC.codes[n % 10], n / 40, n % 7 / 7)
+                for n in range(40)
+            ),
+            MapPoint("doubtful-0", "doubtful", "LY", 0.25, 0.75, image),
+            MapPoint("cell-1", "wrong", "LY", 0.5, 0.5),
+        ],
         audit={
             "data": "cells.csv",
             "n_cells": 111,

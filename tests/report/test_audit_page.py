@@ -52,7 +52,7 @@ def test_findings_come_first_then_what_passed_then_what_was_not_checked(tmp_path
         "no ids &lt;i&gt;", "1,200",
     )]  # fmt: skip
     assert places == sorted(places)
-    assert page.count("data:image/jpeg") == 3  # the pair and the note; the lost file has none
+    assert page.count("data:image/webp") == 3  # the pair and the note; the lost file has none
     assert "cells &lt;b&gt;" in page
     assert "cells/lost.jpg" in page
     assert "--ignore found_one" in page

@@ -203,7 +203,7 @@ def test_it_opens_without_an_error_a_request_or_an_overflow(tab, report, width):
 def test_each_figure_is_drawn_once_at_every_width(tab, report, width):
     tab.open(report, width)
     shown = "[...document.querySelectorAll('svg')].filter((s) => s.getClientRects().length).length"
-    assert tab.find(shown) == 5 + 10 + 2
+    assert tab.find(shown) == 5 + 2 + 10 + 2
     beyond = "[...document.querySelectorAll('svg')].filter((s) => s.getBoundingClientRect().right"
     assert tab.find(f"{beyond} > innerWidth).length") == 0
 

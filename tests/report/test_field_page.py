@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from buffycoat.report.field_page import (
     FieldPage,
@@ -48,7 +49,9 @@ def _written(folder: Path, **changes: object) -> str:
         "notice": "Not a medical device.",
         "warnings": ["colour differs by 7.0 SD; run `adapt`"],
         "summary": ["2 white cells"],
-        "figures": [Figures("s: 1 leukocytes", ["class", "cells"], [["LY", "1"]])],
+        "figures": [
+            Figures("s: 1 leukocytes", ["class", "cells"], [["LY", "1"]], Markup("<svg></svg>"))
+        ],
         "refused": ["slide t: 3 of 4 cells are doubtful; no differential"],
         "n_more": 5,
         "left_out": [LeftOut("b.jpg", "too thick", "overlays/b.jpg.jpg")],
@@ -81,6 +84,7 @@ def test_words_of_the_data_are_escaped_and_nothing_is_left_unsaid(tmp_path: Path
     assert "3 of 4 cells are doubtful" in text
     assert "5 more are in differential.csv" in text
     assert "too thick" in text
+    assert "<svg></svg><figcaption>s: 1 leukocytes." in text
 
 
 def test_without_fields_left_out_there_is_no_such_section(tmp_path: Path) -> None:

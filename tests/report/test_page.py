@@ -11,7 +11,13 @@ import pytest
 from buffycoat.errors import OutputError, ShapeError
 from buffycoat.evaluate.summary import evaluate
 from buffycoat.report import page
-from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, CellLists, ReportData, StageNote
+from buffycoat.report.records import (
+    NOT_A_MEDICAL_DEVICE,
+    CellLists,
+    MapPoint,
+    ReportData,
+    StageNote,
+)
 from buffycoat.taxonomy import PBC
 
 EVIL = "<script>alert('x')</script><img src=x onerror=\"alert(1)\">&"
@@ -32,8 +38,8 @@ def test_page_holds_every_section_and_figure(full_report, record, parse):
         "A paragraph of the run.",
         "Does not win: off.",
         "−0.010−0.020 to +0.003",
-        "in truth ERB",
-        "not ruled out: LY, ERB",
+        "true class ERB",
+        "prediction set: LY, ERB",
         "spikiness 1.52 > 1.31",
         "Original kept",
         "noise, light",
@@ -49,8 +55,29 @@ def test_page_holds_every_section_and_figure(full_report, record, parse):
         "3 cells",
     ):
         assert words in parsed.words, words
-    # Five interval plots are drawn twice; ten panels, reliability and abstention once.
-    assert len(parsed.of("svg")) == 2 * 5 + 10 + 2
+    # Interval plots, map and differential are drawn twice; panels and two curves once.
+    assert len(parsed.of("svg")) == 2 * (5 + 2) + 10 + 2
+
+
+def test_the_page_opens_with_a_verdict_the_key_figures_and_a_picture(full_report, parse):
+    text = page.render(full_report)
+    opening = text.partition('id="summary"')[2].partition("<svg")[0]
+    assert opening.count("<p") == 1
+    assert "of 100 cells of each class in eval are classified correctly" in opening
+    assert "30 of 111 cells (27\N{NO-BREAK SPACE}%) are doubtful" in opening
+    assert opening.count('class="big"') == 3
+    assert "95\N{NO-BREAK SPACE}% interval" in opening
+
+
+def test_the_same_data_give_the_same_page(full_report):
+    assert page.render(full_report) == page.render(full_report)
+
+
+def test_confused_cells_and_contact_sheets_are_pictures_with_words(full_report, parse):
+    parsed = parse(page.render(full_report))
+    named = [a["alt"] for a in parsed.of("img")]
+    assert named.count("Cell cell-1: wrong, predicted LY, true class ERB") == 2  # pair and sheet
+    assert "Cell cell-2: right, predicted ERB, true class ERB" in named
 
 
 def test_only_the_first_cells_of_a_long_list_are_shown(full_report, parse):
@@ -66,7 +93,7 @@ def test_page_needs_nothing_from_outside(full_report, parse):
     assert not {"script", "link", "iframe", "object", "form"} & {tag for tag, _ in parsed.tags}
     assert all(a["src"].startswith("data:image/") for a in parsed.of("img"))
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
-    assert not re.search(r"url\(|@import", text)
+    assert not re.search(r"url\((?!#)|@import", text)
     assert not [name for _, a in parsed.tags for name in a if name.startswith("on")]
     policy = next(a for a in parsed.of("meta") if a.get("http-equiv"))
     assert policy["content"].startswith("default-src 'none'")
@@ -120,9 +147,10 @@ def test_markup_in_the_data_stays_words(full_report, record, parse):
             ablation=[replace(full_report.ablation[1], stage=EVIL, note=EVIL)],
             stage_notes=[StageNote(EVIL, "off", EVIL)],
             curves={EVIL: {EVIL: full_report.curves["eval"]["SNE"]}},
-            cells=CellLists(1, [cell], [cell], [pair], [cell], EVIL),
+            cells=CellLists(1, [cell], [cell], [pair], [cell], [cell], EVIL),
             audit=full_report.audit | {"data": EVIL, "checks": [finding]},
             provenance={EVIL: {EVIL: [EVIL]}},
+            points=[*full_report.points, MapPoint(EVIL, "wrong", EVIL, 0.1, 0.1)],
             limits=[EVIL],
         )
     )
@@ -161,13 +189,14 @@ def test_cells_without_a_picture_say_so(full_report, parse):
         (),
         [replace(lists.restored[0], before=None, after=None)],
         (),
+        (),
         "2 of 2 pictures of cells are not available.",
     )
     parsed = parse(page.render(replace(full_report, cells=blind)))
     assert parsed.of("img") == []
     assert parsed.words.count("no picture") == 2
     assert "2 of 2 pictures of cells are not available." in parsed.words
-    assert "in truth ERB" in parsed.words
+    assert "true class ERB" in parsed.words
 
 
 def test_a_report_without_a_split_is_refused():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from dataclasses import replace
 
 import pytest
 
-from buffycoat.report import page
+from buffycoat.report import page, svg
 from buffycoat.report.records import ReportData
 from buffycoat.report.tables import build_tables, write_tables
 
@@ -19,8 +20,12 @@ DRAWN_FROM = {
     "sets": "label_sets",
     "abstention": "abstention",
     "ablation": "ablation",
+    "differential": "differential",
+    "map": "map",
 }
 """Figure -> table; the panels take from two."""
+ROWS = {"classes", "severity", "bands", "sets", "ablation", "differential"}
+"""Figures whose second axis counts rows."""
 
 
 @pytest.fixture(scope="module")
@@ -37,31 +42,42 @@ def written(full_report, tmp_path_factory):
     return path.read_text("utf-8"), files
 
 
-def _drawn(parsed):
-    """(figure, row, column, numbers) of every mark."""
-    figure = ""
-    for tag, attributes in parsed.tags:
-        if tag == "svg":
-            figure = attributes["aria-labelledby"].removesuffix("-title").removesuffix("-narrow")
-        if tag == "g":
-            for name, words in attributes.items():
-                if name.startswith("data-") and name != "data-row":
-                    numbers = [float(word) for word in words.split()]
-                    yield figure, attributes["data-row"], name.removeprefix("data-"), numbers
+@pytest.fixture(scope="module")
+def drawn(full_report):
+    """Figure -> what matplotlib was asked to draw."""
+    found, inline = {}, svg.inline
+
+    def spy(figure, name, *words):
+        found[name.removesuffix("-narrow")] = figure
+        return inline(figure, name, *words)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svg, "inline", spy)
+        page.render(full_report)
+    return found
 
 
-def test_every_number_drawn_is_in_a_table(written, parse):
-    text, files = written
-    seen = set()
-    for figure, row, column, numbers in _drawn(parse(text)):
-        if row.endswith("/"):  # a curve: all points of one class
-            points = [of for name, of in files["curves"].items() if name.startswith(row)]
-            assert [float(of[column]) for of in points] == numbers
-        else:
-            table = files["classes" if figure.startswith("curve-") else DRAWN_FROM[figure]]
-            assert [float(table[row][column])] == numbers
-        seen.add(figure)
-    assert seen == {*DRAWN_FROM, *(f"curve-{number}" for number in range(10))}
+def _numbers(rows):
+    words = [word for row in rows for word in row.values()]
+    found = set()
+    for word in words:
+        with contextlib.suppress(ValueError):
+            found.add(float(word))
+    return found
+
+
+def test_every_number_drawn_is_in_a_table(written, drawn):
+    files = written[1]
+    assert set(drawn) == {*DRAWN_FROM, *(f"curve-{number}" for number in range(10))}
+    for name, figure in drawn.items():
+        names = ("classes", "curves") if name.startswith("curve-") else (DRAWN_FROM[name],)
+        known = _numbers(row for table in names for row in files[table].values()) | {0.0, 1.0}
+        (axes,) = figure.axes
+        x = [value for line in axes.lines for value in line.get_xdata()]
+        x += [bar.get_width() for bar in axes.patches if name == "differential"]
+        y = [] if name in ROWS else [value for line in axes.lines for value in line.get_ydata()]
+        assert len(x) > 5 or name.startswith("curve-"), name
+        assert set(map(float, x + y)) <= known, name
 
 
 def test_each_figure_and_each_table_names_its_file(written, parse):
@@ -72,7 +88,7 @@ def test_each_figure_and_each_table_names_its_file(written, parse):
         if "<svg" in block
     ]
     captions += [block.split("</caption>")[0] for block in text.split("<caption>")[1:]]
-    assert len(captions) == 8 + text.count("<table")
+    assert len(captions) == 10 + text.count("<table")
     for caption in captions:
         names = [a["href"] for a in parse(caption).of("a")]
         assert names, caption

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from buffycoat.errors import ShapeError
-from buffycoat.report.thumbs import lossless_uri, photo_uri
+from buffycoat.report.thumbs import CHIP_PX, chip_uri, lossless_uri, photo_uri
 
 
 def _decoded(uri: str) -> Image.Image:
@@ -25,6 +25,7 @@ def test_lossless_images_come_back_as_they_were():
 def test_large_images_become_thumbs():
     image = np.zeros((600, 300, 3), dtype=np.uint8)
     assert _decoded(photo_uri(image)).size == (72, 144)
+    assert _decoded(chip_uri(image)).size == (CHIP_PX // 2, CHIP_PX)
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4, 3)), np.zeros((4, 4), dtype=np.uint8)])

@@ -20,6 +20,8 @@ def test_numbers_words_and_gaps():
     assert wording.ends({"low": 0.99951, "high": 0.99999}) == "0.999 to 1.000"
     assert wording.ends({"low": -0.0001, "high": 0.0002}, 3, wording.signed) == "−0.001 to +0.001"
     assert wording.ends("not estimable") == "not estimable"
+    assert wording.shortened("segmented neutrophil", 8) == "segm…phil"
+    assert wording.shortened("band", 8) == "band"
     assert [wording.signed(x, 2) for x in (0.014, -0.02)] == ["+0.01", "−0.02"]
 
 
@@ -28,12 +30,20 @@ def test_sentences_name_the_weakest_class_and_the_commonest_confusion():
     predicted = targets.copy()
     predicted[-6:] = 1
     text = " ".join(wording.sentences("eval", evaluate(predicted, targets, PBC)))
-    assert "Of 100 cells of each class in eval (90 cells in all), 80.0 are called right" in text
+    assert (
+        "Of 100 cells of each class in eval (90 cells in all), 80.0 are classified correctly"
+        in text
+    )
     assert "image-level" in text
     assert "lowest F1 are monocyte (MO, 0.57)" in text
-    assert "MO called LY (6 of 10)" in text
+    assert "MO as LY (6 of 10)" in text
     assert "not scored: EO, BNE" in text
-    assert "training set's class shares" not in text
+    assert "class frequencies of the training set" not in text
+    verdict = wording.verdict("eval", evaluate(predicted, targets, PBC), 90, 9)
+    assert verdict.startswith("80 of 100 cells of each class in eval are classified correctly (95")
+    assert "weakest: monocyte (F1 0.57); 9 of 90 cells (10\N{NO-BREAK SPACE}%) are dou" in verdict
+    alone = wording.verdict("eval", evaluate(predicted, targets, PBC), 0, 0)
+    assert "doubtful" not in alone
 
 
 def test_sentences_tell_patients_from_images():
@@ -42,8 +52,8 @@ def test_sentences_tell_patients_from_images():
     record = evaluate(targets, targets, PBC, {"SNE": 950, "PMY": 10}, patients=patients)
     text = " ".join(wording.sentences("eval", record))
     assert "patient-level: 8 patients were resampled" in text
-    assert "No cell was called a wrong class." in text
-    assert "100.0 are called right (no interval)" in text
+    assert "No cell was misclassified." in text
+    assert "100.0 are classified correctly (no interval)" in text
     assert "macro-F1 is estimated at 1.000 (no interval)" in text
 
 

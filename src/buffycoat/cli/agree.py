@@ -36,7 +36,11 @@ def agree(
     taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="CSV file for all figures.")] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="SVG file for Bland-Altman plots of all classes.")
+        Path | None,
+        typer.Option(
+            help="SVG file: of each class the model's figures against the reader's, with "
+            "Passing-Bablok's line, and a Bland-Altman plot."
+        ),
     ] = None,
 ) -> None:
     """Compare a reader's and a model's differentials, class by class over slides.
@@ -56,7 +60,7 @@ def agree(
 
     from buffycoat.evaluate.agreement import compare_slides
     from buffycoat.images import write_atomic
-    from buffycoat.report.agreement_plot import bland_altman_plot
+    from buffycoat.report.agreement_plot import agreement_plot
     from buffycoat.tables import write_csv
 
     found = _read(reader, model, by, groups, taxonomy)
@@ -69,7 +73,7 @@ def agree(
         write_csv(out, pd.DataFrame([row.to_dict() for row in rows]))
         console.print(f"Figures: {escape(str(out))}", soft_wrap=True)
     if picture is not None:
-        write_atomic(picture, bland_altman_plot(rows).encode())
+        write_atomic(picture, agreement_plot(rows).encode())
         console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
     console.print("Not a medical device.")
 
@@ -97,7 +101,7 @@ def _table(rows: list[ClassAgreement]) -> Table:
 
     n = len(rows[0].reader)
     shown = new_table(
-        f"{n} slides; percent of leukocytes, model less reader",
+        f"{n} slides; percent of leukocytes, model minus reader",
         "class", "reader", "model", "bias", "limits of agreement", "slope", "intercept",
         "within limits",
     )  # fmt: skip

@@ -89,8 +89,9 @@ def sites(
 
     Example: `buffycoat bench sites starter --site north=north/ --out runs/sites`
     """
+    from buffycoat.images import write_atomic
     from buffycoat.learn.experiments import sites as experiment
-    from buffycoat.learn.experiments.site_table import markdown
+    from buffycoat.learn.experiments.site_table import markdown, picture
     from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
     from buffycoat.sources.several import name_sites
@@ -104,4 +105,6 @@ def sites(
         )
     console = results_console()
     console.print(markdown(table), soft_wrap=True, markup=False)
+    write_atomic(out / "sites.svg", picture(table).encode())
     console.print(f"Table: {out / 'sites.csv'}", soft_wrap=True, markup=False)
+    console.print(f"Picture: {out / 'sites.svg'}", soft_wrap=True, markup=False)

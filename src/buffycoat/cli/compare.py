@@ -37,10 +37,10 @@ def compare(
         typer.Option(help="Folder of the cells' images: adds OUT/changed.png, won and lost cells."),
     ] = None,
 ) -> None:
-    """Compare two methods on the same cells: what B gains over A, and which cells it wins or loses.
+    """Compare two methods on the same cells: score differences, and cells that one gets right.
 
-    Every difference is B less A, on the same drawn cells. How intervals are made, and
-    their coverage: docs/honest-reporting.md.
+    Every difference is B minus A, on the same resampled cells. Won cells: wrong by A, right by B;
+    lost cells: the reverse. How intervals are made, and their coverage: docs/honest-reporting.md.
 
     Example: `buffycoat compare old.parquet new.parquet labels.csv --out old-new`
     """

@@ -38,10 +38,10 @@ def print_comparison(record: Mapping[str, Any], a: Path, b: Path) -> None:
     test, changed = record["mcnemar"], record["changed"]
     console.print(
         f"Changed: {test['won']} won (wrong by A, right by B), {test['lost']} lost, "
-        f"{changed[BOTH_WRONG]} wrong by both in another way. Exact McNemar p {test['p']:.3g}; it "
-        "takes cells for independent. Won, lost and p of a class are of the cells that are truly "
-        "of it, so of its sensitivity; F1 falls with false calls too. P by class is corrected for "
-        "the number of classes (Holm).",
+        f"{changed[BOTH_WRONG]} wrong by both in another way. Exact McNemar p {test['p']:.3g}, "
+        "which assumes independent cells. Won, lost and p by class count the cells of that true "
+        "class: they are of its sensitivity; F1 falls with false positives too. P by class is "
+        "corrected for the number of classes (Holm).",
         highlight=False,
     )
     console.print(_merit(record["order_of_merit"]), highlight=False)

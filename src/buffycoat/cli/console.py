@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -14,6 +17,26 @@ CHATTY = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.r
 """Loggers of Fabric's remarks, such as which precision it uses; they would tear the bars."""
 PIPED_WIDTH = 120
 """Columns when the output is a file or a pipe, which have no width of their own."""
+
+PLAIN = {"²": "^2", "µ": "u", "–": "-", "−": "-", "…": "...", "\N{NO-BREAK SPACE}": " "}
+"""Letters of ours that a terminal may lack -> what stands for them."""
+
+
+def spell_out() -> None:
+    """Let no letter that standard output or error cannot encode end a command, or be an empty box.
+
+    A terminal of ASCII or Latin-1 prints "um^2" for square micrometres.
+    """
+    codecs.register_error("spell_out", _spelled)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="spell_out")
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    letters = error.object[error.start : error.end]
+    return "".join(PLAIN.get(letter, "?") for letter in letters), error.end
 
 
 def results_console() -> Console:

@@ -169,6 +169,19 @@ def write(found: Differential, out: Path) -> None:
     write_csv(out, table)
 
 
+def draw(found: Differential, asked: Counting, picture: Path) -> None:
+    """Write the bars of each slide as an SVG file."""
+    from buffycoat.cli.counted import by_slide
+    from buffycoat.evaluate.doubtful_cells import REFUSED
+    from buffycoat.images import write_atomic
+    from buffycoat.report.differential_plot import MOST_SLIDES, differential_picture
+
+    slides = {k: of for k, of in by_slide(found.rows).items() if of[0].status != REFUSED}
+    if len(slides) > MOST_SLIDES:
+        caution(f"{picture} shows the first {MOST_SLIDES} of {len(slides)} slides; --out has all.")
+    write_atomic(picture, differential_picture(slides, asked.thresholds).encode())
+
+
 def fail_without_figures(found: Differential) -> None:
     """Say so and leave with exit code 4 where no slide has a differential."""
     from buffycoat.evaluate.doubtful_cells import REFUSED
@@ -206,9 +219,9 @@ def _known(calibration: Path | None, labels: Path | None, taxonomy: str) -> Scor
     if labels is not None:
         return read_scored(calibration, labels, taxonomy)
     caution(
-        "Calibrated by out-of-fold calls: each is one fold's model's, which does not err quite as "
-        "the bundle does. Adjusted figures are off by the difference, and their limits do not "
-        "cover it; predictions for held-out cells are better."
+        "Calibrated by out-of-fold predictions: each is by the model of one fold, whose "
+        "misclassification rates differ from the bundle's. The adjusted limits do not cover the "
+        "difference; predictions for held-out cells are better."
     )
     return read_out_of_fold(calibration, taxonomy)
 

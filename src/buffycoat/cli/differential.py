@@ -53,7 +53,7 @@ def differential(
     calibration: Annotated[
         Path | None,
         typer.Option(
-            help="Predictions for labelled cells that the model has not learned from; or a run's "
+            help="Predictions for labelled cells that the model was not trained on; or a run's "
             "out_of_fold.parquet, which has their labels too."
         ),
     ] = None,
@@ -93,27 +93,33 @@ def differential(
             "NAME-differential here."
         ),
     ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of PREDICTIONS: SVG file for the differential of each slide as bars with limits. "
+            "The page of FIELDS has them."
+        ),
+    ] = None,
 ) -> None:
-    """Count the cells of each slide or patient, with the limits of so few cells.
+    """Count the cells of each slide or patient: percent of leukocytes, with 95 % limits.
 
     Cells are those of PREDICTIONS, or are found in photographs of FIELDS and classified with
     BUNDLE first. OUT then has the differential, a page with the cells of each class, the
-    predictions, the crops, and each field with its cells outlined. Killed, the same command goes
-    on.
+    predictions, the crops, and each field with its cells outlined. If it is stopped, the same
+    command continues.
 
-    Percent is of leukocytes; erythroblasts are stated per 100 of them. Doubtful cells, those that
-    predict says need a look, are counted, and the figures without them stand beside. A slide with
-    more of them than --max-doubtful has no differential (status refused in the CSV file); the exit
-    code is 4 if no slide has one. Flag "only doubtful cells: look": the threshold is reached with
-    them and not without.
+    Erythroblasts are stated per 100 leukocytes. Doubtful cells, which predict marks for a look,
+    are counted; figures without them stand beside. A slide with more of them than --max-doubtful
+    has no differential (status refused in the CSV file); the exit code is 4 if no slide has one.
+    Flag "only doubtful cells: look": the threshold is reached with them and not without.
 
-    Of fields, what is left out is said: fields with a fault (too thick, out of focus, ...: see
+    Not counted, and listed: fields with a fault (too thick, out of focus, ...: see
     docs/fields.md), smudges, and cells cut by the right or lower border.
 
-    With --calibration, adjusted figures correct for misclassification, and their limits carry that
-    too: of all cells by all labelled cells, without doubtful cells by the labelled cells that are
-    not doubtful. It assumes that the model errs on these slides as on the labelled cells, and that
-    its calls assume the same prior.
+    With --calibration, adjusted figures correct for misclassification, and their limits include
+    its uncertainty: all cells by all labelled cells, cells that are not doubtful by the labelled
+    cells that are not. This assumes the same misclassification rates on these slides as on the
+    labelled cells, and predictions at the same prior.
 
     Example: `buffycoat differential starter fields/ --by slide_id`, or `buffycoat differential
     cells.parquet --by slide_id --groups slides.csv --out d.csv`
@@ -143,17 +149,24 @@ def differential(
         place = out or Path(f"{fields.resolve().stem}-differential")
         if place.suffix.lower() in (".csv", ".parquet"):
             raise OutputError(f"--out {place}: of fields, name a folder for all results")
+        if picture is not None:
+            raise ConfigError("--picture is of predictions: the page of fields has the same bars")
         count_fields(what, fields, place, asked, Finding(um_per_px, prior, allow_bad))
         return
     _check_predictions(what, um_per_px, prior)
     predictions = Path(what)
     if out is not None:
         check_file(out, (".csv",), predictions, groups, calibration, calibration_labels)
+    if picture is not None:
+        check_file(picture, (".svg",), predictions, groups, calibration, option="--picture")
     found = counting.count(predictions, asked)
     counting.show(found, asked)
     if out is not None:
         counting.write(found, out)
         typer.echo(f"Figures: {out}")
+    if picture is not None and found.rows:
+        counting.draw(found, asked, picture)
+        typer.echo(f"Picture: {picture}")
     counting.fail_without_figures(found)
 
 

@@ -51,6 +51,9 @@ def evaluate(
         str | None, typer.Option(help="Column of LABELS with the classes.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for all figures.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="SVG file for the F1 of each class with its interval.")
+    ] = None,
 ) -> None:
     """Score predictions: macro-F1 with its interval, per class and by severity.
 
@@ -62,6 +65,8 @@ def evaluate(
     """
     if out is not None:
         check_file(out, (".json",), train_counts)
+    if picture is not None:
+        check_file(picture, (".svg",), predictions, labels, option="--picture")
 
     import json
 
@@ -106,6 +111,11 @@ def evaluate(
     if out is not None:
         write_atomic(out, json.dumps(metrics, indent=2).encode())
         typer.echo(f"Figures: {out}")
+    if picture is not None:
+        from buffycoat.report.page_figures import class_picture
+
+        write_atomic(picture, class_picture(metrics).encode())
+        typer.echo(f"Picture: {picture}")
 
 
 def _bundle(path: Path) -> Path:

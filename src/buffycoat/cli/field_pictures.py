@@ -27,6 +27,7 @@ from buffycoat.fields.rows import box_of
 from buffycoat.images import write_atomic
 from buffycoat.progress import Reporter
 from buffycoat.report import field_page
+from buffycoat.report.differential_plot import bars_of, differential_bars
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE
 
 if TYPE_CHECKING:
@@ -136,14 +137,18 @@ def write_page(
     given = [of for of in slides if of[0].status != REFUSED]
     refused = [refusal(of[0], by) for of in slides if of[0].status == REFUSED]
     flags = flag_tables(found.rows, by, asked.thresholds) if given else []
-    tables = [*flags, *(slide_table(of) for of in given[:MOST_TABLES])]
+    tables = [field_page.Figures(*table) for table in flags]
+    for place, of in enumerate(given[:MOST_TABLES]):
+        title, columns, rows = slide_table(of)
+        bars = differential_bars(f"slide-{place}", title, bars_of(of, asked.thresholds))
+        tables.append(field_page.Figures(title, columns, rows, bars))
     page = field_page.FieldPage(
         title=results.name,
         bundle=f"Bundle {pipeline.bundle_sha256[:12]}",
         notice=pipeline.notice or NOT_A_MEDICAL_DEVICE,
         warnings=warnings,
         summary=_summary(results, found, called, by),
-        figures=[field_page.Figures(*table) for table in tables],
+        figures=tables,
         refused=refused[:MOST_TABLES],
         n_more=max(len(given) - MOST_TABLES, 0) + max(len(refused) - MOST_TABLES, 0),
         left_out=_left_out(results),

@@ -36,8 +36,8 @@ def report(
 ) -> None:
     """Make the report of a run: one page that opens offline, and its tables as CSV beside it.
 
-    Nothing is trained and no score is made anew. Each figure on the page names the table that it
-    is drawn from.
+    Nothing is trained or scored again. The page opens with the verdict, a map of the cells, the
+    confused cells and a contact sheet of each class. Each figure names its table.
 
     Example: `buffycoat report runs/mine --data cells/ --out mine.html`
     """

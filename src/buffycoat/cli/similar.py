@@ -156,7 +156,7 @@ def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> Non
 
 
 def _verdict(pipeline: Pipeline, photograph: np.ndarray, cell: Path) -> str:
-    """What the bundle calls the cell, after the notice that must come first."""
+    """The predicted class of the cell, after the notice that must come first."""
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     said = pipeline.predict([photograph], [cell.stem])[0]

@@ -15,6 +15,7 @@ from buffycoat.cells import Manifest
 from buffycoat.evaluate.crossing import crossing_rows
 from buffycoat.evaluate.curves import PrecisionRecall, precision_recall
 from buffycoat.learn import run_folder, summary
+from buffycoat.learn.cell_map import map_points
 from buffycoat.learn.run_folder import EVAL, FOLDS, RunFolder, check_same_run
 from buffycoat.learn.shown_cells import cell_lists
 from buffycoat.progress import Reporter, Silent
@@ -58,6 +59,7 @@ def make_report(
 def report_data(fitted: Fitted, run: RunFolder, data: Manifest | None) -> ReportData:
     """Everything on the page; arguments as in `make_report`."""
     record, metrics = fitted.provenance, run.metrics
+    cells = cell_lists(fitted, run, data)
     return ReportData(
         title=f"buffycoat: {record['data']['name']}",
         evaluations=metrics["evaluations"],
@@ -67,7 +69,8 @@ def report_data(fitted: Fitted, run: RunFolder, data: Manifest | None) -> Report
         curves=_curves(run, fitted.taxonomy),
         crossing=_crossing(run, fitted),
         doubt=Doubt(**metrics["doubt"]) if "doubt" in metrics else None,
-        cells=cell_lists(fitted, run, data),
+        cells=cells,
+        points=map_points(fitted, cells),
         audit=run.audit,
         provenance=_provenance(fitted, run_folder.said(run.root)),
         settings=fitted.config.model_dump(mode="json"),

@@ -99,6 +99,13 @@ def reading(root: Path) -> Reading:
     return Reading(**{**table, "leave_out": tuple(table["leave_out"])})
 
 
+def data_of(root: Path) -> Path | None:
+    """Where the run's cells lay, if they still do and are one folder or table."""
+    path = root / DATA
+    place = Path(_read_json(path).get("data") or "") if path.exists() else None
+    return place if place is not None and place.is_absolute() and place.exists() else None
+
+
 def said(root: Path) -> dict[str, str]:
     """What the run said of its data, heading -> sentence; empty in an older run."""
     path = root / DATA

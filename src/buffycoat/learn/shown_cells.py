@@ -15,7 +15,19 @@ from buffycoat.learn import prepare
 from buffycoat.learn.run_folder import EVAL, HELD_OUT, RunFolder
 from buffycoat.progress import Silent
 from buffycoat.report.page import SHOWN_CELLS, SHOWN_PAIRS
-from buffycoat.report.records import CellLists, ExampleCell, RestoredPair
+from buffycoat.report.records import (
+    DOUBTFUL,
+    RIGHT,
+    WRONG,
+    CellLists,
+    ExampleCell,
+    RestoredPair,
+)
+
+ON_SHEET = 6
+"""Cells of one class and kind on its contact sheet, and of one confusion."""
+CONFUSIONS = 8
+"""Confusions whose cells are shown."""
 
 NO_SPLIT = "This run had no labelled held-out cells, so no single cells are listed."
 NO_TABLE = (
@@ -44,6 +56,7 @@ def cell_lists(fitted: Fitted, run: RunFolder, data: Manifest | None) -> CellLis
         rescued=_examples(chosen.rescued, pictures),
         restored=_pairs(chosen.tried, pictures, fitted),
         examples=_examples(chosen.examples, pictures),
+        confused=_examples(chosen.confused, pictures),
         note=note,
     )
 
@@ -56,6 +69,7 @@ class _Chosen:
     rescued: pd.DataFrame
     tried: pd.DataFrame
     examples: pd.DataFrame
+    confused: pd.DataFrame
 
     @classmethod
     def of(cls, frame: pd.DataFrame, codes: Sequence[str]) -> _Chosen:
@@ -68,7 +82,8 @@ class _Chosen:
             _in_turn(doubtful.sort_values("probability", kind="stable"), "why"),
             rescued.sort_values("probability", ascending=False, kind="stable"),
             _in_turn(tried.sort_values("severity", ascending=False, kind="stable"), "is_restored"),
-            _surest(frame, codes),
+            _sheets(frame, codes),
+            _confused(frame, codes),
         )
 
     def with_pictures(self) -> pd.DataFrame:
@@ -78,6 +93,7 @@ class _Chosen:
             self.rescued.head(SHOWN_CELLS),
             self.tried.head(SHOWN_PAIRS),
             self.examples,
+            self.confused,
         )
         columns = ["cell_id", "path", "sha256"]
         return pd.concat([part.loc[:, columns] for part in parts]).drop_duplicates("cell_id")
@@ -95,13 +111,41 @@ def _in_turn(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return frame.iloc[np.argsort(turn, kind="stable")]
 
 
-def _surest(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
-    """Of each class, in the taxonomy's order, the surest right and the surest wrong cell."""
-    is_right = frame["label"] == frame["true_label"]
-    column = [codes.index(code) for code in frame["true_label"]]
-    frame = frame.assign(why=np.where(is_right, "surest right", "surest wrong"), column=column)
-    surest = frame.sort_values("probability", ascending=False, kind="stable")
-    return surest.drop_duplicates(["column", "why"]).sort_values(["column", "why"])
+def _sheets(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
+    """Of each class, in the taxonomy's order, right, doubtful and wrong cells, the surest first.
+
+    Of doubtful cells, right or wrong, the least probable come first.
+    """
+    is_right = (frame["label"] == frame["true_label"]).to_numpy()
+    is_doubtful = frame["is_abstained"].to_numpy(dtype=bool)
+    kind = np.where(is_doubtful, DOUBTFUL, np.where(is_right, RIGHT, WRONG))
+    probability = frame["probability"].to_numpy(dtype=float)
+    frame = frame.assign(
+        why=kind,
+        column=[codes.index(code) for code in frame["true_label"]],
+        kind=[(RIGHT, DOUBTFUL, WRONG).index(of) for of in kind],
+        turn=np.where(is_doubtful, probability, -probability),
+    ).sort_values(["column", "kind", "turn"], kind="stable")
+    return frame.loc[frame.groupby(["column", "kind"]).cumcount() < ON_SHEET]
+
+
+def _confused(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
+    """The surest cells of the commonest confusions, by share of the true class."""
+    wrong = frame.loc[frame["label"] != frame["true_label"]]
+    totals, pairs = frame["true_label"].value_counts(), ["true_label", "label"]
+    sizes = wrong.groupby(pairs).size()
+    order = sorted(
+        sizes.index,
+        key=lambda pair: (
+            -sizes[pair] / totals[pair[0]], -sizes[pair], *map(codes.index, pair)
+        ),
+    )[:CONFUSIONS]  # fmt: skip
+    surest = wrong.assign(why=WRONG).sort_values("probability", ascending=False, kind="stable")
+    parts = [
+        surest.loc[(surest["true_label"] == true) & (surest["label"] == called)].head(ON_SHEET)
+        for true, called in order
+    ]
+    return pd.concat(parts) if parts else surest
 
 
 def _pictures(

@@ -196,9 +196,9 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
     return CardData(
         name=f"buffycoat {config.preset}: {data['name']}",
         description=(
-            f"Names single white blood cells from smear images: {len(fitted.taxonomy)} classes, "
-            f"{len(fitted.models)} model(s), learned from {record['training_cells']} labelled "
-            "cells."
+            f"Classifies single white blood cells from smear images: {len(fitted.taxonomy)} "
+            f"classes, {len(fitted.models)} model(s), trained on {record['training_cells']} "
+            "labelled cells."
         ),
         classes={cell.code: cell.name for cell in fitted.taxonomy.classes},
         train_counts=fitted.label_counts,
@@ -262,8 +262,8 @@ def _abroad(fitted: Fitted) -> str:
     """What may be expected of another laboratory's cells."""
     if fitted.abroad is None:
         return (
-            "Cells of another laboratory: no limits could be fitted for them, so each one needs a "
-            "look where they look otherwise."
+            "Cells of another laboratory: no limits could be fitted for them, so where they look "
+            "different each one needs a look."
         )
     return f"Cells of another laboratory have limits of their own. {fitted.abroad.words()}"
 

@@ -1,28 +1,40 @@
-"""Why a cell got its name: what every stage says of it, beside the training cells."""
+"""Why a cell was classified so: what every stage says of it, beside the training cells."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Prediction
+from buffycoat.embed.gallery import Match
 from buffycoat.embed.panel import LABELS
-from buffycoat.images import to_work
+from buffycoat.errors import ConfigError, ImageError
+from buffycoat.images import read, to_work
 from buffycoat.predict import stages
-from buffycoat.predict.background import as_seen
+from buffycoat.predict.background import as_seen, paint_if_asked
 from buffycoat.predict.bracket import Stages, final_word, run_stages
 from buffycoat.predict.stages import ENSEMBLE
-from buffycoat.refine.features import FEATURES
-from buffycoat.report.explanation import Explanation, FeatureRow, Likeness, StepRow
+from buffycoat.refine.features import FEATURES, in_micrometres, is_in_pixels
+from buffycoat.report.explained import Explanation, FeatureRow, Likeness, StepRow
 from buffycoat.taxonomy import Taxonomy
 
 LEADING = 3
-"""Classes that a cell is held against: those of the highest probability."""
+"""Classes that a cell is compared with: those of the highest probability."""
 LIKE_CELLS = 10
+SAME_PICTURE = 0.8
+"""Cosine to the remembered embedding below which a picture is of another cell than the one that was
+trained on: restoration before training moves it less, another cell of the class more."""
 
 
 def explain(
-    photograph: np.ndarray, name: str, fitted: Fitted, prior: str | None = None
+    photograph: np.ndarray,
+    name: str,
+    fitted: Fitted,
+    prior: str | None = None,
+    um_per_px: float | None = None,
+    pictures: Mapping[str, str] | None = None,
 ) -> tuple[Explanation, Prediction]:
     """What every stage says of one cell.
 
@@ -31,10 +43,17 @@ def explain(
         name: Of the cell, for the figure.
         fitted: What training learned.
         prior: "uniform", "train" or a mix; None for the one in the settings.
+        um_per_px: Micrometres that a pixel of the photograph is wide; None gives sizes in pixels.
+        pictures: Training cell -> path of its picture, of those that are at hand.
 
     Returns:
         The explanation, and the prediction that it is of.
+
+    Raises:
+        ConfigError: `um_per_px` is not a positive number.
     """
+    if um_per_px is not None and not 0 < um_per_px < np.inf:
+        raise ConfigError(f"um_per_px: expected micrometres > 0, got {um_per_px}")
     settings = fitted.config
     work = to_work(photograph, settings.images.work_px, settings.images.frame_fraction)[None]
     work = as_seen(work, fitted)
@@ -57,8 +76,10 @@ def explain(
         nucleus_mask=masks.nucleus,
         leading=tuple(codes[column] for column in leading),
         steps=_steps(found, probs, leading, fitted.stack.weights),
-        features=_features(found.cleaned.features[0], leading, fitted),
-        like=tuple(Likeness(codes[m.column], m.similarity) for m in like),
+        features=_features(
+            found.cleaned.features[0], leading, fitted, _px_wide(photograph, fitted), um_per_px
+        ),
+        like=tuple(_likeness(match, fitted, pictures or {}) for match in like),
         reasons=tuple(evidence.text for evidence in said.evidence),
     )
     return explanation, said
@@ -77,10 +98,8 @@ def verdict(said: Prediction, taxonomy: Taxonomy, coverage: float) -> str:
     text += ", by a rule that overruled the classifier" if said.is_rescued else ""
     text += ", though another class is more probable" if said.is_moved else ""
     others = [code for code in said.conformal_set if code != said.label]
-    if others:
-        text += f"; {', '.join(others)} cannot be ruled out at {100 * coverage:.0f} %"
-    else:
-        text += f"; no other class is left at {100 * coverage:.0f} %"
+    holds = f"also holds {', '.join(others)}" if others else "holds only this class"
+    text += f"; the {100 * coverage:.0f} % prediction set {holds}"
     return f"{text}. {'A person should look at it.' if said.is_abstained else ''}".strip()
 
 
@@ -98,9 +117,44 @@ def _steps(
     return tuple(rows)
 
 
-def _features(features: np.ndarray, leading: list[int], fitted: Fitted) -> tuple[FeatureRow, ...]:
+def _px_wide(photograph: np.ndarray, fitted: Fitted) -> float:
+    """Pixels of the photograph to a pixel of the working image."""
+    settings = fitted.config.images
+    return settings.frame_fraction * min(photograph.shape[:2]) / settings.work_px
+
+
+def _features(
+    features: np.ndarray,
+    leading: list[int],
+    fitted: Fitted,
+    px_wide: float,
+    um_per_px: float | None,
+) -> tuple[FeatureRow, ...]:
+    """Every feature; sizes in pixels of the photograph, or in micrometres where they are known."""
     places = np.stack([fitted.distributions.percentiles(features, column) for column in leading])
-    return tuple(
-        FeatureRow(feature.name, feature.unit, float(value), tuple(where.tolist()))
-        for feature, value, where in zip(FEATURES, features, places.T, strict=True)
-    )
+    rows = []
+    for feature, value, where in zip(FEATURES, features, places.T, strict=True):
+        unit, measured = feature.unit, float(value)
+        if is_in_pixels(feature.name):
+            _, factor = in_micrometres(feature.name, px_wide * (um_per_px or 1.0))
+            measured *= factor
+            unit = unit if um_per_px is None else unit.replace("px", "µm")
+        rows.append(FeatureRow(feature.name, unit, measured, tuple(where.tolist())))
+    return tuple(rows)
+
+
+def _likeness(match: Match, fitted: Fitted, pictures: Mapping[str, str]) -> Likeness:
+    """A training cell with its picture, if that is at hand and is the one that was trained on."""
+    path, settings = pictures.get(match.cell_id), fitted.config.images
+    image = None
+    if path is not None:
+        try:
+            image = to_work(read(path), settings.work_px, settings.frame_fraction)
+        except ImageError:  # the figure says "no picture"
+            image = None
+    if image is not None:
+        seen = fitted.encoder.encode(paint_if_asked(image[None], fitted.config))[0]
+        remembered = fitted.gallery.rows[fitted.gallery.cell_ids.index(match.cell_id)]
+        image = image if seen @ fitted.gallery.axes @ remembered >= SAME_PICTURE else None
+    code = fitted.taxonomy.codes[match.column]
+    return Likeness(match.cell_id, code, max(1 - match.similarity, 0.0), image)

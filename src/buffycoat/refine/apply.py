@@ -8,7 +8,7 @@ import numpy as np
 
 from buffycoat.cells import Evidence
 from buffycoat.errors import ConfigError, ShapeError
-from buffycoat.refine.features import NAMES, columns
+from buffycoat.refine.features import NAMES, columns, plain
 from buffycoat.refine.rules import RescueRules, Rule
 from buffycoat.statistics import mahalanobis
 
@@ -210,6 +210,8 @@ def _reasons(rule: Rule, asked: list[Check], place: int) -> list[Evidence]:
     reasons = []
     for check in asked:
         value = float(check.values[place])
-        text = f"{check.name} {value:.3g} {check.sign} {check.limit:.3g} ({rule.origin} limit)"
+        text = (
+            f"{check.name} {plain(value)} {check.sign} {plain(check.limit)} ({rule.origin} limit)"
+        )
         reasons.append(Evidence("refine", "rescue_limit", text, value, check.limit))
     return reasons

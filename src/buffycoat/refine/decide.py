@@ -15,7 +15,7 @@ from buffycoat.refine.abroad import doubt as unfamiliar_site
 from buffycoat.refine.apply import RescueResult
 from buffycoat.refine.conformal import Conformal, fit_conformal
 from buffycoat.refine.distributions import Distributions
-from buffycoat.refine.features import FEATURES, NAMES, is_in_pixels
+from buffycoat.refine.features import FEATURES, NAMES, is_in_pixels, plain, with_unit
 from buffycoat.sites.shift import Shift
 from buffycoat.statistics import apart
 from buffycoat.taxonomy import Taxonomy
@@ -247,11 +247,11 @@ def _unusual(
     for place in np.flatnonzero(is_outside & IS_COMPARED):
         name = NAMES[place]
         value, low, high = (float(v[place]) for v in (features, lowest, highest))
-        unit = "" if FEATURES[place].unit == "1" else f" {FEATURES[place].unit}"
+        measured = f"{name} {with_unit(value, FEATURES[place].unit)}"
         if value > high:
-            text = f"{name} {value:.3g}{unit} > {high:.3g} ({code} 99th percentile)"
+            text = f"{measured} > {plain(high)} ({code} 99th percentile)"
             found.append(Evidence("refine", "unusual_feature", text, value, high))
         else:
-            text = f"{name} {value:.3g}{unit} < {low:.3g} ({code} 1st percentile)"
+            text = f"{measured} < {plain(low)} ({code} 1st percentile)"
             found.append(Evidence("refine", "unusual_feature", text, value, low))
     return found

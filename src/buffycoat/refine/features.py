@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,21 @@ class Feature:
     name: str
     unit: str
     definition: str
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A value and its unit, such as "6,912 px²", "2 lobes" and "1 lobe"."""
+    unit = unit.removesuffix("s") if value == 1 else unit
+    return plain(value) + ("" if unit == "1" else f" {unit}")
+
+
+def plain(value: float) -> str:
+    """Three significant digits without an exponent; larger numbers whole, thousands apart."""
+    if not value or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(2 - math.floor(math.log10(abs(value))), 0)
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
 
 
 FEATURES = (

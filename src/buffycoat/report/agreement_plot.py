@@ -1,84 +1,80 @@
-"""Bland-Altman plots of all classes as one SVG file that stands alone."""
+"""A reader and a model beside each other: their figures, and their differences, a row a class."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from buffycoat.evaluate.agreement import ClassAgreement
 from buffycoat.report import svg
 
-PANEL_PX = 150
-GAP_PX = 62
-COLUMNS = 4
-STYLE = (
-    "<style>text{font:12px system-ui,sans-serif;fill:#333}.tick,.axis{text-anchor:middle}"
-    ".end{text-anchor:end}.grid{stroke:#ddd}.dot{fill:#1f6f8b}.bias{stroke:#b5541c;stroke-width:1.5}"
-    ".limit{stroke:#b5541c;stroke-dasharray:4 3}.zero{stroke:#333}"
-    "@media(prefers-color-scheme:dark){svg{background:#16181c}text{fill:#ddd}.grid{stroke:#333}"
-    ".zero{stroke:#ddd}.dot{fill:#7cc4dd}}</style>"
-)
+PANEL_PX = 200
+GAP_PX = 76
+TOP_PX = 34
 
 
-def bland_altman_plot(classes: Sequence[ClassAgreement]) -> str:
-    """One panel a class: across the mean of both, up the model less the reader, in percent points.
+@svg.styled
+def agreement_plot(classes: Sequence[ClassAgreement]) -> str:
+    """One row a class as the text of an .svg file.
 
-    The bias is a solid line, the limits of agreement are dashed. Classes that neither counted, or
-    without three slides, are left out.
+    Left: model against reader, with the line of equality (dashed) and Passing-Bablok's line, where
+    there is one. Right: Bland-Altman, the bias a solid line and the limits of agreement dashed.
+    Classes that neither counted, or without three slides, are left out.
     """
     shown = [of for of in classes if of.differences is not None and (of.reader + of.model).any()]
-    columns = min(COLUMNS, max(len(shown), 1))
-    rows = math.ceil(len(shown) / columns)
-    width = columns * (PANEL_PX + GAP_PX) + 16
-    height = rows * (PANEL_PX + GAP_PX) + 34
-    parts = [STYLE]
-    for place, of in enumerate(shown):
-        row, column = divmod(place, columns)
-        left, top = GAP_PX - 8 + column * (PANEL_PX + GAP_PX), 26 + row * (PANEL_PX + GAP_PX)
-        parts.append(_panel(of, left, top))
-    words = "mean of reader and model, percent; up: model less reader, percent points"
-    parts.append(svg.text(width / 2, height - 6, words, "axis"))
+    step = PANEL_PX + GAP_PX
+    figure = svg.new_figure(2 * step + 16, TOP_PX + max(len(shown), 1) * step)
+    for row, of in enumerate(shown):
+        top = TOP_PX + row * step
+        figures = svg.new_axes(figure, GAP_PX - 16, top, PANEL_PX, PANEL_PX)
+        differences = svg.new_axes(figure, GAP_PX - 16 + step, top, PANEL_PX, PANEL_PX)
+        _figures(figures, of)
+        _differences(differences, of)
     names = ", ".join(of.name for of in shown)
-    return svg.drawing(
+    return svg.alone(
+        figure,
         "agreement",
-        "Bland-Altman plots",
-        f"Model less reader against their mean, a panel a class: {names}. The numbers are in the "
-        "table beside this file.",
-        (width, height),
-        parts,
+        "Reader and model, and Bland-Altman plots",
+        f"A row a class: {names}. Percent of leukocytes. The numbers are in the table beside this "
+        "file.",
     )
 
 
-def _panel(of: ClassAgreement, left: float, top: float) -> str:
+def _figures(axes: Axes, of: ClassAgreement) -> None:
+    ends = np.array([of.reader, of.model])
+    low, high = _padded(ends)
+    axes.set(xlim=(low, high), ylim=(low, high), title=f"{of.name}, {len(of.reader)} slides")
+    axes.set(xlabel="reader, percent", ylabel="model, percent")
+    axes.axline((0, 0), slope=1, color=svg.SOFT, linewidth=1.2, dashes=(5, 4))
+    if of.line is not None:
+        slope, intercept = of.line.slope.value, of.line.intercept.value
+        axes.axline((0, intercept), slope=slope, color=svg.WARM, linewidth=1.5)
+    _dots(axes, of.reader, of.model)
+
+
+def _differences(axes: Axes, of: ClassAgreement) -> None:
     found = of.differences
     assert found is not None
     mean, difference = (of.reader + of.model) / 2, of.model - of.reader
-    lines = {"bias": found.bias.value, "lower": found.lower.value, "upper": found.upper.value}
-    ends = np.array([*difference, *lines.values(), 0.0])
-    x_range, y_range = _padded(mean), _padded(ends)
-    frame = svg.Frame(left, top, PANEL_PX, PANEL_PX, x_range, y_range)
-    parts = frame.grid(_ticks(x_range), _ticks(y_range), ".1f")
-    x0, x1 = frame.x(x_range[0]), frame.x(x_range[1])
-    parts.append(svg.line(x0, frame.y(0), x1, frame.y(0), "zero"))
-    for name, value in lines.items():
-        style = "bias" if name == "bias" else "limit"
-        parts.append(svg.line(x0, frame.y(value), x1, frame.y(value), style))
-    parts += [
-        svg.marker(frame.x(x), frame.y(y), "main") for x, y in zip(mean, difference, strict=True)
-    ]
-    parts.append(svg.text(left + PANEL_PX / 2, top - 8, f"{of.name}, {len(mean)} slides", "axis"))
-    return svg.marked(of.name, lines, parts)
+    limits = found.lower.value, found.upper.value
+    axes.set(xlim=_padded(mean), ylim=_padded(np.array([*difference, *limits, 0.0])))
+    axes.set(xlabel="mean of both, percent", ylabel="model minus reader, points")
+    axes.set_title(f"bias {found.bias.value:.1f}, limits {limits[0]:.1f} to {limits[1]:.1f}")
+    axes.axhline(0, color=svg.SOFT, linewidth=1)
+    axes.axhline(found.bias.value, color=svg.WARM, linewidth=1.5)
+    for value in limits:
+        axes.axhline(value, color=svg.WARM, linewidth=1.2, dashes=(4, 3))
+    _dots(axes, mean, difference)
+
+
+def _dots(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    axes.title.set_fontsize(12)
+    axes.plot(x, y, "o", color=svg.ACCENT, markeredgecolor="white", markersize=6, clip_on=False)
 
 
 def _padded(values: np.ndarray) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     pad = 0.08 * (high - low) or 0.5
     return low - pad, high + pad
-
-
-def _ticks(of_range: tuple[float, float]) -> list[float]:
-    low, high = of_range
-    pad = 0.08 * (high - low)
-    return [low + pad, (low + high) / 2, high - pad]

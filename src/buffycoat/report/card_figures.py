@@ -24,7 +24,7 @@ def figures(split: str, record: Record) -> str:
         inline(" ".join(wording.sentences(split, record))),
         _overall(split, record),
         f"Scores of each class, with {level} intervals. "
-        "PPV is what a call is worth at the stated prevalence, the share of the training cells.",
+        "PPV is at the stated prevalence, the share of the training cells.",
         _classes(record["per_class"]),
         _groups(record.get("by_group", [])),
         _bands(record["by_band"]),

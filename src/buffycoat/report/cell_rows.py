@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from buffycoat.report.records import ExampleCell, RestoredPair
+from buffycoat.report.records import ExampleCell, MapPoint, RestoredPair
 
 Rows = list[dict[str, Any]]
 
@@ -24,6 +24,14 @@ def example_rows(cells: Sequence[ExampleCell]) -> Rows:
             "evidence": "; ".join(of.evidence),
         }
         for of in cells
+    ]
+
+
+def map_rows(points: Sequence[MapPoint]) -> Rows:
+    """One row a cell; a cell that is doubtful and wrong may be there twice."""
+    return [
+        {"row": f"{of.kind}/{of.caption}", "kind": of.kind, "code": of.code, "x": of.x, "y": of.y}
+        for of in points
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
+from markupsafe import Markup
 
 from buffycoat.images import write_atomic
 from buffycoat.report.thumbs import photo_uri
@@ -68,11 +69,13 @@ class Figures:
         title: Of the table.
         columns: Heads.
         rows: Cells of the table.
+        picture: The same as bars with limits; None for the flags.
     """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    picture: Markup | None = None
 
 
 @dataclass(frozen=True)

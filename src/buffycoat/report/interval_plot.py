@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from buffycoat.report import svg, wording
 from buffycoat.report.svg import Tone
@@ -18,7 +19,7 @@ MAX_LABEL = 31
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand.
+    """Where things stand, in px.
 
     Attributes:
         width: Of the drawing.
@@ -51,8 +52,6 @@ class Dot:
     """One row of the plot.
 
     Attributes:
-        row: Name of the row in the figure's table.
-        column: Column of the score there; its ends are in `COLUMN_low` and `COLUMN_high`.
         label: Words at the left.
         value: The score; None draws the words in `text` only.
         low: Lower end of the interval, if there is one.
@@ -61,8 +60,6 @@ class Dot:
         tone: "main", "tail" for a rare class, "muted" for what is switched off.
     """
 
-    row: str
-    column: str
     label: str
     value: float | None
     low: float | None
@@ -78,7 +75,7 @@ def dot_of(row: Mapping[str, Any], column: str, label: str, tone: Tone = "main")
     if low is not None:
         words += f" ({wording.between(low, high, 2)})"
     is_number = isinstance(value, float | int)
-    return Dot(row["row"], column, label, value if is_number else None, low, high, words, tone)
+    return Dot(label, value if is_number else None, low, high, words, tone)
 
 
 def interval_plots(
@@ -94,61 +91,49 @@ def interval_plots(
         wanted: A value that all should reach, drawn as a dashed line.
     """
     said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
-    wide = interval_plot(name, title, said, dots, axis, WIDE, wanted)
-    narrow = interval_plot(f"{name}-narrow", title, said, dots, axis, NARROW, wanted)
-    return Markup(f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>')
+    wide = svg.inline(interval_plot(dots, axis, WIDE, wanted), name, title, said)
+    narrow = interval_plot(dots, axis, NARROW, wanted)
+    small = svg.inline(narrow, f"{name}-narrow", title, said)
+    return Markup(f'<div class="wide">{wide}</div><div class="narrow">{small}</div>')
 
 
+@svg.styled
 def interval_plot(
-    name: str,
-    title: str,
-    description: str,
-    dots: Sequence[Dot],
-    axis: str,
-    layout: Layout = WIDE,
-    wanted: float | None = None,
-) -> str:
+    dots: Sequence[Dot], axis: str, layout: Layout = WIDE, wanted: float | None = None
+) -> Figure:
     """One drawing; arguments as in `interval_plots`."""
-    ends = [x for d in dots for x in (d.value, d.low, d.high, wanted) if x is not None]
-    start, stop, step = scale(ends)
-    bottom = TOP + layout.row * len(dots)
-    frame = svg.Frame(
-        layout.left, TOP, layout.right - layout.left, bottom - TOP, x_range=(start, stop)
+    start, stop, step = scale(
+        [x for d in dots for x in (d.value, d.low, d.high, wanted) if x is not None]
     )
-    parts = frame.grid(np.arange(start, stop + step / 2, step).tolist(), (), ".2f")
+    height = layout.row * len(dots)
+    figure = svg.new_figure(layout.width, TOP + height + AXIS)
+    axes = svg.new_axes(figure, layout.left, TOP, layout.right - layout.left, height)
+    axes.set(xlim=(start, stop), ylim=(height, 0), yticks=[], xlabel=axis)
+    axes.set_xticks(np.arange(start, stop + step / 2, step))
+    axes.xaxis.set_major_formatter("{x:.2f}")
+    axes.spines["left"].set_visible(False)
     if wanted is not None:
-        parts.append(svg.line(frame.x(wanted), TOP, frame.x(wanted), bottom, "ideal"))
-    parts.append(svg.text((layout.left + layout.right) / 2, bottom + 36, axis, "axis"))
-    for i, dot in enumerate(dots):
-        parts.append(_row(dot, frame, layout, TOP + layout.row * (i + 0.5)))
-    return svg.drawing(name, title, description, (layout.width, bottom + AXIS), parts)
+        axes.axvline(wanted, color=svg.SOFT, linewidth=1.2, dashes=(5, 4))
+    for place, dot in enumerate(dots):
+        middle = layout.row * (place + 0.5)
+        y = middle + layout.lift
+        if dot.low is not None and dot.high is not None:
+            colour = svg.TONES[dot.tone]
+            axes.plot([dot.low, dot.high], [y, y], color=colour, linewidth=2.5, alpha=0.55)
+        if dot.value is not None:
+            svg.mark(axes, dot.value, y, dot.tone)
+        name_row(figure, dot.label, dot.text, layout, TOP + middle)
+    return figure
 
 
-def _row(dot: Dot, frame: svg.Frame, layout: Layout, middle: float) -> str:
+def name_row(figure: Figure, label: str, text: str, layout: Layout, y: float) -> None:
+    """The words of a row whose middle is y px from the top."""
     if layout.is_narrow:
-        parts = [
-            svg.text(0, middle - 5, dot.label, "label"),
-            svg.text(layout.width, middle - 5, dot.text, "value end"),
-        ]
+        svg.words(figure, 0, y - 8, label)
+        svg.words(figure, layout.width, y - 8, text, ha="right")
     else:
-        parts = [
-            svg.text(layout.left - 14, middle + 4, _short(dot.label), "label end"),
-            svg.text(layout.right + 14, middle + 4, dot.text, "value"),
-        ]
-    y = middle + layout.lift
-    if dot.low is not None and dot.high is not None:
-        parts.append(svg.line(frame.x(dot.low), y, frame.x(dot.high), y, f"whisker {dot.tone}"))
-    if dot.value is not None:
-        parts.append(svg.marker(frame.x(dot.value), y, dot.tone))
-    ends = {dot.column: dot.value, f"{dot.column}_low": dot.low, f"{dot.column}_high": dot.high}
-    return svg.marked(dot.row, ends, parts)
-
-
-def _short(label: str) -> str:
-    if len(label) <= MAX_LABEL:
-        return label
-    half = MAX_LABEL // 2
-    return f"{label[:half]}…{label[-half:]}"
+        svg.words(figure, layout.left - 14, y, wording.shortened(label, MAX_LABEL), ha="right")
+        svg.words(figure, layout.right + 14, y, text)
 
 
 def scale(values: Sequence[float]) -> tuple[float, float, float]:

@@ -7,40 +7,37 @@ are rows of `tables.build_tables`; what is not in a table is not on the page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from buffycoat.errors import ShapeError
 from buffycoat.images import write_atomic
 from buffycoat.report import wording
 from buffycoat.report.heat import ERROR_GAIN, heat_rows
-from buffycoat.report.interval_plot import Dot, dot_of, interval_plots
-from buffycoat.report.line_plots import (
-    abstention_plot,
-    precision_recall_panel,
-    reliability_diagram,
-)
-from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, ReportData
+from buffycoat.report.page_figures import build_figures
+from buffycoat.report.records import NOT_A_MEDICAL_DEVICE, ExampleCell, ReportData
 from buffycoat.report.tables import Table, build_tables, write_tables
-from buffycoat.report.thumbs import lossless_uri, photo_uri
+from buffycoat.report.thumbs import chip_uri, lossless_uri, photo_uri
 
 SECTIONS = {
     "summary": "Summary",
-    "classes": "Classes",
-    "curves": "Precision and sensitivity",
+    "map": "Map of the cells",
     "confusions": "Confusions",
+    "examples": "Cells of each class",
+    "differential": "Differential",
+    "classes": "Classes",
+    "findings": "In words",
+    "curves": "Precision and sensitivity",
     "strata": "Degraded and rare",
     "calibration": "Calibration",
-    "doubt": "Label sets and abstention",
-    "stages": "Stages, one by one",
+    "doubt": "Prediction sets and abstention",
     "doubtful": "Doubtful cells",
     "rescued": "Rescued cells",
     "restored": "Restored cells",
-    "examples": "Surest cells",
+    "stages": "Stages, one by one",
     "audit": "Audit of the data",
     "metrics": "All scores",
     "limits": "Limits of use",
@@ -103,12 +100,15 @@ def render(
         record=record,
         shown=shown,
         notice=NOT_A_MEDICAL_DEVICE,
+        verdict=wording.verdict(split, record, data.cells.n, len(data.cells.doubtful)),
         sentences=[*data.summary, *wording.sentences(split, record)],
+        confused=grouped(data.cells.confused, lambda cell: (cell.true, cell.predicted)),
+        sheets=grouped(data.cells.examples, lambda cell: cell.true),
         heat=heat_rows(shown["confusion"], len(record["codes"])),
         error_gain=ERROR_GAIN,
         shown_cells=SHOWN_CELLS,
         shown_pairs=SHOWN_PAIRS,
-        figures=_figures(shown, tables),
+        figures=build_figures(shown, tables, data.points, record["codes"]),
     )  # fmt: skip
 
 
@@ -128,6 +128,7 @@ def _environment() -> jinja2.Environment:
         "signed": wording.signed,
         "without_verdict": wording.without_verdict,
         "photo": photo_uri,
+        "chip": chip_uri,
         "lossless": lossless_uri,
     }
     return environment
@@ -137,61 +138,11 @@ def _has_split(table: Table) -> bool:
     return not table.rows or "split" in table.rows[0]
 
 
-def _figures(shown: Mapping[str, Any], tables: Mapping[str, Table]) -> dict[str, Any]:
-    """Name -> figure of the first split; None where there is nothing to draw."""
-    classes, strata = shown["classes"], shown["strata"]
-    return {
-        "classes": _plot("classes", "F1 of each class", "F1", _class_dots(classes, "f1")),
-        "panels": [
-            (row, precision_recall_panel(f"curve-{number}", row, points))
-            for number, row in enumerate(classes)
-            if (points := [p for p in shown["curves"] if p["code"] == row["code"]])
-        ],
-        "severity": _plot(
-            "severity", "Balanced macro-F1 at each severity of degradation", "balanced macro-F1",
-            [dot_of(row, "macro_f1", _severity_label(row)) for row in strata
-             if row["band"] == "all" != row["severity"]],
-        ),
-        "bands": _plot(
-            "bands", "Mean F1 of frequent, less frequent and rare classes", "mean F1",
-            [dot_of(row, "macro_f1", f"{row['band']}, {row['classes']} classes, n = {row['n']:,}",
-                    "tail" if row["band"] == "tail" else "main")
-             for row in strata if row["severity"] == "all"],
-        ),
-        "reliability": reliability_diagram("reliability", shown["reliability"])
-        if shown["reliability"] else None,
-        "sets": _plot(
-            "sets", "Share of each class's cells whose label set holds the truth", "coverage",
-            [dot_of(row, "coverage", f"{row['code']}, n = {row['n']:,}")
-             for row in shown["label_sets"]],
-            next((row["wanted"] for row in shown["label_sets"]), None),
-        ),
-        "abstention": abstention_plot("abstention", shown["abstention"])
-        if shown["abstention"] else None,
-        "ablation": _plot(
-            "ablation", "Balanced macro-F1 as stages are added", "balanced macro-F1",
-            [dot_of(row, "balanced_macro_f1", row["row"], "main" if row["is_used"] else "muted")
-             for row in tables["ablation"].rows],
-        ),
-    }  # fmt: skip
-
-
-def _plot(
-    name: str, title: str, axis: str, dots: list[Dot], wanted: float | None = None
-) -> Markup | None:
-    return interval_plots(name, title, dots, axis, wanted) if dots else None
-
-
-def _class_dots(rows: list[Mapping[str, Any]], column: str) -> list[Dot]:
-    return [
-        dot_of(
-            row, column, f"{row['name']} {row['code']}", "tail" if row["band"] == "tail" else "main"
-        )
-        for row in rows
-        if row["n"]
-    ]
-
-
-def _severity_label(row: Mapping[str, Any]) -> str:
-    pristine = " (pristine)" if row["severity"] == "0" else ""
-    return f"severity {row['severity']}{pristine}, n = {row['n']:,}"
+def grouped(
+    cells: Sequence[ExampleCell], key: Callable[[ExampleCell], Hashable]
+) -> list[tuple[Any, list[ExampleCell]]]:
+    """Cells by a key, keys and cells in the order in which they first come."""
+    found: dict[Any, list[ExampleCell]] = {}
+    for cell in cells:
+        found.setdefault(key(cell), []).append(cell)
+    return [*found.items()]

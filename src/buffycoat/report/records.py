@@ -14,6 +14,8 @@ NOT_A_MEDICAL_DEVICE = (
 """Stands on every page and card."""
 
 StageState = Literal["on", "off", "partly"]
+RIGHT, DOUBTFUL, WRONG, TRAINING = "right", "doubtful", "wrong", "training"
+"""Why a cell is on a contact sheet or on the map."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,27 @@ class RestoredPair:
     degradation: Sequence[str] = ()
     change: Mapping[str, float] = field(default_factory=dict)
     severity: float | None = None
+
+
+@dataclass(frozen=True)
+class MapPoint:
+    """One cell on the map of embeddings.
+
+    Attributes:
+        caption: Its id.
+        kind: `TRAINING`, `DOUBTFUL` or `WRONG`.
+        code: Class by its label for a training cell, else the predicted one.
+        x: From the left, 0-1.
+        y: From below, 0-1.
+        image: Shape (h, w, 3), uint8; None for a dot or a sign.
+    """
+
+    caption: str
+    kind: str
+    code: str
+    x: float
+    y: float
+    image: np.ndarray[Any, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +153,9 @@ class CellLists:
         doubtful: All that a person should look at.
         rescued: All whose label a rule changed.
         restored: All that restoration was tried on.
-        examples: The surest right and the surest wrong cell of each class.
+        examples: Of each class the surest right cells, the doubtful and the surest wrong ones;
+            `why` says which.
+        confused: Of the commonest confusions the surest cells, one confusion after the other.
         note: What the reader must know of the cells or their pictures; "" for nothing.
     """
 
@@ -139,6 +164,7 @@ class CellLists:
     rescued: Sequence[ExampleCell] = ()
     restored: Sequence[RestoredPair] = ()
     examples: Sequence[ExampleCell] = ()
+    confused: Sequence[ExampleCell] = ()
     note: str = ""
 
 
@@ -157,6 +183,7 @@ class ReportData:
         crossing: Split -> rows of `evaluate.crossing.crossing_rows`.
         doubt: What label sets and abstention do on each split; None where it was not measured.
         cells: Single cells.
+        points: The map of embeddings, the marked cells in the order of their importance.
         audit: As `audit.findings.Audit.to_dict` gives it; None where none was made.
         provenance: Name -> value; nested mappings are shown as groups.
         settings: The same of the resolved settings.
@@ -174,6 +201,7 @@ class ReportData:
     crossing: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     doubt: Doubt | None = None
     cells: CellLists = field(default_factory=CellLists)
+    points: Sequence[MapPoint] = ()
     audit: Mapping[str, Any] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)

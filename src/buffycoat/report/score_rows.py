@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from buffycoat.evaluate.proportion import clopper_pearson
 from buffycoat.report import wording
 
 Record = Mapping[str, Any]
@@ -151,6 +152,22 @@ def confusion_rows(evaluations: Records) -> Rows:
                 row = {"row": f"{split}/{true}/{predicted}", "split": split}
                 row |= {"true": true, "predicted": predicted, "cells": count}
                 rows.append(row | {"share_of_true": count / total if total else None})
+    return rows
+
+
+def differential_rows(evaluations: Records) -> Rows:
+    """One row a split and class: percent of cells by the labels and as predicted, with limits."""
+    rows = []
+    for split, record in evaluations.items():
+        for of in record["per_class"]:
+            row = {"row": f"{split}/{of['code']}", "split": split, "code": of["code"]}
+            row |= {"name": of["name"], "n": record["n"]}
+            for name, count in (("labelled", of["support"]), ("predicted", of["called"])):
+                low, high = clopper_pearson(count, record["n"])
+                row |= {f"{name}_cells": count, f"{name}_percent": 100 * count / record["n"]}
+                row |= {f"{name}_percent_low": 100 * float(low)}
+                row |= {f"{name}_percent_high": 100 * float(high)}
+            rows.append(row)
     return rows
 
 

@@ -52,7 +52,7 @@ def draw_similar_sheet(
     Args:
         name: Of the cell that was asked for.
         image: Its photograph, shape (h, w, 3), uint8.
-        verdict: What it is called, in a few words.
+        verdict: Its predicted class, in a few words.
         neighbours: Nearest first.
         n_cells: Cells that were searched.
 
@@ -65,7 +65,7 @@ def draw_similar_sheet(
         f"{name}: {verdict}",
         f"Top left: the cell. Then the {len(neighbours)} most similar of {n_cells} cells, nearest "
         "first, with the label that a table gives them, and the cosine similarity.",
-        "Likeness is not a diagnosis. Not a medical device.",
+        "Similarity is not a diagnosis. Not a medical device.",
     ]
     top = head_px(len(lines) - 1)
     size = (GAP_PX + COLUMNS * tile_px[0], top + rows * tile_px[1])

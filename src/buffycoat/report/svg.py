@@ -1,130 +1,152 @@
-"""What figures are drawn with: inline SVG, no script, no network, legible in print and in the dark.
+"""Figures of matplotlib as SVG: inline in a page, or as a file of their own.
 
-Colours and fonts are classes that the page's style sheet fills in. A mark lies in a group that
-names its row of a table and the numbers that it was drawn from (`marked`).
+Inline, colours are variables of the page's style sheet, so that one drawing serves light and dark;
+words stay text, which can be searched, read out and drawn in the reader's fonts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import io
+import re
+import warnings
 from html import escape
-from typing import Literal
+from typing import Any, Literal
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 Tone = Literal["main", "tail", "muted"]
-Numbers = Mapping[str, float | Sequence[float] | None]
 
-RADIUS = 5
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where the unit square of a figure lies on the drawing.
-
-    Attributes:
-        left: Of the square.
-        top: Of the square.
-        side: Its width.
-        height: Its height.
-        x_range: Values at the left and the right edge.
-        y_range: Values at the lower and the upper edge.
-    """
-
-    left: float
-    top: float
-    side: float
-    height: float
-    x_range: tuple[float, float] = (0.0, 1.0)
-    y_range: tuple[float, float] = (0.0, 1.0)
-
-    def x(self, value: float) -> float:
-        """Place of a value from the left."""
-        start, stop = self.x_range
-        return self.left + (value - start) / (stop - start) * self.side
-
-    def y(self, value: float) -> float:
-        """Place of a value from the top."""
-        start, stop = self.y_range
-        return self.top + (1 - (value - start) / (stop - start)) * self.height
-
-    def grid(self, x_ticks: Sequence[float], y_ticks: Sequence[float], form: str) -> list[str]:
-        """Lines and numbers of both axes."""
-        (x0, x1), (y0, y1) = self.x_range, self.y_range
-        parts = []
-        for tick in x_ticks:
-            parts.append(line(self.x(tick), self.y(y0), self.x(tick), self.y(y1), "grid"))
-            parts.append(text(self.x(tick), self.y(y0) + 17, format(tick, form), "tick"))
-        for tick in y_ticks:
-            parts.append(line(self.x(x0), self.y(tick), self.x(x1), self.y(tick), "grid"))
-            parts.append(text(self.left - 7, self.y(tick) + 4, format(tick, form), "tick end"))
-        return parts
-
-
-def marked(row: str, numbers: Numbers, parts: Sequence[str]) -> str:
-    """A group of marks with its row's name and its numbers, in full, as attributes.
-
-    Args:
-        row: Name of the row in the figure's table.
-        numbers: Column -> number, or numbers of a curve; None is left out.
-        parts: What is drawn.
-    """
-    attributes = [f'data-row="{escape(row)}"']
-    for column, value in numbers.items():
-        if value is None:
-            continue
-        words = " ".join(map(repr, value)) if isinstance(value, Sequence) else repr(value)
-        attributes.append(f'data-{column}="{words}"')
-    return f"<g {' '.join(attributes)}>{''.join(parts)}</g>"
+INK, SOFT, RULE, PAPER = "#1f1b2e", "#5f5a6e", "#ddd7cf", "#fdfcfa"
+ACCENT, WARM = "#51408f", "#a63446"
+VARIABLES = {
+    INK: "--ink", SOFT: "--soft", RULE: "--rule", PAPER: "--paper", ACCENT: "--accent",
+    WARM: "--warm",
+}  # fmt: skip
+"""Colour as drawn -> variable of `page.css.jinja` that has this value on light paper."""
+TONES: dict[Tone, str] = {"main": ACCENT, "tail": WARM, "muted": SOFT}
+MARKERS: dict[Tone, str] = {"main": "o", "tail": "D", "muted": "o"}
+"""Rare classes are diamonds as well as another colour: colour alone would not reach all."""
+PX = 72
+"""Units of an SVG to matplotlib's inch: one point is one px."""
+STYLE: Any = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": RULE,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.labelcolor": SOFT,
+    "axes.labelsize": 12,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 13,
+    "grid.color": RULE,
+    "grid.linewidth": 1,
+    "lines.solid_capstyle": "round",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "buffycoat",
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": SOFT,
+    "xtick.labelsize": 12,
+    "xtick.major.size": 0,
+    "ytick.color": SOFT,
+    "ytick.labelsize": 12,
+    "ytick.major.size": 0,
+}
+"""Equal input gives an equal file; a dollar sign in a name is a dollar sign."""
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+FAMILY = r"'DejaVu Sans'[^;\"]*"
+"""What matplotlib measures text by, which readers need not have."""
+styled = matplotlib.rc_context(STYLE)
+"""Decorates what draws: style is taken when a mark is made."""
 
 
-def marker(x: float, y: float, tone: Tone) -> str:
-    """Rare classes are diamonds as well as another colour: colour alone would not reach all."""
-    if tone == "tail":
-        points = f"{x:.1f},{y - 6:.1f} {x + 6:.1f},{y:.1f} {x:.1f},{y + 6:.1f} {x - 6:.1f},{y:.1f}"
-        return f'<polygon class="dot tail" points="{points}"/>'
-    return f'<circle class="dot {tone}" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>'
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of that size in px."""
+    return Figure(figsize=(width / PX, height / PX))
 
 
-def square(x: float, y: float, style: str) -> str:
-    """A square mark around a point."""
-    return f'<rect class="{style}" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"/>'
+def new_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes in px, measured from the upper left corner."""
+    across, down = figure.get_size_inches() * PX
+    return figure.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
 
 
-def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """A straight line."""
-    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
-    return f'<line class="{style}" {ends}/>'
+def words(figure: Figure, x: float, y: float, text: str, **style: Any) -> None:
+    """Text whose middle is y px from the top."""
+    across, down = figure.get_size_inches() * PX
+    figure.text(x / across, 1 - y / down, text, va="center_baseline", **style)
 
 
-def polyline(points: Sequence[tuple[float, float]], style: str) -> str:
-    """Lines from point to point."""
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline class="{style}" points="{path}"/>'
+def mark(axes: Axes, x: float, y: float, tone: Tone) -> None:
+    """A dot or diamond with a rim of paper; a hollow dot for what is switched off."""
+    is_hollow = tone == "muted"
+    axes.plot(
+        [x], [y], MARKERS[tone], clip_on=False, zorder=3,
+        markersize=9 if is_hollow else 10,
+        color=PAPER if is_hollow else TONES[tone],
+        markeredgecolor=SOFT if is_hollow else PAPER,
+        markeredgewidth=2 if is_hollow else 1.5,
+    )  # fmt: skip
 
 
-def text(x: float, y: float, words: str, style: str, extra: str = "") -> str:
-    """Words; `style` says by which end they are placed."""
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" {extra}>{escape(words)}</text>'
-
-
-def drawing(
-    name: str, title: str, description: str, size: tuple[float, float], parts: Sequence[str]
-) -> str:
-    """An `<svg>` that says what it shows.
+def inline(figure: Figure, name: str, title: str, description: str) -> Markup:
+    """The figure as an `<svg>` for a page.
 
     Args:
+        figure: What was drawn, by functions that are `styled`.
         name: Unique on the page; the base of its ids.
         title: What it shows.
         description: What a reader who cannot see it should know.
-        size: Width and height.
-        parts: What is drawn.
     """
-    width, height = size
-    base = escape(name)
+    body = re.sub(r"#[0-9a-f]{6}\b", _variable, _body(figure, name))
+    body = re.sub(FAMILY, "var(--sans)", body)
+    return Markup(_wrapped(figure, body, name, title, description))
+
+
+def alone(figure: Figure, name: str, title: str, description: str) -> str:
+    """The figure as the text of an .svg file, on white paper; arguments as in `inline`."""
+    figure.set_facecolor("white")
+    body = re.sub(FAMILY, "sans-serif", _body(figure, name))
+    return _wrapped(figure, body, name, title, description)
+
+
+def _body(figure: Figure, name: str) -> str:
+    """What is inside the `<svg>`, with ids that no other figure of a page has."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # the reader's fonts draw the text, and have more letters than matplotlib's
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        facecolor = figure.get_facecolor()
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA, facecolor=facecolor)
+    _, _, text = buffer.getvalue().partition("<svg")
+    body = text.partition(">")[2].rpartition("</svg>")[0].replace("xlink:href", "href")
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # would style the page too
+    used = {*re.findall(r'(?:href="#|url\(#)([^")]+)', body)}
+    body = re.sub(
+        r' id="([^"]*)"', lambda of: f' id="{name}-{of[1]}"' if of[1] in used else "", body
+    )
+    body = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", body)
+    return re.sub(r"\s*\n\s*", " ", body.replace("base64,\n", "base64,"))
+
+
+def _variable(colour: re.Match[str]) -> str:
+    return f"var({VARIABLES[colour[0]]})" if colour[0] in VARIABLES else colour[0]
+
+
+def _wrapped(figure: Figure, body: str, name: str, title: str, description: str) -> str:
+    width, height = figure.get_size_inches() * PX
     return (
-        f'<svg role="img" aria-labelledby="{base}-title" aria-describedby="{base}-desc" '
+        f'<svg role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
         f'xmlns="http://www.w3.org/2000/svg">'
-        f'<title id="{base}-title">{escape(title)}</title>'
-        f'<desc id="{base}-desc">{escape(description)}</desc>{"".join(parts)}</svg>'
+        f'<title id="{name}-title">{escape(title)}</title>'
+        f'<desc id="{name}-desc">{escape(description)}</desc>{body}</svg>'
     )

@@ -27,7 +27,7 @@ MINUS = "\N{MINUS SIGN}"
 _WORST_CLASSES = 3
 _WORST_CONFUSIONS = 3
 STRONG = 0.9
-"""An F1 over this is called strong if all of its interval is."""
+"""An F1 is strong if its whole interval is over this."""
 
 
 def number(value: float | str | None, digits: int = 3) -> str:
@@ -81,6 +81,14 @@ def span(row: Record, name: str, digits: int = 2) -> str:
     return between(low, high, digits)
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, its middle left out if it is too long: the ends of names tell them apart."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
 def without_verdict(reason: str) -> str:
     """Why the gate decided, without what it decided, where that stands above it."""
     return reason.removeprefix("restored: ").removeprefix("original kept: ")
@@ -119,14 +127,39 @@ def metric_rows(split: str, record: Record) -> list[dict[str, str]]:
     return rows
 
 
+def verdict(split: str, record: Record, n_cells: int, n_doubtful: int) -> str:
+    """The one line that opens a report.
+
+    Args:
+        split: Name of the split.
+        record: Of `evaluate.summary.evaluate`.
+        n_cells: Cells that are listed one by one; 0 where none are.
+        n_doubtful: Of these, those that a person should look at.
+    """
+    found = record["balanced_accuracy"]
+    text = (
+        f"{100 * found['estimate']:.0f} of 100 cells of each class in {split} are classified "
+        f"correctly ({_of_hundred(found, 0)})"
+    )
+    weakest = _by_f1(record)
+    if len(weakest) > 1:
+        text += f"; weakest: {weakest[0]['name']} (F1 {number(weakest[0]['f1'], 2)})"
+    if n_cells:
+        text += (
+            f"; {n_doubtful:,} of {n_cells:,} cells ({percent(n_doubtful / n_cells)}) are doubtful "
+            "and left to a person"
+        )
+    return f"{text}."
+
+
 def sentences(split: str, record: Record) -> list[str]:
     """What the figures on a split say, in plain words."""
     found, score = record["balanced_accuracy"], record["balanced_macro_f1"]
     text = [
         f"Of 100 cells of each class in {split} ({record['n']:,} cells in all), "
-        f"{100 * found['estimate']:.1f} are called right ({_of_hundred(found)}). Balanced "
-        f"macro-F1, which also counts how often a call is wrong, is {number(score['estimate'])} "
-        f"({ends(score)}).",
+        f"{100 * found['estimate']:.1f} are classified correctly ({_of_hundred(found)}). Balanced "
+        f"macro-F1, which also counts how often a predicted class is wrong, is "
+        f"{number(score['estimate'])} ({ends(score)}).",
         _level(record),
         _strongest(record),
         _weakest(record),
@@ -140,13 +173,13 @@ def sentences(split: str, record: Record) -> list[str]:
     return [line for line in text if line]
 
 
-def _of_hundred(score: Record) -> str:
+def _of_hundred(score: Record, digits: int = 1) -> str:
     """The interval of a share, per hundred."""
     found = interval_ends(score)
     if found is None:
         return NO_INTERVAL
     low, high = (100 * end for end in found)
-    return f"{between(low, high, 1)} with {percent(score['level'])} confidence"
+    return f"{percent(score['level'])} interval {between(low, high, digits)}"
 
 
 def _level(record: Record) -> str:
@@ -163,9 +196,9 @@ def _prior(prior: Record | None) -> str:
     if prior is None:
         return ""
     return (
-        "On a stream with the training set's class shares, macro-F1 is estimated at "
-        f"{number(prior['estimate'])} ({ends(prior)}): there a single frequent cell that is called "
-        "rare outweighs many rare cells."
+        "With the class frequencies of the training set, macro-F1 is estimated at "
+        f"{number(prior['estimate'])} ({ends(prior)}): there a few misclassified cells of a "
+        "frequent class outweigh all cells of a rare one."
     )
 
 
@@ -189,7 +222,7 @@ def _strongest(record: Record) -> str:
     if not sure:
         return ""
     listed = ", ".join(f"{row['name']} ({row['code']})" for row in sure)
-    return f"F1 is surely over {STRONG:.1f}, since its interval is, for {listed}."
+    return f"The whole interval of F1 is over {STRONG:.1f} for {listed}."
 
 
 def _is_sure(row: Record) -> bool:
@@ -200,20 +233,27 @@ def _is_sure(row: Record) -> bool:
 
 def _maturation(record: Record) -> str:
     lines = [
-        f"{100 * of['exact']:.0f} of 100 cells of the {of['lineage']} line are called their very "
-        f"stage ({', '.join(of['classes'])}), {100 * of['within_one']:.0f} that or the next one"
+        f"{100 * of['exact']:.0f} of 100 cells of the {of['lineage']} lineage get the correct "
+        f"stage ({', '.join(of['classes'])}), {100 * of['within_one']:.0f} that or an adjacent one"
         for of in record["by_maturation"]
     ]
-    return f"Of the stages of maturation: {'; '.join(lines)}." if lines else ""
+    return f"Along maturation: {'; '.join(lines)}." if lines else ""
 
 
 def _weakest(record: Record) -> str:
-    rows = [row for row in record["per_class"] if isinstance(row["f1"], float)]
-    worst = sorted(rows, key=lambda row: row["f1"])[:_WORST_CLASSES]
+    rows = _by_f1(record)
     if len(rows) <= 1:
         return ""
-    named = ", ".join(f"{row['name']} ({row['code']}, {number(row['f1'], 2)})" for row in worst)
+    named = ", ".join(
+        f"{row['name']} ({row['code']}, {number(row['f1'], 2)})" for row in rows[:_WORST_CLASSES]
+    )
     return f"The classes with the lowest F1 are {named}."
+
+
+def _by_f1(record: Record) -> list[Record]:
+    """Rows of the classes that have an F1, the lowest first."""
+    rows = [row for row in record["per_class"] if isinstance(row["f1"], float)]
+    return sorted(rows, key=lambda row: row["f1"])
 
 
 def _commonest_errors(record: Record) -> str:
@@ -225,7 +265,7 @@ def _commonest_errors(record: Record) -> str:
         if i != j and count
     ]
     if not errors:
-        return "No cell was called a wrong class."
+        return "No cell was misclassified."
     worst = sorted(errors, reverse=True)[:_WORST_CONFUSIONS]
-    named = "; ".join(f"{true} called {called} ({n} of {of})" for _, n, of, true, called in worst)
-    return f"The commonest confusions, by share of the true class: {named}."
+    named = "; ".join(f"{true} as {called} ({n} of {of})" for _, n, of, true, called in worst)
+    return f"The commonest confusions, as a share of the true class: {named}."

@@ -7,6 +7,9 @@ from typing import Any, cast
 
 import pandas as pd
 
+from buffycoat.report import svg
+from buffycoat.report.interval_plot import Dot, interval_plot
+
 KEYS = ("bundle", "site", "step", "labels_a_type", "draw")
 """What makes a row."""
 FIGURES = (
@@ -53,6 +56,29 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
         )
         lines.append("| " + " | ".join(map(str, figures)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def picture(table: Sequence[Mapping[str, Any]]) -> str:
+    """Balanced accuracy of each site and step as the text of an .svg file.
+
+    Args:
+        table: A row a step and draw, with `COLUMNS`; of several draws the mean, least and largest.
+    """
+    frame = pd.DataFrame(table, columns=list(COLUMNS))
+    dots = []
+    for key, rows in frame.groupby(["site", "step", "labels_a_type"], sort=False):
+        site, step, n = cast(tuple[str, str, int], key)
+        columns = [f"balanced_accuracy{end}" for end in ("", "_low", "_high")]
+        figures = rows[columns].to_numpy(dtype=float)  # (draws, 3)
+        values = figures[:, 0]
+        ends = values if len(values) > 1 else figures[0, 1:]
+        low, high = float(ends.min()), float(ends.max())
+        words = f"{values.mean():.2f} ({low:.2f} to {high:.2f})"
+        label = f"{site}: {step}" + (f", {n} labels" if n else "")
+        dots.append(Dot(label, float(values.mean()), low, high, words, "tail" if n else "main"))
+    said = "; ".join(f"{dot.label}: {dot.text}" for dot in dots)
+    title = "Balanced accuracy at other laboratories; diamonds: adapted with labels"
+    return svg.alone(interval_plot(dots, "balanced accuracy"), "sites", title, said)
 
 
 def _with_ends(rows: pd.DataFrame, mean: Any, name: str) -> str:
