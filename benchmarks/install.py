@@ -1,7 +1,7 @@
 """The wheel in clean environments: what it weighs, what it brings along, and that it works.
 
     python -m benchmarks.install python3.11 python3.12 python3.13 --out benchmarks/results/install
-    python -m benchmarks.install python3.11 --name cpu --pip "torch==2.13.0+cpu" --out ...
+    python -m benchmarks.install python3.11 --extras fast --pip torch==2.13.0 --name cpu --out OUT
 
 Each interpreter gets a new environment in a temporary folder, with nothing but the wheel and what
 pip installs for it. There, far from the checkout, 20 cells are drawn and classified with the
@@ -24,7 +24,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 N_CELLS = 20
-ROUNDS = 5
+ROUNDS = 3
 MIB = 1 << 20
 SHOWN = 8
 """Largest packages that are named."""
@@ -166,13 +166,15 @@ def main() -> None:
     parser.add_argument("pythons", nargs="+", help="interpreters, such as python3.12")
     parser.add_argument("--extras", default="", help="such as fast,serve")
     parser.add_argument("--name", default="plain", help="of this way to install, for the file")
-    parser.add_argument("--pip", nargs="*", default=[], help="more words for pip install")
+    parser.add_argument("--pip", action="append", default=[], help="a word for pip; repeatable")
     parser.add_argument("--out", type=Path, required=True, help="folder; one file a way")
+    parser.add_argument("--dist", type=Path, help="folder with wheel and archive; built if empty")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        wheel = build(Path(temporary))
-        (archive,) = Path(temporary).glob("*.tar.gz")
+        folder: Path = given.dist or Path(temporary)
+        wheel = next(folder.glob("*.whl"), None) or build(folder)
+        (archive,) = folder.glob("*.tar.gz")
         rows = []
         for python in given.pythons:
             rows.append(try_out(python, wheel, given.extras, given.pip))
