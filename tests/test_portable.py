@@ -32,7 +32,10 @@ from buffycoat.sources import table
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="takes Linux's own calls away")
 
 IMPORT_ALL = """
-import importlib, mmap, os, pkgutil, sys
+import importlib, os, pkgutil, sys
+# Others' code may take Linux for what it is here; ours is imported after that.
+import cv2, fastapi, lightning.fabric, pandas, PIL.Image, pyarrow.parquet, scipy.stats, skimage.measure
+import sklearn.covariance, sqlalchemy, tifffile, timm, torch, torchvision, uvicorn
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None  # as on Windows: the import fails
 for name in ("sched_getaffinity", "posix_fallocate", "uname", "getuid", "geteuid"):
