@@ -9,7 +9,7 @@ SHARED ?= ../shared
 # Two workers with one thread each: on a small machine more threads only wait for each other.
 TEST_WORKERS ?= 2
 
-.PHONY: setup demo test lint docs bench clean
+.PHONY: setup demo test lint docs bench pins wheel clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,15 @@ lint: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m pytest -q tests/test_readme.py tests/test_links.py
+
+# Source archive and wheel, in dist/; tests/test_wheel.py tries them in a clean environment.
+wheel: $(STAMP)
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+# Moves constraints.txt to what pip resolves today, and says what changed; PINS takes options, such
+# as PINS="--only numpy" or PINS=--torch (tools/pins.py --help).
+pins: $(STAMP)
+	$(BIN)/python tools/pins.py $(PINS)
 
 # On real cells, which lie outside the repository; the training takes an hour and a half on two cores.
 bench: $(STAMP)

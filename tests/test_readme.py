@@ -77,7 +77,7 @@ def test_each_command_is_shown_on_a_page() -> None:
     shown = {words[0] for _, words in SHOWN}
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    assert {*group.commands} - shown == {"demo"}, "a page of docs shows it; demo is `make demo`"
+    assert {*group.commands} <= shown
 
 
 def command_of(words: list[str]) -> list[str]:

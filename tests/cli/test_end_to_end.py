@@ -60,6 +60,8 @@ def test_the_demo_leaves_predictions_bundle_and_page(
     assert "macro F1" in said
     assert "report.html" in said
     assert len(pd.read_csv(tmp_path / "test.csv")) == len(WBCBENCH)
+    assert "Review page: buffycoat review" in said  # not opened: the output is no terminal
+    assert {"is_abstained", "evidence"} <= {*pd.read_parquet(tmp_path / "test.parquet")}
     assert (tmp_path / "run" / "bundle" / "MODEL_CARD.md").exists()
     _check_intervals(tmp_path / "run")
 

@@ -24,7 +24,7 @@ PUBLIC = {
     "secret": "s" * 32,
     "is_behind_proxy": True,
 }
-OPEN = {("GET", "/api/v1/session"), ("POST", "/api/v1/login")}
+OPEN = {("GET", "/api/v1/session"), ("POST", "/api/v1/login"), ("GET", "/healthz")}
 PASSWORD = "four plain words here"
 
 

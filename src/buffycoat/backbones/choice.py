@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -95,12 +97,19 @@ def try_openvino(
 
 
 def has_gpu() -> bool:
-    """Whether torch would run on a GPU; torch is not imported where no device file shows one."""
-    if not any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")):
+    """Whether torch would run on CUDA or ROCm; torch is not imported where nothing shows a GPU."""
+    if not _has_driver():
         return False
     import torch
 
     return torch.cuda.is_available()
+
+
+def _has_driver() -> bool:
+    """Whether a GPU's driver is there: its device files on Linux, its library on Windows."""
+    if sys.platform == "win32":
+        return ctypes.util.find_library("nvcuda") is not None
+    return any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))
 
 
 def has_openvino() -> bool:

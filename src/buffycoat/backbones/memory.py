@@ -40,3 +40,13 @@ def keep_freed_memory() -> None:
         start = -(-block // _PAGE_BYTES) * _PAGE_BYTES
         libc.madvise(start, _HUGE_BYTES - _PAGE_BYTES, _MADV_HUGEPAGE)  # a wish: it may say no
         libc.free(block)
+
+
+def peak_mb() -> int | None:
+    """The most memory that this process has held, in MB; None where it is not known (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts in bytes

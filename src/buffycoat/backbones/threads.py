@@ -1,14 +1,17 @@
-"""How many threads this process may keep busy."""
+"""How many threads and processes may be kept busy here."""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+_WINDOWS_MOST = 61
+"""Of `concurrent.futures.ProcessPoolExecutor`."""
 
 
 def cpus() -> int:
@@ -23,6 +26,11 @@ def cpus() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     limits = [float(allowed), *_quotas(), *([float(wanted)] if wanted.isdigit() else [])]
     return max(1, math.ceil(min(limits)))
+
+
+def at_most(processes: int) -> int:
+    """As many processes as one pool can have here: Windows waits for no more than 61."""
+    return min(processes, _WINDOWS_MOST) if sys.platform == "win32" else processes
 
 
 def _quotas() -> Iterator[float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,7 @@ class Worker:
             self._check_machine()
             self._predict(part)
         except BuffycoatError as error:
-            return [type(error).__name__, f"{os.uname().nodename}: {error}"]
+            return [type(error).__name__, f"{platform.node()}: {error}"]
         return ["", ""]
 
     def _check_machine(self) -> None:

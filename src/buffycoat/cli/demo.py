@@ -1,4 +1,4 @@
-"""`buffycoat demo`: the whole pipeline on rendered cells."""
+"""`buffycoat demo`: the whole way on drawn cells, with a training or without one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from buffycoat.cli.console import results_console
+from buffycoat.cli.demo_review import Shown, open_review
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 
@@ -18,50 +19,73 @@ EVAL_PER_CLASS = 12
 TEST_PER_CLASS = 8
 SIZE_PX = 160
 SEED = 0
+TEST_IMAGES = Path("phase2", "test")
+"""Where `simulate.render.render_benchmark` draws the test cells."""
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the cells, the run and the report.")] = Path(
         "buffycoat-demo"
     ),
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="No training: count the cells of drawn fields with the starter bundle."
+        ),
+    ] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page.")] = False,
 ) -> None:
-    """Render a long-tailed set of cells, train on it, predict, and write a report.
+    """Draw a long-tailed set of cells, train on it, predict, and write a report.
 
-    Needs no data and no network; takes some minutes on two cores. Rendered cells are drawings:
-    the figures say that the pipeline works, nothing about blood.
+    Needs no data and no network; takes some minutes on two cores, and under one with --quick.
+    Drawn cells are no photographs: the figures say that everything works, nothing about blood.
+    Ends with the report; on a terminal with a display, the review page opens on the cells.
 
     Example: `buffycoat demo --out buffycoat-demo`
     """
     check_folder(out)
+    if quick:
+        from buffycoat.cli.demo_quick import count_drawn_fields
 
+        shown = count_drawn_fields(out)
+    else:
+        shown = _train(out)
+    open_review(shown, is_wanted=not no_browser)
+
+
+def _train(out: Path) -> Shown:
+    """Draw, train, predict the test cells, and print where everything is."""
     import pandas as pd
 
     from buffycoat import config
     from buffycoat.cli.columns import AS_SUBMITTED, file_name
     from buffycoat.cli.tables import print_metrics
     from buffycoat.learn import train
-    from buffycoat.predict import predictor
+    from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.table import predict_table
     from buffycoat.sources.read import read
     from buffycoat.tables import write_csv
 
-    cells, predictions = out / "cells", out / "test.csv"
+    cells, submission, table = out / "cells", out / "test.csv", out / "test.parquet"
     settings = config.load("demo")
     with make_reporter() as reporter:
         if not cells.exists():  # it appears only when it is complete
             _render(cells, reporter)
         result = train.train(cells, out / "run", settings, reporter)
-        test = read(cells).of_split("test")
-        predicted = predictor.Pipeline.load(result.bundle).predict_manifest(test, reporter=reporter)
-    named = zip(map(file_name, predicted.frame["cell_id"]), predicted.frame["label"], strict=True)
-    write_csv(predictions, pd.DataFrame(named, columns=list(AS_SUBMITTED)))
+        pipeline, test = Pipeline.load(result.bundle), read(cells).of_split("test")
+        predict_table(pipeline, str(result.bundle), test, table, reporter)
+    found = pd.read_parquet(table, columns=["cell_id", "label"])
+    named = zip(map(file_name, found["cell_id"]), found["label"], strict=True)
+    write_csv(submission, pd.DataFrame(named, columns=list(AS_SUBMITTED)))
     print_metrics(result.metrics)
     console = results_console()
     for what, path in (
-        ("Predictions of the test cells", predictions),
+        ("Predictions of the test cells", submission),
         ("Bundle", result.bundle),
         ("Report", result.report.resolve()),
     ):
         console.print(f"{what}: {path}", soft_wrap=True, highlight=False, markup=False)
+    return Shown(table, cells / TEST_IMAGES)
 
 
 def _render(cells: Path, reporter: Reporter) -> None:

@@ -44,6 +44,15 @@ def options() -> None:
     Not a medical device. `buffycoat review PREDICTIONS --images FOLDER` opens the page: short for
     `review serve`, whose --help lists the options.
     """
+    check_installed()
+
+
+def check_installed() -> None:
+    """Make sure that what the server needs is installed.
+
+    Raises:
+        MissingExtraError: A module is missing.
+    """
     for module in NEEDED:
         require(module, extra="serve")
 

@@ -217,5 +217,5 @@ def _forget_pages(images: np.ndarray) -> None:
         owner = images
         while isinstance(owner, np.ndarray):
             owner = owner.base
-        if isinstance(owner, mmap.mmap):
+        if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
             owner.madvise(mmap.MADV_DONTNEED)

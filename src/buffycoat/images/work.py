@@ -23,6 +23,7 @@ from buffycoat.images.write import write_atomic, writing
 
 _CACHE_VERSION = 3
 _CHUNK = 256
+_BLOCK_BYTES = 2**20
 SAME_SCALE = 0.02
 """Share by which a scale may be off for pixels cut away in rounding."""
 
@@ -258,14 +259,33 @@ def _write_cache(
 ) -> None:
     with writing(stem.with_suffix(".npy")) as part:
         images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-        with part.open("r+b") as file:
-            # A disk that is full must say so now: a write to mapped memory would kill the process.
-            os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
+        _reserve(part, images.offset)
         digests, reasons = _fill(images, refs, config, workers, on_progress)
         if any(reasons):
             with writing(part) as smaller:
                 np.save(smaller, images[: reasons.count("")])
+                del images  # Windows replaces no file that is mapped
         else:
             images.flush()
+            del images
     table = json.dumps({"digests": digests, "reasons": reasons})
     write_atomic(stem.with_suffix(".json"), table.encode())
+
+
+def _reserve(path: Path, start: int) -> None:
+    """Take the disk space of a file that was just mapped: a disk that is full must say so now.
+
+    A later write to mapped memory would kill the process.
+
+    Args:
+        path: The file, zero from `start` on.
+        start: Where its data begin, in bytes.
+    """
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        file.seek(start)  # macOS and Windows have no such call; zeros that are written take space
+        while size > file.tell():
+            file.write(bytes(min(_BLOCK_BYTES, size - file.tell())))

@@ -8,7 +8,6 @@ teach comes last (`teach`).
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.backbones.memory import peak_mb
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
@@ -120,15 +120,15 @@ def adapt(
         made, sentences = _taught(fitted, (made, sentences), few, manifest, reporter)
     elif made.site is not None and made.site.is_standardised:
         sentences = (*sentences, UNCHECKED)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    cost = {"seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak_mb)}
+    cost = {"seconds": round(time.monotonic() - start, 1), "peak_mb": peak_mb()}
     assert made.site is not None
     record = {"from": files.checksum(bundle), **made.site.record, **cost}
     made = replace(made, site=replace(made.site, record=record))
     metrics, card = files.side_files(folder)
     files.write(out, made, metrics, f"{card.rstrip()}\n\n{_section(made, sentences)}",
                 files.is_half(folder))  # fmt: skip
-    reporter.say(f"Adapted in {cost['seconds']} s, peak memory {cost['peak_mb']} MB")
+    memory = "unknown" if cost["peak_mb"] is None else f"{cost['peak_mb']} MB"
+    reporter.say(f"Adapted in {cost['seconds']} s, peak memory {memory}")
     return Adapted(made, sentences)
 
 

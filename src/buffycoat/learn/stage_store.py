@@ -83,7 +83,7 @@ class StageStore:
                 "inputs": dict(inputs),
             }
             write_atomic(done, json.dumps(record, indent=1).encode())
-        record = json.loads(done.read_text())
+        record = json.loads(done.read_text(encoding="utf-8"))
         loaded = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in record["arrays"]

@@ -21,7 +21,8 @@ class Stopwatch:
     def __init__(self, reporter: Reporter, path: Path) -> None:
         self.reporter = reporter
         self.path = path
-        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+        text = path.read_text(encoding="utf-8") if path.exists() else "{}"
+        self.seconds: dict[str, float] = json.loads(text)
         self.stage = ""
         self._since = self._noted = time.monotonic()
 

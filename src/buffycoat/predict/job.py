@@ -8,7 +8,6 @@ on with the parts that are missing or cut.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from buffycoat.cells import PLACE, Manifest
 from buffycoat.errors import OutputError
@@ -194,18 +194,7 @@ def open_job(folder: Path, task: Task, n_cells: int) -> Iterator[Job]:
     index = folder / INDEX
     if folder.exists() and not index.exists() and any(p.name != LOCK for p in folder.iterdir()):
         raise OutputError(f"{folder}: is there already and is no job of `predict`. Choose another")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("w")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OutputError(
-                f"{folder}: another process is writing there. Wait for it, or choose another --out"
-            ) from error
+    with _alone(folder):
         if index.exists():
             _check_same(folder, _read(index), asdict(task))
         else:
@@ -213,6 +202,29 @@ def open_job(folder: Path, task: Task, n_cells: int) -> Iterator[Job]:
         for left in folder.glob(".part-*.parquet"):  # of a process that was killed while it wrote
             left.unlink(missing_ok=True)
         yield Job(folder, task, n_cells)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of a job's folder; the folder goes with the lock once the job was removed."""
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"{folder}: another process is writing there. Wait for it, or choose another --out"
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        if not (folder / INDEX).exists():
+            with contextlib.suppress(OSError):  # another process may have begun a job there
+                (folder / LOCK).unlink(missing_ok=True)
+                folder.rmdir()
 
 
 def _read(index: Path) -> dict[str, Any]:

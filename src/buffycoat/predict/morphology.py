@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat import images
+from buffycoat.backbones.threads import at_most, cpus
 from buffycoat.cells import Manifest
 from buffycoat.errors import ConfigError, ImageError
 from buffycoat.images import BadCell
@@ -78,7 +78,7 @@ def measure_manifest(
     reporter = reporter or Silent()
     paths = [str(path) for path in manifest.frame["path"]]
     cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = at_most(workers or cpus())
     rows, good, bad = [], [], []
     reporter.start("measure")
     with _mapped(paths, workers) as results:

@@ -72,7 +72,8 @@ def _picture(cell_id: str, path: str, root: Path) -> str:
         name = PurePosixPath(cell_id)
     else:
         file = Path(path)
-        name = PurePosixPath(file.relative_to(root) if file.is_relative_to(root) else file)
+        inside = file.relative_to(root) if file.is_relative_to(root) else Path(file.name)
+        name = PurePosixPath(inside.as_posix())
     # In IM.0001 what follows the dot is the name of the cell.
     stem = name.stem if name.suffix.lower() in SUFFIXES else name.name
     if name.is_absolute() or ".." in name.parts:

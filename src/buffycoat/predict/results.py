@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 
 from buffycoat.images import writing
 from buffycoat.predict import rows
-from buffycoat.predict.job import Job
+from buffycoat.predict.job import INDEX, LOCK, Job
 from buffycoat.tables import write_csv_parts
 
 
@@ -100,5 +99,10 @@ def write_csv(job: Job, out: Path, header: Sequence[str], columns: Sequence[str]
 
 
 def remove(job: Job) -> None:
-    """Remove the parts once they were put together."""
-    shutil.rmtree(job.folder, ignore_errors=True)
+    """Remove the parts once they were put together.
+
+    The lock is left to `open_job`, which still holds it: Windows removes no file that is open.
+    """
+    for path in (p for p in job.folder.iterdir() if p.name not in (INDEX, LOCK)):
+        path.unlink(missing_ok=True)
+    (job.folder / INDEX).unlink()  # the last: until then the same command would go on

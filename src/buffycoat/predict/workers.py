@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.backbones.threads import cpus
+from buffycoat.backbones.threads import at_most, cpus
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
@@ -122,7 +122,7 @@ def _predict_from(
     # spawned, not forked: a fork of a process with threads can hang
     context = multiprocessing.get_context("spawn")
     with _one_thread_each():
-        pool = ProcessPoolExecutor(workers, context)
+        pool = ProcessPoolExecutor(at_most(workers), context)
         try:
             waiting = deque(pool.submit(_predict, *told, cells) for cells in begun)
             while True:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from buffycoat import __version__
 from buffycoat.errors import ConfigError, ManifestError, MissingExtraError
+from buffycoat.serve import health
 from buffycoat.serve.database import is_disk_full
 from buffycoat.serve.gate import Gate, answer
 from buffycoat.serve.refused import RefusedError
@@ -51,11 +53,19 @@ def make_app(review: Review) -> Gate:
     closed.include_router(admin.router)
     closed.add_api_route("/openapi.json", lambda: JSONResponse(app.openapi()), methods=["GET"])
     app.include_router(closed)
+    app.add_api_route(health.PATH, lambda: _healthy(review), include_in_schema=False)
     _add_handlers(app)
     page = resources.files("buffycoat.serve").joinpath("page")
     app.mount("/", _Page(directory=str(page), html=True, check_dir=False))
     app.openapi()  # FastAPI builds routes when they are first asked for; two threads would race
     return Gate(app, review.settings)
+
+
+def _healthy(review: Review) -> dict[str, str]:
+    """That the server runs and its database answers; tells nothing else, and needs no login."""
+    with review.store.reading() as reader:
+        reader.execute(select(1))
+    return {"status": "ok"}
 
 
 class _Page(StaticFiles):

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
+from buffycoat.serve import health
 from buffycoat.serve.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -37,7 +38,8 @@ class Gate:
     """Refuses other hosts and origins, and bodies that are too large; adds the usual headers.
 
     A foreign Host header is refused on loopback too: else a page of a stranger could have its own
-    name lead to this machine, and read what only this machine may (DNS rebinding).
+    name lead to this machine, and read what only this machine may (DNS rebinding). The health
+    check alone may use any name: it is asked by address, and tells nothing.
 
     Args:
         app: What comes after it.
@@ -76,7 +78,7 @@ class Gate:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
-        if host not in self.hosts:
+        if scope["path"] != health.PATH and host not in self.hosts:
             return answer(
                 400, "host", "this server has another name; open it by the address that it printed"
             )

@@ -107,13 +107,13 @@ def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:
 
 
 def _place(ref: CellRef, root: Path) -> Place:
-    path = os.path.relpath(os.path.abspath(ref.path), os.path.abspath(root))
-    if path.startswith(".."):
+    path, folder = Path(os.path.abspath(ref.path)), Path(os.path.abspath(root))
+    if not path.is_relative_to(folder):
         raise ManifestError(
             f"{ref}: lies outside {root}, and only pictures in that folder are shown. Give "
             "--images a folder that holds them all"
         )
-    name = Path(path).as_posix() + ("" if ref.row is None else f"#{ref.row}")
+    name = path.relative_to(folder).as_posix() + ("" if ref.row is None else f"#{ref.row}")
     box = None if ref.box is None else ",".join(map(str, ref.box))
     return Place(name, box, ref.um_per_px)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -11,6 +13,8 @@ from buffycoat.errors import OutputError
 from buffycoat.serve.app import make_app
 from buffycoat.serve.review import Review
 
+PROXIES = "FORWARDED_ALLOW_IPS"
+"""uvicorn's environment variable: addresses of proxies whose X-Forwarded-For is believed."""
 GRACE_S = 5
 """How long requests under way may take when the server is told to stop."""
 
@@ -25,7 +29,7 @@ def bind(host: str, port: int) -> socket.socket:
     # asyncio sends small answers at once (TCP_NODELAY) only if the protocol is named here; else
     # every answer waits 40 ms for the acknowledgement of its head.
     found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.setsockopt(socket.SOL_SOCKET, *_alone())
     try:
         found.bind((host.strip("[]"), port))
     except OSError as error:
@@ -35,6 +39,13 @@ def bind(host: str, port: int) -> socket.socket:
             "Another server may run there: choose another --port"
         ) from error
     return found
+
+
+def _alone() -> tuple[int, int]:
+    """The option by which a port is taken again at once, and by one server only."""
+    if sys.platform == "win32":  # there SO_REUSEADDR lets two servers share a port
+        return socket.SO_EXCLUSIVEADDRUSE, 1
+    return socket.SO_REUSEADDR, 1
 
 
 def serve(review: Review, listening: socket.socket, when_started: Callable[[], None]) -> None:
@@ -52,7 +63,7 @@ def serve(review: Review, listening: socket.socket, when_started: Callable[[], N
         access_log=False,  # a proxy's own log has what is needed; URLs hold no names either
         server_header=False,
         proxy_headers=review.settings.is_behind_proxy,
-        forwarded_allow_ips="127.0.0.1,::1",
+        forwarded_allow_ips=os.environ.get(PROXIES, "127.0.0.1,::1"),
         ssl_certfile=certfile,
         ssl_keyfile=keyfile,
         timeout_graceful_shutdown=GRACE_S,

@@ -216,8 +216,8 @@ def _leave_out(names: Sequence[str], patterns: Sequence[str]) -> tuple[list[int]
 
 def _name(path: str, folder: Path) -> str:
     """Path of a picture from the table's folder, or as it is where it lies elsewhere."""
-    inside = Path(path).is_relative_to(folder)
-    return Path(path).relative_to(folder).as_posix() if inside else path
+    file = Path(path)
+    return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()
 
 
 def _cell_ids(
