@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 
-from buffycoat.serve.suggestions import choose_next
+from buffycoat.evaluate.label_next import choose_next
 from buffycoat.tables import write_csv
 
 Choice = Callable[[np.ndarray, np.ndarray, int, np.random.Generator], list[int]]

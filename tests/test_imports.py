@@ -99,7 +99,7 @@ except SystemExit as stop:
         HELP.format(arguments=f"'{command}', '--help'")
         for command in (
             "adapt annotate find train report predict export measure restore evaluate compare "
-            "differential agree send audit suspects demo doctor".split()
+            "differential agree send audit suspects suggest demo doctor".split()
         )
     ],
 )

@@ -17,8 +17,8 @@ from buffycoat.cli.main import app
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_HERE = ("predict", "evaluate", "compare", "similar", "explain", "measure", "doctor")
-ELSEWHERE = ("demo-run/", "adapted", "boxed", "boxes.json", "--engine", "--workers")
-"""How words begin that need what `make demo` or real cells give, or other machines."""
+ELSEWHERE = ("demo-run/", "adapted", "boxed", "boxes.json", "--engine", "--workers", "paper")
+"""How words begin that need what `make demo` or real cells give, other machines or weights."""
 
 
 def blocks(page: Path, language: str) -> list[str]:

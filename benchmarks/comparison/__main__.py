@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 
 import cv2
 from benchmarks.comparison import abroad, classify, copies, earlier, fields, masks, sets
 from benchmarks.comparison.rows import Place, write_table
+from benchmarks.finding import SITES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "comparison.md"
 PARTS = {
@@ -25,7 +27,8 @@ PARTS = {
     "sets": sets.rows,
     "copies": copies.rows,
     "masks": masks.rows,
-    "fields": fields.rows,
+    **{f"find {site}": partial(fields.rows, site) for site in SITES},
+    "cellpose": fields.cellpose_rows,
     "earlier": earlier.rows,
 }
 STORED = {"copies": earlier.copies}

@@ -57,3 +57,32 @@ def test_doctor_says_how_to_install_what_is_missing(monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 2
     assert "pip install 'buffycoat'" in result.stdout
     assert "missing" in result.stdout
+
+
+def test_doctor_says_what_a_preset_lacks_and_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("buffycoat.backbones.weights.cached", lambda repo, file: None)
+    monkeypatch.setattr("buffycoat.backbones.weights.hub_problem", lambda: "no network")
+    result = CliRunner().invoke(app, ["doctor", "--preset", "paper", "--json", "--cells", "60"])
+    assert result.exit_code == 2
+    found = json.loads(result.stdout)["preset"]
+    assert sum("hf download" in fault for fault in found["faults"]) == 2
+    assert {row["stage"] for row in found["stages"]} >= {"restore", "classify", "embed"}
+    assert found["memory_gib"] > 1
+    shown = CliRunner().invoke(app, ["doctor", "--preset", "paper"])
+    assert shown.exit_code == 2
+    assert "cannot be trained here" in shown.stdout
+
+
+def test_doctor_says_that_a_preset_can_be_trained() -> None:
+    arguments = ["doctor", "--preset", "demo", "--cells", "100", "--set", "classify.epochs=1"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "Preset demo can be trained here" in result.stdout
+
+
+def test_doctor_says_what_is_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_memory_gib", lambda: 0.5)
+    result = CliRunner().invoke(app, ["doctor", "--preset", "demo"])
+    assert result.exit_code == 2
+    assert "memory: about" in " ".join(result.stdout.split())

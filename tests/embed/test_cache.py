@@ -123,6 +123,25 @@ def test_a_killed_call_goes_on_where_it_was(images: np.ndarray, tmp_path: Path) 
     assert np.array_equal(np.concatenate(encoder.calls), images[2:])
 
 
+@pytest.mark.parametrize(
+    ("seconds", "first", "counts"),
+    [(np.inf, 1, [1, 2, 3]), (0.0, 4, [4, 2]), (0.0, 2, [2, 1, 1, 1, 1])],
+)
+def test_a_slow_encoder_s_work_is_written_more_often(
+    images: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    first: int,
+    counts: list[int],
+) -> None:
+    monkeypatch.setattr(cache, "SECONDS_A_SHARD", seconds)
+    monkeypatch.setattr(cache, "CELLS_FIRST", first)
+    encoder = PixelEncoder()
+    assert np.array_equal(encode_cached(encoder, images, tmp_path), _expected(images))
+    assert encoder.counts == counts
+
+
 @pytest.mark.usefixtures("two_a_shard")
 def test_mapped_images_go_through_in_parts(images: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", images)

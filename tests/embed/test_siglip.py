@@ -11,8 +11,9 @@ from PIL import Image
 
 from buffycoat.config import EmbedConfig, load
 from buffycoat.embed import siglip
+from buffycoat.embed.checkpoint import MEDSIGLIP, preprocessing_of
 from buffycoat.embed.encoders import build_encoder, from_spec
-from buffycoat.embed.siglip import MEDSIGLIP, SiglipEncoder, preprocessing_of
+from buffycoat.embed.siglip import SiglipEncoder
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 
 transformers = pytest.importorskip("transformers")

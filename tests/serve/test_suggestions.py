@@ -1,22 +1,34 @@
-"""Which cells to label next."""
+"""What the server suggests to label next."""
 
 from __future__ import annotations
 
-import numpy as np
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from buffycoat.serve.suggestions import choose_next
+import pandas as pd
+
+from buffycoat.serve import predictions as tables
+from buffycoat.serve.database import Store
+from buffycoat.serve.migrate import migrate
+from buffycoat.serve.project import import_predictions
 
 
-def test_unsure_cells_come_first_and_unlike_ones_next() -> None:
-    probs = np.array([[0.98, 0.01, 0.01], [0.5, 0.5, 0], [0.5, 0.49, 0.01], [0, 0.5, 0.5]])
-    known = np.zeros(4, dtype=bool)
-    assert choose_next(probs, known, 2) in ([2, 3], [1, 3])
-    known[3] = True
-    assert choose_next(probs, known, 1) in ([1], [2])
-    assert sorted(choose_next(probs, known, 9)) == [0, 1, 2]
-
-
-def test_nothing_is_chosen_of_nothing() -> None:
-    assert choose_next(np.zeros((0, 3)), np.zeros(0, dtype=bool), 5) == []
-    everything = np.ones(2, dtype=bool)
-    assert choose_next(np.full((2, 2), 0.5), everything, 5) == []
+def test_a_picture_without_a_white_cell_is_not_suggested(
+    serve_from: Callable[..., Any], reviewed: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(reviewed / "cells.parquet")
+    reason = {"stage": "segment", "code": "no_cell", "text": "no nucleus in the middle"}
+    frame.loc[3, "reasons"], frame.loc[3, "evidence"] = "no_cell", json.dumps([reason])
+    frame.to_parquet(tmp_path / "cells.parquet", index=False)
+    store = Store(f"sqlite:///{tmp_path / 'review.sqlite'}")
+    migrate(store)
+    predicted = tables.read(tmp_path / "cells.parquet", reviewed / "cells")
+    import_predictions(store, predicted, "test")
+    browser = serve_from(store, add=False).client()
+    cells = {cell["id"]: cell["n"] for cell in browser.cells(1)}
+    del cells[frame.loc[3, "cell_id"]]
+    suggested = browser.get("/suggestions", slide=1, count=200)["cells"]
+    assert {cell["n"] for cell in suggested} == {*cells.values()}
+    store.close()

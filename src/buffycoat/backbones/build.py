@@ -77,10 +77,10 @@ def build(
             cannot take.
         WeightsNotFoundError: The weights are not where they should be, or are of another model.
     """
-    config = _config_of(name)
+    config = config_of(name)
     check_input_px(name, input_px)
     if weights == "random":
-        model = _create(name, input_px, num_classes, dropout)
+        model = untrained(name, input_px, num_classes, dropout)
         source, licence = "random", "none"
     else:
         state, source, licence = _read(name, weights, config)
@@ -109,21 +109,26 @@ def check_input_px(name: str, input_px: int) -> None:
     Raises:
         ConfigError: It cannot; the message gives the nearest sizes that it can.
     """
-    if not _config_of(name).fixed_input_size or _is_valid_px(name, input_px):
+    if not config_of(name).fixed_input_size or _is_valid_px(name, input_px):
         return
     # Patches have even sides, so only even sizes are worth a trial.
     below = range(input_px - 1 - (input_px - 1) % 2, input_px - SIZE_SEARCH_PX, -2)
     above = range(input_px + 1 + (input_px + 1) % 2, input_px + SIZE_SEARCH_PX, 2)
     found = (next((px for px in sizes if _is_valid_px(name, px)), None) for sizes in (below, above))
     near = " and ".join(str(px) for px in found if px is not None)
-    native = _config_of(name).input_size[-1]
+    native = config_of(name).input_size[-1]
     raise ConfigError(
         f"{name!r} cannot take input_px={input_px}. Nearest sizes that it takes: "
         f"{near or 'none within 64 px'}; it was made for {native}"
     )
 
 
-def _config_of(name: str) -> Any:
+def config_of(name: str) -> Any:
+    """What timm says of a model.
+
+    Raises:
+        ConfigError: No such model; the message gives the nearest names.
+    """
     if not timm.is_model(name) or ":" in name:
         bare = name.split(".")[0]
         near = difflib.get_close_matches(bare, timm.list_models(), n=3)
@@ -141,10 +146,11 @@ def _config_of(name: str) -> Any:
 
 
 def _size_argument(name: str, input_px: int) -> dict[str, Any]:
-    return {"img_size": input_px} if _config_of(name).fixed_input_size else {}
+    return {"img_size": input_px} if config_of(name).fixed_input_size else {}
 
 
-def _create(name: str, input_px: int, num_classes: int, dropout: float) -> nn.Module:
+def untrained(name: str, input_px: int, num_classes: int, dropout: float = 0.0) -> nn.Module:
+    """A network with random weights, whether or not it can take the size; see `build`."""
     return timm.create_model(
         name,
         pretrained=False,
@@ -159,7 +165,7 @@ def _is_valid_px(name: str, input_px: int) -> bool:
         return False
     try:
         with torch.device("meta"), torch.no_grad():
-            model: Any = _create(name, input_px, 0, 0.0).eval()
+            model: Any = untrained(name, input_px, 0, 0.0).eval()
             model(torch.zeros(1, 3, input_px, input_px))
             patches = getattr(model, "patch_embed", None)
             if isinstance(patches, PatchEmbed):  # it would leave out the pixels beyond the last one
@@ -231,7 +237,7 @@ def _create_with(
 
 def _possible_classes(name: str, state: dict[str, torch.Tensor]) -> Iterator[int]:
     """The file's own classifier if its name shows it, else the published one, else none."""
-    config = _config_of(name)
+    config = config_of(name)
     layers = (config.classifier,) if isinstance(config.classifier, str) else config.classifier or ()
     for layer in layers:
         if f"{layer}.weight" in state:

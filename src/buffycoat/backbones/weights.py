@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,24 +169,66 @@ def hub_file(repo: str, file_name: str = "model.safetensors") -> Path:
     Raises:
         WeightsNotFoundError: Not in the cache, and the hub does not give it.
     """
+    found = cached(repo, file_name)
+    if found is not None:
+        return found
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
-        return Path(hf_hub_download(repo, file_name, local_files_only=True))
-    except LocalEntryNotFoundError:
-        pass
     problem = hub_problem()
     if problem is None:
         try:
             return Path(hf_hub_download(repo, file_name))
         except (HfHubHTTPError, OSError) as error:
             problem = str(error).splitlines()[0]
-    raise WeightsNotFoundError(
-        f"{repo}/{file_name} is not in the local cache, and the hub does not give it ({problem}). "
-        f"Where there is a network, run: hf download {repo} {file_name}; then copy the file here "
-        "and give its path as the weights"
+    raise WeightsNotFoundError(how_to_fetch(repo, (file_name,), problem))
+
+
+def cached(repo: str, file_name: str) -> Path | None:
+    """A file in the local cache of the hub; None if it is not there. Asks no network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo, file_name)
+    return Path(found) if isinstance(found, str) else None  # else: known not to exist
+
+
+def how_to_fetch(repo: str, files: Sequence[str], problem: str, setting: str = "weights") -> str:
+    """What to do where the hub does not give files, in words.
+
+    Args:
+        repo: "owner/name".
+        files: That are wanted.
+        problem: Why it does not.
+        setting: That names the weights.
+    """
+    given = "FOLDER" if len(files) > 1 else f"FOLDER/{files[0]}"
+    return (
+        f"{repo} is not in the local cache, and the hub does not give it ({problem}). If it is "
+        f"gated, accept its licence at https://huggingface.co/{repo} and run: hf auth login. Then "
+        f"run: hf download {repo} {' '.join(files)}. For a machine without a network add "
+        f"--local-dir FOLDER, copy the folder over and --set {setting}={given}"
     )
+
+
+def refusal(repo: str) -> str | None:
+    """Why the hub does not give files of a repository; None if it does. Asks the network.
+
+    Args:
+        repo: "owner/name".
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+
+    problem = hub_problem()
+    if problem is not None:
+        return problem
+    try:
+        HfApi().auth_check(repo)
+    except GatedRepoError:
+        return "it is gated, and you have not accepted its licence or are not logged in"
+    except (HfHubHTTPError, OSError) as error:
+        return str(error).splitlines()[0]
+    return None
 
 
 def hub_problem() -> str | None:

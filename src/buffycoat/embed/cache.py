@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import time
 import warnings
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +23,11 @@ from buffycoat.images import write_atomic
 from buffycoat.progress import Progress
 
 CELLS_A_SHARD = 512
-"""A kill loses the work on at most so many; as many images are in memory at once."""
+"""At most; as many images are in memory at once."""
+CELLS_FIRST = 8
+"""Of the first shard; the next ones grow or shrink to take `SECONDS_A_SHARD`."""
+SECONDS_A_SHARD = 60.0
+"""A kill loses about so much work: a large encoder takes ten seconds a cell on a CPU."""
 DIGEST = np.dtype("S32")
 """Can be sorted, as raw bytes cannot. It drops zeros at the end, but all digests are 32 long."""
 
@@ -53,8 +58,8 @@ def encode_cached(
 ) -> np.ndarray:
     """Embed cells, computing only what is not in the cache.
 
-    What a killed call has written, `CELLS_A_SHARD` cells at a time, the next one finds. Besides the
-    result, memory does not grow with the number of cells if the images are memory-mapped.
+    What a killed call has written, about each minute, the next one finds. Besides the result,
+    memory does not grow with the number of cells if the images are memory-mapped.
 
     Args:
         encoder: A frozen `Encoder`, as a rule.
@@ -82,14 +87,21 @@ def encode_cached(
         if on_progress is not None:
             on_progress(n_found + done, len(images))
 
-    def encode(start: int) -> None:
-        rows = missing[start : start + CELLS_A_SHARD]
+    def encode(start: int, rows: np.ndarray) -> None:
         embeddings = encoder.encode(images[rows], lambda done, _: report(start + done))
         shards.add(digests[rows], embeddings)
         _forget_pages(images)
 
-    for start in range(0, len(missing), CELLS_A_SHARD):
-        encode(start)
+    start, at_once = 0, min(CELLS_FIRST, CELLS_A_SHARD)
+    while start < len(missing):
+        began = time.monotonic()
+        encode(start, missing[start : start + at_once])
+        start += at_once
+        seconds = time.monotonic() - began
+        if seconds < SECONDS_A_SHARD / 2:
+            at_once = min(2 * at_once, CELLS_A_SHARD)
+        elif seconds > SECONDS_A_SHARD:
+            at_once = max(1, at_once // 2)
     if not len(missing):
         report(0)
     return shards.read(which)

@@ -17,6 +17,7 @@ from buffycoat.backbones.folded import fold_batch_norm
 from buffycoat.backbones.openvino_engine import OpenvinoEngine
 from buffycoat.backbones.torch_engine import TorchEngine
 from buffycoat.config import EmbedConfig
+from buffycoat.embed.checkpoint import preprocessing_of
 from buffycoat.embed.encoder import Encoder, to_pixels
 from buffycoat.errors import BundleError, ConfigError
 from buffycoat.optional import choose
@@ -191,8 +192,6 @@ def build_encoder(config: EmbedConfig) -> Encoder:
             f"embed.engine={config.engine!r} runs timm models, and encoder 'siglip' is none: "
             "--set embed.engine=torch"
         )
-    from buffycoat.embed.siglip import preprocessing_of
-
     prepared = preprocessing_of(config.weights, config.preprocessing)
     return ENCODERS["siglip"](**shared, preprocessing=prepared)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,40 +16,18 @@ from torch.nn import functional as F
 from buffycoat.backbones.engine import Engine
 from buffycoat.backbones.torch_engine import TorchEngine
 from buffycoat.backbones.weights import hub_problem
+from buffycoat.embed.checkpoint import BILINEAR, LICENCES, how_to_get
 from buffycoat.embed.encoder import Encoder, centre_crop
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 from buffycoat.optional import require
 
-LICENCES = {
-    "google/medsiglip-448": "Health AI Developer Foundations terms of use "
-    "(https://developers.google.com/health-ai-developer-foundations/terms)"
-}
-"""Repository -> terms of its weights, where they are not simply open."""
-
-
 GPU_CELLS_AT_ONCE = 32
-MEDSIGLIP = "google/medsiglip-448"
-BILINEAR = "bilinear"
-"""Bilinear without antialiasing, pixels to -1..1: what MedSigLIP's authors do with TensorFlow
-(arXiv 2507.05201), and the paper with MedSigLIP (arXiv 2603.16249)."""
-
-
-def preprocessing_of(weights: str, wanted: str) -> Literal["checkpoint", "bilinear"]:
-    """What "auto" means for a checkpoint: its own preprocessing, but for MedSigLIP's.
-
-    Args:
-        weights: As the settings name them.
-        wanted: `embed.preprocessing`.
-    """
-    if wanted == "auto":
-        return BILINEAR if weights == MEDSIGLIP else "checkpoint"
-    return BILINEAR if wanted == BILINEAR else "checkpoint"
 
 
 class SiglipEncoder(Encoder):
     """Image features of a SigLIP (arXiv 2303.15343; MedSigLIP: arXiv 2507.05201).
 
-    The text tower is loaded with the checkpoint and then let go.
+    Of the checkpoint's two towers only that of images is loaded.
 
     Args:
         weights: A folder with a checkpoint in transformers' layout, or a name on the hub.
@@ -57,7 +37,8 @@ class SiglipEncoder(Encoder):
             `preprocessor_config.json` says; or the values of that file, as a bundle stores them.
 
     Raises:
-        ConfigError: Another input size than the checkpoint's, or not a SigLIP of one size.
+        ConfigError: Another input size than the checkpoint's, not a SigLIP of one size, or weights
+            that are not all there.
         WeightsNotFoundError: No such checkpoint here, and the hub does not give it; or it does not
             say how images are to be prepared.
     """
@@ -89,8 +70,7 @@ class SiglipEncoder(Encoder):
         if preprocessing != BILINEAR:
             self._processor = _processor(weights, preprocessing)
             preprocessing = _plain(self._processor)
-        model = _load(transformers.AutoModel, weights, use_safetensors=True, dtype=torch.float32)
-        self._network: nn.Module = model.vision_model.eval().requires_grad_(False)
+        self._network: nn.Module = _image_tower(weights).eval().requires_grad_(False)
         self._engine = TorchEngine(_Pooled(self._network), gpu_cells=GPU_CELLS_AT_ONCE)
         self._settings = {
             "kind": "siglip",
@@ -165,6 +145,23 @@ def resize_bilinear(pixels: torch.Tensor, px: int) -> torch.Tensor:
     )
 
 
+def _image_tower(weights: str) -> nn.Module:
+    """Half of the checkpoint: MedSigLIP's other half is 1.8 GB of text encoder."""
+    transformers = require("transformers", "embed")
+    rest = {"_keys_to_ignore_on_load_unexpected": [r"^text_model\.", r"^logit_(scale|bias)$"]}
+    tower = type("SiglipVisionModel", (transformers.SiglipVisionModel,), rest)
+    model, found = _load(
+        tower, weights, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+    )
+    missing = sorted(found["missing_keys"])
+    if missing:  # transformers would leave them random
+        raise ConfigError(
+            f"{weights}: {len(missing)} weights of the image encoder are not in the file, first "
+            f"{missing[0]!r}. Download the checkpoint again"
+        )
+    return getattr(model, "vision_model", model)  # transformers 4 wraps the tower once more
+
+
 def _processor(weights: str, preprocessing: str | dict[str, Any]) -> Any:
     """The image processor of a checkpoint, or the one whose values a bundle stored."""
     transformers = require("transformers", "embed")
@@ -189,14 +186,31 @@ def _plain(processor: Any) -> dict[str, Any]:
     return json.loads(json.dumps({"image_processor_type": type(processor).__name__} | values))
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """No bar, and no remarks on the text encoder, which is not used; faults are raised."""
+    from transformers.utils import logging
+
+    level, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if has_bar:
+            logging.enable_progress_bar()
+
+
 def _load(factory: Any, weights: str, **options: Any) -> Any:
     """From a folder or the cache; from the hub only if neither has it."""
     folder = Path(weights)
     if folder.is_dir() and not (folder / "config.json").is_file():
-        raise WeightsNotFoundError(_remedy(weights, "the folder holds no config.json"))
+        raise WeightsNotFoundError(how_to_get(weights, "the folder holds no config.json"))
     try:
-        return factory.from_pretrained(weights, local_files_only=True, **options)
-    except ValueError as error:
+        with _silence():
+            return factory.from_pretrained(weights, local_files_only=True, **options)
+    except (ValueError, RuntimeError) as error:  # no checkpoint; weights of other shapes
         raise ConfigError(
             f"{weights}: not a checkpoint that transformers knows ({error})"
         ) from error
@@ -211,13 +225,4 @@ def _load(factory: Any, weights: str, **options: Any) -> Any:
                 problem = str(error).splitlines()[0]
         else:
             problem = offline
-    raise WeightsNotFoundError(_remedy(weights, problem))
-
-
-def _remedy(weights: str, problem: str) -> str:
-    return (
-        f"weights of {weights!r} were not found: {problem}. If the model is gated: 1. accept its "
-        f"licence on its page at https://huggingface.co; 2. run: hf auth login; 3. run: "
-        f"hf download OWNER/NAME --local-dir FOLDER. Without a network here, copy that folder "
-        "over and give its path: --set embed.weights=FOLDER"
-    )
+    raise WeightsNotFoundError(how_to_get(weights, problem))

@@ -284,7 +284,7 @@ def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLim
     restored = restoration.restorer.restore(degraded)
     found = restoration.severity.estimate(degraded)
     verdict = cleaning.check_restored(
-        degraded, restored, restoration.segment(degraded), found, restoration
+        degraded, restored, restoration.segment(degraded), found, restoration, is_fitting=True
     )
     masks = restoration.segment(originals)
     is_good = known_good(originals, degraded, restored, masks, verdict.masks)

@@ -32,6 +32,7 @@ from buffycoat.learn import (
     fit_scores,
     labels,
     least_data,
+    needs,
     outcome,
     prepare,
     summary,
@@ -130,6 +131,7 @@ def learn(
     without_labels: Sequence[Path] = (),
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
+    needs.check(config)
     manifest = prepare.read_data(data, layout, reading, config, watch, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)

@@ -132,8 +132,11 @@ def check_restored(
     masks_before: Sequence[Masks],
     found: Degradation,
     restoration: Restoration,
+    is_fitting: bool = False,
 ) -> Verdict:
     """Whether restored images may replace their originals.
+
+    Without a gate nothing asks for embeddings, which are the dearest numbers: they are NaN then.
 
     Args:
         original: Shape (n, w, w, 3), uint8.
@@ -141,13 +144,19 @@ def check_restored(
         masks_before: Masks of the originals.
         found: What the estimator says of the originals.
         restoration: The fitted models.
+        is_fitting: Whether a gate is to be fitted to the numbers, so that all are needed.
     """
     masks = restoration.segment(restored)
     severity = restoration.severity.estimate(restored).severity
+    embed = restoration.embed if is_fitting or restoration.gate is not None else _unknown
     numbers = measure_change(
-        Look(original, masks_before, found.severity, restoration.embed(original)),
-        Look(restored, masks, severity, restoration.embed(restored)),
+        Look(original, masks_before, found.severity, embed(original)),
+        Look(restored, masks, severity, embed(restored)),
         found.has("light"),
     )
     accepted, reasons = accept(numbers, restoration.gate, restoration.restore_above)
     return Verdict(accepted, reasons, numbers, masks)
+
+
+def _unknown(images: np.ndarray) -> np.ndarray:
+    return np.full((len(images), 1), np.nan)

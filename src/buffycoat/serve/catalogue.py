@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 
 from buffycoat.cells import CellRef
+from buffycoat.evaluate.label_next import NO_CELL
 from buffycoat.fields.crops import part_in_field
 from buffycoat.fields.rows import box_of
 from buffycoat.serve import counts, schema
@@ -146,6 +147,15 @@ class SlideCells:
         codes = self.taxonomy.codes
         table = [[cell.details.get("probs", {}).get(c, 0.0) for c in codes] for cell in self.cells]
         return np.sqrt(np.array(table, dtype=np.float64).reshape(len(self.cells), len(codes)))
+
+    @cached_property
+    def without_cell(self) -> np.ndarray:
+        """Which show no white cell by the model's evidence, shape (n,), bool."""
+        found = [
+            any(reason["code"] == NO_CELL for reason in cell.details.get("reasons", ()))
+            for cell in self.cells
+        ]
+        return np.array(found, dtype=bool)
 
     def alike(self, n: int, count: int) -> list[int]:
         """Cells of the slide whose class probabilities are nearest (Hellinger distance)."""

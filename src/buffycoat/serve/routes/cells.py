@@ -9,11 +9,11 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select
 
+from buffycoat.evaluate.label_next import choose_next
 from buffycoat.serve import log, schema
 from buffycoat.serve.decisions import Decision, decide
 from buffycoat.serve.routes.forms import DecisionsForm, Id, Number, Served, SignedIn
 from buffycoat.serve.states import Label, labels_of, state_of
-from buffycoat.serve.suggestions import choose_next
 
 ALIKE = 8
 CACHE = {"Cache-Control": "private, max-age=86400"}
@@ -122,12 +122,12 @@ def suggestions(
     slide: Annotated[Number, Query()],
     count: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> dict[str, Any]:
-    """Cells of a slide to label next: uncertain, and unlike those that have a label."""
+    """Cells of a slide to label next; none that shows no white cell."""
     with review.store.reading() as reader:
         state = state_of(reader, slide)
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
     known = {n for role in given if state.may_see(person, role) for n in given[role]}
     is_known = np.array([cell.n in known for cell in cells.cells], dtype=bool)
-    rows = choose_next(cells.scores**2, is_known, count)
+    rows = choose_next(cells.scores**2, is_known, count, cells.without_cell)
     return {"cells": [{"n": cells.cells[row].n, "slide": slide} for row in rows]}
