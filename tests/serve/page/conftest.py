@@ -132,6 +132,24 @@ def serve(slides: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         server.stop()
 
 
+@pytest.fixture
+def serve_as(tmp_path: Path) -> Iterator[Callable[[list[str]], str]]:
+    """Starts `buffycoat review` with these words in the working folder; returns the address."""
+    pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+    started: list[Server] = []
+
+    def start(words: list[str]) -> str:
+        port = _free_port()
+        command = _command(*words, "--port", str(port), "--no-browser")
+        started.append(Server(command, port, None, tmp_path / "review.log"))
+        started[-1].start()
+        return started[-1].url
+
+    yield start
+    for server in started:
+        server.stop()
+
+
 def _add_user(database: str, name: str, roles: str) -> None:
     each = [word for role in roles.split() for word in ("--role", role)]
     subprocess.run(
