@@ -19,17 +19,14 @@ RECIPES = {
     "all": ("laboratories simulated", WARM),
     "allmix": ("and feature styles mixed", VIOLET),
 }
-SITES = {
-    "home": ("home", "as they are"),
-    "chula": ("chula", "scaled"),
-    "seg-wbc": ("seg-wbc", "scaled"),
-}
+CROPS = {"home": "as they are", "chula": "scaled", "seg-wbc": "scaled"}
+"""Site -> the crop of its rows that is shown."""
 
 
 def main() -> None:
     """Write three SVG files."""
     mpl.rcParams |= {
-        "font.size": 10, "svg.hashsalt": "buffycoat", "svg.fonttype": "path",
+        "font.size": 11, "svg.hashsalt": "buffycoat", "svg.fonttype": "path",
         "axes.spines.top": False, "axes.spines.right": False, "figure.constrained_layout.use": True,
     }  # fmt: skip
     metrics = json.loads((RESULTS / "pbc-lt" / "metrics.json").read_text(encoding="utf-8"))
@@ -62,9 +59,8 @@ def draw_calibration(metrics: dict[str, Any]) -> None:
     bins = metrics["evaluations"]["eval"]["calibration"]["bins"]
     left.plot([0.3, 1], [0.3, 1], color=GRAY, linestyle="--")
     left.plot([b["confidence"] for b in bins], [b["frequency"] for b in bins], "o-", color=VIOLET)
-    left.set(
-        xlabel="stated probability", ylabel="observed frequency", xlim=(0.3, 1.01), ylim=(0.3, 1.03)
-    )
+    left.set(xlabel="stated probability", ylabel="observed frequency")
+    left.set(xlim=(0.3, 1.01), ylim=(0.3, 1.03))
     rows = [row for row in metrics["doubt"]["coverage"]["eval"] if row["class"] != "all"]
     codes = [row["class"] for row in rows]
     _points(right, codes, [(row["coverage"], row["low"], row["high"]) for row in rows])
@@ -81,18 +77,18 @@ def draw_shift(rows: list[dict[str, str]]) -> None:
     for column, (recipe, (name, colour)) in enumerate(RECIPES.items()):
         chosen = [
             next(r for r in rows if (r["recipe"], r["site"], r["crop"]) == (recipe, site, crop))
-            for site, (_, crop) in SITES.items()
+            for site, crop in CROPS.items()
         ]
         right = [float(row["right"]) for row in chosen]
         spans = [
             [value - float(row["low"]) for value, row in zip(right, chosen, strict=True)],
             [float(row["high"]) - value for value, row in zip(right, chosen, strict=True)],
         ]
-        places = [place + (column - 1) * width for place in range(len(SITES))]
+        places = [place + (column - 1) * width for place in range(len(CROPS))]
         axes.bar(places, right, width, color=colour, label=name)
         axes.errorbar(places, right, spans, fmt="none", ecolor="black", capsize=2)
-    labels = [f"{site}, n = {_n(rows, site, crop)}" for site, crop in SITES.values()]
-    axes.set(ylim=(0, 1), ylabel="share right", xticks=range(len(SITES)), xticklabels=labels)
+    labels = [f"{site}, n = {_n(rows, site, crop)}" for site, crop in CROPS.items()]
+    axes.set(ylim=(0, 1), ylabel="share right", xticks=range(len(CROPS)), xticklabels=labels)
     axes.legend(title="trained", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     _save(figure, "domain-shift.svg")
 

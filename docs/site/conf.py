@@ -1,8 +1,8 @@
 """The documentation site; `make site` writes it to build/site.
 
-Sphinx with MyST, since MyST reads Markdown as GitHub does: the same pages, with the same links, serve
-there and here. (MkDocs 1 is no longer maintained, and support of Material for MkDocs ended in
-November 2026.) The source folder is the root of the repository: links out of docs/ stay as they are.
+Sphinx with MyST, since MyST reads Markdown as GitHub does: the same pages, with the same links,
+serve there and here. (MkDocs 1 is no longer maintained, and support of Material for MkDocs ended
+in November 2026.) The source folder is the root of the repository, so that links out of docs/ stay.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ exclude_patterns = [
 myst_enable_extensions = ["html_image", "tasklist"]
 myst_heading_anchors = 4  # as GitHub names them
 
+smartquotes = False  # they would make a dash of the two in --set
+toc_object_entries = False
 default_role = "code"  # docstrings put names in single backticks
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -55,7 +57,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_theme_options = {
-    "announcement": "Not a medical device. Not for diagnosis, and no substitute for a hematologist.",
+    "announcement": "Not a medical device. Not for diagnosis.",
     "top_of_page_buttons": [],
 }
 html_static_path = ["site.css"]

@@ -20,11 +20,7 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def sections(index: str) -> dict[str, list[str]]:
-    """Pages that the tables of an index list, by its headings; links to a part of a page are none.
-
-    >>> sections("## How to\\n| [Install](install.md) | x |\\n| [Columns](predict.md#columns) | y |")
-    {'How to': ['install.md']}
-    """
+    """Pages that the tables of an index list, by its headings; a part of a page is none."""
     found: dict[str, list[str]] = {}
     for part in re.split(r"^## +", index, flags=re.M)[1:]:
         heading, _, text = part.partition("\n")

@@ -88,9 +88,8 @@ def _type(annotation: Any) -> str:
     if origin is Annotated:
         return _type(inside[0])
     if origin is tuple:
-        return (
-            f"list of {_type(inside[0])}" if inside[-1] is ... else f"list of {len(inside)} numbers"
-        )
+        is_any_length = inside[-1] is ...
+        return f"list of {_type(inside[0]) if is_any_length else f'{len(inside)} numbers'}"
     if origin is dict:
         return f"table of {_type(inside[0])} = {_type(inside[1])}"
     return NAMES[annotation]

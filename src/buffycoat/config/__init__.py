@@ -208,7 +208,7 @@ class RefineConfig(Section):
 
     rescue: Literal["off", "published", "fitted"] = Field(
         default="fitted",
-        description="rules that return rare classes; fitted: only those that improve held-out scores",
+        description="rules that return rare classes; fitted: those that improve held-out scores",
     )
     transfer: dict[Literal["PLY", "PC"], Annotated[tuple[str, ...], Field(min_length=2)]] = Field(
         default_factory=dict,
