@@ -1,4 +1,4 @@
-"""Fills in the reference pages, where they say `<!-- generated: NAME -->`."""
+"""Fills in the reference pages, between `<!-- generated: NAME -->` and `<!-- end -->`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import settings
 
 import buffycoat
 
-MARKER = re.compile(r"^<!-- generated: ([\w ]+) -->$", re.M)
+MARKER = re.compile(r"^<!-- generated: ([\w ]+) -->$.*?^<!-- end -->$", re.M | re.S)
 
 
 def setup(app: Any) -> dict[str, bool]:
