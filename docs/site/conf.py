@@ -56,6 +56,7 @@ html_title = "buffycoat"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_search_summary = False  # it is fetched, which no browser does from a file
 html_theme_options = {
     "announcement": "Not a medical device. Not for diagnosis.",
     "top_of_page_buttons": [],
