@@ -42,7 +42,7 @@ def read_and_sign(page: Any) -> None:
     page.keyboard.press(".")
     page.keyboard.press("Enter")
     page.keyboard.press(".")
-    page.keyboard.press(page.get_attribute('.palette [data-drop="BL"]', "aria-keyshortcuts"))
+    page.keyboard.press(page.get_attribute('.palette [data-drop="MY"]', "aria-keyshortcuts"))
     page.get_by_text("All saved").first.wait_for()
     page.get_by_role("tab", name="Differential").click()
     page.get_by_label("WBC of the analyser").fill("7.5")
