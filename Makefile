@@ -9,14 +9,14 @@ SHARED ?= ../shared
 # Two workers with one thread each: on a small machine more threads only wait for each other.
 TEST_WORKERS ?= 2
 
-.PHONY: setup demo test lint docs bench pins wheel clean
+.PHONY: setup demo test lint docs site bench pins wheel clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("buffycoat needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[embed,fast,cellpose,formats,scale,fields,exchange,labels,serve,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[embed,fast,cellpose,formats,scale,fields,exchange,labels,serve,docs,dev]'
 	touch $(STAMP)
 
 demo: $(STAMP)
@@ -41,6 +41,10 @@ wheel: $(STAMP)
 # as PINS="--only numpy" or PINS=--torch (tools/pins.py --help).
 pins: $(STAMP)
 	$(BIN)/python tools/pins.py $(PINS)
+
+# The same pages as a site, with the reference filled in: open build/site/index.html.
+site: $(STAMP)
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees -c docs/site . build/site
 
 # On real cells, which lie outside the repository; the training takes an hour and a half on two cores.
 bench: $(STAMP)

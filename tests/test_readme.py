@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 from buffycoat.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TUTORIALS = ROOT / "docs" / "tutorials"
+"""Carried out from beginning to end by tests/site and tests/serve/page."""
 RUN_HERE = ("predict", "evaluate", "compare", "similar", "explain", "measure", "doctor")
 ELSEWHERE = ("demo-run/", "adapted", "boxed", "boxes.json", "--engine", "--workers", "paper")
 """How words begin that need what `make demo` or real cells give, other machines or weights."""
@@ -46,7 +48,8 @@ def runs_here(words: list[str]) -> bool:
 
 
 SHOWN = [(page, words) for page in PAGES for words in commands(page)]
-WITH_CHEAP = [page for page in PAGES if any(map(runs_here, commands(page)))]
+RUN = [page for page in PAGES if page.parent != TUTORIALS]
+WITH_CHEAP = [page for page in RUN if any(map(runs_here, commands(page)))]
 
 
 @pytest.fixture
@@ -120,7 +123,7 @@ def test_cheap_commands_run(page: Path, newcomer: Path) -> None:
 
 @pytest.mark.slow
 def test_python_runs(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    texts = [text for page in PAGES for text in blocks(page, "python")]
+    texts = [text for page in RUN for text in blocks(page, "python")]
     assert texts
     for text in texts:
         exec(compile(text, "README.md", "exec"), {})

@@ -160,7 +160,7 @@ def test_ray_gives_the_bytes_of_the_local_loop_also_when_the_command_was_killed(
                        for name in ("local", "ray"))  # fmt: skip
     assert list(expected) == ["part-0000000.parquet"]
     assert found == expected
-    bad = [(tmp_path / f"{name}" / "cells.bad.csv").read_bytes() for name in ("local", "ray")]
+    bad = [(tmp_path / f"{name}.bad.csv").read_bytes() for name in ("local", "ray")]
     assert bad[0] == bad[1]
 
 

@@ -126,6 +126,17 @@ def test_bad_files_are_listed_and_the_good_ones_kept(
     assert all(word in bad[name] for name, word in reasons.items())
 
 
+def test_a_folder_of_parts_is_one_table_whatever_could_not_be_read(
+    tiny_bundle: Path, good: Path, cell: Image.Image, tmp_path: Path
+) -> None:
+    reasons = _break(good, cell)
+    result, said = _predict(tiny_bundle, good, tmp_path / "parts")
+    assert result.exit_code == 3, result.output
+    assert "parts.bad.csv" in said
+    assert set(pd.read_csv(tmp_path / "parts.bad.csv")["ID"]) == set(reasons)
+    assert pd.read_parquet(tmp_path / "parts")["cell_id"].tolist() == ["a.png", "b.jpg"]
+
+
 @pytest.mark.parametrize(("allowed", "code"), [("4", 0), ("3", 3)])
 def test_allow_bad_counts(
     tiny_bundle: Path, good: Path, cell: Image.Image, tmp_path: Path, allowed: str, code: int

@@ -161,7 +161,7 @@ def predict(
             results.write_csv(job, out, [*AS_SUBMITTED, *chosen], ["cell_id", "label", *chosen])
         elif not is_folder:
             results.write_parquet(job, out, [name for name in shown if name in wanted])
-        write_bad(bad, out / "cells" if is_folder else out)
+        write_bad(bad, out)
         if not is_folder:
             results.remove(job)
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
@@ -210,7 +210,7 @@ def print_summary(counts: Counts, names: Mapping[str, str], is_whole: bool) -> N
 
 
 def write_bad(bad: Sequence[BadCell], out: Path) -> None:
-    """List unreadable cells beside a result file; without any, an older list is removed."""
+    """List unreadable cells beside a result; without any, an older list is removed."""
     import pandas as pd
 
     from buffycoat.tables import write_csv
@@ -223,7 +223,7 @@ def write_bad(bad: Sequence[BadCell], out: Path) -> None:
 
 
 def bad_file(out: Path) -> Path:
-    """Where the unreadable cells of a result file are listed."""
+    """Where the unreadable cells of a result are listed: beside it, as a folder is one table."""
     return out.with_name(out.name + ".bad.csv")
 
 

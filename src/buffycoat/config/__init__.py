@@ -24,10 +24,10 @@ PRESETS = ("paper", "default", "cpu", "travel", "demo")
 class DataConfig(Section):
     """What the model card says of the training data; nothing is computed from it."""
 
-    name: str = "unnamed data set"
-    licence: str = "not stated"
-    attribution: str = ""
-    changes: str = ""
+    name: str = Field(default="unnamed data set", description="of the training data")
+    licence: str = Field(default="not stated", description="of the training data")
+    attribution: str = Field(default="", description="whom to cite for the data")
+    changes: str = Field(default="", description="what was done to the data before")
     population: str = Field(default="", description="who the cells are of, in a sentence")
 
 
@@ -73,27 +73,35 @@ class RestoreConfig(Section):
     noise_model: Literal["all", "paper"] = Field(
         default="all", description="degradation learned from"
     )
-    base_channels: int = Field(default=32, ge=4)
+    base_channels: int = Field(
+        default=32, ge=4, description="channels of the first level of the U-Net"
+    )
     depth: int = Field(default=4, ge=1, le=8, description="times that the U-Net halves the image")
     blocks: int = Field(default=1, ge=1, description="residual only: blocks a level")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="pix2pix only")
     norm: Literal["batch", "instance", "none"] = Field(default="batch", description="pix2pix only")
-    discriminator_channels: int = Field(default=64, ge=4)
+    discriminator_channels: int = Field(
+        default=64, ge=4, description="of its first layer, with gan_weight above 0"
+    )
     discriminator_layers: int = Field(default=3, ge=1, description="3 gives the 70x70 PatchGAN")
-    discriminator_norm: Literal["batch", "spectral"] = "spectral"
+    discriminator_norm: Literal["batch", "spectral"] = Field(
+        default="spectral", description="normalisation in the discriminator"
+    )
     train_px: int = Field(default=192, ge=32, description="side of the training crops")
-    steps: int = Field(default=2000, ge=1)
-    batch_size: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=2e-4, gt=0)
-    beta1: float = Field(default=0.5, ge=0, lt=1)
+    steps: int = Field(default=2000, ge=1, description="batches that are learned from")
+    batch_size: int = Field(default=8, ge=1, description="crops in a batch")
+    learning_rate: float = Field(default=2e-4, gt=0, description="of Adam")
+    beta1: float = Field(default=0.5, ge=0, lt=1, description="of Adam")
     gan_weight: float = Field(default=0.0, ge=0, description="0 trains without a discriminator")
-    l1_weight: float = Field(default=100.0, ge=0)
+    l1_weight: float = Field(default=100.0, ge=0, description="of the mean absolute error")
     ssim_weight: float = Field(default=20.0, ge=0, description="of 1 - MS-SSIM")
     feature_weight: float = Field(
         default=0.0, ge=0, description="of the distance in features of a frozen network"
     )
     ema_decay: float = Field(default=0.0, ge=0, lt=1, description="0 keeps the last weights")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="of the arithmetic in training"
+    )
     pristine_below: float = Field(
         default=0.5, description="estimated severity under which a cell is clean"
     )
@@ -105,7 +113,9 @@ class RestoreConfig(Section):
     use: Literal["auto", "original", "restored", "both"] = Field(
         default="auto", description="what later stages see; auto decides on out-of-fold scores"
     )
-    gate: bool = True
+    gate: bool = Field(
+        default=True, description="keep the original where the restored image changed the cell"
+    )
     take_from: str = Field(
         default="",
         description="a bundle, e.g. 'starter', whose severity, restorer and gate are taken over; "
@@ -120,8 +130,10 @@ class EmbedConfig(Section):
     weights: Weights = Field(
         default="wheel", description="'wheel', 'hub', 'random', a path, or a hub name"
     )
-    input_px: int = Field(default=224, ge=16)
-    crop_fraction: float = Field(default=0.82, gt=0, le=1)
+    input_px: int = Field(default=224, ge=16, description="side of the encoder's input")
+    crop_fraction: float = Field(
+        default=0.82, gt=0, le=1, description="central part of the working image"
+    )
     preprocessing: Literal["auto", "checkpoint", "bilinear"] = Field(
         default="auto",
         description="siglip only: as the checkpoint's preprocessor_config.json says, or bilinear "
@@ -134,21 +146,28 @@ class EmbedConfig(Section):
         default=True, description="a vote of the training cells as another opinion"
     )
     class_means: bool = Field(default=True, description="the nearest class mean as another")
-    head: Literal["off", "paper", "balanced"] = "balanced"
-    hidden: tuple[int, ...] = (256,)
-    projection: int = Field(default=128, ge=2)
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    supcon_weight: float = Field(default=0.3, ge=0, le=1)
-    supcon_temperature: float = Field(default=0.07, gt=0)
+    head: Literal["off", "paper", "balanced"] = Field(
+        default="balanced",
+        description="trained on the embeddings; balanced: batches with equal shares of all classes",
+    )
+    hidden: tuple[int, ...] = Field(default=(256,), description="widths of the head's layers")
+    projection: int = Field(
+        default=128, ge=2, description="dimensions that the contrastive loss compares"
+    )
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="in the head")
+    supcon_weight: float = Field(
+        default=0.3, ge=0, le=1, description="of the contrastive loss beside the classifying one"
+    )
+    supcon_temperature: float = Field(default=0.07, gt=0, description="of the contrastive loss")
     feature_noise: float | None = Field(
         default=None,
         ge=0,
         description="None: 0.06 for 'paper'; for 'balanced' 2 standard deviations of an input",
     )
-    epochs: int = Field(default=20, ge=1)
-    batch_size: int = Field(default=256, ge=4)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
+    epochs: int = Field(default=20, ge=1, description="of the head")
+    batch_size: int = Field(default=256, ge=4, description="embeddings in a batch")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of AdamW, for the head")
+    weight_decay: float = Field(default=1e-2, ge=0, description="of AdamW, for the head")
     oversample: dict[str, float] = Field(
         default_factory=dict, description="class -> factor; head 'paper' only"
     )
@@ -169,12 +188,16 @@ class EmbedConfig(Section):
 class FuseConfig(Section):
     """How siblings' scores become one."""
 
-    calibrate: bool = True
+    calibrate: bool = Field(
+        default=True, description="divide each model's logits by a temperature fitted out of fold"
+    )
     average: Literal["geometric", "arithmetic"] = Field(
         default="geometric",
         description="mean of the fold models' calibrated probabilities; docs/adr/0011",
     )
-    stack: Literal["off", "auto"] = "auto"
+    stack: Literal["off", "auto"] = Field(
+        default="auto", description="second opinions; auto keeps those that improve held-out scores"
+    )
     prior: Literal["uniform", "train", "as_trained"] = Field(
         default="uniform",
         description="class mix that scores assume; as_trained leaves in what loss and sampler did",
@@ -184,7 +207,10 @@ class FuseConfig(Section):
 class RefineConfig(Section):
     """Rescue of tail classes, and the final decision."""
 
-    rescue: Literal["off", "published", "fitted"] = "fitted"
+    rescue: Literal["off", "published", "fitted"] = Field(
+        default="fitted",
+        description="rules that return rare classes; fitted: those that improve held-out scores",
+    )
     transfer: dict[Literal["PLY", "PC"], Annotated[tuple[str, ...], Field(min_length=2)]] = Field(
         default_factory=dict,
         description="'published' only, where PLY or PC is lacking: the class that stands in for "
@@ -200,7 +226,12 @@ class RefineConfig(Section):
         "probable class; auto is the first for data in WBCBench's layout whose evaluation split is "
         "no equal mix, unless it loses out of fold",
     )
-    conformal_alpha: float = Field(default=0.1, gt=0, lt=1)
+    conformal_alpha: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="share of cells whose prediction set may miss the truth",
+    )
     abstain_below: float = Field(
         default=0.5, ge=0, le=1, description="top probability under which to ask"
     )
@@ -209,8 +240,8 @@ class RefineConfig(Section):
 class Config(Section):
     """Everything that a run depends on, besides the data."""
 
-    preset: str = "custom"
-    seed: int = Field(default=0, ge=0)
+    preset: str = Field(default="custom", description="name of the preset; set by --preset")
+    seed: int = Field(default=0, ge=0, description="of everything that is drawn at random")
     taxonomy: str = Field(default="auto", description="'auto', 'wbcbench', 'pbc' or a .toml file")
     data: DataConfig = DataConfig()
     images: ImagesConfig = ImagesConfig()

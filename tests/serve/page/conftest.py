@@ -27,7 +27,7 @@ SLIDES = 40
 """Of the server that tests share: each test takes its own."""
 N_WRONG = 4
 PASSWORD = "rendered cells only"
-STARTS_WITHIN_S = 60
+STARTS_WITHIN_S = 180
 
 
 @dataclass
@@ -126,6 +126,24 @@ def serve(slides: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         started.append(server)
         server.start()
         return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def serve_as(tmp_path: Path) -> Iterator[Callable[[list[str]], str]]:
+    """Starts `buffycoat review` with these words in the working folder; returns the address."""
+    pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+    started: list[Server] = []
+
+    def start(words: list[str]) -> str:
+        port = _free_port()
+        command = _command(*words, "--port", str(port), "--no-browser")
+        started.append(Server(command, port, None, tmp_path / "review.log"))
+        started[-1].start()
+        return started[-1].url
 
     yield start
     for server in started:
