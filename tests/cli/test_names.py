@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import buffycoat
-from buffycoat.cli.columns import AS_SUBMITTED
+from buffycoat.predict.columns import AS_SUBMITTED
 from buffycoat.cli.predict import write_bad
 from buffycoat.evaluate.compared import read_compared
 from buffycoat.evaluate.scored import read_scored

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cli.main import app
-from buffycoat.cli.unfamiliar import sentences
+from buffycoat.predict.unfamiliar import sentences
 from buffycoat.images import write_png
 from buffycoat.predict.results import Counts
 from buffycoat.predict.site_look import SiteLooks

@@ -37,7 +37,7 @@ def demo(
     import pandas as pd
 
     from buffycoat import config
-    from buffycoat.cli.columns import AS_SUBMITTED, file_name
+    from buffycoat.predict.columns import AS_SUBMITTED, file_name
     from buffycoat.cli.tables import print_metrics
     from buffycoat.learn import train
     from buffycoat.predict import predictor
