@@ -8,11 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# The rooms `audit`, `evaluate` and `predict` share their names with functions. They are imported
-# first, and hold nothing at their top, so that no later import of theirs takes a function's place.
-import buffycoat.audit
-import buffycoat.evaluate
-import buffycoat.predict
 from buffycoat.api.adaptation import Adapted, adapt
 from buffycoat.api.cells import read_cells
 from buffycoat.api.counts import differential

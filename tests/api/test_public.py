@@ -219,7 +219,9 @@ def test_adapt_gives_the_bundle_of_the_command(
     for number in range(40):
         image = render_cell(CODES[number % 4], rng, 96).image * np.array((0.45, 0.6, 0.8))
         images.write_png(tmp_path / "north" / f"{number:03}.png", image.astype(np.uint8))
-    output = " ".join(_run("adapt", tiny_bundle, tmp_path / "north", "--out", tmp_path / "a").split())
+    output = " ".join(
+        _run("adapt", tiny_bundle, tmp_path / "north", "--out", tmp_path / "a").split()
+    )
     made = buffycoat.adapt(tmp_path / "north", tmp_path / "b", tiny_bundle)
     for sentence in made.sentences:
         assert " ".join(sentence.split()) in output

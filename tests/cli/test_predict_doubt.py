@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from buffycoat.bundle import files
 from buffycoat.cells import DOUBTS
-from buffycoat.predict.columns import DOUBT, choose_columns
 from buffycoat.cli.doubtful import summary
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError
 from buffycoat.images import write_png
+from buffycoat.predict.columns import DOUBT, choose_columns
 from buffycoat.predict.results import Counts
 from buffycoat.predict.rows import prediction_columns
 from buffycoat.simulate.render import render_cell

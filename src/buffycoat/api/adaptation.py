@@ -73,15 +73,17 @@ def adapt(
     Example:
         Cells from which a site cannot be estimated are refused:
 
+        >>> import tempfile
+        >>> from pathlib import Path
         >>> import numpy as np
         >>> from buffycoat.images import write_png
         >>> from buffycoat.simulate.render import render_cell
         >>> folder = Path(tempfile.mkdtemp())
         >>> write_png(folder / "cells" / "1.png", render_cell("LY", np.random.default_rng(0)).image)
-        >>> adapt(folder / "cells", folder / "adapted")
+        >>> adapt(folder / "cells", folder / "adapted")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        buffycoat.errors.NotEstimableError: 1 cells can be read, ...
+        buffycoat.errors.NotEstimableError: 1 cells: a site needs at least 32, ...
     """
     from buffycoat.api.output import new_folder
     from buffycoat.api.progress import shown
@@ -93,9 +95,7 @@ def adapt(
         manifest = manifest_of(cells)
         few = None if labels is None else on_disk(labels, Path(kept) / "labels", "label")
         with shown(progress) as reporter:
-            made = make(
-                bundle, manifest, where, name or _name_of(cells), reporter, allow_bad, few
-            )
+            made = make(bundle, manifest, where, name or _name_of(cells), reporter, allow_bad, few)
     return Adapted(where, Pipeline.load(where), made.sentences)
 
 

@@ -1,10 +1,14 @@
 """Cells as callers have them: folders, tables, paths, arrays; and as every function takes them."""
 
+# pandas has no types of its own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +62,7 @@ def read_cells(
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from buffycoat.simulate.render import render_benchmark
         >>> folder = Path(tempfile.mkdtemp()) / "cells"
         >>> _ = render_benchmark(folder, {"SNE": 3, "LY": 2}, 1, 1, seed=0, size_px=64)
@@ -82,8 +87,8 @@ def of_split(cells: Manifest, split: str, data: str | Path) -> Manifest:
 
     chosen = cells.of_split(split)
     if not len(chosen):
-        has = cells.frame["split"].value_counts().to_dict()
-        known = ", ".join(f"{name} ({count})" for name, count in has.items())
+        has = Counter(str(name) for name in cells.frame["split"].dropna())
+        known = ", ".join(f"{name} ({count})" for name, count in has.most_common())
         raise ManifestError(f"{data}: no cells of split {split!r}; it has {known}")
     return chosen
 
@@ -116,11 +121,12 @@ def manifest_of(cells: Places, layout: str = "images") -> Manifest:
             f"table of cells: column 'path' is missing; it has {', '.join(map(str, cells))}. Give "
             "the photographs' paths there"
         )
-    known = cells[[name for name in cells if name in COLUMNS]].copy()
-    known["path"] = known["path"].map(str)
-    if "cell_id" not in known:
-        known["cell_id"] = known["path"]
-    return Manifest.from_frame(known, "table")
+    columns: dict[str, object] = {
+        str(name): cells[name].to_numpy() for name in cells.columns if name in COLUMNS
+    }
+    columns["path"] = [str(path) for path in cells["path"]]
+    columns.setdefault("cell_id", columns["path"])
+    return Manifest.from_frame(pd.DataFrame(columns), "table")
 
 
 def given(cells: Cells) -> Manifest | list[Photograph]:
@@ -139,7 +145,7 @@ def given(cells: Cells) -> Manifest | list[Photograph]:
         return manifest_of(cells)
     if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OUT" and cells.ndim != 4:
         raise _no_photographs(cells)
-    photographs = [one for one in cells if isinstance(one, np.ndarray)]
+    photographs = [cast("Photograph", one) for one in cells if isinstance(one, np.ndarray)]
     paths = [one for one in cells if isinstance(one, str | Path)]
     if len(photographs) + len(paths) < len(cells) or (photographs and paths):
         kinds = sorted({type(one).__name__ for one in cells})

@@ -1,9 +1,13 @@
 """A classifier of cells on embedding and morphology, with scikit-learn's interface."""
 
+# scikit-learn and pandas have no types of their own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -96,7 +100,9 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         if labels.shape != (len(rows),):
-            raise ShapeError(f"y: expected a label for each of {len(rows)} cells, got {labels.shape}")
+            raise ShapeError(
+                f"y: expected a label for each of {len(rows)} cells, got {labels.shape}"
+            )
         self.classes_, counts = np.unique(labels, return_counts=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y: expected at least 2 classes, got one class: {self.classes_[0]!r}")
@@ -121,9 +127,7 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if self.features_ is None:
-            rows = validate_data(
-                self, X, reset=False, dtype="numeric", ensure_all_finite="allow-nan"
-            )
+            rows = self._numbers(X, reset=False)
         else:
             rows = self.features_.transform(X)
         probs: npt.NDArray[np.float64] = self.model_.predict_proba(rows)
@@ -147,15 +151,17 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
                     f"features {self.features!r}: expected a CellFeatures, None or {PASSTHROUGH!r}"
                 )
             self.features_: CellFeatures | None = None
-            rows, _ = validate_data(
-                self, cells, labels, dtype="numeric", ensure_all_finite="allow-nan"
-            )
-            return rows
+            return self._numbers(cells, labels)[0]
         if len(listed(cells)) != len(labels):
             raise ShapeError(f"y: {len(labels)} labels for {len(listed(cells))} cells")
-        made: CellFeatures = CellFeatures() if self.features is None else clone(self.features)
+        made = CellFeatures() if self.features is None else cast(CellFeatures, clone(self.features))
         self.features_ = made.fit(cells)
         return self.features_.transform(cells)
+
+    def _numbers(self, *given: object, reset: bool = True) -> Any:
+        """X, or X and y, as scikit-learn checks them."""
+        options = {"dtype": "numeric", "ensure_all_finite": "allow-nan"}
+        return cast(Any, validate_data)(self, *given, reset=reset, **options)
 
     def _wanted_prior(self) -> npt.NDArray[np.float64]:
         """Class frequencies to assume, shape (k,), sum 1."""

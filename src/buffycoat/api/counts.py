@@ -1,5 +1,8 @@
 """`differential`: percent of leukocytes on each slide, with limits."""
 
+# pandas has no types of its own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import logging
@@ -73,9 +76,7 @@ def differential(
         raise ConfigError("calibration_labels go with calibration: give the predictions too")
     with tempfile.TemporaryDirectory(prefix="buffycoat") as folder:
 
-        def file(
-            table: Table | Mapping[str, str] | None, name: str, column: str
-        ) -> Path | None:
+        def file(table: Table | Mapping[str, str] | None, name: str, column: str) -> Path | None:
             return None if table is None else on_disk(table, Path(folder) / name, column)
 
         asked = Counting(

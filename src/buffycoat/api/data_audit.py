@@ -47,6 +47,7 @@ def audit(
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> import numpy as np
         >>> from buffycoat.images import write_png
         >>> from buffycoat.simulate.render import render_cell
@@ -56,7 +57,7 @@ def audit(
         ...     write_png(folder / place, drawn)
         >>> found = audit(folder)
         >>> found.is_clean, [result.name for result in found.of_state("found")]
-        (False, ['exact-duplicates', 'class-counts'])
+        (False, ['exact_copies'])
     """
     from buffycoat.api.progress import shown
     from buffycoat.audit import run

@@ -1,5 +1,9 @@
 """Cells as rows of numbers, for scikit-learn: embedding and morphology."""
 
+# scikit-learn and pandas have no types of their own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -23,12 +27,10 @@ if TYPE_CHECKING:
 
 CELLS_AT_ONCE = 64
 """Photographs in memory at a time."""
-Images: TypeAlias = (
-    "Sequence[str | Path] | Sequence[Photograph] | npt.NDArray[np.generic] | pd.Series | "
-    "pd.DataFrame"
-)
-"""n cells: paths or photographs (h, w, 3), uint8, in a list, array, `Series` or column; or one
-array (n, h, w, 3), uint8."""
+Paths: TypeAlias = "Sequence[str | Path] | pd.Series | pd.DataFrame"
+"""Paths of n cells, in a list, a `Series`, or a `DataFrame`'s column `path`."""
+Images: TypeAlias = "Paths | Sequence[Photograph] | npt.NDArray[np.generic]"
+"""The same, or photographs (h, w, 3), uint8; or one array: of paths, or (n, h, w, 3), uint8."""
 
 
 class CellFeatures(TransformerMixin, BaseEstimator):
@@ -89,10 +91,14 @@ class CellFeatures(TransformerMixin, BaseEstimator):
         from buffycoat.refine.features import NAMES
 
         if not self.embedding and not self.morphology:
-            raise ConfigError("CellFeatures: embedding and morphology are both off. Set one to True")
+            raise ConfigError(
+                "CellFeatures: embedding and morphology are both off. Set one to True"
+            )
         listed(X)
         self.bundle_sha256_ = checksum(self.bundle)
-        width = _fitted(str(self.bundle), self.bundle_sha256_).encoder.width if self.embedding else 0
+        width = (
+            _fitted(str(self.bundle), self.bundle_sha256_).encoder.width if self.embedding else 0
+        )
         names = [f"embedding{number}" for number in range(width)]
         names += ["mask_quality", *NAMES] if self.morphology else []
         self.feature_names_out_ = np.array(names, dtype=object)
@@ -117,9 +123,7 @@ class CellFeatures(TransformerMixin, BaseEstimator):
         parts = [self._part(photographs) for photographs in _in_parts(cells)]
         return np.concatenate(parts)
 
-    def get_feature_names_out(
-        self, input_features: object = None
-    ) -> npt.NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
         """Names of the columns, shape (d,): "embedding0", ..., "mask_quality", features.
 
         Args:
@@ -171,18 +175,19 @@ def listed(cells: Images) -> list[str | Photograph]:
         cells = cells["path"] if "path" in cells else cells.iloc[:, 0]
     if isinstance(cells, np.ndarray) and cells.ndim == 2 and cells.shape[1] == 1:
         cells = cells[:, 0]
-    found = [str(one) if isinstance(one, str | Path) else one for one in cells]
+    found = [_checked(one) for one in cells]
     if not found:
         raise ShapeError("X: no cells. Give at least one path or photograph")
-    for one in found:
-        if isinstance(one, str):
-            continue
-        if not isinstance(one, np.ndarray) or one.ndim != 3 or one.dtype != np.uint8:
-            what = f"{one.shape}, {one.dtype}" if isinstance(one, np.ndarray) else repr(one)[:80]
-            raise ShapeError(
-                f"X: expected paths or photographs (h, w, 3), uint8, RGB; got {what}"
-            )
     return found
+
+
+def _checked(cell: object) -> str | Photograph:
+    if isinstance(cell, str | Path):
+        return str(cell)
+    if isinstance(cell, np.ndarray) and cell.ndim == 3 and cell.dtype == np.uint8:
+        return cell
+    what = f"{cell.shape}, {cell.dtype}" if isinstance(cell, np.ndarray) else repr(cell)[:80]
+    raise ShapeError(f"X: expected paths or photographs (h, w, 3), uint8, RGB; got {what}")
 
 
 def _in_parts(cells: list[str | Photograph]) -> Iterator[list[Photograph]]:

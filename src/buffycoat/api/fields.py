@@ -1,5 +1,8 @@
 """`find` the white cells in photographs of whole fields and in slides."""
 
+# pandas has no types of its own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -70,6 +73,7 @@ def find(
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> import numpy as np
         >>> from buffycoat.images import write_png
         >>> from buffycoat.simulate.fields import Placed, render_field

@@ -1,5 +1,8 @@
 """`measure` the size, shape, colour and texture of cells."""
 
+# pandas has no types of its own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

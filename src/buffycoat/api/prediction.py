@@ -1,5 +1,8 @@
 """`load` a bundle and `predict` classes of cells with it."""
 
+# pandas has no types of its own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import logging
@@ -116,9 +119,7 @@ def predict(
     with ExitStack() as stack:
         folder = Path(parts or stack.enter_context(tempfile.TemporaryDirectory(prefix="buffycoat")))
         reporter = stack.enter_context(shown(progress))
-        frame, found = predict_frame(
-            pipeline, manifest, folder, wanted, reporter, prior, workers
-        )
+        frame, found = predict_frame(pipeline, manifest, folder, wanted, reporter, prior, workers)
     check_bad(found.bad, len(manifest), allow_bad)
     list_bad(frame, found.bad)
     from buffycoat.predict.unfamiliar import sentences
@@ -145,9 +146,7 @@ def list_bad(frame: pd.DataFrame, bad: Sequence[BadCell]) -> None:
         )
 
 
-def _asked(
-    bundle: Bundle, prior: str | None, optimise: str | None, mix: str | None
-) -> Pipeline:
+def _asked(bundle: Bundle, prior: str | None, optimise: str | None, mix: str | None) -> Pipeline:
     """The pipeline with what labels shall maximise; what is asked for wrongly is refused."""
     from buffycoat.errors import ConfigError
 
@@ -172,6 +171,8 @@ def _of_photographs(
     found = pipeline.predict(photographs, prior=prior)
     frame = rows.predictions_frame(found, pipeline.taxonomy)
     frame["bundle_sha256"] = pipeline.bundle_sha256
-    shown = [name for name in frame if name in _wanted(list(frame), asked)]
-    list_bad(frame, ())
-    return frame[shown]
+    has = [str(name) for name in frame.columns]
+    wanted = _wanted(has, asked)
+    shown = frame.drop(columns=[name for name in has if name not in wanted])
+    list_bad(shown, ())
+    return shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -139,7 +139,7 @@ def reporter_on(console: Console) -> RichReporter | LineReporter:
 
 
 @contextmanager
-def shown(progress: bool | Reporter) -> Iterator[Reporter]:
+def shown(progress: bool | Reporter) -> Generator[Reporter]:
     """Where the progress of a public function goes.
 
     Args:

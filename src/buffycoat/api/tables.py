@@ -1,5 +1,9 @@
 """Tables as callers have them: files, or in memory."""
 
+# pandas has no types of its own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -37,10 +37,10 @@ def demo(
     import pandas as pd
 
     from buffycoat import config
-    from buffycoat.predict.columns import AS_SUBMITTED, file_name
     from buffycoat.cli.tables import print_metrics
     from buffycoat.learn import train
     from buffycoat.predict import predictor
+    from buffycoat.predict.columns import AS_SUBMITTED, file_name
     from buffycoat.sources.read import read
     from buffycoat.tables import write_csv
 

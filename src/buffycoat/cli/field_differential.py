@@ -19,8 +19,8 @@ from buffycoat.cli.progress import make_reporter
 from buffycoat.errors import BadCellsError
 
 if TYPE_CHECKING:
-    from buffycoat.evaluate.counting import Counting, Differential
     from buffycoat.cli.field_pictures import Results
+    from buffycoat.evaluate.counting import Counting, Differential
     from buffycoat.predict.predictor import Pipeline
     from buffycoat.predict.table import Predicted
 
@@ -44,9 +44,7 @@ class Finding:
     allow_bad: int
 
 
-def count_fields(
-    bundle: str, fields: Path, out: Path, asked: Counting, finding: Finding
-) -> None:
+def count_fields(bundle: str, fields: Path, out: Path, asked: Counting, finding: Finding) -> None:
     """Find, classify, count and draw the cells of fields; what is done stays done.
 
     Args:
@@ -124,8 +122,8 @@ def _say_doubt(pipeline: Pipeline, bundle: str, done: Predicted, cells: Path) ->
     Returns:
         What differs from the training cells, printed too.
     """
-    from buffycoat.predict import unfamiliar
     from buffycoat.cli.predict import print_summary
+    from buffycoat.predict import unfamiliar
 
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
     print_summary(done.counts, names, is_whole=True)

@@ -1,4 +1,4 @@
-"""The cells of predictions, counted slide by slide: figures with limits, and what they leave out."""
+"""The cells of predictions, counted slide by slide: figures with limits, and what they omit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from buffycoat.evaluate.scored import (
 )
 from buffycoat.evaluate.side_tables import read_doubt
 from buffycoat.taxonomy import Taxonomy, resolve
-
 
 
 def thresholds(immature: float = THRESHOLD, blast: float = BLAST_THRESHOLD) -> dict[str, float]:

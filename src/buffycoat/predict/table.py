@@ -62,9 +62,7 @@ def begun(
     shown = pipeline.columns(manifest)
     stored = [name for name in shown if name in wanted or name in rows.COUNTED]
     asked = stored if counts_too else wanted
-    task = task_of(
-        manifest, pipeline.bundle_sha256, asked, stored, prior, pipeline.fitted.asked
-    )
+    task = task_of(manifest, pipeline.bundle_sha256, asked, stored, prior, pipeline.fitted.asked)
     with open_job(folder, task, len(manifest)) as job:
         write_cells(job, manifest)
         looks = site_look.begin(job, manifest, pipeline.fitted)
