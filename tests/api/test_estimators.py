@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -42,7 +43,7 @@ WITHOUT_NUMBERS = (
     "check_parameters_default_constructible",
     "check_get_params_invariance",
     "check_set_params",
-    "check_do_not_raise_errors_in_init_or_set_param",
+    "check_do_not_raise_errors_in_init_or_set_params",
     "check_mixin_order",
 )
 """Checks that hand no table of numbers over. All others do, and photographs are none."""
@@ -94,7 +95,7 @@ def test_a_pipeline_takes_paths_in_every_form(cells, rows: np.ndarray, tmp_path:
     assert np.array_equal(made.transform(paths[:1] * 2), expected[[0, 0]], equal_nan=True)
     both = ColumnTransformer([("cells", clone(made), "path")]).fit_transform(frame)
     assert np.array_equal(both, expected, equal_nan=True)
-    piped = make_pipeline(clone(made), StandardScaler(), LogisticRegression())
+    piped = make_pipeline(clone(made), SimpleImputer(), StandardScaler(), LogisticRegression())
     assert cross_val_score(piped, np.array(list(map(str, paths))), cells[1], cv=3).mean() > 0.8
     shown = clone(made).set_output(transform="pandas").fit_transform(paths)
     assert shown.columns.tolist() == ["mask_quality", *NAMES]

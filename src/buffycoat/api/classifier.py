@@ -51,6 +51,7 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
         class_prior_: Their shares of the training cells, shape (k,).
         features_: The fitted `CellFeatures`, or None for "passthrough".
         model_: The fitted imputer, scaler and regression.
+        n_iter_: Steps that the solver took.
 
     Example:
         >>> import numpy as np
@@ -114,6 +115,7 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
             LogisticRegression(C=self.C, max_iter=self.max_iter),
         )
         self.model_.fit(rows, labels)
+        self.n_iter_ = int(self.model_[-1].n_iter_.max())
         return self
 
     def predict_proba(self, X: Images) -> npt.NDArray[np.float64]:  # noqa: N803
@@ -142,7 +144,8 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
         Returns:
             Shape (n,), labels of `classes_`.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def _fit_rows(self, cells: Images, labels: Labels) -> npt.NDArray[np.float64]:
         if isinstance(self.features, str):
