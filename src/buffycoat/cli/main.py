@@ -25,6 +25,7 @@ from buffycoat.cli.export import export
 from buffycoat.cli.find import find
 from buffycoat.cli.measure import measure
 from buffycoat.cli.predict import predict
+from buffycoat.cli.pretrain import pretrain
 from buffycoat.cli.report import report
 from buffycoat.cli.restore import restore
 from buffycoat.cli.review import review
@@ -66,6 +67,7 @@ def options(
 
 for command in (
     train,
+    pretrain,
     adapt,
     find,
     crop,

@@ -32,6 +32,13 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Further cells without labels, which the models learn from too; repeatable.",
+        ),
+    ] = None,
     layout: Layout = "auto",
     labels_from: LabelsFrom = "auto",
     leave_out: LeaveOut = None,
@@ -52,6 +59,8 @@ def train(
     Several laboratories: `buffycoat train ours=cells/ theirs=../other/labels.csv --out runs/both`.
     Each cell keeps the name of its site; `--set classify.hold_out=site` scores each site by a model
     that saw no cell of it.
+
+    Cells that nobody has labelled: `buffycoat train ours/ --unlabelled archive/ --out runs/ours`.
     """
     from buffycoat import config
     from buffycoat.sources.several import name_sites
@@ -75,6 +84,7 @@ def train(
             layout,
             allow_bad,
             Reading(labels_from=labels_from, leave_out=tuple(unwanted)),
+            without_labels=unlabelled or (),
         )
     print_metrics(result.metrics)
     console = results_console()

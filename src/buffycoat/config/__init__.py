@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from buffycoat.config.classify import ClassifyConfig, RefitConfig
 from buffycoat.config.section import Section, Weights
+from buffycoat.config.unlabelled import PretrainConfig, UnlabelledConfig
 from buffycoat.errors import ConfigError
 from buffycoat.optional import choose
 
@@ -217,6 +218,8 @@ class Config(Section):
     restore: RestoreConfig = RestoreConfig()
     classify: ClassifyConfig = ClassifyConfig()
     refit: RefitConfig = RefitConfig()
+    unlabelled: UnlabelledConfig = UnlabelledConfig()
+    pretrain: PretrainConfig = PretrainConfig()
     embed: EmbedConfig = EmbedConfig()
     fuse: FuseConfig = FuseConfig()
     refine: RefineConfig = RefineConfig()

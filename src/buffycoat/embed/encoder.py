@@ -97,9 +97,24 @@ class Encoder(abc.ABC):
     @property
     def fingerprint(self) -> str:
         """Hex digest of weights, preprocessing and engine: equal means equal embeddings."""
-        settings = {k: v for k, v in self.settings().items() if k != "weights"}
-        text = json.dumps([self.checksum, settings], sort_keys=True)
+        text = json.dumps([self.checksum, self._preprocessing()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def is_alike(self, other: Encoder) -> bool:
+        """Whether both give the same embeddings, but for weights stored in half precision."""
+        from buffycoat.backbones.devices import to_arrays
+
+        if self._preprocessing() != other._preprocessing():
+            return False
+        mine, theirs = (to_arrays(one.network.state_dict()) for one in (self, other))
+        return mine.keys() == theirs.keys() and all(
+            mine[name].shape == theirs[name].shape
+            and np.array_equal(mine[name].astype(np.float16), theirs[name].astype(np.float16))
+            for name in mine
+        )
+
+    def _preprocessing(self) -> dict[str, Any]:
+        return {k: v for k, v in self.settings().items() if k != "weights"}
 
     def spec(self) -> dict[str, Any]:
         """What a bundle stores: the encoder by reference, with the checksum of its weights."""

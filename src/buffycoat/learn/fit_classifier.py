@@ -52,7 +52,7 @@ def fit_folds(
     Returns:
         The models, in order of fold, and their fingerprint.
     """
-    images, images_key = _learned_images(data, cleaned, config)
+    images, images_key = learned_images(data, cleaned, config)
     masks = prepare.cell_masks(images, images_key, config, store)
     models, keys = [], []
     n_folds = data.folds.n_folds
@@ -70,9 +70,9 @@ def fit_folds(
         result = store.run(
             f"fold{fold}",
             inputs,
-            lambda folder, c=cells, f=fold: _fit(c, config, f, folder, reporter),
+            lambda folder, c=cells, f=fold: train_model(c, config, f, folder, reporter),
         )
-        models.append(_assemble(result, config, cells))
+        models.append(assemble(result, config, cells))
         keys.append(result.key)
         last = result.values["history"][-1]
         reporter.finish(f"training loss {last['loss']:.3f}, accuracy {last['accuracy']:.3f}")
@@ -102,7 +102,7 @@ def refit(
     wanted = config.refit
     if not wanted.epochs:
         return []
-    images, images_key = _learned_images(data, cleaned, config)
+    images, images_key = learned_images(data, cleaned, config)
     masks = prepare.cell_masks(images, images_key, config, store)
     cells = data.seen_by(images, np.arange(len(data.labels)), masks)
     # No cell is left over to pick an epoch on.
@@ -128,9 +128,9 @@ def refit(
         result = store.run(
             f"refit{number}",
             inputs,
-            lambda folder, n=seed_number: _fit(cells, changed, n, folder, reporter, initial),
+            lambda folder, n=seed_number: train_model(cells, changed, n, folder, reporter, initial),
         )
-        models.append(_assemble(result, config, cells))
+        models.append(assemble(result, config, cells))
         reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
     return models
 
@@ -158,7 +158,7 @@ def recipe_key(config: Config) -> dict[str, str | None]:
     }
 
 
-def _learned_images(
+def learned_images(
     data: TrainingSet, cleaned: CleanedSet, config: Config
 ) -> tuple[np.ndarray, str]:
     """The images that models learn from, and their fingerprint."""
@@ -213,7 +213,7 @@ def _check_groups(recipe: ClassifyConfig, groups: Sequence[str]) -> None:
         )
 
 
-def _fit(
+def train_model(
     cells: TrainingCells,
     config: Config,
     number: int,
@@ -221,6 +221,16 @@ def _fit(
     reporter: Reporter,
     initial: dict[str, torch.Tensor] | None = None,
 ) -> Outcome:
+    """Train one model, going on from the checkpoint in `folder`, and keep its weights there.
+
+    Args:
+        cells: What it may see.
+        config: The recipe.
+        number: Of the model; with the seed of the settings it gives the model's own.
+        folder: Of the stage.
+        reporter: Progress.
+        initial: State to start from; None for the weights that the recipe names.
+    """
     checkpoint = folder / "checkpoint.safetensors"
     seed = config.seed * 100 + number
     model, history = fit_fold(cells, config.classify, seed, checkpoint, reporter.advance, initial)
@@ -249,7 +259,8 @@ def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:
     return left + (0.0 if weights is None else np.log(np.where(weights > 0, weights, 1.0)))
 
 
-def _assemble(result: StageResult, config: Config, cells: TrainingCells) -> FoldModel:
+def assemble(result: StageResult, config: Config, cells: TrainingCells) -> FoldModel:
+    """The model that `train_model` left, ready to score the cells that it has not seen."""
     state = load_file(result.folder / MODEL_FILE)
     carried = np.zeros(cells.n_classes)
     if config.fuse.prior != "as_trained":

@@ -146,7 +146,7 @@ def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[R
             f"restore.take_from={source!r}: that bundle was fitted for {found.config.images}, this "
             f"run has {config.images}. Set images alike, or let the run fit its own"
         )
-    if config.restore.gate and found.encoder.fingerprint != encoder.fingerprint:
+    if config.restore.gate and not found.encoder.is_alike(encoder):
         raise ConfigError(
             f"restore.take_from={source!r}: its gate compares embeddings of another encoder "
             f"({found.config.embed.encoder} at {found.config.embed.input_px} px). Set embed alike, "

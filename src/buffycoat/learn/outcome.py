@@ -115,6 +115,7 @@ def conclude(
         "stack": fitted.stack.table(),
         "rescue": fitted.rules.table(),
         "labels": fitted.power_fit.to_dict() if fitted.power_fit else None,
+        "unlabelled": fitted.provenance.get("unlabelled"),
     }
     metrics["doubt"] = asdict(summary.doubt(fitted, data, scores, decision, scored))
     card = model_card(summary.card(fitted, evaluations))

@@ -25,6 +25,7 @@ from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
 from buffycoat.learn import least_data
 from buffycoat.learn.fit_decision import Decision
 from buffycoat.learn.fit_scores import OutOfFold
+from buffycoat.learn.fit_students import said
 from buffycoat.learn.held_out import HeldOut
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.report.model_card import CardData, Source
@@ -83,6 +84,7 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
     rules = fitted.rules.table()
     n_on = sum(bool(row["is_on"]) for row in rules)
     return [
+        *_student_notes(fitted),
         StageNote(
             "restoration",
             "off" if fitted.use == "original" else "on",
@@ -98,6 +100,26 @@ def stage_notes(fitted: Fitted, choice: Sequence[Mapping[str, Any]]) -> list[Sta
         ),
         *_label_notes(fitted),
     ]
+
+
+def _student_notes(fitted: Fitted) -> list[StageNote]:
+    """What unlabelled cells brought; nothing where there were none."""
+    record = fitted.provenance.get("unlabelled")
+    if record is None:
+        return []
+    return [StageNote("unlabelled cells", "on" if record["is_kept"] else "off", said(record))]
+
+
+def _named(fitted: Fitted) -> dict[str, str]:
+    """The unlabelled cells that the models learned from, as the model card says it."""
+    found = fitted.provenance.get("unlabelled", {}).get("all")
+    if found is None:
+        return {}
+    listed = ", ".join(f"{code} {n}" for code, n in found["named"].items())
+    return {
+        "unlabelled cells": f"{sum(found['named'].values())} of {found['n_cells']} were named by "
+        f"models and learned from ({listed}); {found['n_strange']} resembled no class"
+    }
 
 
 def _label_notes(fitted: Fitted) -> list[StageNote]:
@@ -210,6 +232,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "restorer": config.restore.method,
             "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",
             "labels": labels_in_words(fitted),
+            **_named(fitted),
         },
         evaluations=evaluations,
         limits=[*limits(record), _abroad(fitted)],

@@ -9,7 +9,7 @@ bundle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from buffycoat.learn import (
     fit_classifier,
     fit_decision,
     fit_home,
+    fit_models,
     fit_opinion,
     fit_restoration,
     fit_scores,
@@ -34,6 +35,7 @@ from buffycoat.learn import (
     outcome,
     prepare,
     summary,
+    unlabelled,
 )
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.outcome import RunResult
@@ -79,6 +81,7 @@ def train(
     layout: str = "auto",
     allow_bad: int = 0,
     reading: Reading | None = None,
+    without_labels: Sequence[Path] = (),
 ) -> RunResult:
     """Learn every stage from labelled cells; write a bundle, metrics and a report.
 
@@ -92,6 +95,7 @@ def train(
         layout: How the data lies; a key of `sources.read.LAYOUTS`.
         allow_bad: Unreadable cells that are tolerated; they are listed in `bad_cells.csv`.
         reading: Where the layout leaves a choice; its taxonomy is that of the settings.
+        without_labels: Folders or tables of further cells, whose labels are unknown or not read.
 
     Returns:
         Where the bundle and the report are, and the metrics.
@@ -100,7 +104,7 @@ def train(
         BuffycoatError: The data, the settings or the disk are at fault; the message says how.
     """
     watch = Stopwatch(reporter or Silent(), out / "timings.json")
-    learned = learn(data, out, config, watch, layout, allow_bad, reading)
+    learned = learn(data, out, config, watch, layout, allow_bad, reading, without_labels)
     for line in summary.restricted(learned.fitted.provenance):
         watch.say(line)
     return outcome.conclude(
@@ -123,6 +127,7 @@ def learn(
     layout: str,
     allow_bad: int,
     reading: Reading | None = None,
+    without_labels: Sequence[Path] = (),
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
     manifest = prepare.read_data(data, layout, reading, config, watch, out)
@@ -135,6 +140,7 @@ def learn(
     )
     taxonomy, learned = adapted.taxonomy, adapted.learned
     coarse = sorted({*learned.frame["label"]} - {*taxonomy.codes})
+    further = unlabelled.read_cells(without_labels, watch)
     # What can be wrong in the settings or too little in the data fails here, and not after hours.
     folds_of(learned, taxonomy, config)
     weights = fit_classifier.check(config, len(taxonomy), coarse)
@@ -153,11 +159,16 @@ def learn(
     for sentence in least_data.sentences(too_few):
         watch.say(sentence)
 
+    others = None
+    if without_labels:
+        watch.start("unlabelled", f"{len(further)} cells")
+        others, bad = unlabelled.load(further, manifest, config, out / "cache", store, watch)
+        watch.finish(others.sentence)
+        outcome.write_bad_cells(out / "bad_unlabelled_cells.csv", bad)
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
-    folds, folds_key = fit_classifier.fit_folds(training, cleaned, config, store, watch)
-    scores = fit_scores.fit(training, cleaned, folds, folds_key, config, store, watch)
-    refits = fit_classifier.refit(training, cleaned, folds_key, folds[0], config, store, watch)
+    models = fit_models.fit(training, cleaned, others, config, store, watch)
+    scores = models.scores
     opinion = fit_opinion.fit(
         training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few
     )
@@ -172,8 +183,8 @@ def learn(
         taxonomy=taxonomy,
         counts=training.counts,
         restoration=restoration,
-        models=(*folds, *refits),
-        temperatures=scores.of_models(len(refits)),
+        models=(*models.folds, *models.refits),
+        temperatures=scores.of_models(len(models.refits)),
         use=scores.use,
         encoder=encoder,
         panels=opinion.panels,
@@ -184,13 +195,14 @@ def learn(
         conformal=decision.conformal,
         distributions=decision.distributions,
         provenance=summary.provenance(training, weights, encoder, config, grain)
+        | models.record
         | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
         coarse_counts=training.coarse_counts,
         power_fit=decision.power_fit,
         cascade=cascade,
         home=_home(training, cleaned, scores, config),
     )
-    fitted = replace(fitted, abroad=fit_abroad.fit(training, fitted, folds_key, store, watch))
+    fitted = replace(fitted, abroad=fit_abroad.fit(training, fitted, models.key, store, watch))
     held_out = manifest.of_split("eval")
     held_out = labels.relabel(held_out.subset(held_out.is_labelled), taxonomy)
     return Learned(training, cleaned, scores, opinion, decision, fitted, held_out)

@@ -28,6 +28,10 @@ WAIT_S = 10
 """How long a writer waits for others before it gives up."""
 POOL = {"pool_size": 20, "max_overflow": 30}
 """Connections: more than the server's 40 threads, which then never wait for one."""
+ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""Execution options of a PostgreSQL connection that reads: all its statements see what the first
+saw. By default each sees what was committed before it, and a check of the log beside writers would
+compare the log with later labels. SQLite's transactions see one state anyhow."""
 IS_WRITER = "is_writer"
 """Execution option of a connection that writes."""
 
@@ -54,7 +58,7 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state and changes nothing."""
         with self.engine.connect() as connection:
-            yield connection
+            yield connection if self.is_sqlite else connection.execution_options(**ONE_STATE)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -1,0 +1,68 @@
+"""The classifiers of a bundle: fold models, students taught by unlabelled cells, refits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.config import Config
+from buffycoat.learn import fit_classifier, fit_scores, fit_students
+from buffycoat.learn.fit_restoration import CleanedSet
+from buffycoat.learn.fit_scores import OutOfFold
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.training_set import TrainingSet
+from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.progress import Reporter
+
+
+@dataclass(frozen=True)
+class Models:
+    """The classifiers.
+
+    Attributes:
+        folds: One a fold.
+        key: Their fingerprint.
+        scores: Of each training cell, by the model that has not seen it.
+        refits: Models that learned from the cells of all folds.
+        record: What the unlabelled cells brought, for the bundle; empty where there were none.
+    """
+
+    folds: list[FoldModel]
+    key: str
+    scores: OutOfFold
+    refits: list[FoldModel]
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def fit(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    others: UnlabelledCells | None,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter,
+) -> Models:
+    """Train them.
+
+    Args:
+        data: The labelled cells.
+        cleaned: The same after restoration.
+        others: Cells without labels; None where there are none.
+        config: The recipe.
+        store: Keeps each model.
+        reporter: Progress.
+    """
+    folds, key = fit_classifier.fit_folds(data, cleaned, config, store, reporter)
+    scores = fit_scores.fit(data, cleaned, folds, key, config, store, reporter)
+    record: dict[str, Any] = {}
+    if others is not None:
+        taught = fit_students.fit(
+            data, cleaned, others, folds, key, scores, config, store, reporter
+        )
+        record = {"unlabelled": taught.record}
+        if taught.named is not None:
+            refits = fit_students.refit(data, cleaned, others, taught, config, store, reporter)
+            return Models(taught.models, taught.key, taught.scores, refits, record)
+    refits = fit_classifier.refit(data, cleaned, key, folds[0], config, store, reporter)
+    return Models(folds, key, scores, refits, record)

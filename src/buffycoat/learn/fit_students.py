@@ -1,0 +1,340 @@
+"""Students: models that learn once more, from labelled cells and from others that a teacher named.
+
+The method is self-training with a noisy student (Xie et al., arXiv 1911.04252): the teacher looks
+at clean views of a cell, the student at augmented and degraded ones. What a long tail needs besides
+is that a class is named under the class mix of the unlabelled cells, which is estimated, and that
+each class has a limit of its own.
+
+A fold's student starts from that fold's model, which is its teacher, so it has seen no labelled
+cell of its fold, and none was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import logsumexp
+
+from buffycoat.backbones.devices import to_tensors
+from buffycoat.classify.cascade import order_of
+from buffycoat.classify.ensemble import FoldModel
+from buffycoat.classify.training_cells import TrainingCells
+from buffycoat.config import Config, to_hash
+from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
+from buffycoat.evaluate.mixture import call_rates, estimate_mix
+from buffycoat.evaluate.paired import paired_interval
+from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.fuse.pseudo_labels import NONE, pseudo_labels
+from buffycoat.learn import fit_classifier, fit_scores, prepare
+from buffycoat.learn.fit_restoration import CleanedSet
+from buffycoat.learn.fit_scores import OutOfFold, macro_f1
+from buffycoat.learn.stage_store import StageStore, digest
+from buffycoat.learn.training_set import TrainingSet
+from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.predict.stages import Classified, of_views, together
+from buffycoat.progress import Reporter
+from buffycoat.report.wording import between, signed
+
+NAMING_VIEWS = 2
+"""Views by which a teacher names a cell: of the sure ones more would change few."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a teacher makes of unlabelled cells.
+
+    Attributes:
+        labels: Shape (m,), int64: the class of each cell, or `NONE`.
+        mix: Estimated class shares of all of them, shape (k,).
+        n_strange: Cells that resemble no class.
+    """
+
+    labels: np.ndarray
+    mix: np.ndarray
+    n_strange: int
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Cells that have a class."""
+        return np.flatnonzero(self.labels != NONE)
+
+    def to_dict(self, codes: Sequence[str]) -> dict[str, Any]:
+        """Plain values, for the run's record."""
+        counts = np.bincount(self.labels[self.rows], minlength=len(codes))
+        return {
+            "n_cells": len(self.labels),
+            "n_strange": self.n_strange,
+            "named": dict(zip(codes, counts.tolist(), strict=True)),
+            "estimated_mix": dict(zip(codes, np.round(self.mix, 4).tolist(), strict=True)),
+        }
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Models after the unlabelled cells, or as they were where that did not help.
+
+    Attributes:
+        models: One a fold.
+        key: Their fingerprint.
+        scores: Of these models, out of fold.
+        named: What all of them together make of the unlabelled cells, for models that learn from
+            the cells of all folds; None where the students lost.
+        record: What was learned, and the gain out of fold, plain values.
+    """
+
+    models: list[FoldModel]
+    key: str
+    scores: OutOfFold
+    named: Named | None
+    record: dict[str, Any]
+
+
+def fit(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    unlabelled: UnlabelledCells,
+    teachers: Sequence[FoldModel],
+    teachers_key: str,
+    before: OutOfFold,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter,
+) -> Taught:
+    """Train a student of each fold model, and keep them if they score better out of fold.
+
+    Args:
+        data: The labelled cells.
+        cleaned: The same after restoration.
+        unlabelled: Cells without labels.
+        teachers: The fold models.
+        teachers_key: Their fingerprint.
+        before: Their scores out of fold.
+        config: The recipe.
+        store: Keeps each student, and a checkpoint after each epoch.
+        reporter: Progress.
+    """
+    reporter.start("unlabelled", "each teacher names the cells that it is sure of")
+    views = _views(unlabelled, teachers, teachers_key, store, reporter)
+    each = [
+        name(of_views([view], heat), before, before.folds != fold, config)
+        for fold, (view, heat) in enumerate(zip(views, before.temperatures, strict=True))
+    ]
+    reporter.finish("; ".join(f"fold {f + 1}: {len(n.rows)} named" for f, n in enumerate(each)))
+    students, keys = [], []
+    for fold, (teacher, named) in enumerate(zip(teachers, each, strict=True)):
+        reporter.start("student", f"fold {fold + 1} of {len(teachers)}")
+        rows = np.flatnonzero(data.learned_folds.fold != fold)
+        cells = with_named(data, cleaned, rows, unlabelled, named, config, store)
+        result = store.run(
+            f"student{fold}",
+            {
+                "data": data.key,
+                "teacher": teachers_key,
+                "unlabelled": unlabelled.cells.key,
+                "named": digest(named.labels.tolist()),
+                "settings": to_hash(config.unlabelled),
+                "seed": config.seed,
+                "fold": fold,
+                **fit_classifier.recipe_key(config),
+            },
+            lambda folder, c=cells, f=fold, t=teacher: fit_classifier.train_model(
+                c, student_config(config), f, folder, reporter, to_tensors(t.state)
+            ),
+        )
+        students.append(fit_classifier.assemble(result, config, cells))
+        keys.append(result.key)
+        reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
+    key = digest(*keys)
+    after = fit_scores.fit(data, cleaned, students, key, config, store, reporter)
+    gain = _gain(data, before, after)
+    record = {
+        "left_out": unlabelled.left_out,
+        "folds": [named.to_dict(data.taxonomy.codes) for named in each],
+        **gain,
+    }
+    reporter.say(said(gain))
+    if not gain["is_kept"]:
+        return Taught(list(teachers), teachers_key, before, None, record)
+    views = _views(unlabelled, students, key, store, reporter)
+    pairs = zip(views, after.temperatures, strict=True)
+    together_said = together([of_views([v], heat) for v, heat in pairs], config.fuse.average)
+    named = name(together_said, after, np.ones(len(after.folds), dtype=bool), config)
+    return Taught(students, key, after, named, record | {"all": named.to_dict(data.taxonomy.codes)})
+
+
+def name(found: Classified, scores: OutOfFold, is_known: np.ndarray, config: Config) -> Named:
+    """Name the cells that one class claims, and that resemble those it was learned from.
+
+    Args:
+        found: What a teacher says of m unlabelled cells, under a uniform prior.
+        scores: Of labelled cells, out of fold.
+        is_known: Shape (2n,), bool: rows of `scores` whose labels may be used: those that the
+            student learns from.
+        config: The settings.
+    """
+    k = found.log_probs.shape[1]
+    called = scores.log_probs[is_known].argmax(axis=1)
+    rates = call_rates(confusion(scores.targets[is_known], called, k))
+    counts = np.bincount(found.log_probs.argmax(axis=1), minlength=k)
+    # A class of which none seems to be there is not ruled out.
+    mix = shares(np.maximum(estimate_mix(counts, rates) * counts.sum(), 0.5))
+    usual = -np.asarray(logsumexp(scores.logits[is_known], axis=1))
+    limit = np.quantile(usual, config.unlabelled.strange_above)
+    is_strange = -np.asarray(logsumexp(found.logits, axis=1)) > limit
+    probs = apply_prior(np.exp(found.log_probs), uniform(k), mix)
+    labels = pseudo_labels(probs, ~is_strange, config.unlabelled.precision)
+    return Named(labels, mix, int(is_strange.sum()))
+
+
+def with_named(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    rows: np.ndarray,
+    unlabelled: UnlabelledCells,
+    named: Named,
+    config: Config,
+    store: StageStore,
+) -> TrainingCells:
+    """Labelled cells and named ones, as a classifier learns from them.
+
+    Args:
+        data: The labelled cells.
+        cleaned: The same after restoration.
+        rows: Those that the model may see.
+        unlabelled: Cells without labels.
+        named: Their classes.
+        config: The recipe.
+        store: Keeps the masks.
+    """
+    images, images_key = fit_classifier.learned_images(data, cleaned, config)
+    masks = prepare.cell_masks(images, images_key, config, store)
+    cells = data.seen_by(images, rows, masks)
+    new, others = named.rows, unlabelled.cells
+    other_masks = prepare.cell_masks(others.images, others.key, config, store)
+    if masks is not None and other_masks is not None:
+        masks = np.concatenate([masks, other_masks[new]])
+    return replace(
+        cells,
+        images=np.concatenate([images, others.images[new]]),
+        rows=np.concatenate([cells.rows, len(images) + np.arange(len(new))]),
+        targets=np.concatenate([cells.targets, named.labels[new]]),
+        masks=masks,
+        patients=None,
+    )
+
+
+def student_config(config: Config) -> Config:
+    """The settings of a student's training: the recipe's, shorter, and no epoch is picked."""
+    recipe = config.classify.model_copy(
+        update={
+            "epochs": config.unlabelled.epochs,
+            "learning_rate": config.unlabelled.learning_rate,
+            "keep_epoch": "last",
+            "retrain_head_epochs": 0,
+            "warmup_epochs": min(config.classify.warmup_epochs, config.unlabelled.epochs / 4),
+        }
+    )
+    return config.model_copy(update={"classify": recipe})
+
+
+def said(gain: dict[str, Any]) -> str:
+    """What the unlabelled cells brought, for a reader."""
+    verdict = "the students are kept" if gain["is_kept"] else "the models stay as they were"
+    limits = "" if gain["low"] is None else f", {between(gain['low'], gain['high'], 3, signed)}"
+    return (
+        f"Unlabelled cells: balanced macro-F1 out of fold {gain['before']:.3f} -> "
+        f"{gain['after']:.3f} (gain {signed(gain['gain'], 3)}{limits}): {verdict}"
+    )
+
+
+def refit(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    unlabelled: UnlabelledCells,
+    taught: Taught,
+    config: Config,
+    store: StageStore,
+    reporter: Reporter,
+) -> list[FoldModel]:
+    """Train more students, on the cells of all folds; none if `refit` is off.
+
+    Each starts from a fold's student and learns as long as one. The unlabelled cells are named by
+    all students together.
+
+    Args:
+        data: The labelled cells.
+        cleaned: The same after restoration.
+        unlabelled: Cells without labels.
+        taught: The students of the folds.
+        config: The recipe.
+        store: Keeps each model, and a checkpoint after each epoch.
+        reporter: Progress.
+    """
+    if not config.refit.epochs or taught.named is None:
+        return []
+    every = np.arange(len(data.labels))
+    cells = with_named(data, cleaned, every, unlabelled, taught.named, config, store)
+    models = []
+    for number in range(config.refit.models):
+        reporter.start("refit", f"{number + 1} of {config.refit.models}, on the cells of all folds")
+        first = taught.models[number % len(taught.models)]
+        result = store.run(
+            f"student-refit{number}",
+            {
+                "students": taught.key,
+                "named": digest(taught.named.labels.tolist()),
+                "settings": to_hash(config.unlabelled),
+                "seed": config.seed,
+                "number": number,
+            },
+            lambda folder, n=data.folds.n_folds + number, t=first: fit_classifier.train_model(
+                cells, student_config(config), n, folder, reporter, to_tensors(t.state)
+            ),
+        )
+        models.append(fit_classifier.assemble(result, config, cells))
+        reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
+    return models
+
+
+def _gain(data: TrainingSet, before: OutOfFold, after: OutOfFold) -> dict[str, Any]:
+    k = len(data.taxonomy)
+    a, b = (scores.log_probs.argmax(axis=1) for scores in (before, after))
+    found = paired_interval(before.targets, a, b, class_weighted_macro_f1, data.groups, k=k)
+    return {
+        "before": macro_f1(before.targets, a, k),
+        "after": macro_f1(before.targets, b, k),
+        "gain": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "is_kept": bool(found.estimate > 0),
+    }
+
+
+def _views(
+    unlabelled: UnlabelledCells,
+    models: Sequence[FoldModel],
+    key: str,
+    store: StageStore,
+    reporter: Reporter,
+) -> list[np.ndarray]:
+    """Logits of a few views by each model, each of shape (m, v, k)."""
+    looks = list(order_of(models[0].config.views))[:NAMING_VIEWS]
+    found = []
+    for number, model in enumerate(models):
+
+        def report(done: int, total: int, number: int = number) -> None:
+            reporter.advance(number * total + done, len(models) * total)
+
+        stored = store.run(
+            f"unlabelled-views{number}",
+            {"models": key, "number": number, "cells": unlabelled.cells.key, "looks": looks},
+            lambda _, m=model, r=report: (
+                {"logits": m.look(unlabelled.cells.images, looks, r)},
+                {},
+            ),
+        )
+        found.append(stored.arrays["logits"])
+    return found

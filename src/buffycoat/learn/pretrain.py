@@ -1,0 +1,135 @@
+"""A backbone's weights from cells without labels: a file, and a card of what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+
+from buffycoat.cells import Manifest
+from buffycoat.classify.pretrain import fit_backbone
+from buffycoat.config import Config, to_hash
+from buffycoat.images import write_atomic, writing
+from buffycoat.learn import outcome, unlabelled
+from buffycoat.learn.stage_store import Outcome, StageStore, of_weights
+from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.progress import Reporter, Silent
+from buffycoat.sources.read import read
+
+WEIGHTS, CARD = "backbone.safetensors", "CARD.md"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What was made.
+
+    Attributes:
+        weights: The file; a path for `classify.weights`.
+        card: What it learned from.
+        sentence: Which cells were used.
+    """
+
+    weights: Path
+    card: Path
+    sentence: str
+
+
+def pretrain(
+    cells: Sequence[Path],
+    out: Path,
+    config: Config,
+    known: Path | None = None,
+    reporter: Reporter | None = None,
+) -> Pretrained:
+    """Train the backbone of a recipe further on unlabelled cells; killed, the same call goes on.
+
+    Args:
+        cells: Folders or tables of cells; labels are not read.
+        out: Folder for the file and its card.
+        config: The recipe whose backbone it is.
+        known: The labelled data set that it will be used for: copies of its cells and cells of its
+            patients are left out, so that no held-out cell is learned from.
+        reporter: Progress.
+
+    Raises:
+        BuffycoatError: The cells, the settings or the disk are at fault; the message says how.
+    """
+    reporter = reporter or Silent()
+    manifest = unlabelled.read_cells(cells, reporter)
+    empty = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
+    labelled = empty if known is None else read(known)
+    store = StageStore(out / "stages")
+    reporter.start("images", f"{len(manifest)} cells")
+    found, bad = unlabelled.load(manifest, labelled, config, out / "cache", store, reporter)
+    outcome.write_bad_cells(out / "bad_cells.csv", bad)
+    reporter.finish(found.sentence)
+    reporter.start("backbone", config.classify.backbone)
+    recipe = config.classify
+    result = store.run(
+        "backbone",
+        {
+            "cells": found.cells.key,
+            "classify": to_hash(recipe),
+            "weights": of_weights(recipe.weights),
+            "pretrain": to_hash(config.pretrain),
+            "seed": config.seed,
+        },
+        lambda folder: _fit(found, config, folder, reporter),
+    )
+    reporter.finish(f"loss {result.values['losses'][0]:.3f} -> {result.values['losses'][-1]:.3f}")
+    with writing(out / WEIGHTS) as part:
+        part.write_bytes((result.folder / WEIGHTS).read_bytes())
+    write_atomic(out / CARD, _card(result.values, found, config).encode())
+    return Pretrained(out / WEIGHTS, out / CARD, found.sentence)
+
+
+def _fit(found: UnlabelledCells, config: Config, folder: Path, reporter: Reporter) -> Outcome:
+    checkpoint = folder / "checkpoint.safetensors"
+    model, built, history = fit_backbone(
+        found.cells.images,
+        config.classify,
+        config.pretrain,
+        config.seed,
+        checkpoint,
+        reporter.advance,
+    )
+    state = {name: _halved(value) for name, value in model.state_dict().items()}
+    with writing(folder / WEIGHTS) as part:
+        save_file(state, part)
+    checkpoint.unlink(missing_ok=True)
+    values = {
+        "losses": [epoch["loss"] for epoch in history],
+        "source": built.source,
+        "licence": built.licence,
+    }
+    return {}, values
+
+
+def _halved(value: torch.Tensor) -> torch.Tensor:
+    """Half the bytes; counters stay whole."""
+    return (value.half() if value.is_floating_point() else value).cpu().contiguous()
+
+
+def _card(values: Mapping[str, Any], found: UnlabelledCells, config: Config) -> str:
+    recipe, settings, data = config.classify, config.pretrain, config.data
+    first, *_, last = [*values["losses"][:1], *values["losses"]]
+    return f"""# {recipe.backbone}, trained further on cells without labels
+
+Initial weights of a classifier, no classifier: `--set classify.weights={WEIGHTS}`.
+
+| | |
+|-|-|
+| cells | {found.sentence}; {data.name}, licence {data.licence} |
+| began with | {values["source"]}, licence {values["licence"]} |
+| method | contrastive (SimCLR, arXiv 2002.05709): {settings.epochs} epochs, {settings.batch_size} \
+cells a batch, temperature {settings.temperature:g}, {recipe.input_px} px, seed {config.seed} |
+| loss | {first:.3f} after the first epoch, {last:.3f} after the last |
+| stored in | half precision |
+
+It saw no label. What it says of a cell is nothing until a classifier is trained on it.
+"""

@@ -1,0 +1,176 @@
+"""Cells without labels: read, and everything left out that a model must not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from buffycoat.backbones.weights import sha256
+from buffycoat.cells import Manifest
+from buffycoat.config import Config
+from buffycoat.errors import ManifestError
+from buffycoat.images import BadCell, decoder_versions, load_work
+from buffycoat.learn.copies import find_photographs
+from buffycoat.learn.prepare import Cells, segment_key
+from buffycoat.learn.stage_store import Outcome, StageStore, digest
+from buffycoat.predict.background import paint_if_asked
+from buffycoat.progress import Reporter
+from buffycoat.segment.segmenters import build_segmenter
+from buffycoat.sources.options import Reading
+from buffycoat.sources.read import read
+
+LEAST_CELLS = 20
+"""With fewer cells nothing can be said of their class mix."""
+UNREADABLE, COPY, PATIENT = "unreadable", "copies", "of patients whose cells are labelled"
+SMUDGE, NO_CELL = "smudges", "without a cell in the picture"
+
+
+@dataclass(frozen=True)
+class UnlabelledCells:
+    """Cells that a classifier may name, and those that were left out before it is asked.
+
+    Attributes:
+        cells: Those that are left; nothing knows their labels.
+        left_out: Reason -> number of cells.
+    """
+
+    cells: Cells
+    left_out: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """What was kept and what was not."""
+        lost = ", ".join(f"{n} {reason}" for reason, n in self.left_out.items() if n)
+        total = len(self.cells.manifest) + sum(self.left_out.values())
+        return f"{len(self.cells.manifest)} of {total} unlabelled cells are usable" + (
+            f" (left out: {lost})" if lost else ""
+        )
+
+
+def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
+    """Cells of folders or tables, without their labels if there are any.
+
+    Raises:
+        ManifestError: Nothing is there, or too few cells; but none are asked for without paths.
+    """
+    if not paths:
+        return Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "no unlabelled cells")
+    frames = []
+    for path in paths:
+        manifest = read(path, "images" if path.is_dir() else "auto", Reading())
+        if manifest.is_labelled.any():
+            reporter.say(
+                f"{path}: {int(manifest.is_labelled.sum())} cells have a label, which is not read"
+            )
+        frames.append(manifest.frame.assign(cell_id=f"{path}:" + manifest.frame["cell_id"]))
+    frame = pd.concat(frames, ignore_index=True)
+    frame = frame.assign(label=pd.NA, split=pd.NA, severity=pd.NA)
+    frame = frame.drop_duplicates("cell_id", ignore_index=True)
+    cells = Manifest.from_frame(frame, "unlabelled cells")
+    if len(cells) < LEAST_CELLS:
+        raise ManifestError(
+            f"{', '.join(map(str, paths))}: {len(cells)} unlabelled cells, expected at least "
+            f"{LEAST_CELLS}. Give more, or train without --unlabelled"
+        )
+    return cells
+
+
+def load(
+    cells: Manifest,
+    known: Manifest,
+    config: Config,
+    cache: Path,
+    store: StageStore,
+    reporter: Reporter,
+) -> tuple[UnlabelledCells, tuple[BadCell, ...]]:
+    """Decode unlabelled cells, and leave out what is no new cell.
+
+    That is: pictures that cannot be read; copies of a photograph of the data set, in whatever
+    split, so that no held-out cell is learned from, and for that reason the cells of its patients;
+    all but one of several copies; smudges that `find` cut out; pictures in which no cell is found.
+
+    Args:
+        cells: From `read_cells`.
+        known: All cells of the data set, of every split.
+        config: The settings.
+        cache: Folder of working images.
+        store: Keeps what was found.
+        reporter: Progress.
+
+    Returns:
+        What is left, and the pictures that cannot be read.
+
+    Raises:
+        ManifestError: Too few are left.
+    """
+    loaded = load_work(cells, config.images, cache, on_progress=reporter.advance)
+    good = cells.subset(loaded.is_good)
+    images = paint_if_asked(loaded.images, config)
+    digests = np.array(loaded.digests)[loaded.is_good]
+    key = digest(*digests.tolist(), decoder_versions(), config.images.model_dump(mode="json"))
+    found = store.run(
+        "unlabelled-cells",
+        {"images": key, "segment": segment_key(config)},
+        lambda _: _has_cell(images, config, reporter),
+    )
+    tests = {
+        COPY: _copies(good, digests.tolist(), known, store, reporter),
+        PATIENT: _of_known_patients(good, known),
+        SMUDGE: (good.frame["kind"] == "smudge").fillna(False).to_numpy(dtype=bool),
+        NO_CELL: ~found.arrays["has_cell"],
+    }
+    left_out = {UNREADABLE: int((~loaded.is_good).sum())}
+    is_left = np.ones(len(good), dtype=bool)
+    for reason, is_met in tests.items():
+        left_out[reason] = int((is_left & is_met).sum())
+        is_left &= ~is_met
+    kept = np.flatnonzero(is_left)
+    if len(kept) < LEAST_CELLS:
+        listed = ", ".join(f"{n} {reason}" for reason, n in left_out.items() if n)
+        raise ManifestError(
+            f"{len(kept)} of {len(cells)} unlabelled cells can be used ({listed}), expected at "
+            f"least {LEAST_CELLS}. Give other cells, or train without --unlabelled"
+        )
+    usable = Cells(
+        good.subset(kept),
+        images[kept],
+        loaded.bad,
+        digest(found.key, kept.tolist()),
+        tuple(digests[kept].tolist()),
+    )
+    return UnlabelledCells(usable, left_out), loaded.bad
+
+
+def _copies(
+    cells: Manifest,
+    digests: Sequence[str],
+    known: Manifest,
+    store: StageStore,
+    reporter: Reporter,
+) -> np.ndarray:
+    """Which cells show a photograph that a cell of the data set, or an earlier one, shows."""
+    own = known.frame.assign(cell_id="known:" + known.frame["cell_id"], label=pd.NA)
+    both = Manifest(pd.concat([own, cells.frame], ignore_index=True))
+    files = {str(ref.path) for ref in known.refs()}
+    stated = [sha256(Path(file)) for file in sorted(files) if Path(file).is_file()]
+    shown = find_photographs(both, [*stated, *own["cell_id"], *digests], store, reporter)
+    return pd.Series(shown).duplicated(keep="first").to_numpy()[len(own) :]
+
+
+def _of_known_patients(cells: Manifest, known: Manifest) -> np.ndarray:
+    """Which cells are of a patient whom the data set has, shape (n,), bool."""
+    patients = set(known.frame["patient_id"].dropna().tolist())
+    return cells.frame["patient_id"].isin(list(patients)).to_numpy(dtype=bool)
+
+
+def _has_cell(images: np.ndarray, config: Config, reporter: Reporter) -> Outcome:
+    segment = build_segmenter(config.segment)
+    found = np.empty(len(images), dtype=bool)
+    for row, masks in enumerate(segment(images)):
+        found[row] = masks.cell.any()
+        reporter.advance(row + 1, len(images))
+    return {"has_cell": found}, {}

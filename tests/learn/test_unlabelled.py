@@ -1,0 +1,198 @@
+"""Cells without labels: what is left out, what is named, and what a run with them leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import buffycoat
+from buffycoat import config
+from buffycoat.config import Config
+from buffycoat.errors import ManifestError
+from buffycoat.fuse.pseudo_labels import NONE
+from buffycoat.learn import train, unlabelled
+from buffycoat.learn.fit_scores import OutOfFold
+from buffycoat.learn.fit_students import name
+from buffycoat.learn.stage_store import StageStore
+from buffycoat.predict.stages import Classified
+from buffycoat.progress import Silent
+from buffycoat.simulate.render import render_cell
+from buffycoat.sources.read import read
+
+
+class Words(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Keep it."""
+        self.said.append(text)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty rendered cells without labels."""
+    folder = tmp_path_factory.mktemp("archive")
+    rng = np.random.default_rng(7)
+    for number in range(30):
+        code = ("SNE", "LY", "MO", "EO", "BA")[number % 5]
+        Image.fromarray(render_cell(code, rng, 96).image).save(folder / f"cell{number:02}.png")
+    return folder
+
+
+def _load(folder: Path, known: Path, settings: Config, scratch: Path) -> unlabelled.UnlabelledCells:
+    cells = unlabelled.read_cells([folder], Silent())
+    store = StageStore(scratch / "stages")
+    return unlabelled.load(cells, read(known), settings, scratch / "cache", store, Silent())[0]
+
+
+def test_copies_of_labelled_and_held_out_cells_are_left_out(
+    archive: Path, rendered_cells: Path, tiny_settings: Config, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(archive, tmp_path / "archive")
+    known = read(rendered_cells)
+    for split in ("train", "eval", "test"):
+        source = Path(next(known.of_split(split).refs()).path)
+        Image.open(source).transpose(Image.Transpose.ROTATE_90).save(folder / f"{split}.png")
+    shutil.copy(folder / "cell00.png", folder / "again.png")
+    found = _load(folder, rendered_cells, tiny_settings, tmp_path)
+    assert found.left_out[unlabelled.COPY] == 4
+    assert len(found.cells.manifest) == 30
+    assert "30 of 34" in found.sentence
+    assert "4 copies" in found.sentence
+
+
+def test_unreadable_and_empty_pictures_are_left_out_and_counted(
+    archive: Path, rendered_cells: Path, tiny_settings: Config, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(archive, tmp_path / "archive")
+    (folder / "torn.png").write_bytes((folder / "cell00.png").read_bytes()[:200])
+    rng = np.random.default_rng(0)
+    plain = np.clip(rng.normal(235, 2, (96, 96, 3)), 0, 255).astype(np.uint8)
+    Image.fromarray(plain).save(folder / "glass.png")
+    found = _load(folder, rendered_cells, tiny_settings, tmp_path)
+    assert found.left_out[unlabelled.UNREADABLE] == 1
+    assert found.left_out[unlabelled.NO_CELL] == 1
+    assert len(found.cells.manifest) == 30
+
+
+def test_cells_of_a_patient_whose_cells_are_labelled_are_left_out(
+    archive: Path, rendered_cells: Path, tiny_settings: Config, tmp_path: Path
+) -> None:
+    known = read(rendered_cells)
+    known.frame.loc[0, "patient_id"] = "P1"
+    cells = unlabelled.read_cells([archive], Silent())
+    cells.frame.loc[:3, "patient_id"] = "P1"
+    cells.frame.loc[4:, "patient_id"] = "P2"
+    store = StageStore(tmp_path / "stages")
+    found, _ = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
+    assert found.left_out[unlabelled.PATIENT] == 4
+    assert len(found.cells.manifest) == 26
+
+
+def test_labels_of_unlabelled_cells_are_not_read_and_that_is_said(
+    archive: Path, tmp_path: Path
+) -> None:
+    names = sorted(file.name for file in archive.glob("*.png"))
+    table = tmp_path / "cells.csv"
+    pd.DataFrame({"path": [str(archive / n) for n in names], "label": "SNE"}).to_csv(table)
+    words = Words()
+    cells = unlabelled.read_cells([table], words)
+    assert not cells.is_labelled.any()
+    assert "30 cells have a label, which is not read" in words.said[0]
+
+
+def test_ten_cells_are_too_few(archive: Path, tmp_path: Path) -> None:
+    for number in range(10):
+        shutil.copy(archive / f"cell{number:02}.png", tmp_path)
+    with pytest.raises(ManifestError, match="10 unlabelled cells, expected at least 20"):
+        unlabelled.read_cells([tmp_path], Silent())
+
+
+def _scores(n: int, k: int, seed: int) -> OutOfFold:
+    """Labelled cells, nearly all called right with high logits."""
+    rng = np.random.default_rng(seed)
+    targets = np.arange(n) % k
+    logits = rng.normal(size=(n, k)) + 8 * np.eye(k)[targets]
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return OutOfFold(targets, np.zeros(n, int), logs, logits, [1.0], "original", [])
+
+
+def _said(logits: np.ndarray) -> Classified:
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return Classified(logs, logits, np.ones(len(logits), dtype=int))
+
+
+def test_cells_of_no_known_class_are_not_pulled_into_one() -> None:
+    rng = np.random.default_rng(1)
+    classes = rng.integers(0, 3, 200)
+    known = rng.normal(size=(200, 3)) + 8 * np.eye(3)[classes]
+    others = rng.normal(size=(100, 3)) + np.array([3.0, 0, 0])  # sure, and yet unlike all
+    said = _said(np.concatenate([known, others]))
+    named = name(said, _scores(300, 3, 0), np.ones(300, bool), _settings())
+    is_named = named.labels[:200] != NONE
+    assert is_named.mean() > 0.9
+    assert (named.labels[:200][is_named] == classes[is_named]).all()
+    assert (named.labels[200:] == NONE).mean() > 0.95
+    assert named.n_strange >= 95
+
+
+def test_the_class_mix_of_the_unlabelled_cells_is_estimated_not_assumed() -> None:
+    rng = np.random.default_rng(2)
+    classes = rng.choice(3, size=3000, p=[0.9, 0.08, 0.02])
+    logits = rng.normal(size=(3000, 3)) + 8 * np.eye(3)[classes]
+    named = name(_said(logits), _scores(300, 3, 0), np.ones(300, bool), _settings())
+    assert named.mix == pytest.approx([0.9, 0.08, 0.02], abs=0.02)
+
+
+def _settings() -> Config:
+    return config.load("demo")
+
+
+@pytest.fixture(scope="module")
+def run(
+    archive: Path,
+    rendered_cells: Path,
+    tiny_overrides: tuple[str, ...],
+    tmp_path_factory: pytest.TempPathFactory,
+):
+    """A run that takes cells however little sure its models are, and learns from them."""
+    overrides = (*tiny_overrides, "unlabelled.precision=0.05", "unlabelled.strange_above=1")
+    settings = config.load("demo", (*overrides, "unlabelled.epochs=1", "restore.take_from="))
+    out = tmp_path_factory.mktemp("unlabelled") / "run"
+    train.train(rendered_cells, out, settings, without_labels=[archive])
+    return out, settings
+
+
+@pytest.mark.slow
+def test_a_run_states_what_unlabelled_cells_brought(run) -> None:
+    out, _ = run
+    record = json.loads((out / "metrics.json").read_text())["unlabelled"]
+    assert sum(record["folds"][0]["named"].values()) > 0
+    assert record["is_kept"] == (record["gain"] > 0)
+    bundle = buffycoat.load(out / "bundle")
+    stages = {path.name.rsplit("-", 1)[0] for path in (out / "stages").iterdir()}
+    assert {"student0", "student1"} <= stages
+    assert ("student-refit0" in stages) == record["is_kept"]
+    assert len(bundle.fitted.models) == 4
+    assert "unlabelled" in (out / "bundle" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_finished_run_with_unlabelled_cells_trains_nothing_again(
+    run, rendered_cells: Path, archive: Path
+) -> None:
+    out, settings = run
+    models = sorted((out / "stages").glob("*student*/model.safetensors"))
+    before = [path.stat().st_mtime_ns for path in models]
+    train.train(rendered_cells, out, settings, without_labels=[archive])
+    assert models == sorted((out / "stages").glob("*student*/model.safetensors"))
+    assert [path.stat().st_mtime_ns for path in models] == before
