@@ -27,7 +27,7 @@ from buffycoat.splits import assign_folds
 from buffycoat.taxonomy import Taxonomy, resolve
 
 FOLDS, SEED = 5, 0
-PENALTIES = (0.01, 0.1, 1.0, 10.0)
+PENALTIES = (0.001, 0.01, 0.1, 1.0)
 PRIORS = ("uniform", "train")
 SHOWN = ("macro_f1", "balanced_macro_f1", "balanced_accuracy", "accuracy")
 
