@@ -7,6 +7,7 @@ tests of the review page, its pictures in docs/, and `review_time.py`.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,8 +80,10 @@ def render_slides(
                 drawn[key] = render_cell(code, rng, SIDE_PX).image
             (images / slide).mkdir(parents=True, exist_ok=True)
             write_png(images / name, drawn[key])
+            checksum = hashlib.sha256((images / name).read_bytes()).hexdigest()
             predicted = MISTAKEN[code] if number in mistaken else code
-            rows.append(_row(name, slide, predicted, code, rng))
+            row = _row(name, slide, predicted, code, rng)
+            rows.append(row | {"image_sha256": checksum})
             truth[name] = code
             wrong += [name] if predicted != code else []
     return Slides(_write(folder / "cells.csv", rows), images, truth, tuple(wrong))

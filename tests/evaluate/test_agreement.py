@@ -35,6 +35,52 @@ def test_limits_of_agreement_are_those_of_bland_and_altman() -> None:
     assert found.lower.value - found.lower.low == pytest.approx(34.75, abs=0.05)
 
 
+SERUM = [
+    82, 183, 139, 81, 172, 323, 123, 137, 172, 96, 76, 115, 95, 100, 152, 156, 245, 185, 89, 82,
+    101, 96, 338, 131, 110, 126, 115, 120, 101, 133, 87, 166, 141, 108, 117, 177, 133, 123, 121,
+    120, 149, 89, 109, 103, 107, 89, 139, 96, 106, 117, 90, 139, 91, 228, 90, 134, 132, 102, 104,
+    127, 108, 110, 139, 107, 79, 102, 94, 199, 70, 84, 66, 110, 90, 206, 131, 103, 161, 152, 111,
+    85, 120, 109, 127, 206, 121, 77, 106, 102, 100, 147, 97, 170, 178, 93, 92, 159, 68, 70, 108,
+    83, 117, 98, 77, 91, 110, 80, 85, 82,
+]  # fmt: skip
+PLASMA = [
+    79, 162, 136, 130, 188, 335, 106, 134, 156, 94, 69, 116, 71, 83, 144, 126, 236, 190, 95, 77,
+    82, 88, 342, 115, 96, 112, 102, 129, 87, 113, 82, 133, 114, 93, 109, 189, 157, 129, 113, 111,
+    161, 79, 119, 96, 125, 87, 136, 86, 103, 86, 80, 122, 86, 225, 87, 130, 104, 92, 101, 121, 111,
+    121, 154, 99, 79, 106, 102, 215, 56, 101, 59, 117, 82, 209, 144, 122, 177, 160, 113, 106, 138,
+    124, 129, 208, 131, 82, 128, 115, 104, 151, 113, 184, 194, 132, 136, 188, 73, 78, 101, 90, 130,
+    96, 61, 127, 105, 112, 72, 87,
+]  # fmt: skip
+"""Creatinine of 108 patients, mg/dL times 100: data set `creatinine` of the R package mcr."""
+
+
+def test_the_line_is_that_of_the_r_package_mcr() -> None:
+    """By mcreg(method.reg = "PaBa", method.ci = "analytical", slope.measure = "radian").
+
+    It takes differences of mg/dL as they are rounded, so that some slopes of -1 are counted and
+    others not: its figures differ from those of whole numbers from the fourth decimal on.
+    """
+    found = passing_bablok(np.array(SERUM), np.array(PLASMA))
+    assert found is not None
+    slope, intercept = found.slope, found.intercept
+    assert [slope.value, slope.low, slope.high] == pytest.approx(
+        [1.0880089, 1.0, 1.173005], abs=1e-4
+    )
+    assert [slope.value, slope.low, slope.high] == pytest.approx([99 / 91, 1, 61 / 52])
+    in_mg_dl = [end / 100 for end in (intercept.value, intercept.low, intercept.high)]
+    assert in_mg_dl == pytest.approx([-0.1171729, -0.2001149, -0.02], abs=2e-4)
+
+
+def test_the_line_does_not_depend_on_the_unit() -> None:
+    one = passing_bablok(np.array(SERUM), np.array(PLASMA))
+    other = passing_bablok(np.array(SERUM) / 100, np.array(PLASMA) / 100)
+    assert one is not None
+    assert other is not None
+    for end in ("value", "low", "high"):
+        assert getattr(other.slope, end) == pytest.approx(getattr(one.slope, end))
+        assert getattr(other.intercept, end) == pytest.approx(getattr(one.intercept, end) / 100)
+
+
 def slow_line(x: list[float], y: list[float]) -> tuple[float, float, float]:
     """Slope and its ends as the paper puts them, places counted from 1."""
     slopes = []
@@ -149,6 +195,13 @@ def test_kappa_is_that_of_the_cells(is_weighted: bool) -> None:
     weights = "linear" if is_weighted else None
     assert found.value == pytest.approx(cohen_kappa_score(truth, calls, weights=weights))
     assert found.low < found.value < found.high
+
+
+def test_kappa_is_that_of_cohens_own_example() -> None:
+    """200 patients, two judges, three diagnoses: 0.492 (Cohen 1960)."""
+    table = np.array([[[88, 14, 18], [10, 40, 10], [2, 6, 12]]])
+    assert kappa(table).value == pytest.approx(0.492, abs=5e-4)
+    assert kappa(table.transpose(0, 2, 1)).value == kappa(table).value
 
 
 def test_kappa_of_one_slide_has_no_interval_and_of_one_class_no_value() -> None:

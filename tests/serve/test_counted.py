@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from buffycoat.images import read_bytes
+from buffycoat.serve import pictures
 from buffycoat.serve import predictions as tables
 from buffycoat.serve.project import import_predictions
 
@@ -170,6 +173,41 @@ def test_pictures_that_are_gone_or_swapped_are_told_before_and_after_the_signatu
         "Cells whose picture was not the one that was classified: 1."
         in csv_of(client)[0]["comment"]
     )
+
+
+def test_a_picture_that_is_swapped_mid_work_is_told_and_others_are_read_once(
+    serve_from: Serve, store: Any, frame: pd.DataFrame, reviewed: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    images = tmp_path / "cells"
+    shutil.copytree(reviewed / "cells", images)
+    sums = [hashlib.sha256((images / name).read_bytes()).hexdigest() for name in frame["cell_id"]]
+    path = tmp_path / "table.parquet"
+    frame.assign(image_sha256=sums).to_parquet(path, index=False)
+    import_predictions(store, tables.read(path, images), "test")
+    client = serve_from(store, add=False, images=images).client()
+    read = Counter[str]()
+
+    def count(ref: Any) -> bytes:
+        read[Path(ref.path).name] += 1
+        return read_bytes(ref)
+
+    monkeypatch.setattr(pictures, "read_bytes", count)
+    n_cells = len(client.cells(1))
+    client.cells(1)
+    assert client.get("/slides/1/differential")["changed"] == 0
+    assert sum(read.values()) == n_cells, "each once"
+    swapped, other = (images / name for name in frame["cell_id"][:2])
+    shutil.copyfile(other, swapped)
+    assert client.get("/slides/1/differential")["changed"] == 1
+    changed = [cell["id"] for cell in client.cells(1) if cell["is_changed"]]
+    assert changed == [swapped.name]
+    assert read[swapped.name] == 2
+    assert sum(read.values()) == n_cells + 1
+    client.take(1)
+    client.finish(1)
+    assert client.sign(1)["changed"] == 1
+    assert sum(read.values()) == 2 * n_cells + 1, "a signature reads every picture again"
 
 
 def test_erythroblasts_are_stated_per_100_leukocytes(serve_table: Any, frame: Any) -> None:

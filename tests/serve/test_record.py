@@ -13,11 +13,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, delete, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from buffycoat.errors import ConfigError
 from buffycoat.serve import schema
-from buffycoat.serve.database import Store
+from buffycoat.serve.database import Store, is_disk_full
 from buffycoat.serve.log_check import check
 from buffycoat.serve.migrate import migrate
 
@@ -123,6 +123,31 @@ def test_decisions_of_the_same_second_are_in_one_order(serve: Serve) -> None:
     assert client.get("/log/check")["is_whole"]
 
 
+def test_two_readers_decide_the_same_cell_at_once(serve: Serve) -> None:
+    served = serve(second=True)
+    clients = {}
+    for name, role in (("anna", "first"), ("bela", "second")):
+        served.add(name, "reader")
+        clients[role] = served.client(name)
+    n = clients["first"].get("/slides/1/cells")["cells"][0]["n"]
+    for role, client in clients.items():
+        client.take(1, role)
+    start = threading.Barrier(2)
+
+    def decide(role: str) -> dict[str, Any]:
+        start.wait()
+        return clients[role].decide((f"decision-{role}", n, "MO", None), role=role)
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(decide, clients))
+    assert [len(outcome["accepted"]) for outcome in outcomes] == [1, 1]
+    for role, client in clients.items():
+        found = next(cell for cell in client.cells(1, role) if cell["n"] == n)
+        assert found["label"] == "MO"
+    with served.store.reading() as reader:
+        assert check(reader).is_whole
+
+
 def test_the_same_decision_sent_eight_times_at_once_is_stored_once(serve: Serve) -> None:
     client = serve().client()
     client.take(1)
@@ -160,6 +185,7 @@ def test_migrations_give_the_tables_that_the_program_uses(store: Store) -> None:
 def _take_back(store: Store) -> None:
     """Make it one of the first version, with its data."""
     commands = ["ALTER TABLE slides DROP COLUMN wbc"]
+    commands += ["ALTER TABLE tokens DROP COLUMN last_used_at"]
     for table in ("log", "versions"):
         if store.is_sqlite:
             commands += [f"DROP TRIGGER {table}_no_{verb}" for verb in ("update", "delete")]
@@ -224,6 +250,14 @@ def test_a_newer_database_and_another_programs_are_refused(store: Store, tmp_pat
 def test_other_databases_are_refused(bad: str) -> None:
     with pytest.raises(ConfigError, match="--database"):
         Store(bad)
+
+
+@pytest.mark.parametrize(("state", "is_full"), [("53100", True), ("57P01", False)])
+def test_postgresql_has_its_own_word_for_a_full_disk(state: str, is_full: bool) -> None:
+    class OriginalError(Exception):
+        sqlstate = state
+
+    assert is_disk_full(OperationalError("INSERT", {}, OriginalError())) is is_full
 
 
 def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path, serve: Serve) -> None:

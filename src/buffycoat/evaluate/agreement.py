@@ -25,6 +25,9 @@ H20_CELLS = 400
 LEAST_SLIDES = 10
 """Ours: slides with the class below which no line is fitted. Of fewer, the interval of Passing and
 Bablok is most of all slopes."""
+ROUNDING = 1e-9
+"""Slopes as near to -1 as this are -1, which the method leaves out: differences of decimal numbers
+are rounded, and the line would depend on the unit."""
 WITHIN = 1.959964
 """Standard deviations on each side that hold 95 % of normal differences."""
 
@@ -180,7 +183,7 @@ def passing_bablok(x: Array, y: Array) -> Line | None:
     known = (run != 0) | (rise != 0)
     with np.errstate(divide="ignore"):
         slopes = rise[known] / np.abs(run[known]) * np.where(run[known] < 0, -1, 1)
-    slopes = np.sort(slopes[slopes != -1])
+    slopes = np.sort(slopes[np.abs(slopes + 1) > ROUNDING])
     n, n_slopes, shift = len(x), len(slopes), int((slopes < -1).sum())
     wide = WITHIN * np.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     place = round((n_slopes - wide) / 2) - 1

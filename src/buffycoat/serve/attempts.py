@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict, deque
@@ -36,7 +37,7 @@ class Attempts:
         with self._lock:
             waits = [self._wait(key) for key in keys]
         if max(waits, default=0) > 0:
-            seconds = int(max(waits)) + 1
+            seconds = math.ceil(max(waits))
             raise RefusedError(
                 429,
                 "too_many_attempts",

@@ -30,6 +30,8 @@ class Decision:
         role: Of the reading.
         label: Code; None withdraws what was said before.
         expects: Number of the entry that the reader saw for this cell and role; None for none.
+        step: What decisions have in common that were made at once; None for a step of its own.
+        act: "decide", or "undo" or "redo" of an earlier step.
     """
 
     client_id: str
@@ -37,6 +39,8 @@ class Decision:
     role: str
     label: str | None
     expects: int | None
+    step: str | None = None
+    act: str = "decide"
 
 
 @dataclass
@@ -175,6 +179,8 @@ class _Batch:
             "bundle_sha256": cell.bundle_sha256,
             "replaces": None if before is None else before.seq,
         }
+        if decision.step is not None:
+            data |= {"step": decision.step, "act": decision.act}
         event = log.Event(
             log.DECIDED, self.person.name, data, cell.slide, cell.id, decision.client_id
         )

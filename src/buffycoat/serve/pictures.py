@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -59,8 +60,12 @@ class Picture:
     fault: str = ""
 
 
+Stamp = tuple[int, int, int]
+"""Of a file: its number, size, and time of change in nanoseconds."""
+
+
 class Pictures:
-    """Reads pictures, and remembers which are gone or were changed.
+    """Reads pictures, and remembers which were changed until their files are.
 
     Args:
         root: Folder that every picture must lie in.
@@ -68,7 +73,7 @@ class Pictures:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self.faults: dict[int, str] = {}
+        self._known: dict[int, tuple[Stamp, str]] = {}
         self._sizes: dict[int, int] = {}
         self._lock = threading.Lock()
 
@@ -79,6 +84,7 @@ class Pictures:
             cell: Whose.
             is_white: Whether the background is brought to an even white.
         """
+        stamp = self._stamp(cell)
         try:
             data = read_bytes(self.ref(cell))
             fault = CHANGED if _is_changed(cell, data) else ""
@@ -89,9 +95,9 @@ class Pictures:
             else:
                 self._check(cell, data)
         except ImageError:
-            self._note(cell.n, MISSING)
+            self._note(cell, stamp, MISSING)
             return Picture(PLACEHOLDER, "image/svg+xml", "missing", MISSING)
-        self._note(cell.n, fault)
+        self._note(cell, stamp, fault)
         return Picture(data, media_type, hashlib.sha256(data).hexdigest()[:32], fault)
 
     def pixels(self, cell: ReviewedCell) -> np.ndarray:
@@ -112,25 +118,32 @@ class Pictures:
         return replace(cell.ref, path=str(inside(self.root, cell.ref)))
 
     def fault(self, cell: ReviewedCell) -> str:
-        """What is wrong with a cell's picture, as far as is known; "" for nothing."""
-        known = self.faults.get(cell.n)
-        if known is None:
-            known = self._look(cell)
-            self._note(cell.n, known)
-        return known
+        """What is wrong with a cell's picture; "" for nothing.
+
+        A file that is as it was when it was read last is not read again.
+        """
+        stamp = self._stamp(cell)
+        if stamp is None:
+            return MISSING
+        known = self._known.get(cell.n)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        found = self._look(cell)
+        self._note(cell, stamp, found)
+        return found
 
     def n_faulty(self, cells: Iterable[ReviewedCell], *, is_afresh: bool = False) -> dict[str, int]:
         """Cells whose picture is gone or is not the one that was predicted, by `FAULTS`.
 
         Args:
             cells: Of a slide.
-            is_afresh: Whether every picture is looked at again.
+            is_afresh: Whether every picture is read again, also where its file seems unchanged.
         """
         found = Counter(self._look(cell) if is_afresh else self.fault(cell) for cell in cells)
         return {fault: found[fault] for fault in FAULTS}
 
     def _look(self, cell: ReviewedCell) -> str:
-        """What is wrong with a picture that nobody has asked for yet; pictures are hashed once."""
+        """What is wrong with a picture, by its bytes."""
         try:
             ref = self.ref(cell)
             if not Path(picture_file(ref)).is_file():
@@ -146,9 +159,22 @@ class Pictures:
             with self._lock:
                 self._sizes[cell.n] = len(data)
 
-    def _note(self, n: int, fault: str) -> None:
-        with self._lock:
-            self.faults[n] = fault
+    def _stamp(self, cell: ReviewedCell) -> Stamp | None:
+        """Of the file that holds a picture; None where there is none, or it lies outside."""
+        try:
+            path = (
+                self.root / cell.ref.path if cell.ref.row is None else picture_file(self.ref(cell))
+            )
+            found = os.stat(path)
+        except (ImageError, OSError, ValueError):  # ValueError: a null byte in the path
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _note(self, cell: ReviewedCell, stamp: Stamp | None, fault: str) -> None:
+        """Remember it with the file as it was before it was read."""
+        if stamp is not None:
+            with self._lock:
+                self._known[cell.n] = stamp, fault
 
 
 def inside(root: Path, ref: CellRef) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from starlette.requests import Request
 
-from buffycoat.serve import users
+from buffycoat.serve import tokens, users
 from buffycoat.serve.attempts import Attempts
 from buffycoat.serve.catalogue import Catalogue
 from buffycoat.serve.database import Store
@@ -76,10 +76,10 @@ class Review:
     def find_person(self, request: Request) -> tuple[Person | None, bool]:
         """Who sends a request, and whether by a token, which no foreign page can make use of."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._holder(token.strip()), True
         cookie = request.cookies.get(COOKIE)
         with self.store.reading() as reader:
-            if scheme.lower() == "bearer":
-                return users.of_token(reader, token.strip()), True
             if cookie is not None:
                 found = users.of_session(reader, cookie, self.secret)
                 if found is not None:
@@ -87,6 +87,17 @@ class Review:
             if not self.settings.is_public and not users.n_users(reader):
                 return self.single_user(), False
         return None, False
+
+    def _holder(self, token: str) -> Person | None:
+        """Who a token stands for; its use is noted."""
+        with self.store.reading() as reader:
+            found = tokens.holder_of(reader, token)
+        if found is None:
+            return None
+        if found.is_use_due:
+            with self.store.writing() as writer:
+                tokens.note_use(writer, token)
+        return found.person
 
 
 def local_name() -> str:

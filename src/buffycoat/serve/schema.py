@@ -144,6 +144,7 @@ tokens = Table(
     Column("name", Text, nullable=False),
     Column("made_at", Text, nullable=False),
     Column("expires_at", Float, nullable=False),
+    Column("last_used_at", Text),
 )
 """For programs; `key` is the SHA-256 of the token."""
 

@@ -1,4 +1,4 @@
-"""Users with argon2id passwords, their sessions, and tokens for programs."""
+"""Users with argon2id passwords, and their sessions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,9 @@ from buffycoat.serve.refused import RefusedError, not_found
 
 SESSION_S = 12 * 3600
 """A session ends after this time: a shift."""
-TOKEN_DAYS = 365
 LEAST_CHARACTERS = 12
 """Of a password (NIST SP 800-63B-4 asks for 8 with and 15 without a second factor)."""
 MOST_CHARACTERS = 200
-TOKEN_PREFIX = "bcr_"
 _NAME = re.compile(r"[^\W_][\w .@'-]{0,63}")
 _HASHER = PasswordHasher()
 _AT_ONCE = threading.Semaphore(2)
@@ -78,6 +76,11 @@ def _user(row: Any) -> User:
     return User(row.name, tuple(row.roles.split()), row.is_disabled, row.made_at)
 
 
+def person_of(row: Any) -> Person:
+    """Who works with an account, from its row."""
+    return _user(row).person
+
+
 def add_user(writer: Connection, by: str, name: str, password: str, roles: Iterable[str]) -> User:
     """Make an account.
 
@@ -113,7 +116,7 @@ def set_password(writer: Connection, by: str, name: str, password: str) -> None:
         RefusedError: No such user.
         ConfigError: The password is short.
     """
-    _require(writer, name)
+    require(writer, name)
     change = {"password": _hashed(password)}
     writer.execute(update(schema.users).where(schema.users.c.name == name).values(**change))
     writer.execute(delete(schema.sessions).where(schema.sessions.c.person == name))
@@ -126,7 +129,7 @@ def set_disabled(writer: Connection, by: str, name: str, *, is_disabled: bool) -
     Raises:
         RefusedError: No such user.
     """
-    _require(writer, name)
+    require(writer, name)
     change = {"is_disabled": is_disabled}
     writer.execute(update(schema.users).where(schema.users.c.name == name).values(**change))
     if is_disabled:
@@ -149,7 +152,12 @@ def _find(reader: Connection, name: str) -> Any:
     return reader.execute(select(schema.users).where(schema.users.c.name == name)).first()
 
 
-def _require(reader: Connection, name: str) -> None:
+def require(reader: Connection, name: str) -> None:
+    """Make sure that there is an account.
+
+    Raises:
+        RefusedError: There is none.
+    """
     if _find(reader, name) is None:
         raise not_found(f"user {name!r}")
 
@@ -196,53 +204,11 @@ def end_session(writer: Connection, cookie: str, secret: str) -> None:
 
 
 def of_session(reader: Connection, cookie: str, secret: str) -> Person | None:
-    """Who a cookie stands for."""
-    return _holder(reader, schema.sessions, session_key(secret, cookie))
-
-
-def add_token(writer: Connection, by: str, name: str, purpose: str, days: int = TOKEN_DAYS) -> str:
-    """Make a token for a program that works as a user.
-
-    Returns:
-        The token, which is stored nowhere.
-
-    Raises:
-        RefusedError: No such user.
-    """
-    _require(writer, name)
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    row = {"key": _token_key(token), "person": name, "name": purpose, "made_at": log.now()}
-    expires_at = time.time() + days * 86400
-    writer.execute(insert(schema.tokens).values(**row, expires_at=expires_at))
-    log.append(writer, [log.Event("token_added", by, {"name": name, "purpose": purpose})])
-    return token
-
-
-def remove_tokens(writer: Connection, by: str, name: str) -> int:
-    """Make all tokens of an account void; how many there were.
-
-    Raises:
-        RefusedError: No such user.
-    """
-    _require(writer, name)
-    done = writer.execute(delete(schema.tokens).where(schema.tokens.c.person == name))
-    log.append(writer, [log.Event("tokens_removed", by, {"name": name, "n": done.rowcount})])
-    return done.rowcount
-
-
-def of_token(reader: Connection, token: str) -> Person | None:
-    """Who a token stands for."""
-    return _holder(reader, schema.tokens, _token_key(token))
-
-
-def _token_key(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _holder(reader: Connection, table: Any, key: str) -> Person | None:
-    query = select(schema.users).join(table, table.c.person == schema.users.c.name)
-    row = reader.execute(query.where(table.c.key == key, table.c.expires_at > time.time())).first()
-    return None if row is None or row.is_disabled else _user(row).person
+    """Who a cookie stands for; None if the session has ended, or the account is locked."""
+    columns, key = schema.sessions.c, session_key(secret, cookie)
+    is_it = (columns.key == key) & (columns.expires_at > time.time())
+    row = reader.execute(select(schema.users).join(schema.sessions).where(is_it)).first()
+    return None if row is None or row.is_disabled else person_of(row)
 
 
 def login_refused() -> RefusedError:

@@ -180,7 +180,8 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     contexts, pages = [], []
 
     def open_(url: str, **options: Any) -> Any:
-        options = {"viewport": {"width": 1280, "height": 800}, **options}
+        usual = {"viewport": {"width": 1280, "height": 800}, "service_workers": "block"}
+        options = {**usual, **options}  # a service worker's requests pass by `page.route`
         context = browser.new_context(**options)
         contexts.append(context)
         return watch(context.new_page(), url)

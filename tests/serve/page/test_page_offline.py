@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from importlib import resources
+
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("review_page")]
@@ -162,3 +165,79 @@ def test_decisions_of_another_user_are_kept_for_them(together, open_page, log_in
     page.get_by_text("All saved").wait_for()
     history = page.request.get(f"{together.url}api/v1/cells/{n}").json()["history"]
     assert [(one["reader"], one["label"]) for one in history] == [("anna", "BL")]
+
+
+def test_a_reload_while_the_server_is_away_opens_the_page_and_goes_on(serve, open_page):
+    server = serve()
+    page = open_page(f"{server.url}#/slides/1/first", service_workers="allow")
+    page.wait_for_selector(".cell")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    page.expected = LOST
+    server.kill()
+    n = decide(page, "LY")
+    page.get_by_text("Offline").wait_for()
+    page.reload()
+    told = "The server does not answer. Trying again … 1 decision kept in this browser"
+    page.get_by_text(told).wait_for()
+    server.start()
+    page.wait_for_selector(".cell", timeout=20_000)
+    page.get_by_text("All saved").wait_for()
+    assert stored(page, n) == "LY"
+    kept = page.evaluate(
+        "caches.keys().then((names) => Promise.all(names.map((name) => caches.open(name)"
+        ".then((cache) => cache.keys())))).then((all) => all.flat().map(({url}) => url))"
+    )
+    paths = {url.removeprefix(server.url) for url in kept}
+    assert {"", "app.js", "style.css"} <= paths
+    assert not any("/" in path for path in paths), "no picture, no answer of the API"
+
+
+def test_the_worker_keeps_each_file_of_the_page():
+    folder = resources.files("buffycoat.serve").joinpath("page")
+    files = {one.name for one in folder.iterdir()} - {"index.html", "worker.js"}
+    listed = re.search(r"const FILES = \[(.*?)\];", folder.joinpath("worker.js").read_text(), re.S)
+    assert listed is not None
+    assert {*re.findall(r'"([^"]+)"', listed[1])} == files | {"./"}
+
+
+def test_undo_and_redo_outlive_a_reload(open_slide):
+    page = open_slide()
+    n = int(page.evaluate("document.activeElement.dataset.n"))
+    before = page.get_attribute(f'.cells:has([data-n="{n}"])', "data-code")
+    page.keyboard.press("Shift+ArrowRight")
+    page.locator('.palette [data-drop="BL"]').click()
+    page.locator(f'[role=option][data-n="{n}"]').click()
+    decide(page, "EO")
+    page.get_by_text("All saved").wait_for()
+    page.reload()
+    page.wait_for_selector(".cell:focus")
+    place = f'.cells:has([data-n="{n}"])'
+    for code in ("BL", before):
+        page.keyboard.press("Control+z")
+        assert page.get_attribute(place, "data-code") == code
+    page.get_by_text("All saved").wait_for()
+    assert page.locator('[data-code="BL"] .cell').count() == 0, "both cells of the step"
+    page.reload()
+    page.wait_for_selector(".cell:focus")
+    for code in ("BL", "EO"):
+        page.keyboard.press("Control+Shift+Z")
+        assert page.get_attribute(place, "data-code") == code
+    page.get_by_text("All saved").wait_for()
+    assert stored(page, n) == "EO"
+    history = page.request.get(f"{page.url.split('#')[0]}api/v1/cells/{n}?role=first").json()
+    assert [one["label"] for one in history["history"]] == ["BL", "EO", "BL", None, "BL", "EO"]
+
+
+def test_what_waits_offline_is_undone_after_a_reload(open_slide):
+    page = open_slide()
+    page.expected = LOST
+    page.route("**/api/v1/decisions", lambda route: route.abort())
+    n = decide(page, "BL")
+    page.get_by_text("Offline").wait_for()
+    page.reload()
+    page.locator(f'[data-code="BL"] [data-n="{n}"].pending').wait_for()
+    page.keyboard.press("Control+z")
+    page.locator(f'[data-code="BL"] [data-n="{n}"]').wait_for(state="detached")
+    page.unroute("**/api/v1/decisions")
+    page.get_by_text("All saved").wait_for()
+    assert stored(page, n) is None

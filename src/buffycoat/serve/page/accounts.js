@@ -1,8 +1,9 @@
 /** Accounts, passwords and tokens. For admins; everybody changes their own password and tokens. */
 
 import { get, post } from "./api.js";
-import { button, fill, h } from "./dom.js";
-import { form } from "./form.js";
+import { alert, button, fill, find, h } from "./dom.js";
+import { field, form } from "./form.js";
+import { tokens } from "./tokens.js";
 import { when } from "./words.js";
 
 const ROLES = { reader: "reads slides", signer: "signs and amends", admin: "makes accounts, sees the log" };
@@ -10,35 +11,34 @@ const LEAST_PASSWORD = 12;
 
 export async function accounts(app) {
   const { user, is_single_user: isSingle } = app.session;
+  const isAdmin = user.roles.includes("admin");
   const body = h("tbody");
   const load = async () => {
     const { users } = await get("users");
-    fill(body, users.map((one) => row(one, one.name === user.name, load)));
+    fill(body, users.map((one) => row(one, { isOwn: one.name === user.name, load })));
   };
   await load();
-  return h("div", { class: "sheet" }, h("h1", {}, "Accounts"),
+  return h("div", { class: "sheet" }, h("h1", {}, isAdmin ? "Accounts" : "Your account"),
     isSingle ? h("p", {}, "Without accounts the single user of this machine needs no login. With the first account, which must be an admin's, everybody logs in.") : null,
-    h("p", { class: "row" }, button("Add an account …", () => add(load), { class: "primary" }), h("a", { class: "button", href: "#/" }, "Worklist")),
+    h("p", { class: "row" }, isAdmin ? button("Add an account …", () => add(load), { class: "primary" }) : null, h("a", { class: "button", href: "#/" }, "Worklist")),
     h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Accounts" },
       h("table", { class: "log" }, h("thead", {}, h("tr", {}, ["Name", "Roles", "Made", "Action"].map((title) => h("th", { scope: "col" }, title)))), body)));
 }
 
-function row(one, isOwn, load) {
+function row(one, { isOwn, load }) {
   const path = `users/${encodeURIComponent(one.name)}`;
   const lock = async () => {
     await post(`${path}/disable`, { disabled: !one.is_disabled });
     await load();
+    find(`lock-${one.name}`)?.focus();
   };
   return h("tr", {}, h("th", { scope: "row" }, one.name, one.is_disabled ? " (locked)" : ""), h("td", {}, one.roles.join(", ")), h("td", {}, when(one.made_at)),
     h("td", { class: "actions" },
-      button("Password …", () => password(one.name, path)), button("Token …", () => token(one.name, path)),
-      isOwn ? null : button(one.is_disabled ? "Let in again" : "Lock out …", () => (one.is_disabled ? lock() : confirmLock(one.name, lock)))));
+      button("Password …", () => password(one.name, path)),
+      button("Tokens …", () => tokens(one.name, path).catch((error) => alert(error.message))),
+      isOwn ? null : button(one.is_disabled ? "Let in again" : "Lock out …", () => (one.is_disabled ? lock().catch((error) => alert(error.message)) : confirmLock(one.name, lock)), { id: `lock-${one.name}` })));
 }
 
-const field = (label, attributes) => {
-  const input = h("input", { required: true, autocomplete: "off", ...attributes });
-  return [h("label", { class: "block" }, label, input), input];
-};
 const passwordField = () => field(`Password (${LEAST_PASSWORD} characters or more)`, { type: "password", minlength: LEAST_PASSWORD, autocomplete: "new-password" });
 
 function add(load) {
@@ -58,17 +58,6 @@ function add(load) {
 function password(name, path) {
   const [label, secret] = passwordField();
   form(`New password of ${name}`, [h("p", {}, "Sessions of this account end."), label], "Change", () => post(`${path}/password`, { password: secret.value }));
-}
-
-function token(name, path) {
-  const [purposeLabel, purpose] = field("What for", {});
-  const [daysLabel, days] = field("Days it holds", { type: "number", min: 1, max: 3650, value: 365 });
-  const made = h("p", { role: "status", class: "id" });
-  const node = form(`Token for a program of ${name}`, [h("p", {}, "It is shown once."), purposeLabel, daysLabel, made], "Make", async () => {
-    const reply = await post(`${path}/tokens`, { purpose: purpose.value, days: Number(days.value) });
-    fill(made, reply.token);
-  }, { isKept: true });
-  return node;
 }
 
 function confirmLock(name, lock) {

@@ -25,6 +25,7 @@ export function whenExpired(ask) {
 export const url = (path) => new URL(path, BASE).href;
 export const get = (path) => call("GET", path);
 export const post = (path, body = {}) => call("POST", path, body);
+export const remove = (path) => call("DELETE", path);
 
 /** Save a file under the name that the server gives it; a refusal is thrown, not saved. */
 export async function download(path) {

@@ -25,7 +25,7 @@ class App {
   async start() {
     apply("size");
     this.session = await this.#firstSession();
-    learn(this.session.taxonomy);
+    learn(this.session);
     find("notice").textContent = this.session.notice;
     this.#expectLogin();
     keepDraftsOf(this.#owner);
@@ -94,7 +94,10 @@ class App {
       } catch (error) {
         if (error.status === 401) continue;
         if (!(error instanceof Unreachable)) throw error;
-        fill(main, h("p", { class: "lead", role: "status" }, "The server does not answer. Trying again …"));
+        const kept = [...otherOwners("").values()].reduce((sum, count) => sum + count, 0);
+        const told = kept ? ` ${plural(kept, "decision")} kept in this browser: sent when it is back.` : "";
+        const text = `The server does not answer. Trying again …${told}`;
+        if (main.textContent !== text) fill(main, h("p", { class: "lead", role: "status" }, text)); // said once
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
@@ -155,7 +158,10 @@ class App {
     for (const node of bar.querySelectorAll("[data-step]")) node.setAttribute("aria-disabled", String(!can[node.dataset.step]));
     const state = find("saved");
     const [kind, text] = this.#saveState();
-    if (state.textContent !== text) Object.assign(state, { className: `saved ${kind}`, textContent: text });
+    if (state.textContent === text) return;
+    // A screen reader hears of trouble and of its end, not of each decision that is saved.
+    state.setAttribute("aria-live", kind === "bad" || state.classList.contains("bad") ? "polite" : "off");
+    Object.assign(state, { className: `saved ${kind}`, textContent: text });
   }
 
   get #barKey() {
@@ -180,15 +186,19 @@ class App {
     fill(bar,
       h("a", { href: "#/", class: "home" }, "buffycoat review"),
       view ? h("div", { class: "where" }, h("b", {}, view.slide.id), view.slide.patient ? h("span", {}, view.slide.patient) : null, h("span", { class: "role" }, view.roleName)) : null,
-      h("span", { id: "saved", role: "status" }),
+      h("span", { id: "saved" }),
       h("span", { class: "spring" }),
       view?.tools, h("div", { class: "own" },
         button("Keys", showKeys, { title: "?", class: "by-key" }), theme,
-        user.roles.includes("admin") ? [h("a", { href: "#/accounts" }, "Accounts"), h("a", { href: "#/log" }, "Log")] : null,
+        user.roles.includes("admin") ? [h("a", { href: "#/accounts" }, "Accounts"), h("a", { href: "#/log" }, "Log")]
+          : h("a", { href: "#/accounts" }, "Account"),
         isSingle ? null : [h("span", {}, user.name), button("Log out", () => this.logOut().catch((error) => alert(error.message)))]));
   }
 }
 
+navigator.serviceWorker?.register("worker.js").catch(() => {
+  // Without it the page works, and cannot be loaded again while the server is away.
+});
 const app = new App();
 app.start().catch((error) => {
   fill(main, h("p", { class: "lead warning", role: "alert" }, error.message));

@@ -3,11 +3,10 @@
 import { download, get, post } from "./api.js";
 import { alert, button, fill, h } from "./dom.js";
 import { draft, dropDraft } from "./settings.js";
-import { percent, plural, range, when } from "./words.js";
+import { percent, plural, project, range, when } from "./words.js";
 
 const WAIT_MS = 400;
-const MOST_WBC = 2000;
-const BAD_WBC = `WBC: a number above 0 and up to ${MOST_WBC} is expected, in 10⁹/L, such as 7.4`;
+const badWbc = () => `WBC: a number above 0 and below ${project.mostWbc} is expected, in 10⁹/L, such as 7.4`;
 const FORMATS = { csv: "CSV", pdf: "PDF", fhir: "FHIR", hl7: "HL7", geojson: "GeoJSON" };
 
 export class Differential {
@@ -33,7 +32,7 @@ export class Differential {
   get wbcValue() {
     const text = this.wbc.value.trim().replace(",", ".");
     const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : null;
-    return value > 0 && value <= MOST_WBC ? value : null;
+    return value > 0 && value < project.mostWbc ? value : null;
   }
 
   get hasBadWbc() {
@@ -47,7 +46,7 @@ export class Differential {
   }
 
   async #store() {
-    if (this.hasBadWbc) throw new Error(BAD_WBC);
+    if (this.hasBadWbc) throw new Error(badWbc());
     const { slide, wbcValue: wbc } = this;
     if (wbc !== (slide.wbc ?? null)) {
       await post(`slides/${slide.n}/wbc`, { client_id: crypto.randomUUID(), wbc });
@@ -79,7 +78,7 @@ export class Differential {
   async load() {
     const ask = (this.#asked += 1);
     this.wbc.setAttribute("aria-invalid", String(this.hasBadWbc));
-    this.#say(this.hasBadWbc ? BAD_WBC : "");
+    this.#say(this.hasBadWbc ? badWbc() : "");
     try {
       const found = await this.figures(this.role);
       if (ask !== this.#asked) return; // a later one is on its way

@@ -42,6 +42,18 @@ export function button(label, onclick, attributes = {}) {
 }
 
 /**
+ * Where the keys go: back to what had them, to what took its place, to the dialog below, or to the cells.
+ * @param {Element|null} before What had the focus.
+ */
+function focusAgain(before) {
+  const main = find("main");
+  const isThere = before?.isConnected && before !== document.body;
+  const again = isThere ? before : before?.id ? find(before.id) : null;
+  const below = document.querySelector("dialog[open]")?.querySelector(".actions button:not([hidden])");
+  (again ?? below ?? main.querySelector("[role=option][tabindex='0']") ?? main).focus({ preventScroll: true });
+}
+
+/**
  * Open a modal dialog; focus goes back to where it was.
  * @returns {HTMLDialogElement} Its `close()` removes it.
  */
@@ -52,7 +64,7 @@ export function dialog(title, body, { onclose = () => {}, canCancel = true } = {
   if (!canCancel) node.addEventListener("cancel", (event) => event.preventDefault());
   node.addEventListener("close", () => {
     node.remove();
-    if (before?.isConnected) before.focus();
+    focusAgain(before);
     onclose(node.returnValue);
   });
   document.body.append(node);

@@ -1,6 +1,19 @@
-/** A dialog with a form that stays, with the reason, when the server refuses. */
+/** Dialogs with a form that stays, with the reason, when the server refuses. */
 
 import { button, dialog, fill, h } from "./dom.js";
+
+/** A labelled field that must be filled in; both. */
+export function field(label, attributes) {
+  const input = h("input", { required: true, autocomplete: "off", ...attributes });
+  return [h("label", { class: "block" }, label, input), input];
+}
+
+/** A list to choose from, or all; the field and its label with it. */
+export function choice(label, options) {
+  const field = h("select", { id: `filter-${label}` }, h("option", { value: "" }, "all"),
+    options.map(([value, name]) => h("option", { value }, name)));
+  return { field, node: h("span", {}, h("label", { for: field.id }, `${label} `), field) };
+}
 
 /**
  * @param {Array} parts What stands in it.

@@ -50,7 +50,7 @@ export class Queue extends EventTarget {
     return this.#entries.filter((entry) => entry.slide === slide && entry.role === role);
   }
 
-  /** @param {{slide, role, cell: number, label: string|null, expects: number|null}} decision */
+  /** @param {{slide, role, cell: number, label: string|null, expects: number|null, step: string, act: string}} decision */
   add(decision) {
     for (const old of this.problems) if (isSameCell(old, decision)) this.drop(old);
     const before = this.waiting.filter((entry) => isSameCell(entry, decision)).at(-1);
@@ -223,4 +223,4 @@ function openStorage() {
 
 const keyOf = (entry) => PREFIX + entry.client_id;
 const isSameCell = (a, b) => a.cell === b.cell && a.role === b.role;
-const wire = ({ client_id, cell, role, label, expects }) => ({ client_id, cell, role, label, expects });
+const wire = ({ client_id, cell, role, label, expects, step, act }) => ({ client_id, cell, role, label, expects, step, act });

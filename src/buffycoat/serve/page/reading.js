@@ -10,14 +10,16 @@ export class Reading extends EventTarget {
   /**
    * @param {object} reply Of /slides/{slide}/cells.
    * @param {import("./queue.js").Queue} queue
+   * @param {object[]} steps What this reader did before, of /slides/{slide}/readings/{role}/steps.
    */
-  constructor(slide, role, reply, queue) {
+  constructor(slide, role, reply, queue, steps = []) {
     super();
     Object.assign(this, { slide, role, queue, other: reply.other ?? null });
     this.cells = reply.cells.map((cell, order) => ({
       ...cell, order, saved: cell.label, isPending: false, conflict: null,
     }));
     this.byNumber = new Map(this.cells.map((cell) => [cell.n, cell]));
+    this.#recall(steps, queue.of(slide, role));
     for (const entry of queue.of(slide, role)) this.#overlay(entry);
     this.listeners = { accepted: (event) => this.#accepted(event.detail), problem: (event) => this.#problem(event.detail) };
     for (const [type, listener] of Object.entries(this.listeners)) queue.addEventListener(type, listener);
@@ -68,7 +70,7 @@ export class Reading extends EventTarget {
     this.#undo.push(steps);
     this.#undo.splice(0, this.#undo.length - MAX_UNDO);
     this.#redo = [];
-    return this.#apply(steps.map(({ cell, to }) => [cell, to]));
+    return this.#apply("decide", steps.map(({ cell, to }) => [cell, to]));
   }
 
   /** Withdraw the last step by deciding as before: nothing is overwritten. */
@@ -76,14 +78,14 @@ export class Reading extends EventTarget {
     const steps = this.#undo.pop();
     if (!steps) return [];
     this.#redo.push(steps);
-    return this.#apply(steps.filter(({ cell, to }) => cell.label === to).map(({ cell, from }) => [cell, from]));
+    return this.#apply("undo", steps.filter(({ cell, to }) => cell.label === to).map(({ cell, from }) => [cell, from]));
   }
 
   redo() {
     const steps = this.#redo.pop();
     if (!steps) return [];
     this.#undo.push(steps);
-    return this.#apply(steps.filter(({ cell, from }) => cell.label === from).map(({ cell, to }) => [cell, to]));
+    return this.#apply("redo", steps.filter(({ cell, from }) => cell.label === from).map(({ cell, to }) => [cell, to]));
   }
 
   /** End a conflict: take what the server has, or decide again having seen it. */
@@ -91,20 +93,43 @@ export class Reading extends EventTarget {
     const entry = cell.conflict;
     cell.conflict = null;
     this.queue.drop(entry);
-    if (keepMine && cell.label !== entry.label) this.#apply([[cell, entry.label]]);
+    if (keepMine && cell.label !== entry.label) this.#apply("decide", [[cell, entry.label]]);
     else this.#changed([cell]);
   }
 
-  #apply(changes) {
+  #apply(act, changes) {
+    const step = crypto.randomUUID();
     for (const [cell, label] of changes) {
       cell.label = label;
       cell.isPending = true;
       cell.conflict = null;
-      this.queue.add({ slide: this.slide, cell: cell.n, role: this.role, label, expects: cell.seq });
+      this.queue.add({ slide: this.slide, cell: cell.n, role: this.role, label, expects: cell.seq, step, act });
     }
     const cells = changes.map(([cell]) => cell);
     this.#changed(cells);
     return cells;
+  }
+
+  /** Undo and redo as they stood before a reload: what the server has, then what waits here. */
+  #recall(steps, entries) {
+    const waiting = new Map();
+    const labels = new Map();
+    for (const { client_id: id, step = id, act, cell, label } of entries.filter(({ problem }) => !problem)) {
+      if (!waiting.has(step)) waiting.set(step, { step, act, cells: [] });
+      const from = labels.has(cell) ? labels.get(cell) : this.byNumber.get(cell)?.label ?? null;
+      waiting.get(step).cells.push([cell, from, label]);
+      labels.set(cell, label);
+    }
+    for (const { act, cells } of [...steps, ...waiting.values()]) {
+      const done = cells.map(([n, from, to]) => ({ cell: this.byNumber.get(n), from, to })).filter(({ cell }) => cell);
+      if (act === "undo") this.#redo.push(...this.#undo.splice(-1));
+      else if (act === "redo") this.#undo.push(...this.#redo.splice(-1));
+      else {
+        this.#undo.push(done);
+        this.#redo = [];
+      }
+    }
+    this.#undo.splice(0, this.#undo.length - MAX_UNDO);
   }
 
   #overlay(entry) {

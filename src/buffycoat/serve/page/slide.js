@@ -25,17 +25,20 @@ export class SlideView {
     let slide = await get(`slides/${n}`);
     if (isMine && slide.my_role !== role && slide.status !== "signed") slide = await post(`slides/${n}/readings`, { role });
     const seen = isMine ? role : viewable(app, slide);
-    const reply = await get(`slides/${n}/cells${seen ? `?role=${seen}` : ""}`);
-    return new SlideView(app, slide, isMine ? role : seen ?? "first", isMine, reply);
+    const [reply, { steps }] = await Promise.all([
+      get(`slides/${n}/cells${seen ? `?role=${seen}` : ""}`),
+      isMine ? get(`slides/${n}/readings/${role}/steps`) : { steps: [] },
+    ]);
+    return new SlideView(app, slide, isMine ? role : seen ?? "first", isMine, reply, steps);
   }
 
-  constructor(app, slide, role, isMine, reply) {
+  constructor(app, slide, role, isMine, reply, steps) {
     Object.assign(this, { app, slide, role });
     const mine = slide.readings.find((one) => one.role === role);
     this.isFinished = mine?.finished ?? false;
     this.isReadOnly = !isMine || this.isFinished || slide.status === "signed";
     this.roleName = isMine ? ROLE[role] : "View";
-    this.reading = new Reading(slide.n, role, reply, app.queue);
+    this.reading = new Reading(slide.n, role, reply, app.queue, steps);
     this.grid = new Grid(this.reading);
     this.selection = new Selection(this.grid);
     this.palette = new Palette(this.reading, (code) => this.decide(code));
@@ -75,6 +78,7 @@ export class SlideView {
   }
 
   step(kind) {
+    if (this.isReadOnly) return announce(this.whyReadOnly);
     const cells = this.reading[kind]();
     if (!cells.length) return announce(`Nothing to ${kind}.`);
     this.selection.set(cells);

@@ -2,11 +2,11 @@
 
 const names = new Map();
 const keys = new Map();
-export const project = { classes: [], extra: [] };
+export const project = { classes: [], extra: [], mostWbc: 0 };
 
-/** Take the taxonomy of the session. */
-export function learn(taxonomy) {
-  Object.assign(project, { classes: taxonomy.classes, extra: taxonomy.extra });
+/** Take classes and limits of the session. */
+export function learn({ taxonomy, most_wbc: mostWbc }) {
+  Object.assign(project, { classes: taxonomy.classes, extra: taxonomy.extra, mostWbc });
   for (const { code, name, key } of [...taxonomy.classes, ...taxonomy.extra]) {
     names.set(code, name);
     if (key) keys.set(key.toLowerCase(), code);
@@ -41,7 +41,10 @@ export const range = (low, high) => (low === null || low === undefined ? "" : `$
 export const probability = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
 
 /** Day and minute, in the reader's time zone. */
-export function when(iso) {
+export function when(iso, timeStyle = "short") {
   const at = new Date(iso);
-  return Number.isNaN(at.getTime()) ? iso : at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(at.getTime()) ? iso : at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle });
 }
+
+/** Day and second. */
+export const moment = (iso) => when(iso, "medium");

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { fill, h } from "./dom.js";
+import { choice } from "./form.js";
 import { nameOf, plural, ROLE, ROLE_ACTION, STATUS } from "./words.js";
 
 const FLAGS = { blasts: "Blasts", left_shift: "Left shift", doubtful: "Doubtful", unfamiliar_site: "Other laboratory's look" };
@@ -9,8 +10,8 @@ const FLAGS = { blasts: "Blasts", left_shift: "Left shift", doubtful: "Doubtful"
 /** @returns {Promise<Node>} */
 export async function worklist(app) {
   const { slides } = await get("slides");
-  const status = select("Status", STATUS);
-  const flag = select("Flag", FLAGS);
+  const status = choice("Status", Object.entries(STATUS));
+  const flag = choice("Flag", Object.entries(FLAGS));
   const text = h("input", { type: "search", id: "search", placeholder: "Slide or patient", "aria-label": "Search slides and patients" });
   const body = h("tbody");
   const counted = h("p", { class: "hint", role: "status" });
@@ -32,12 +33,6 @@ export async function worklist(app) {
     h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Slides" },
       h("table", { class: "worklist" },
         h("thead", {}, h("tr", {}, head.map((title) => h("th", { scope: "col" }, title)))), body)));
-}
-
-function select(label, options) {
-  const field = h("select", { id: `filter-${label}` }, h("option", { value: "" }, "all"),
-    Object.entries(options).map(([value, name]) => h("option", { value }, name)));
-  return { field, node: h("span", {}, h("label", { for: field.id }, `${label} `), field) };
 }
 
 function row(app, slide) {
@@ -99,7 +94,7 @@ export async function disagreements(app, n) {
   const slide = await get(`slides/${n}`);
   const { cells, n_agree: agree, kappa } = await get(`slides/${n}/disagreements`);
   const { picture } = await import("./pictures.js");
-  const role = slide.my_role === "consensus" || !slide.readings.some((one) => one.role === "consensus" && one.reader) ? "consensus" : "view";
+  const role = slide.my_role === "consensus" || openRoles(app, slide).includes("consensus") ? "consensus" : "view";
   return h("div", { class: "sheet" },
     h("h1", {}, `Disagreements: ${slide.id}`),
     h("p", {}, `${plural(agree, "cell")} agreed, ${cells.length} not`, kappa === null || kappa === undefined ? "" : `; Cohen's kappa ${kappa.toFixed(2)}`, "."),

@@ -1,28 +1,27 @@
-"""The log, users and tokens: for admins."""
+"""The log and accounts for admins; own passwords and tokens for everybody."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from sqlalchemy import select
 
-from buffycoat.serve import schema, users
-from buffycoat.serve.log import DECIDED, FINISHED
+from buffycoat.serve import log_pages, tokens, users
 from buffycoat.serve.log_check import check
+from buffycoat.serve.log_pages import LogPage
 from buffycoat.serve.people import ADMIN, Person
 from buffycoat.serve.refused import RefusedError
 from buffycoat.serve.routes.forms import (
     DisabledForm,
     Line,
+    LogQuery,
     PasswordForm,
     Served,
     SignedIn,
     TokenForm,
+    TokenId,
     UserForm,
 )
-from buffycoat.serve.states import SlideState, states
 from buffycoat.serve.users import User
 
 router = APIRouter()
@@ -30,29 +29,21 @@ router = APIRouter()
 
 @router.get("/log")
 def log_entries(
-    review: Served,
-    person: SignedIn,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    review: Served, person: SignedIn, wanted: Annotated[LogQuery, Query()]
 ) -> dict[str, Any]:
-    """Entries of the log, in order."""
+    """Entries of the log as they were hashed, and what each decision replaced."""
     person.require(ADMIN)
-    query = select(schema.log.c.body, schema.log.c.hash).where(schema.log.c.seq > after)
     with review.store.reading() as reader:
-        rows = reader.execute(query.order_by(schema.log.c.seq).limit(limit)).all()
-        blind = {state.id: state for state in states(reader) if state.is_blind}
-    entries = [json.loads(row.body) | {"hash": row.hash} for row in rows]
-    return {"entries": [_as_seen(entry, blind, person) for entry in entries]}
+        entries = log_pages.read_page(reader, LogPage(**wanted.model_dump()), person)
+        return {"entries": entries, "before": log_pages.labels_before(reader, entries)}
 
 
-def _as_seen(entry: dict[str, Any], blind: dict[int, SlideState], person: Person) -> dict[str, Any]:
-    """An entry without the label where the slide is blind: an admin may be its other reader."""
-    state = blind.get(entry.get("slide", 0))
-    if state is None or entry["kind"] not in (DECIDED, FINISHED):
-        return entry
-    if state.may_see(person, entry["data"]["role"]):
-        return entry
-    return entry | {"data": {"role": entry["data"]["role"], "is_hidden": True}}
+@router.get("/log/filters")
+def log_filters(review: Served, person: SignedIn) -> dict[str, Any]:
+    """What the log can be searched by."""
+    person.require(ADMIN)
+    with review.store.reading() as reader:
+        return log_pages.filters(reader)
 
 
 @router.get("/log/check")
@@ -68,10 +59,11 @@ def log_check(review: Served, person: SignedIn) -> dict[str, Any]:
 
 @router.get("/users")
 def list_users(review: Served, person: SignedIn) -> dict[str, Any]:
-    """All accounts."""
-    person.require(ADMIN)
+    """All accounts for an admin; for others their own."""
     with review.store.reading() as reader:
-        return {"users": [_shown(user) for user in users.users(reader)]}
+        found = users.users(reader)
+    seen = [user for user in found if ADMIN in person.roles or user.name == person.name]
+    return {"users": [_shown(user) for user in seen]}
 
 
 @router.post("/users")
@@ -103,13 +95,12 @@ def password(name: Line, form: PasswordForm, review: Served, person: SignedIn) -
     return {"name": name}
 
 
-@router.delete("/users/{name}/tokens")
-def no_tokens(name: Line, review: Served, person: SignedIn) -> dict[str, Any]:
-    """Make all tokens of an account void."""
+@router.get("/users/{name}/tokens")
+def list_tokens(name: Line, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Tokens of an account: what for, made and used when; the newest first."""
     _own_or_admin(person, name)
-    with review.store.writing() as writer:
-        n = users.remove_tokens(writer, person.name, name)
-    return {"name": name, "n_removed": n}
+    with review.store.reading() as reader:
+        return {"tokens": [vars(one) for one in tokens.tokens_of(reader, name)]}
 
 
 @router.post("/users/{name}/tokens")
@@ -117,8 +108,26 @@ def token(name: Line, form: TokenForm, review: Served, person: SignedIn) -> dict
     """Make a token for a program; it is shown once."""
     _own_or_admin(person, name)
     with review.store.writing() as writer:
-        made = users.add_token(writer, person.name, name, form.purpose, form.days)
+        made = tokens.add_token(writer, person.name, name, form.purpose, form.days)
     return {"name": name, "token": made}
+
+
+@router.delete("/users/{name}/tokens/{token}")
+def no_token(name: Line, token: TokenId, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Make one token void."""
+    _own_or_admin(person, name)
+    with review.store.writing() as writer:
+        tokens.remove_token(writer, person.name, name, token)
+    return {"name": name, "id": token}
+
+
+@router.delete("/users/{name}/tokens")
+def no_tokens(name: Line, review: Served, person: SignedIn) -> dict[str, Any]:
+    """Make all tokens of an account void."""
+    _own_or_admin(person, name)
+    with review.store.writing() as writer:
+        n = tokens.remove_tokens(writer, person.name, name)
+    return {"name": name, "n_removed": n}
 
 
 def _own_or_admin(person: Person, name: str) -> None:

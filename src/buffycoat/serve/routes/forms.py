@@ -50,6 +50,7 @@ ClientId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_printable)]
 Comment = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_printable)]
+TokenId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Wbc = Annotated[
     float,
@@ -57,6 +58,7 @@ Wbc = Annotated[
     Field(gt=0, lt=MOST_WBC, allow_inf_nan=False),
 ]
 Role = Literal["first", "second", "consensus"]
+Act = Literal["decide", "undo", "redo"]
 
 SignedIn = Annotated[Person, Depends(signed_in)]
 Served = Annotated[Review, Depends(review_of)]
@@ -89,6 +91,8 @@ class DecisionForm(Form):
     role: Role
     label: Code | None
     expects: Number | None = None
+    step: ClientId | None = None
+    act: Act = "decide"
 
 
 class DecisionsForm(Form):
@@ -144,3 +148,14 @@ class TokenForm(Form):
 
     purpose: Line
     days: Annotated[int, Field(ge=1, le=3650)] = 365
+
+
+class LogQuery(Form):
+    """Which entries of the log."""
+
+    after: Annotated[int, Field(ge=0, le=MOST_ID)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    order: Literal["oldest", "newest"] = "oldest"
+    slide: Number | None = None
+    person: Line | None = None
+    kind: Code | None = None

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, select
 
+from buffycoat.evaluate.reported import MOST_WBC
 from buffycoat.serve import schema, users
 from buffycoat.serve.keys import keys_of
 from buffycoat.serve.people import Person
@@ -46,6 +47,7 @@ def describe(review: Review, person: Person | None, cookie: str | None) -> dict[
         "second_reader": _project(review)["second_reader"],
         "project": _project(review),
         "taxonomy": taxonomy(review),
+        "most_wbc": MOST_WBC,
     }
 
 

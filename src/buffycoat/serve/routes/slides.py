@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from buffycoat.serve import counts, readings
+from buffycoat.serve.catalogue import ReviewedCell
 from buffycoat.serve.people import Person
+from buffycoat.serve.pictures import CHANGED, MISSING
 from buffycoat.serve.refused import RefusedError, not_found
 from buffycoat.serve.review import Review
 from buffycoat.serve.routes.forms import Id, ReadingForm, Role, Served, SignedIn, Wbc
@@ -24,6 +26,7 @@ from buffycoat.serve.states import (
     labels_of,
     state_of,
 )
+from buffycoat.serve.steps import steps_of
 from buffycoat.serve.two_readers import agreement
 
 MOST_CELLS = 5000
@@ -87,6 +90,14 @@ def release(slide: Id, role: Role, review: Served, person: SignedIn) -> dict[str
     return _row(review, person, slide)
 
 
+@router.get("/slides/{slide}/readings/{role}/steps")
+def steps(slide: Id, role: Role, review: Served, person: SignedIn) -> dict[str, Any]:
+    """One's own decisions in a reading since it was last finished, for undo and redo."""
+    with review.store.reading() as reader:
+        state_of(reader, slide)
+        return {"steps": [vars(one) for one in steps_of(reader, person, slide, role)]}
+
+
 def _row(review: Review, person: Person, slide: int) -> dict[str, Any]:
     with review.store.reading() as reader:
         rows = review.worklist.rows(reader, person, [slide])
@@ -115,14 +126,7 @@ def slide_cells(
     part = slice(offset, offset + limit)
     said = {} if role is None else given[role]
     rows = [
-        row
-        | {
-            "label": said[cell.n].label if cell.n in said else None,
-            "seq": said[cell.n].seq if cell.n in said else None,
-            "has_context": review.surroundings.has_context(cell),
-            "is_missing": review.pictures.fault(cell) == "missing",
-            "is_changed": review.pictures.fault(cell) == "changed",
-        }
+        row | _now(review, cell, said.get(cell.n))
         for cell, row in zip(cells.cells[part], cells.rows[part], strict=True)
     ]
     found: dict[str, Any] = {
@@ -131,6 +135,18 @@ def slide_cells(
     if role == CONSENSUS:
         found["other"] = _other(state, cells.predicted, given)
     return JSONResponse(found)
+
+
+def _now(review: Review, cell: ReviewedCell, said: Label | None) -> dict[str, Any]:
+    """What may change of a cell: its decision, and its picture."""
+    fault = review.pictures.fault(cell)
+    return {
+        "label": None if said is None else said.label,
+        "seq": None if said is None else said.seq,
+        "has_context": review.surroundings.has_context(cell),
+        "is_missing": fault == MISSING,
+        "is_changed": fault == CHANGED,
+    }
 
 
 def _other(
