@@ -2,6 +2,7 @@
 
 # pandas has no types of its own; signatures here are checked all the same.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 

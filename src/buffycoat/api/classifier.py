@@ -115,7 +115,7 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
             LogisticRegression(C=self.C, max_iter=self.max_iter),
         )
         self.model_.fit(rows, labels)
-        self.n_iter_ = int(self.model_[-1].n_iter_.max())
+        self.n_iter_ = int(cast(Any, self.model_[-1]).n_iter_.max())
         return self
 
     def predict_proba(self, X: Images) -> npt.NDArray[np.float64]:  # noqa: N803
