@@ -25,7 +25,8 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    done = nbclient.NotebookClient(notebook, timeout=300, cwd=tmp_path).execute()
+    place = {"metadata": {"path": str(tmp_path)}}
+    done = nbclient.NotebookClient(notebook, timeout=300, resources=place).execute()
     outputs = [one for cell in done.cells for one in cell.get("outputs", ())]
     assert outputs
     assert not [one for one in outputs if one["output_type"] == "error"]
