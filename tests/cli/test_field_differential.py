@@ -81,8 +81,7 @@ def test_a_field_with_a_fault_is_left_out_and_named(done: Path) -> None:
 def test_the_same_command_again_predicts_nothing_anew(
     done: Path, fields: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from buffycoat.cli import unfamiliar
-    from buffycoat.predict import workers
+    from buffycoat.predict import unfamiliar, workers
 
     def refuse(*_: object) -> None:
         raise AssertionError("predicted again")

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import buffycoat
-from buffycoat.cli.columns import AS_SUBMITTED
 from buffycoat.cli.predict import write_bad
 from buffycoat.evaluate.compared import read_compared
 from buffycoat.evaluate.scored import read_scored
 from buffycoat.images import BadCell
 from buffycoat.predict import results
+from buffycoat.predict.columns import AS_SUBMITTED
 from buffycoat.predict.job import Task, open_job
 from buffycoat.predict.rows import schema
 

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cli.main import app
-from buffycoat.cli.unfamiliar import sentences
 from buffycoat.images import write_png
 from buffycoat.predict.results import Counts
 from buffycoat.predict.site_look import SiteLooks
+from buffycoat.predict.unfamiliar import sentences
 from buffycoat.refine.abroad import AbroadLimits
 from buffycoat.simulate.render import render_cell
 from buffycoat.sites.reference import AdaptedSite

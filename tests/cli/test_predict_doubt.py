@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from buffycoat.bundle import files
 from buffycoat.cells import DOUBTS
-from buffycoat.cli.columns import DOUBT, choose_columns
 from buffycoat.cli.doubtful import summary
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError
 from buffycoat.images import write_png
+from buffycoat.predict.columns import DOUBT, choose_columns
 from buffycoat.predict.results import Counts
 from buffycoat.predict.rows import prediction_columns
 from buffycoat.simulate.render import render_cell
@@ -125,7 +125,7 @@ def test_named_columns_and_those_of_the_table_of_cells(mixed: Path, tmp_path: Pa
 def test_unknown_columns_are_named_before_any_work(mixed: Path, tmp_path: Path) -> None:
     for asked, hint in (
         ("probabilty", "Did you mean 'probability'?"),
-        ("slide_id", "unknown column in --columns 'slide_id'"),  # no cell has one
+        ("slide_id", "unknown column 'slide_id'"),  # no cell has one
         (" ,", "names no column"),
     ):
         result, said, warned = _predict(mixed, "--out", tmp_path / "p.csv", "--columns", asked)

@@ -19,7 +19,7 @@ from buffycoat import images
 from buffycoat.bundle import files
 from buffycoat.cli.main import app
 from buffycoat.errors import ManifestError, OutputError
-from buffycoat.predict import frames, predictor, restore_plan
+from buffycoat.predict import frames, predictor, restore_folder, restore_plan
 from buffycoat.predict.restore_journal import JOURNAL, Journal
 from buffycoat.restore.classical import FlatField
 from buffycoat.simulate.degrade import degrade
@@ -64,7 +64,7 @@ def bundle(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         predictor.Pipeline, "load", lambda path: predictor.Pipeline(fitted, files.checksum(path))
     )
-    monkeypatch.setattr("buffycoat.predict.restore_folder.FRAMES_AT_ONCE", 2)
+    monkeypatch.setattr(restore_folder, "FRAMES_AT_ONCE", 2)
     return tiny_bundle
 
 

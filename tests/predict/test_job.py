@@ -24,6 +24,7 @@ from PIL import Image
 from buffycoat.cells import Manifest
 from buffycoat.errors import OutputError
 from buffycoat.images import BadCell
+from buffycoat.predict import job as jobs
 from buffycoat.predict import local, results, rows, site_look, workers
 from buffycoat.predict.batches import in_batches
 from buffycoat.predict.cells_file import write_cells
@@ -206,7 +207,7 @@ def test_a_full_disk_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     with open_job(tmp_path / "job", TASK, 4) as job:
-        monkeypatch.setattr("buffycoat.predict.job.pq.write_table", full)
+        monkeypatch.setattr(jobs.pq, "write_table", full)
         with pytest.raises(OutputError, match="No space left"):
             job.write(0, _table(["a", "b", "c", "d"]), [])
         assert job.missing() == [0]

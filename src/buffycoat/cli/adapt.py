@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from buffycoat.cli.console import results_console
-from buffycoat.cli.output import new_folder
 from buffycoat.cli.progress import make_reporter
 
 
@@ -45,14 +44,21 @@ def adapt(
 
     Example: `buffycoat adapt starter cells/ --out adapted --labels few.csv`
     """
+    from buffycoat.api import adaptation
     from buffycoat.cli.predict import cells_of
-    from buffycoat.learn.adapt import adapt as make
 
-    with new_folder(out):
-        manifest = cells_of(cells, None)
-        name = name or (cells.stem if cells.is_file() else cells.resolve().name)
-        with make_reporter() as reporter:
-            made = make(bundle, manifest, out, name, reporter, allow_bad, labels)
+    manifest = cells_of(cells, None)
+    name = name or (cells.stem if cells.is_file() else cells.resolve().name)
+    with make_reporter() as reporter:
+        made = adaptation.adapt(
+            manifest,
+            out,
+            bundle,
+            labels=labels,
+            name=name,
+            allow_bad=allow_bad,
+            progress=reporter,
+        )
     console = results_console()
     for sentence in made.sentences:
         console.print(sentence, soft_wrap=True, markup=False)

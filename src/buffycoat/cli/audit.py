@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from buffycoat.audit.findings import Audit, Result
-    from buffycoat.audit.scan import Embed
 
 MAX_SHOWN = 5
 """Findings of a check in the terminal; page and JSON have more."""
@@ -85,8 +84,9 @@ def audit(
 
     Example: `buffycoat audit cells.csv --out audit/`
     """
+    from buffycoat.api import data_audit
     from buffycoat.audit import run
-    from buffycoat.audit.scan import scan
+    from buffycoat.cli.cache import embeddings_cache
     from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
 
@@ -97,27 +97,20 @@ def audit(
     manifest = read(data, layout, reading)
     print_statement(manifest)
     is_embedded = encoder is not None if with_embedding is None else with_embedding
-    embed = _embedder(encoder or "starter", cache) if is_embedded else None
     with make_reporter() as reporter:
-        reporter.start("read", f"{len(manifest)} cells")
-        found = scan(manifest, embed, on_progress=reporter.advance)
-        reporter.finish()
-        reporter.start("compare", "pairs that may show one photograph")
-        result = run.audit(manifest, found, str(data), ignore or (), reporter.advance)
-        reporter.finish()
+        result = data_audit.audit(
+            manifest,
+            name=str(data),
+            ignore=ignore or (),
+            encoder=(encoder or "starter") if is_embedded else None,
+            cache=embeddings_cache(cache) if is_embedded else None,
+            progress=reporter,
+        )
     if out is not None:
         _write(result, out)
     _print(result, out)
     if not result.is_clean:
         raise typer.Exit(EXIT_FINDINGS)
-
-
-def _embedder(bundle: str, cache: Path | None) -> Embed:
-    from buffycoat.cli.cache import embeddings_cache
-    from buffycoat.predict.embedder import make_embedder
-    from buffycoat.predict.predictor import Pipeline
-
-    return make_embedder(Pipeline.load(bundle).fitted, embeddings_cache(cache))
 
 
 def _write(result: Audit, out: Path) -> None:

@@ -58,9 +58,9 @@ def _train(out: Path) -> Shown:
     import pandas as pd
 
     from buffycoat import config
-    from buffycoat.cli.columns import AS_SUBMITTED, file_name
     from buffycoat.cli.tables import print_metrics
     from buffycoat.learn import train
+    from buffycoat.predict.columns import AS_SUBMITTED, file_name
     from buffycoat.predict.predictor import Pipeline
     from buffycoat.predict.table import predict_table
     from buffycoat.sources.read import read

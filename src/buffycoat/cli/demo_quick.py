@@ -35,10 +35,10 @@ def count_drawn_fields(out: Path) -> Shown:
     Args:
         out: Folder for the fields and for the results.
     """
-    from buffycoat.cli.count import Counting
     from buffycoat.cli.differential import BLAST_THRESHOLD, THRESHOLD
     from buffycoat.cli.field_differential import CELLS as CROPS
     from buffycoat.cli.field_differential import PREDICTIONS, Finding, count_fields
+    from buffycoat.evaluate.counting import Counting
     from buffycoat.evaluate.differential import BLAST, IMMATURE
 
     fields, results = out / "fields", out / "differential"

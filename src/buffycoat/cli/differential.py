@@ -8,16 +8,10 @@ from typing import Annotated
 import typer
 
 from buffycoat.cli import count as counting
-from buffycoat.cli.doubtful import MOSTLY
 from buffycoat.cli.output import check_file
 from buffycoat.cli.prior import Prior
 from buffycoat.errors import ConfigError, OutputError
-
-THRESHOLD = 2.0
-"""Percent; near the 1.95 that Lu et al. 2022 (doi 10.1007/s12308-022-00484-w) found for an analyser
-and one question. There is no agreed value."""
-BLAST_THRESHOLD = 1.0
-"""Percent. Ours: any true blast matters, and of 100 cells one is the least there can be."""
+from buffycoat.evaluate.limits import BLAST_THRESHOLD, MOSTLY, THRESHOLD
 
 
 def differential(
@@ -124,16 +118,16 @@ def differential(
     Example: `buffycoat differential starter fields/ --by slide_id`, or `buffycoat differential
     cells.parquet --by slide_id --groups slides.csv --out d.csv`
     """
-    from buffycoat.evaluate.differential import BLAST, IMMATURE
+    from buffycoat.evaluate.counting import Counting, count, thresholds
 
     if calibration is None and calibration_labels is not None:
         raise ConfigError("--calibration-labels go with --calibration: give the predictions too")
-    asked = counting.Counting(
+    asked = Counting(
         by=by,
         groups=groups,
         calibration=calibration,
         calibration_labels=calibration_labels,
-        thresholds={IMMATURE: threshold, BLAST: blast_threshold},
+        thresholds=thresholds(threshold, blast_threshold),
         max_doubtful=max_doubtful / 100,
         taxonomy=taxonomy,
         count_faulty=count_faulty,
@@ -159,7 +153,7 @@ def differential(
         check_file(out, (".csv",), predictions, groups, calibration, calibration_labels)
     if picture is not None:
         check_file(picture, (".svg",), predictions, groups, calibration, option="--picture")
-    found = counting.count(predictions, asked)
+    found = count(predictions, asked)
     counting.show(found, asked)
     if out is not None:
         counting.write(found, out)

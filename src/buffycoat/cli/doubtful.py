@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from buffycoat.evaluate.limits import MOSTLY
+
 if TYPE_CHECKING:
     from buffycoat.predict.results import Counts
 
-MOSTLY = 0.5
-"""Over this share of doubtful cells, labels and figures rest more on cells that the model asks a
-person to look at than on those that it does not."""
 MOSTLY_DOUBTFUL = (
     "Most cells need a look: do not use these labels as they are. Usual causes: images that do not "
     "show one white cell in the centre (fields of view, which `buffycoat find` cuts into cells; "

@@ -70,56 +70,30 @@ def evaluate(
 
     import json
 
+    from buffycoat.api import scores
     from buffycoat.cli.doubtful import print_without_doubtful
     from buffycoat.cli.tables import print_metrics
-    from buffycoat.evaluate import summary
-    from buffycoat.evaluate.doubt import without_doubtful
-    from buffycoat.evaluate.grain import restated
-    from buffycoat.evaluate.scored import read_scored
-    from buffycoat.evaluate.side_tables import (
-        read_doubt,
-        read_patients,
-        read_severity,
-        read_train_counts,
-    )
-    from buffycoat.fuse.prior import given
     from buffycoat.images import write_atomic
 
-    scored = read_scored(predictions, labels, taxonomy, id_column, label_column)
-    codes = scored.taxonomy.codes
-    mix = None if prevalence is None else given(prevalence, codes)
-    of_patients = None if patients is None else read_patients(patients, scored.cell_ids)
-    metrics = summary.evaluate(
-        scored.predicted if scored.probs is None else scored.probs,
-        scored.targets,
-        scored.taxonomy,
-        train_counts=None
-        if train_counts is None
-        else restated(read_train_counts(_bundle(train_counts), taxonomy), scored.taxonomy),
-        severity=None if severity is None else read_severity(severity, scored.cell_ids),
-        patients=of_patients,
-        labels=scored.predicted,
-        prevalence=None if mix is None else dict(zip(codes, mix.tolist(), strict=True)),
-    )
-    print_metrics(metrics)
-    doubtful = read_doubt(predictions, scored.cell_ids)
-    if doubtful is not None:
-        metrics["without_doubtful"] = without_doubtful(
-            scored.predicted, scored.targets, scored.taxonomy, doubtful, of_patients
-        )
-        print_without_doubtful(metrics)
+    found = scores.evaluate(
+        predictions,
+        labels,
+        severity=severity,
+        train_counts=train_counts,
+        patients=patients,
+        prevalence=prevalence,
+        taxonomy=taxonomy,
+        id_column=id_column,
+        label_column=label_column,
+    ).figures
+    print_metrics(found)
+    if "without_doubtful" in found:
+        print_without_doubtful(found)
     if out is not None:
-        write_atomic(out, json.dumps(metrics, indent=2).encode())
+        write_atomic(out, json.dumps(found, indent=2).encode())
         typer.echo(f"Figures: {out}")
     if picture is not None:
         from buffycoat.report.page_figures import class_picture
 
-        write_atomic(picture, class_picture(metrics).encode())
+        write_atomic(picture, class_picture(found).encode())
         typer.echo(f"Picture: {picture}")
-
-
-def _bundle(path: Path) -> Path:
-    """The path, or the folder of the bundle that ships where that is meant."""
-    from buffycoat.bundle.files import STARTER, locate
-
-    return locate(path) if str(path) == STARTER and not path.exists() else path

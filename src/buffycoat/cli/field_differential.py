@@ -12,7 +12,7 @@ from rich.markup import escape
 from buffycoat.cli import count as counting
 from buffycoat.cli.console import errors_console
 from buffycoat.cli.errors import EXIT_FINDINGS
-from buffycoat.cli.find import BAD, check_places, print_found, write_tables
+from buffycoat.cli.find import print_found
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.prior import check_prior
 from buffycoat.cli.progress import make_reporter
@@ -20,6 +20,7 @@ from buffycoat.errors import BadCellsError
 
 if TYPE_CHECKING:
     from buffycoat.cli.field_pictures import Results
+    from buffycoat.evaluate.counting import Counting, Differential
     from buffycoat.predict.predictor import Pipeline
     from buffycoat.predict.table import Predicted
 
@@ -43,9 +44,7 @@ class Finding:
     allow_bad: int
 
 
-def count_fields(
-    bundle: str, fields: Path, out: Path, asked: counting.Counting, finding: Finding
-) -> None:
+def count_fields(bundle: str, fields: Path, out: Path, asked: Counting, finding: Finding) -> None:
     """Find, classify, count and draw the cells of fields; what is done stays done.
 
     Args:
@@ -58,23 +57,20 @@ def count_fields(
     Raises:
         BadCellsError: More fields than allowed cannot be used; the others are counted.
     """
-    check_places(fields, out, finding.um_per_px)
     check_prior(finding.prior)
+    from buffycoat.api.fields import find_cells
     from buffycoat.cli.field_pictures import PAGE, Results
-    from buffycoat.fields.folder import find_folder, list_fields
+    from buffycoat.fields.tables import BAD, check_places
     from buffycoat.predict.predictor import Pipeline
 
-    places, left_out = list_fields(fields)
-    if left_out:
-        errors_console().print(escape(left_out), style="yellow", highlight=False)
+    check_places(fields, out, finding.um_per_px)
     pipeline = Pipeline.load(bundle)
     pipeline.fitted.prior(finding.prior)  # a mix that is wrong is refused before any work
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     check_folder(out)
     with make_reporter() as reporter:
-        outcome = find_folder(places, out / CELLS, reporter, finding.um_per_px)
-    write_tables(outcome, out / CELLS)
+        outcome, places = find_cells(fields, out / CELLS, reporter, finding.um_per_px)
     print_found(outcome, out / CELLS)
     results = Results(fields.resolve().stem, places, outcome, out)
     found = None
@@ -96,10 +92,11 @@ def count_fields(
 
 
 def _classify_and_count(
-    pipeline: Pipeline, bundle: str, results: Results, asked: counting.Counting, prior: str | None
-) -> counting.Differential:
+    pipeline: Pipeline, bundle: str, results: Results, asked: Counting, prior: str | None
+) -> Differential:
     """Predictions, figures and pictures of cells that were found."""
     from buffycoat.cli.field_pictures import PAGE, draw_overlays, write_page
+    from buffycoat.evaluate.counting import count
     from buffycoat.predict.table import predict_table
     from buffycoat.sources.read import read
 
@@ -108,7 +105,7 @@ def _classify_and_count(
     with make_reporter() as reporter:
         done = predict_table(pipeline, bundle, cells, out / PREDICTIONS, reporter, prior)
     warnings = _say_doubt(pipeline, bundle, done, out / CELLS)
-    found = counting.count(out / PREDICTIONS, asked)
+    found = count(out / PREDICTIONS, asked)
     counting.show(found, asked)
     counting.write(found, out / FIGURES)
     with make_reporter() as reporter:
@@ -125,8 +122,8 @@ def _say_doubt(pipeline: Pipeline, bundle: str, done: Predicted, cells: Path) ->
     Returns:
         What differs from the training cells, printed too.
     """
-    from buffycoat.cli import unfamiliar
     from buffycoat.cli.predict import print_summary
+    from buffycoat.predict import unfamiliar
 
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
     print_summary(done.counts, names, is_whole=True)

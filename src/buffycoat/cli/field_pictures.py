@@ -14,7 +14,6 @@ from PIL import Image
 
 from buffycoat import images
 from buffycoat.cells import DOUBTS
-from buffycoat.cli import count as counting
 from buffycoat.cli.counted import by_slide, flag_tables, refusal, slide_table
 from buffycoat.errors import ImageError
 from buffycoat.evaluate.counted_cells import number
@@ -31,6 +30,7 @@ from buffycoat.report.differential_plot import bars_of, differential_bars
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE
 
 if TYPE_CHECKING:
+    from buffycoat.evaluate.counting import Counting, Differential
     from buffycoat.fields.nuclei import Box
     from buffycoat.predict.predictor import Pipeline
     from buffycoat.taxonomy import Taxonomy
@@ -78,7 +78,7 @@ class Results:
 
 
 def draw_overlays(
-    results: Results, found: counting.Differential, taxonomy: Taxonomy, reporter: Reporter
+    results: Results, found: Differential, taxonomy: Taxonomy, reporter: Reporter
 ) -> None:
     """Draw every field with the outline and class of each cell.
 
@@ -117,9 +117,9 @@ def draw_overlays(
 
 def write_page(
     results: Results,
-    found: counting.Differential,
+    found: Differential,
     pipeline: Pipeline,
-    asked: counting.Counting,
+    asked: Counting,
     warnings: Sequence[str],
 ) -> None:
     """Write the page with figures, fields left out and the contact sheet.
@@ -186,7 +186,7 @@ def _colour(label: str, taxonomy: Taxonomy) -> tuple[int, int, int]:
 def _sheets(
     called: Mapping[str, Row],
     results: Results,
-    found: counting.Differential,
+    found: Differential,
     taxonomy: Taxonomy,
 ) -> list[field_page.SheetClass]:
     """The cells of each class, doubtful ones first, each kind by falling doubt."""
@@ -213,7 +213,7 @@ def _sheets(
 
 
 def _cell(
-    cell_id: str, row: Row, seen: Box, results: Results, found: counting.Differential
+    cell_id: str, row: Row, seen: Box, results: Results, found: Differential
 ) -> field_page.SheetCell:
     """A cell of the page.
 
@@ -254,7 +254,7 @@ def _left_out(results: Results) -> list[field_page.LeftOut]:
 
 
 def _summary(
-    results: Results, found: counting.Differential, called: Mapping[str, Row], by: str
+    results: Results, found: Differential, called: Mapping[str, Row], by: str
 ) -> list[str]:
     """Fields, cells, and what is left to be looked at, in sentences."""
     outcome = results.outcome

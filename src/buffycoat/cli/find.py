@@ -10,14 +10,12 @@ import typer
 from rich.markup import escape
 
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
-from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
-from buffycoat.errors import BadCellsError, ConfigError, OutputError
+from buffycoat.errors import BadCellsError
 
 if TYPE_CHECKING:
     from buffycoat.fields.folder import Outcome
 
-CELLS, FIELDS, PARTS, BAD = "cells.parquet", "fields.csv", "parts.csv", "bad-fields.csv"
 FULL, MIDDLE = 0.8, 0.1
 """A picture is a crop of one cell where the crop cut out around it would take so much of the
 picture's shorter side, and the cell lies so near to the middle, in sides."""
@@ -59,75 +57,27 @@ def find(
     cells.csv`; or both, and the differential, by `buffycoat
     differential starter fields/ --by slide_id`
     """
-    check_places(fields, out, um_per_px, overlays)
-    from buffycoat.fields.folder import TILE_PX, find_folder, list_fields
+    from buffycoat.api.fields import find_cells
+    from buffycoat.fields import tables
 
-    places, left_out = list_fields(fields)
-    if left_out:
-        errors_console().print(escape(left_out), style="yellow", highlight=False)
-    for folder in (out, overlays):
-        if folder is not None:
-            check_folder(folder)
     with make_reporter() as reporter:
-        outcome = find_folder(places, out, reporter, um_per_px, overlays, tile_px or TILE_PX)
-    write_tables(outcome, out)
+        outcome, places = find_cells(fields, out, reporter, um_per_px, overlays, tile_px)
     print_found(outcome, out)
     if len(outcome.bad) > allow_bad:
         raise BadCellsError(
             f"{len(outcome.bad)} of {len(places)} fields could not be used, more than --allow-bad "
-            f"{allow_bad}. The others are in {out}; the list is in {out / BAD}",
+            f"{allow_bad}. The others are in {out}; the list is in {out / tables.BAD}",
             outcome.bad,
         )
     if outcome.bad:
         print_bad_cells(outcome.bad)
 
 
-def check_places(
-    fields: Path, out: Path, um_per_px: float | None = None, overlays: Path | None = None
-) -> None:
-    """Refuse a scale that cannot be, and places where results would be read as fields or cells."""
-    if um_per_px is not None and not 0.01 <= um_per_px <= 5:
-        raise ConfigError(
-            f"--um-per-px: expected micrometres from 0.01 to 5, got {um_per_px:g}. With an "
-            "objective of 100x a pixel is 0.05 to 0.1 micrometres wide"
-        )
-    for option, folder, among in (
-        ("--out", out, fields),
-        ("--overlays", overlays, fields),
-        ("--overlays", overlays, out),
-    ):
-        if folder is not None and among.resolve() in (folder / "x").resolve().parents:
-            raise OutputError(
-                f"{option} {folder}: lies in {among}, where its pictures would be read as fields "
-                "or cells. Choose a place outside"
-            )
-
-
-def write_tables(outcome: Outcome, out: Path) -> None:
-    """Write the tables of cells, fields, and fields that cannot be used."""
-    import pandas as pd
-
-    from buffycoat.fields.folder import CELL_COLUMNS
-    from buffycoat.images import writing
-    from buffycoat.tables import write_csv
-
-    table = pd.DataFrame(outcome.cells, columns=list(CELL_COLUMNS)).astype(CELL_COLUMNS)
-    with writing(out / CELLS) as part:
-        table.to_parquet(part, index=False)
-    write_csv(out / FIELDS, pd.DataFrame(outcome.fields))
-    if outcome.parts:
-        write_csv(out / PARTS, pd.DataFrame(outcome.parts))
-    else:
-        (out / PARTS).unlink(missing_ok=True)
-    if outcome.bad:
-        write_csv(out / BAD, pd.DataFrame(outcome.bad, columns=["ID", "path", "reason"]))
-    else:
-        (out / BAD).unlink(missing_ok=True)
-
-
 def print_found(outcome: Outcome, out: Path) -> None:
     """Say how many cells and fields there are, and where they are listed."""
     from collections import Counter
+
+    from buffycoat.fields.tables import CELLS, FIELDS
 
     cells = [row for row in outcome.cells if row["kind"] == "cell"]
     n_cut = sum(row["is_cut"] for row in cells)

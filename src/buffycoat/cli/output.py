@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from buffycoat.api.output import check_folder, new_folder
 from buffycoat.errors import OutputError
+
+__all__ = ["check_file", "check_folder", "new_folder"]
 
 
 def check_file(
@@ -36,37 +35,3 @@ def check_file(
     if any(given is not None and Path(given).resolve() == path.resolve() for given in inputs):
         raise OutputError(f"{option} {path}: would overwrite what is read; choose another name")
     check_folder(path.parent)
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[None]:
-    """Make a folder for the work inside; one that was not there and stays empty is removed.
-
-    Raises:
-        OutputError: It cannot be written to.
-    """
-    was_there = folder.exists()
-    check_folder(folder)
-    try:
-        yield
-    finally:
-        if not was_there:
-            with suppress(OSError):  # it holds the results
-                folder.rmdir()
-
-
-def check_folder(folder: Path) -> None:
-    """Make a folder and make sure that it can be written to.
-
-    Raises:
-        OutputError: It cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(os.urandom(16))
-    except OSError as error:
-        raise OutputError(
-            f"--out {folder}: cannot be written ({error.strerror or error}). Choose a folder that "
-            "you may write to; no work was started"
-        ) from error

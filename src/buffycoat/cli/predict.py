@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from buffycoat.cli.columns import AS_SUBMITTED, DEFAULT, check_file_names, choose_columns, file_name
+from buffycoat.api.cells import of_split
 from buffycoat.cli.console import errors_console, print_bad_cells
 from buffycoat.cli.crop import cells_of_boxes
 from buffycoat.cli.optimise import Mix, Optimise, check_optimise
@@ -18,8 +18,15 @@ from buffycoat.cli.output import check_file, check_folder
 from buffycoat.cli.prior import Prior, check_prior
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
-from buffycoat.errors import BadCellsError, ManifestError, OutputError
+from buffycoat.errors import BadCellsError, OutputError
 from buffycoat.optional import require
+from buffycoat.predict.columns import (
+    AS_SUBMITTED,
+    DEFAULT,
+    check_file_names,
+    choose_columns,
+    file_name,
+)
 
 if TYPE_CHECKING:
     from buffycoat.cells import Manifest
@@ -120,35 +127,28 @@ def predict(
     import pyarrow as pa
 
     from buffycoat.batch import ray_engine
-    from buffycoat.cli import unfamiliar
-    from buffycoat.predict import local, results, rows, site_look
-    from buffycoat.predict.cells_file import remove_cells, write_cells
-    from buffycoat.predict.job import open_job, task_of
+    from buffycoat.predict import local, results, unfamiliar
+    from buffycoat.predict.cells_file import remove_cells
     from buffycoat.predict.needs import needs_of
     from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.table import begun
 
     pipeline = Pipeline.load(bundle)
     pipeline.fitted.prior(prior)  # a mix that is wrong is refused before anything is decoded
     if optimise is not None:
         pipeline = pipeline.optimising(optimise, mix or "train")
     is_csv = out.suffix.lower() == ".csv"
-    chosen = choose_columns(columns or (DEFAULT if is_csv else "all"), pipeline.columns(manifest))
+    shown = pipeline.columns(manifest)
+    chosen = choose_columns(columns or (DEFAULT if is_csv else "all"), shown)
     if is_csv:
         check_file_names(manifest.frame["cell_id"], chosen)
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
-    shown = pipeline.columns(manifest)
     wanted = ["cell_id", "label", *chosen]
-    stored = [name for name in shown if name in wanted or name in rows.COUNTED]
+    folder = out if is_folder else _parts(out)
     # A folder keeps what the summary counts, so that must be whole there.
-    computed = stored if is_folder else wanted
-    asked_for = pipeline.fitted.asked
-    task = task_of(manifest, pipeline.bundle_sha256, computed, stored, prior, asked_for)
-    asked = needs_of(computed, pipeline.fitted)
-    with open_job(out if is_folder else _parts(out), task, len(manifest)) as job:
-        write_cells(job, manifest)
-        looks = site_look.begin(job, manifest, pipeline.fitted)
-        del manifest  # of a million cells it takes 150 MB, and they are read part by part
+    with begun(folder, manifest, pipeline, wanted, prior, counts_too=is_folder) as (job, looks):
+        del manifest
         pa.default_memory_pool().release_unused()
         with make_reporter() as reporter:
             if engine is Engine.RAY:
@@ -165,7 +165,7 @@ def predict(
         if not is_folder:
             results.remove(job)
     names = {cell.code: cell.name for cell in pipeline.taxonomy.classes}
-    print_summary(counts, names, asked.outlines)
+    print_summary(counts, names, needs_of(job.task.asked, pipeline.fitted).outlines)
     rule = pipeline.fitted.rule_at(prior)
     if rule is not None:
         typer.echo(moved(rule, counts))
@@ -244,14 +244,7 @@ def cells_of(
     reading = Reading(labels_from=labels_from, leave_out=tuple(leave_out or ()))
     cells = read(images, "images" if split is None and images.is_dir() else "auto", reading)
     print_statement(cells)
-    if split is None:
-        return cells
-    chosen = cells.of_split(split)
-    if not len(chosen):
-        has = cells.frame["split"].value_counts().to_dict()
-        known = ", ".join(f"{name} ({count})" for name, count in has.items())
-        raise ManifestError(f"{images}: no cells of split {split!r}; it has {known}")
-    return chosen
+    return cells if split is None else of_split(cells, split, images)
 
 
 def report_bad(bad: Sequence[BadCell], n_good: int, out: Path, allow_bad: int) -> None:

@@ -71,24 +71,44 @@ def measure_manifest(
     Raises:
         ConfigError: `um_per_px` is not a positive number, or fewer than one process is asked for.
     """
+    paths = [str(path) for path in manifest.frame["path"]]
+    cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
+    return _measure(paths, cell_ids, um_per_px, workers, reporter or Silent())
+
+
+def measure_photographs(
+    photographs: Sequence[np.ndarray],
+    um_per_px: float | None = None,
+    workers: int | None = None,
+    reporter: Reporter | None = None,
+) -> Morphology:
+    """The same of photographs in memory, each (h, w, 3), uint8; their ids are "0", "1", ..."""
+    cell_ids = [str(number) for number in range(len(photographs))]
+    return _measure(photographs, cell_ids, um_per_px, workers, reporter or Silent())
+
+
+def _measure(
+    sources: Sequence[str] | Sequence[np.ndarray],
+    cell_ids: Sequence[str],
+    um_per_px: float | None,
+    workers: int | None,
+    reporter: Reporter,
+) -> Morphology:
     if um_per_px is not None and not 0 < um_per_px < np.inf:
         raise ConfigError(f"um_per_px: expected micrometres > 0, got {um_per_px}")
     if workers is not None and workers < 1:
         raise ConfigError(f"workers: expected at least 1, got {workers}")
-    reporter = reporter or Silent()
-    paths = [str(path) for path in manifest.frame["path"]]
-    cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
     workers = at_most(workers or cpus())
     rows, good, bad = [], [], []
     reporter.start("measure")
-    with _mapped(paths, workers) as results:
+    with _mapped(sources, workers) as results:
         for place, (row, reason) in enumerate(results):
             if row is None:
-                bad.append(BadCell(cell_ids[place], paths[place], reason))
+                bad.append(BadCell(cell_ids[place], str(sources[place]), reason))
             else:
                 good.append(cell_ids[place])
                 rows.append(row)
-            reporter.advance(place + 1, len(paths))
+            reporter.advance(place + 1, len(sources))
     reporter.finish(f"{len(rows)} cells")
     return Morphology(_table(good, rows, um_per_px), tuple(bad))
 
@@ -118,17 +138,20 @@ def _table(
 
 
 @contextmanager
-def _mapped(paths: Sequence[str], workers: int) -> Iterator[Iterable[_Result]]:
-    """Results in the order of the paths, from other processes where that is worth it."""
-    tasks = [paths[start : start + CELLS_A_TASK] for start in range(0, len(paths), CELLS_A_TASK)]
-    if workers == 1 or len(paths) < POOL_CELLS:
-        yield chain.from_iterable(map(_measure_files, tasks))
+def _mapped(
+    sources: Sequence[str] | Sequence[np.ndarray], workers: int
+) -> Iterator[Iterable[_Result]]:
+    """Results in the order of the sources, from other processes where that is worth it."""
+    starts = range(0, len(sources), CELLS_A_TASK)
+    tasks = [sources[start : start + CELLS_A_TASK] for start in starts]
+    if workers == 1 or len(sources) < POOL_CELLS:
+        yield chain.from_iterable(map(_measure_some, tasks))
         return
     # spawned, not forked: a fork of a process with threads can hang
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,))
     try:
-        yield chain.from_iterable(pool.map(_measure_files, tasks))
+        yield chain.from_iterable(pool.map(_measure_some, tasks))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -138,8 +161,8 @@ _Result = tuple[np.ndarray | None, str]
 and why."""
 
 
-def _measure_files(paths: Sequence[str]) -> list[_Result]:
-    squares = [_square(path) for path in paths]
+def _measure_some(sources: Sequence[str] | Sequence[np.ndarray]) -> list[_Result]:
+    squares = [_square(source) for source in sources]
     masks = iter(segment_few(square for square, _ in squares if square is not None))
     return [
         (None, reason) if square is None else (_row(square, next(masks)), "")
@@ -147,12 +170,12 @@ def _measure_files(paths: Sequence[str]) -> list[_Result]:
     ]
 
 
-def _square(path: str) -> _Result:
+def _square(source: str | np.ndarray) -> _Result:
     """The middle of a photograph, shape (side, side, 3); or None, and why."""
     try:
-        image = images.read(path)
+        image = images.read(source) if isinstance(source, str) else source
     except ImageError as error:
-        return None, str(error).removeprefix(f"{path}: ")
+        return None, str(error).removeprefix(f"{source}: ")
     return images.to_work(image, min(image.shape[:2]), 1.0), ""
 
 

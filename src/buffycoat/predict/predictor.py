@@ -46,11 +46,15 @@ class Pipeline:
     Args:
         fitted: What training learned.
         bundle_sha256: Of the bundle that holds it, "" where it was never written.
+        folder: Where other processes can read that bundle; None where it was never written.
     """
 
-    def __init__(self, fitted: Fitted, bundle_sha256: str = "") -> None:
+    def __init__(
+        self, fitted: Fitted, bundle_sha256: str = "", folder: str | Path | None = None
+    ) -> None:
         self.fitted = fitted
         self.bundle_sha256 = bundle_sha256
+        self.folder = folder
 
     @classmethod
     def load(cls, folder: str | Path) -> Pipeline:
@@ -59,7 +63,7 @@ class Pipeline:
         Raises:
             BundleError: No bundle, or one of its files has changed.
         """
-        return cls(files.read(folder), files.checksum(folder))
+        return cls(files.read(folder), files.checksum(folder), folder)
 
     def optimising(self, score: str, mix: str = "train") -> Pipeline:
         """The same system, whose labels maximise a score; probabilities and sets stay.
@@ -74,7 +78,7 @@ class Pipeline:
             ConfigError: No such score or mix, or the file of costs is at fault.
         """
         asked = Objective.of(score, mix, self.taxonomy.codes)
-        return Pipeline(self.fitted.optimising(asked), self.bundle_sha256)
+        return Pipeline(self.fitted.optimising(asked), self.bundle_sha256, self.folder)
 
     @property
     def taxonomy(self) -> Taxonomy:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from buffycoat.images import writing
@@ -69,6 +70,19 @@ def count(job: Job) -> Counts:
     for part in range(job.n_parts):
         counts.add(job.read(part, rows.COUNTED).to_pandas())
     return counts
+
+
+def read_frame(job: Job, columns: Sequence[str]) -> pd.DataFrame:
+    """All parts as one table in memory, as `pandas.read_parquet` gives what `write_parquet` wrote.
+
+    Args:
+        job: Finished.
+        columns: Of the parts.
+    """
+    empty = rows.schema(columns).empty_table()
+    parts = [job.read(part, columns).select(list(columns)) for part in range(job.n_parts)]
+    whole = pa.concat_tables([empty, *(part.cast(empty.schema) for part in parts)])
+    return whole.to_pandas()
 
 
 def write_parquet(job: Job, out: Path, columns: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Which columns of predictions go into a CSV file, and what its cells are called there."""
+"""Which columns of predictions are wanted, and what cells are called in a CSV file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT = "label"
 
 
 def choose_columns(asked: str, has: Sequence[str]) -> list[str]:
-    """The columns of predictions that a CSV file shall have beside `AS_SUBMITTED`.
+    """The columns of predictions that are wanted beside cell and label.
 
     Args:
         asked: Names of columns or of groups of them, separated by commas: "label", "doubt", "all".
@@ -35,8 +35,8 @@ def choose_columns(asked: str, has: Sequence[str]) -> list[str]:
     names |= {stated: () for stated in AS_SUBMITTED}
     parts = [part.strip() for part in asked.split(",")]
     if not any(parts):
-        raise ConfigError(f"--columns {asked!r} names no column. Options: {', '.join(names)}")
-    found = [name for part in parts if part for name in choose(names, part, "column in --columns")]
+        raise ConfigError(f"columns {asked!r}: names no column. Options: {', '.join(names)}")
+    found = [name for part in parts if part for name in choose(names, part, "column")]
     return list(dict.fromkeys(found))
 
 

@@ -1,0 +1,52 @@
+"""Tables as callers have them: files, or in memory."""
+
+# pandas has no types of its own; signatures here are checked all the same.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Table: TypeAlias = "str | Path | pd.DataFrame | pd.Series"
+"""A file (CSV or Parquet) with a row a cell, or the same in memory: a `DataFrame`, or a `Series`
+with the cells' names as its index."""
+
+
+def on_disk(table: Table | Mapping[str, object], place: Path, column: str) -> Path:
+    """The file that holds a table; what is in memory is written first, and so read as files are.
+
+    Args:
+        table: As callers have it, or cell's name -> value.
+        place: Where to write what is in memory, without suffix.
+        column: What the values of a `Series` or mapping are.
+
+    Raises:
+        ManifestError: A column of mixed types, which no table can hold.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    from buffycoat.errors import ManifestError
+
+    if isinstance(table, str | Path):
+        return Path(table)
+    if isinstance(table, pd.DataFrame):
+        frame = table
+    else:
+        values = dict(table.items())
+        frame = pd.DataFrame({"ID": [str(name) for name in values], column: list(values.values())})
+    path = place.with_suffix(".parquet")
+    try:
+        frame.to_parquet(path, index=False)
+    except (pa.ArrowException, ValueError) as error:
+        raise ManifestError(
+            f"table of {place.name}: cannot be stored ({error}). Give each column one type and a "
+            "name of its own"
+        ) from error
+    return path
