@@ -27,11 +27,19 @@ def python_names() -> str:
 
 
 def _directive(name: str) -> str:
-    is_class = inspect.isclass(getattr(buffycoat, name))
-    lines = [".. autoclass::" if is_class else ".. autofunction::"]
-    lines[0] += f" buffycoat.{name}"
-    lines += ["   :members:", "   :inherited-members: BaseModel, BaseEstimator"] if is_class else []
+    of = getattr(buffycoat, name)
+    lines = [f".. auto{'class' if inspect.isclass(of) else 'function'}:: buffycoat.{name}"]
+    # Not what scikit-learn adds to an estimator: its docstrings link to its own site.
+    own = [key for key, value in vars(of).items() if _is_own(key, value)]
+    lines += [f"   :members: {', '.join(own)}"] if inspect.isclass(of) and own else []
     return "\n".join([f"## {name}", "", "```{eval-rst}", *lines, "```"])
+
+
+def _is_own(name: str, member: object) -> bool:
+    """Whether a public method or property was written here."""
+    function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+    is_code = inspect.isfunction(function)
+    return is_code and not name.startswith("_") and function.__module__.startswith("buffycoat")
 
 
 GENERATORS = {

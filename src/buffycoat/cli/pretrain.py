@@ -27,7 +27,9 @@ def pretrain(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Labelled data that the weights are for; copies of its cells are left."),
+        typer.Option(
+            help="Labelled data that the weights are for; copies of its cells are left out."
+        ),
     ] = None,
 ) -> None:
     """Train a backbone further on cells without labels, for a classifier to start from.
