@@ -18,9 +18,11 @@ from buffycoat.cli.doubtful import summary
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError
 from buffycoat.images import write_png
+from buffycoat.predict import cleaning
 from buffycoat.predict.columns import DOUBT, choose_columns
 from buffycoat.predict.results import Counts
 from buffycoat.predict.rows import prediction_columns
+from buffycoat.restore.severity import SeverityEstimator
 from buffycoat.simulate.render import render_cell
 from buffycoat.taxonomy import PBC
 
@@ -143,8 +145,8 @@ def test_what_no_column_asks_for_is_not_computed(
     def refuse(*_: object) -> None:
         raise AssertionError("computed, though no column asks for it")
 
-    for stage in ("restore.severity.SeverityEstimator.estimate", "predict.cleaning.measure_all"):
-        monkeypatch.setattr(f"buffycoat.{stage}", refuse)
+    monkeypatch.setattr(SeverityEstimator, "estimate", refuse)
+    monkeypatch.setattr(cleaning, "measure_all", refuse)
     out = tmp_path / "p.parquet"
     _predict(mixed, "--out", out, "--columns", "label,probability,image_sha256", "--allow-bad", 1)
     found = pd.read_parquet(out)

@@ -100,7 +100,8 @@ def test_a_code_with_a_space_in_a_taxonomy_file_comes_with_a_way_out(tmp_path: P
     own.write_text(
         'name = "own"\n[[classes]]\ncode = "band neutrophil"\nname = "x"\nlineage = "y"\n'
     )
-    words = ("train", str(data), "--set", f"taxonomy={own}", "--out", str(tmp_path / "run"))
+    changes = ("--preset", "cpu", "--set", f"taxonomy={own}")
+    words = ("train", str(data), *changes, "--out", str(tmp_path / "run"))
     code, said = _run(*words)
     assert code == 2
     assert 'Choose a short code, and add aliases = ["band neutrophil"]' in said
@@ -112,7 +113,8 @@ def test_a_stray_picture_among_coded_names_stops_with_the_setting(
 ) -> None:
     names = [f"{('SNE', 'LY')[n % 2]}_{n}.png" for n in range(6)]
     data = _draw(tmp_path / "d", *names, "figure1.png")
-    code, said = _run(command, str(data), "--out", str(tmp_path / "o"))
+    preset = ("--preset", "cpu") if command == "train" else ()
+    code, said = _run(command, str(data), *preset, "--out", str(tmp_path / "o"))
     assert code == 2
     assert "6 of 7 names begin with a class code, but not figure1.png" in said
     code, said, table = _audit(data, "--leave-out", "figure1.png")
