@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buffycoat.errors import ConfigError, ShapeError
-from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.fuse.prior import apply_prior, estimate_prior, shares, uniform
 from buffycoat.fuse.prior import given as given_mix
 
 positive = st.lists(st.floats(1e-4, 1.0), min_size=3, max_size=3).map(
@@ -66,3 +66,21 @@ def test_all_faults_of_a_mix_are_listed_at_once() -> None:
         assert part in str(caught.value)
     with pytest.raises(ConfigError, match="all classes are 0"):
         given_mix("SNE=0,LY=0", ["SNE", "LY"])
+
+
+def test_the_class_mix_of_unlabelled_cells_is_found_by_calibrated_probabilities():
+    rng = np.random.default_rng(0)
+    truth = np.array([0.9, 0.08, 0.02])
+    classes = rng.choice(3, size=20_000, p=truth)
+    features = rng.normal(size=(20_000, 3)) + 2.5 * np.eye(3)[classes]
+    # Under a uniform prior the log odds of Gaussians with one spread are linear.
+    logits = 2.5 * features
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert estimate_prior(probs, uniform(3)) == pytest.approx(truth, abs=0.01)
+
+
+def test_a_class_of_which_no_cell_is_there_keeps_half_a_cell():
+    probs = np.tile([1.0, 0.0], (10, 1))
+    assert estimate_prior(probs, uniform(2)) == pytest.approx([10 / 10.5, 0.5 / 10.5])
+    with pytest.raises(ShapeError, match="at least one cell"):
+        estimate_prior(probs[:0], uniform(2))

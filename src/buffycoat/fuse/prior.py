@@ -11,6 +11,8 @@ from buffycoat.optional import choose
 
 ABSENT_COUNT = 0.5
 """Cells that a class without any counts for: a prior of 0 could never be undone."""
+MAX_STEPS, TOLERANCE = 1000, 1e-6
+"""Of the expectation maximisation, and the largest change of a share in its last step."""
 
 
 def shares(counts: np.ndarray) -> np.ndarray:
@@ -105,6 +107,33 @@ def apply_prior(probs: np.ndarray, from_prior: np.ndarray, to_prior: np.ndarray)
         logs = np.log(np.maximum(probs, 1e-300)) + np.log(wanted) - np.log(source)
     moved = np.exp(logs - logs.max(axis=1, keepdims=True))
     return moved / moved.sum(axis=1, keepdims=True)
+
+
+def estimate_prior(probs: np.ndarray, from_prior: np.ndarray) -> np.ndarray:
+    """The class mix under which calibrated probabilities of unlabelled cells agree with themselves.
+
+    Maximum likelihood by expectation maximisation (Saerens et al. 2002, doi
+    10.1162/089976602753284446). Unlike an estimate from a confusion on labelled cells
+    (`evaluate.mixture`) it asks nothing of another model and little of classes with few labels.
+
+    Args:
+        probs: Of n cells, shape (n, k), rows sum to 1.
+        from_prior: Shape (k,), positive: the mix that `probs` assume.
+
+    Returns:
+        Shape (k,), positive, sum 1: a class of which no cell seems to be there is not ruled out.
+
+    Raises:
+        ShapeError: Shapes do not match, or there is no cell.
+    """
+    if not len(probs):
+        raise ShapeError("a class mix needs at least one cell")
+    mix = np.asarray(from_prior, dtype=np.float64)
+    for _ in range(MAX_STEPS):
+        old, mix = mix, apply_prior(probs, from_prior, mix).mean(axis=0)
+        if np.abs(mix - old).max() < TOLERANCE:
+            break
+    return shares(np.maximum(mix * len(probs), ABSENT_COUNT))
 
 
 def prior_of(name: str, counts: np.ndarray) -> np.ndarray:

@@ -23,10 +23,9 @@ from buffycoat.classify.cascade import order_of
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
-from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
-from buffycoat.evaluate.mixture import call_rates, estimate_mix
+from buffycoat.evaluate.metrics import class_weighted_macro_f1
 from buffycoat.evaluate.paired import paired_interval
-from buffycoat.fuse.prior import apply_prior, shares, uniform
+from buffycoat.fuse.prior import apply_prior, estimate_prior, uniform
 from buffycoat.fuse.pseudo_labels import NONE, pseudo_labels
 from buffycoat.learn import fit_classifier, fit_scores, prepare
 from buffycoat.learn.fit_restoration import CleanedSet
@@ -48,7 +47,7 @@ class Named:
 
     Attributes:
         labels: Shape (m,), int64: the class of each cell, or `NONE`.
-        mix: Estimated class shares of all of them, shape (k,).
+        mix: Estimated class shares of those that resemble a class, shape (k,).
         n_strange: Cells that resemble no class.
     """
 
@@ -176,15 +175,12 @@ def name(found: Classified, scores: OutOfFold, is_known: np.ndarray, config: Con
         config: The settings.
     """
     k = found.log_probs.shape[1]
-    called = scores.log_probs[is_known].argmax(axis=1)
-    rates = call_rates(confusion(scores.targets[is_known], called, k))
-    counts = np.bincount(found.log_probs.argmax(axis=1), minlength=k)
-    # A class of which none seems to be there is not ruled out.
-    mix = shares(np.maximum(estimate_mix(counts, rates) * counts.sum(), 0.5))
+    stated = np.exp(found.log_probs)
     usual = -np.asarray(logsumexp(scores.logits[is_known], axis=1))
     limit = np.quantile(usual, config.unlabelled.strange_above)
     is_strange = -np.asarray(logsumexp(found.logits, axis=1)) > limit
-    probs = apply_prior(np.exp(found.log_probs), uniform(k), mix)
+    mix = estimate_prior(stated[~is_strange], uniform(k)) if not is_strange.all() else uniform(k)
+    probs = apply_prior(stated, uniform(k), mix)
     labels = pseudo_labels(probs, ~is_strange, config.unlabelled.precision)
     return Named(labels, mix, int(is_strange.sum()))
 
