@@ -218,6 +218,21 @@ def test_erythroblasts_are_stated_per_100_leukocytes(serve_table: Any, frame: An
     assert (units["ERB"], units["SNE"]) == ("per 100 leukocytes", "%")
 
 
+def test_flags_are_of_the_labels_that_are_shown(serve_table: Any, frame: Any) -> None:
+    client = serve_table(frame).client()
+    client.take(1)
+    blasts = [cell["n"] for cell in client.cells(1) if cell["predicted"] == "BL"]
+    client.decide(*((f"decision-{n}", n, "LY", None) for n in blasts))
+
+    def flags(role: str) -> set[str]:
+        found = client.get("/slides/1/differential", role=role)["flags"]
+        return {one["code"] for one in found}
+
+    assert "blasts" in flags("model")
+    assert "blasts" not in flags("first")
+    assert "blasts" not in flags("final")
+
+
 def test_a_blind_slide_counts_nothing_of_the_other_reading(serve_from: Serve, store: Any) -> None:
     served = serve_from(store, second=True)
     for name in ("bob", "anna"):

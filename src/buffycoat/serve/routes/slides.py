@@ -28,6 +28,7 @@ from buffycoat.serve.states import (
 )
 from buffycoat.serve.steps import steps_of
 from buffycoat.serve.two_readers import agreement
+from buffycoat.serve.worklist import flags_of
 
 MOST_CELLS = 5000
 router = APIRouter()
@@ -201,9 +202,9 @@ def differential(
     """The differential by the labels of a reading, by those that count, or by the model's."""
     with review.store.reading() as reader:
         state = state_of(reader, slide)
+        review.catalogue.refresh(reader)
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
-        (row,) = review.worklist.rows(reader, person, [slide])
     wbc = state.wbc if wbc is None else wbc
     view = role or _view_for(state, person)
     if view == "final":
@@ -238,7 +239,7 @@ def differential(
             "n_decided": len(decided),
             "undecided_doubtful": cells.undecided_doubtful(decided),
             **review.pictures.n_faulty(cells.cells),
-            "flags": row["flags"],
+            "flags": flags_of(cells, counted),
             "notes": counts.notes(counted, wbc),
         }
     )
