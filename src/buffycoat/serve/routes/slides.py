@@ -159,6 +159,16 @@ def _other(
     return {str(n): {"first": first[n], "second": second[n] if is_two else None} for n in predicted}
 
 
+def _n_differ(
+    state: SlideState, predicted: dict[int, str], given: dict[str, dict[int, Label]]
+) -> int | None:
+    """Cells that two readers gave different labels; None where two have not read the slide."""
+    if not (state.is_finished(FIRST) and state.is_finished(SECOND)):
+        return None
+    first, second = (_as_read(predicted, given[role]) for role in (FIRST, SECOND))
+    return sum(first[n] != second[n] for n in first)
+
+
 def _as_read(predicted: dict[int, str], said: dict[int, Label]) -> dict[int, str]:
     """Labels of one reading: as predicted where nothing was said."""
     labels = {n: label.label for n, label in said.items() if label.label is not None}
@@ -207,10 +217,12 @@ def differential(
         given = labels_of(reader, slide)
     wbc = state.wbc if wbc is None else wbc
     view = role or _view_for(state, person)
+    n_differ = None
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
         is_done, decided = state.is_read, decided_cells(given)
+        n_differ = _n_differ(state, cells.predicted, given)
     elif view == "model":
         labels, is_done, decided = cells.predicted, False, set[int]()
     else:
@@ -238,6 +250,7 @@ def differential(
             "doubtful": counted.n_doubtful,
             "n_decided": len(decided),
             "undecided_doubtful": cells.undecided_doubtful(decided),
+            "n_differ": n_differ,
             **review.pictures.n_faulty(cells.cells),
             "flags": flags_of(cells, counted),
             "notes": counts.notes(counted, wbc),
