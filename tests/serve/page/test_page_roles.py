@@ -16,7 +16,7 @@ def finish(page) -> None:
     page.get_by_role("tab", name="Differential").click()
     page.get_by_role("button", name="Finish reading").click()
     page.get_by_role("dialog").get_by_role("button", name="Finish").click()
-    page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
+    page.get_by_text("This reading is finished.").first.wait_for()
 
 
 def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
@@ -71,8 +71,16 @@ def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
     assert "doubtful cells without a decision" in told.inner_text(), "of any reading"
     blast, variant = (told.get_by_role("row", name=name) for name in ("blast", "variant lymph"))
     assert (blast.count(), variant.count()) == (0, 1), "what is signed is the consensus"
+    assert "differed on 1 of 32 cells" in told.inner_text()
+    assert "32 leukocytes counted: too few" in told.inner_text()
     told.get_by_role("button", name="Sign").click()
     cleo.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+    cleo.locator(".banner").get_by_role("button", name="Amend").click()
+    told.get_by_label("Reason").fill("another look")
+    told.get_by_role("button", name="Amend").click()
+    cleo.locator(".banner").wait_for(state="detached")
+    choose(cleo, cells[0], "BL")  # the amendment opened the consensus
+    cleo.get_by_text("All saved").wait_for()
 
 
 def test_a_look_at_a_slide_takes_no_role(together, open_page, log_in):

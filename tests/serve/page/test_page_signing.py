@@ -84,12 +84,23 @@ def test_a_finished_reading_is_signed_as_it_stands(open_slide):
     assert "1 given another class than predicted" in told.inner_text()
     told.get_by_role("button", name="Finish").click()
     page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
+    page.get_by_role("button", name="Reopen it").click()
+    page.locator(".banner").wait_for(state="detached")
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Finish reading").click()
+    told.get_by_role("button", name="Finish").click()
+    page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
     page.get_by_role("tab", name="Differential").click()
     page.get_by_role("button", name="Sign …").click()
     told.wait_for()
     assert "1 of them given another class than predicted" in told.inner_text()
+    assert "blasts 3.1 %, flagged from 1 % on" in told.inner_text()
     told.get_by_role("button", name="Sign").click()
     page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+    before = page.url
+    page.get_by_role("button", name="Next slide").click()
+    page.locator(".banner").wait_for(state="detached")
+    assert page.url != before
 
 
 def test_a_wrong_white_cell_count_is_said(open_slide):

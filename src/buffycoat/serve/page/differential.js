@@ -3,7 +3,7 @@
 import { download, get, post } from "./api.js";
 import { alert, button, fill, h } from "./dom.js";
 import { draft, dropDraft } from "./settings.js";
-import { percent, plural, project, range, when } from "./words.js";
+import { percent, plural, project, range, tooFew, when } from "./words.js";
 
 const WAIT_MS = 400;
 const badWbc = () => `WBC: a number above 0 and below ${project.mostWbc} is expected, in 10⁹/L, such as 7.4`;
@@ -110,10 +110,15 @@ export function table({ rows, n_leukocytes: total }) {
     h("tbody", {}, rows.map(line)));
 }
 
-function notes({ flags = [], notes: texts = [], undecided_doubtful: open }) {
+/** What to know before the figures are trusted: flags, and too few cells. */
+export function warnings({ flags = [], n_leukocytes: total }) {
+  return [...flags.map(({ text }) => text), tooFew(total)].filter(Boolean).map((text) => h("li", { class: "flag" }, text));
+}
+
+function notes(found) {
+  const { notes: texts = [] } = found;
   const lines = [
-    ...flags.map(({ code, text }) => (code === "doubtful" && open === 0
-      ? h("li", {}, `${text}; all are decided`) : h("li", { class: "flag" }, text))),
+    ...warnings(found),
     ...texts.map((text) => h("li", {}, text.text ?? text)),
   ];
   return lines.length ? h("ul", { class: "notes" }, lines) : null;
