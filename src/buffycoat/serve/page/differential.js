@@ -82,7 +82,7 @@ export class Differential {
     try {
       const found = await this.figures(this.role);
       if (ask !== this.#asked) return; // a later one is on its way
-      fill(this.body, table(found), notes(found));
+      fill(this.body, list(warnings(found)), table(found), list(notes(found)));
     } catch (error) {
       if (ask === this.#asked) this.#say(error.message); // the figures before it stay
     }
@@ -115,14 +115,8 @@ export function warnings({ flags = [], n_leukocytes: total }) {
   return [...flags.map(({ text }) => text), tooFew(total)].filter(Boolean).map((text) => h("li", { class: "flag" }, text));
 }
 
-function notes(found) {
-  const { notes: texts = [] } = found;
-  const lines = [
-    ...warnings(found),
-    ...texts.map((text) => h("li", {}, text.text ?? text)),
-  ];
-  return lines.length ? h("ul", { class: "notes" }, lines) : null;
-}
+const notes = ({ notes: texts = [] }) => texts.map((text) => h("li", {}, text.text ?? text));
+export const list = (lines) => (lines.length ? h("ul", { class: "notes" }, lines) : null);
 
 /** The signed versions of a slide, newest first, with their downloads. */
 export async function versions(slide) {

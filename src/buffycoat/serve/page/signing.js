@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { h } from "./dom.js";
-import { table, warnings } from "./differential.js";
+import { list, table, warnings } from "./differential.js";
 import { form } from "./form.js";
 import { draft, dropDraft } from "./settings.js";
 import { plural } from "./words.js";
@@ -41,17 +41,16 @@ export async function sign(view) {
   const { project, user } = view.app.session;
   let isHalf = false; // the reading is finished, and the signature failed
   const changed = view.isReadOnly ? slide.n_changed : reading.changed.length;
-  const flags = warnings(found);
   const told = form(`Sign ${slide.id}`, [
     h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
       `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
     h("div", { class: "beside" }, h("div", {},
-      flags.length ? h("ul", { class: "notes" }, flags) : null,
+      list(warnings(found)),
       h("ul", {},
-        h("li", {}, `${changed} of them given another class than predicted`),
-        h("li", {}, `${found.n_decided} of them decided one by one; the others are signed as predicted`),
+        h("li", {}, `${changed} of the cells given another class than predicted`),
+        h("li", {}, `${found.n_decided} of the cells decided one by one; the others are signed as predicted`),
         readers(found),
-        found.left_out.map(({ text, n }) => h("li", {}, `${n} of them not counted: ${text}`)),
+        found.left_out.map(({ text, n }) => h("li", {}, `${n} of the cells not counted: ${text}`)),
         found.undecided_doubtful ? warn(`${plural(found.undecided_doubtful, "doubtful cell")} without a decision: signed as predicted`) : null,
         found.missing ? warn(`${plural(found.missing, "picture")} missing: nobody can see these cells`) : null,
         found.changed ? warn(`${plural(found.changed, "picture")} changed since the prediction: the class may be another cell's`) : null,
