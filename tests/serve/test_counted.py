@@ -218,6 +218,36 @@ def test_erythroblasts_are_stated_per_100_leukocytes(serve_table: Any, frame: An
     assert (units["ERB"], units["SNE"]) == ("per 100 leukocytes", "%")
 
 
+def test_flags_are_of_the_labels_that_are_shown(serve_table: Any, frame: Any) -> None:
+    client = serve_table(frame).client()
+    client.take(1)
+    blasts = [cell["n"] for cell in client.cells(1) if cell["predicted"] == "BL"]
+    client.decide(*((f"decision-{n}", n, "LY", None) for n in blasts))
+
+    def flags(role: str) -> set[str]:
+        found = client.get("/slides/1/differential", role=role)["flags"]
+        return {one["code"] for one in found}
+
+    assert "blasts" in flags("model")
+    assert "blasts" not in flags("first")
+    assert "blasts" not in flags("final")
+
+
+def test_a_class_that_the_model_does_not_know_can_be_given(
+    store: Any, reviewed: Path, tmp_path: Path, serve_from: Serve, frame: Any
+) -> None:
+    path = tmp_path / "table.parquet"
+    frame[frame.label != "BL"].drop(columns="prob_BL").to_parquet(path, index=False)
+    import_predictions(store, tables.read(path, reviewed / "cells", "blood"), "test")
+    client = serve_from(store, add=False).client()
+    client.take(1)
+    client.decide(("decision-1", client.cells(1)[0]["n"], "BL", None))
+    found = client.get("/slides/1/differential", role="first")
+    (blasts,) = (row for row in found["rows"] if row["code"] == "BL")
+    assert (blasts["count"], blasts["predicted_count"]) == (1, 0)
+    assert "blasts" in {one["code"] for one in found["flags"]}
+
+
 def test_a_blind_slide_counts_nothing_of_the_other_reading(serve_from: Serve, store: Any) -> None:
     served = serve_from(store, second=True)
     for name in ("bob", "anna"):

@@ -97,7 +97,9 @@ def serve(
     add: Annotated[
         bool, typer.Option("--add", help="Add cells that are not under review yet.")
     ] = False,
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = PORT,
     name: Annotated[

@@ -191,7 +191,8 @@ def _freeze(
 def amend(writer: Connection, person: Person, slide: int, client_id: str, reason: str) -> None:
     """Open a signed slide again; its versions stay, and the next signature makes another.
 
-    Who read it alone goes on with that reading; otherwise a consensus changes labels.
+    Who read it alone goes on with that reading; otherwise a consensus changes labels, which is
+    opened for whoever decided it.
 
     Raises:
         RefusedError: No signer, no reason, or the slide is not signed.
@@ -215,6 +216,9 @@ def amend(writer: Connection, person: Person, slide: int, client_id: str, reason
     is_alone = not state.is_second_counted and CONSENSUS not in state.readings
     if held is not None and held.reader == person.name and is_alone:
         reopen(writer, person, slide, FIRST)
+    decided = state.readings.get(CONSENSUS)
+    if decided is not None and decided.reader == person.name:
+        reopen(writer, person, slide, CONSENSUS)
 
 
 def _repeated(

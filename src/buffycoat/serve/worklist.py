@@ -118,7 +118,8 @@ class Worklist:
             return known
         final = final_labels(state, cells.predicted, labels_of(reader, state.id))
         n_changed = sum(final.labels[n] != code for n, code in cells.predicted.items())
-        found = _Summary(key, final, n_changed, _flags(cells, final.labels, frozenset()))
+        flags = flags_of(cells, cells.counted(final.labels, frozenset()))
+        found = _Summary(key, final, n_changed, flags)
         with self._lock:
             self._summaries[state.id] = found
         return found
@@ -128,21 +129,25 @@ class Worklist:
         with self._lock:
             known = self._model_flags.get(key)
         if known is None:
-            known = _flags(cells, cells.predicted, cells.doubtful)
+            known = flags_of(cells, cells.counted(cells.predicted, cells.doubtful))
             with self._lock:
                 self._model_flags[key] = known
         return known
 
 
-def _flags(
-    cells: SlideCells, labels: Mapping[int, str], doubtful: frozenset[int] | None
-) -> list[dict[str, str]]:
+def flags_of(cells: SlideCells, counted: counts.Counted) -> list[dict[str, str]]:
+    """Why a slide should be read first, by what was counted on it.
+
+    Args:
+        cells: Of the slide.
+        counted: By the labels that are asked for.
+    """
     shifts = [cell.details.get("site_shift") for cell in cells.cells]
     reasons = Counter(
         reason["code"] for cell in cells.cells for reason in cell.details.get("reasons", ())
     )
     return counts.flags(
-        cells.counted(labels, doubtful),
+        counted,
         max((shift for shift in shifts if shift is not None), default=None),
         reasons["unfamiliar_site"],
     )

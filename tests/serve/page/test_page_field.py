@@ -66,7 +66,7 @@ def test_the_field_around_a_cell_is_shown(serve, open_page, cut_cells, wait_unti
     told = page.get_by_role("dialog")
     told.wait_for()
     assert "1 picture missing: nobody can see these cells" in told.inner_text()
-    assert "1 of them not counted: cut by the right or lower border" in told.inner_text()
+    assert "1 of the cells not counted: cut by the right or lower border" in told.inner_text()
     page.keyboard.press("Escape")
     left_out = page.locator('[data-code="LY"] .cell')
     assert "not counted" in left_out.inner_text()

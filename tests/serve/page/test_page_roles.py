@@ -16,7 +16,7 @@ def finish(page) -> None:
     page.get_by_role("tab", name="Differential").click()
     page.get_by_role("button", name="Finish reading").click()
     page.get_by_role("dialog").get_by_role("button", name="Finish").click()
-    page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
+    page.get_by_text("This reading is finished.").first.wait_for()
 
 
 def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
@@ -67,12 +67,20 @@ def test_two_readers_disagree_and_a_third_decides(together, open_page, log_in):
     cleo.get_by_role("button", name="Sign …").click()
     told = cleo.get_by_role("dialog")
     told.wait_for()
-    assert "2 of them given another class than predicted" in told.inner_text()
+    assert "2 of the cells given another class than predicted" in told.inner_text()
     assert "doubtful cells without a decision" in told.inner_text(), "of any reading"
     blast, variant = (told.get_by_role("row", name=name) for name in ("blast", "variant lymph"))
     assert (blast.count(), variant.count()) == (0, 1), "what is signed is the consensus"
+    assert "differed on 1 of 32 cells" in told.inner_text()
+    assert "32 leukocytes counted: too few" in told.inner_text()
     told.get_by_role("button", name="Sign").click()
     cleo.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+    cleo.locator(".banner").get_by_role("button", name="Amend").click()
+    told.get_by_label("Reason").fill("another look")
+    told.get_by_role("button", name="Amend").click()
+    cleo.locator(".banner").wait_for(state="detached")
+    choose(cleo, cells[0], "BL")  # the amendment opened the consensus
+    cleo.get_by_text("All saved").wait_for()
 
 
 def test_a_look_at_a_slide_takes_no_role(together, open_page, log_in):
@@ -116,6 +124,8 @@ def test_the_admin_checks_the_log(together, open_page, log_in):
     page.get_by_role("link", name="Log", exact=True).click()
     page.get_by_text("The log is whole").wait_for()
     assert page.locator(".log tbody tr").count() > 0
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_readers_and_model_are_compared(alone, open_page):
@@ -153,3 +163,33 @@ def test_a_wrong_password_is_refused(together, open_page, log_in):
     log_in(page, "ben", "wrong password")
     page.get_by_role("alert").filter(has_text="assword").wait_for()
     assert page.locator(".worklist").count() == 0
+
+
+def test_a_reading_before_a_consensus_is_not_where_it_is_signed(together, open_page, log_in):
+    slide = together.take_slide()
+    place = f"{together.url}#/slides/{slide}"
+    cleo, ben = open_page(together.url), open_page(together.url)
+    log_in(cleo, "cleo")
+    log_in(ben, "ben")
+    for page, role, code in ((cleo, "first", "BL"), (ben, "second", "VLY")):
+        page.goto(f"{place}/{role}")
+        page.wait_for_selector(".cell")
+        n = page.evaluate("+document.querySelector('.cell').dataset.n")
+        choose(page, n, code)
+        page.get_by_text("All saved").wait_for()
+        finish(page)
+    cleo.goto(f"{place}/consensus")
+    cleo.locator('[data-code="?"] .cell').wait_for()
+    choose(cleo, n, "VLY")
+    cleo.get_by_text("All saved").wait_for()
+    cleo.goto(f"{place}/first")
+    cleo.get_by_text("A consensus changes labels now.").wait_for()
+    cleo.get_by_role("tab", name="Differential").click()
+    assert cleo.get_by_role("button", name="Sign …").count() == 0
+    cleo.get_by_text("What is signed is the consensus").get_by_role("link", name="open it").click()
+    cleo.locator(".role").get_by_text("Consensus").wait_for()
+    cleo.set_viewport_size({"width": 390, "height": 844})
+    for where in (f"{place}/disagreements", f"{place}/consensus"):
+        cleo.goto(where)
+        cleo.locator(".disagreements, .cell").first.wait_for()
+        assert cleo.evaluate("document.documentElement.scrollWidth") == 390

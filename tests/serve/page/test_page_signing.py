@@ -22,7 +22,7 @@ def test_sign_amend_and_sign_again(open_slide):
     page.get_by_role("button", name="Sign …").click()
     told = page.get_by_role("dialog")
     told.wait_for()
-    for words in ("32 cells", "version 1", "1 of them given another class", "3 doubtful cells",
+    for words in ("32 cells", "version 1", "1 of the cells given another class", "3 doubtful cells",
                   "WBC 7.5", "checksum 5eed5eed5eed"):  # fmt: skip
         assert words in told.inner_text()
     told.get_by_label("Comment").fill("one blast")
@@ -84,12 +84,23 @@ def test_a_finished_reading_is_signed_as_it_stands(open_slide):
     assert "1 given another class than predicted" in told.inner_text()
     told.get_by_role("button", name="Finish").click()
     page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
+    page.get_by_role("button", name="Reopen it").click()
+    page.locator(".banner").wait_for(state="detached")
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Finish reading").click()
+    told.get_by_role("button", name="Finish").click()
+    page.get_by_text("This reading is finished. Reopen it to change it.").wait_for()
     page.get_by_role("tab", name="Differential").click()
     page.get_by_role("button", name="Sign …").click()
     told.wait_for()
-    assert "1 of them given another class than predicted" in told.inner_text()
+    assert "1 of the cells given another class than predicted" in told.inner_text()
+    assert "blasts 3.1 %, flagged from 1 % on" in told.inner_text()
     told.get_by_role("button", name="Sign").click()
     page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+    before = page.url
+    page.get_by_role("button", name="Next slide").click()
+    page.locator(".banner").wait_for(state="detached")
+    assert page.url != before
 
 
 def test_a_wrong_white_cell_count_is_said(open_slide):
@@ -144,3 +155,27 @@ def test_each_version_is_downloaded_as_it_was_signed(open_slide):
             page.get_by_role("button", name=f"{name}, version 1").click()
         assert saved.value.path().stat().st_size > 20  # no cell has a field: GeoJSON has no feature
         assert saved.value.suggested_filename.startswith("differential")
+
+
+def test_what_is_missing_is_said_in_a_sentence_that_can_be_seen(open_slide):
+    page = open_slide()
+    page.expected = ("409",)
+    for _ in range(4):
+        page.keyboard.press(".")
+        page.keyboard.press("Enter")
+    page.keyboard.press(".")
+    page.locator("#live:not(.sr-only)").get_by_text("No doubtful cell is left.").wait_for()
+    page.get_by_text("All saved").wait_for()
+    told = page.get_by_role("dialog")
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Sign …").click()
+    told.get_by_role("button", name="Sign").click()
+    page.locator(".banner").get_by_role("button", name="Amend").click()
+    told.get_by_label("Reason").fill("none")
+    told.get_by_role("button", name="Amend").click()
+    page.locator(".banner").wait_for(state="detached")
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Sign …").click()
+    told.get_by_role("button", name="Sign").click()
+    told.get_by_text("Nothing was changed since version 1").wait_for()
+    assert told.get_by_text("Nothing was changed since").inner_text().endswith("why it stands.")

@@ -88,6 +88,9 @@ async function send(method, path, body) {
   }
 }
 
+/** With a capital at its beginning and a full stop at its end. */
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
+
 async function fault(response) {
   let error = {};
   try {
@@ -95,7 +98,7 @@ async function fault(response) {
   } catch {
     // Not JSON: a proxy's page.
   }
-  const message = error.message ?? `The server answered ${response.status} ${response.statusText}.`;
+  const message = error.message ? sentence(error.message) : `The server answered ${response.status} ${response.statusText}.`;
   if (response.status === 502 || response.status === 504) return new Unreachable(message);
   const wait = Number(response.headers.get("Retry-After")) || null;
   return new Refused(response.status, error.code ?? "unknown", message, wait);

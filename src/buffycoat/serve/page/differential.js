@@ -3,7 +3,7 @@
 import { download, get, post } from "./api.js";
 import { alert, button, fill, h } from "./dom.js";
 import { draft, dropDraft } from "./settings.js";
-import { percent, plural, project, range, when } from "./words.js";
+import { percent, plural, project, range, tooFew, when } from "./words.js";
 
 const WAIT_MS = 400;
 const badWbc = () => `WBC: a number above 0 and below ${project.mostWbc} is expected, in 10⁹/L, such as 7.4`;
@@ -82,7 +82,7 @@ export class Differential {
     try {
       const found = await this.figures(this.role);
       if (ask !== this.#asked) return; // a later one is on its way
-      fill(this.body, table(found), notes(found));
+      fill(this.body, list(warnings(found)), table(found), list(notes(found)));
     } catch (error) {
       if (ask === this.#asked) this.#say(error.message); // the figures before it stay
     }
@@ -110,14 +110,13 @@ export function table({ rows, n_leukocytes: total }) {
     h("tbody", {}, rows.map(line)));
 }
 
-function notes({ flags = [], notes: texts = [], undecided_doubtful: open }) {
-  const lines = [
-    ...flags.map(({ code, text }) => (code === "doubtful" && open === 0
-      ? h("li", {}, `${text}; all are decided`) : h("li", { class: "flag" }, text))),
-    ...texts.map((text) => h("li", {}, text.text ?? text)),
-  ];
-  return lines.length ? h("ul", { class: "notes" }, lines) : null;
+/** What to know before the figures are trusted: flags, and too few cells. */
+export function warnings({ flags = [], n_leukocytes: total }) {
+  return [...flags.map(({ text }) => text), tooFew(total)].filter(Boolean).map((text) => h("li", { class: "flag" }, text));
 }
+
+const notes = ({ notes: texts = [] }) => texts.map((text) => h("li", {}, text.text ?? text));
+export const list = (lines) => (lines.length ? h("ul", { class: "notes" }, lines) : null);
 
 /** The signed versions of a slide, newest first, with their downloads. */
 export async function versions(slide) {

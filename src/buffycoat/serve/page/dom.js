@@ -30,9 +30,18 @@ export function fill(node, ...children) {
 
 export const find = (id) => document.getElementById(id);
 
-/** Say something to a screen reader; the same words twice are said twice. */
-export function announce(text) {
+const SHOWN_MS = 5000;
+let hiding = null;
+
+/**
+ * Say something to a screen reader; the same words twice are said twice.
+ * With `isShown` everybody sees it for a while: where a key did nothing.
+ */
+export function announce(text, { isShown = false } = {}) {
   const live = find("live");
+  clearTimeout(hiding);
+  live.classList.toggle("sr-only", !isShown);
+  if (isShown) hiding = setTimeout(() => live.classList.add("sr-only"), SHOWN_MS);
   live.textContent = live.textContent === text ? `${text}\u00a0` : text;
 }
 

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { h } from "./dom.js";
-import { table } from "./differential.js";
+import { list, table, warnings } from "./differential.js";
 import { form } from "./form.js";
 import { draft, dropDraft } from "./settings.js";
 import { plural } from "./words.js";
@@ -41,22 +41,25 @@ export async function sign(view) {
   const { project, user } = view.app.session;
   let isHalf = false; // the reading is finished, and the signature failed
   const changed = view.isReadOnly ? slide.n_changed : reading.changed.length;
-  form(`Sign ${slide.id}`, [
+  const told = form(`Sign ${slide.id}`, [
     h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
       `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
-    h("ul", {},
-      h("li", {}, `${changed} of them given another class than predicted`),
-      h("li", {}, `${found.n_decided} of them decided one by one; the others are signed as predicted`),
-      found.left_out.map(({ text, n }) => h("li", {}, `${n} of them not counted: ${text}`)),
-      found.undecided_doubtful ? warn(`${plural(found.undecided_doubtful, "doubtful cell")} without a decision: signed as predicted`) : null,
-      found.missing ? warn(`${plural(found.missing, "picture")} missing: nobody can see these cells`) : null,
-      found.changed ? warn(`${plural(found.changed, "picture")} changed since the prediction: the class may be another cell's`) : null,
-      view.isReadOnly ? null : h("li", {}, "Your reading is finished by this"),
-      h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),
-      h("li", {}, `Predictions ${project.name}`, project.bundle_checksum ? `, model checksum ${project.bundle_checksum.slice(0, 12)}…` : "")),
-    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Differential to be signed" },
-      table({ ...found, rows: found.rows.filter((row) => row.count) })),
-    label,
+    h("div", { class: "beside" }, h("div", {},
+      list(warnings(found)),
+      h("ul", {},
+        h("li", {}, `${changed} of the cells given another class than predicted`),
+        h("li", {}, `${found.n_decided} of the cells decided one by one; the others are signed as predicted`),
+        readers(found),
+        found.left_out.map(({ text, n }) => h("li", {}, `${n} of the cells not counted: ${text}`)),
+        found.undecided_doubtful ? warn(`${plural(found.undecided_doubtful, "doubtful cell")} without a decision: signed as predicted`) : null,
+        found.missing ? warn(`${plural(found.missing, "picture")} missing: nobody can see these cells`) : null,
+        found.changed ? warn(`${plural(found.changed, "picture")} changed since the prediction: the class may be another cell's`) : null,
+        view.isReadOnly ? null : h("li", {}, "Your reading is finished by this"),
+        h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),
+        h("li", {}, `Predictions ${project.name}`, project.bundle_checksum ? `, model checksum ${project.bundle_checksum.slice(0, 12)}…` : "")),
+      label),
+    h("div", { role: "group", "aria-label": "Differential to be signed" },
+      table({ ...found, rows: found.rows.filter((row) => row.count || row.predicted_count) }))),
   ], "Sign", async () => {
     if (!view.isReadOnly) {
       await post(`slides/${slide.n}/readings/${view.role}/finish`);
@@ -67,6 +70,14 @@ export async function sign(view) {
     isHalf = false;
     await view.reload(`Signed as version ${version}.`);
   }, { onclose: () => isHalf && view.reload() });
+  told.classList.add("broad", "signing");
+  told.scrollTop = 0; // the first field has the focus, and flags stand above it
+}
+
+/** How far two readers agreed; null where one has read the slide. */
+function readers({ n_differ: n, n_cells: all }) {
+  if (n === null) return null;
+  return h("li", {}, n ? `Two readers differed on ${n} of ${plural(all, "cell")}: decided by consensus` : "Two readers agreed on every cell");
 }
 
 export function amend(view) {
@@ -78,10 +89,8 @@ export function amend(view) {
     h("p", {}, `Version ${slide.version} stays as it was signed. The slide is opened again, and the next signature makes version ${slide.version + 1}.`),
     label,
   ], "Amend", async () => {
-    const { my_role: mine, readings } = await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
+    const { my_role: mine } = await post(`slides/${slide.n}/amend`, { client_id: id, reason: reason.value });
     dropDraft(`reason.${slide.n}`);
-    const isMine = mine === "first" && readings.some(({ role, finished }) => role === mine && finished);
-    if (isMine && !view.app.session.second_reader) await post(`slides/${slide.n}/readings/first/reopen`);
     const place = `#/slides/${slide.n}/${mine ?? "view"}`;
     if (location.hash === place) await view.reload("Open for amendment.");
     else location.hash = place;

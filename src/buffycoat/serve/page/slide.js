@@ -14,7 +14,7 @@ import { Selection } from "./selection.js";
 import { amend, finish, release, reopen, sign } from "./signing.js";
 import { Tabs } from "./tabs.js";
 import { nameOf, plural, ROLE, ROLE_ACTION, STATUS } from "./words.js";
-import { isBlind, openRoles } from "./worklist.js";
+import { isBlind, nextSlide, openRoles } from "./worklist.js";
 
 const SAVED_WITHIN_MS = 20_000;
 
@@ -95,7 +95,7 @@ export class SlideView {
       const cell = order[(at + step * i + order.length * 2) % order.length];
       if (unseen.has(cell)) return this.selection.moveTo(cell);
     }
-    announce("No doubtful cell is left.");
+    announce("No doubtful cell is left.", { isShown: true });
   }
 
   /** A cell that is uncertain and unlike those that have a label. */
@@ -111,8 +111,16 @@ export class SlideView {
 
   get whyReadOnly() {
     if (this.slide.status === "signed") return `Signed as version ${this.slide.version}. Amend to change it.`;
-    if (this.isFinished) return "This reading is finished. Reopen it to change it.";
+    if (this.isFinished) return `This reading is finished. ${this.mayReopen ? "Reopen it to change it." : "A consensus changes labels now."}`;
     return "You look at this slide without a role in it.";
+  }
+
+  /** Whether this reading can be opened again: one of two that both are finished and seen cannot. */
+  get mayReopen() {
+    const { slide, role } = this;
+    const isDone = (one) => slide.readings.some((reading) => reading.role === one && reading.finished);
+    const isSeen = this.app.session.second_reader && isDone("first") && isDone("second") && role !== "consensus";
+    return this.isFinished && this.roleName !== "View" && slide.status !== "signed" && !isSeen;
   }
 
   /** Resolves when the server has every decision of this reading. */
@@ -152,7 +160,7 @@ export class SlideView {
     this.node = h("div", { class: "slide" },
       h("h1", { class: "sr-only" }, `Slide ${slide.id}, ${this.roleName}`),
       h("div", { class: "left" },
-        this.isReadOnly ? h("p", { class: "banner" }, this.whyReadOnly, this.#offers()) : null,
+        this.isReadOnly ? h("p", { class: "banner" }, this.#why(), this.#offers()) : null,
         h("div", { class: "top" }, this.palette.node,
           h("span", { class: "row" }, this.several, button("Undo", () => this.step("undo"), { class: "touch" }))),
         this.conflicts.node, this.grid.node),
@@ -164,10 +172,30 @@ export class SlideView {
     bindKeys(this);
   }
 
-  /** Links to the roles that somebody who only looks can take. */
+  /** Why nothing can be changed, with what would change that as a button. */
+  #why() {
+    const act = (words, does) => {
+      const [before, after] = this.whyReadOnly.split(words);
+      return [before, button(words, () => does(this)?.catch?.((error) => alert(error.message)), { class: "quiet" }), after];
+    };
+    if (this.mayReopen) return act("Reopen it", reopen);
+    const mayAmend = this.slide.status === "signed" && this.app.session.user.roles.includes("signer");
+    return mayAmend ? act("Amend", amend) : this.whyReadOnly;
+  }
+
+  /** The next slide, once this one is done; links to the roles that somebody who only looks can take. */
   #offers() {
+    if (this.isFinished || this.slide.status === "signed") {
+      return [" ", button("Next slide", () => this.#goToNext().catch((error) => alert(error.message)))];
+    }
     if (this.roleName !== "View") return null;
     return openRoles(this.app, this.slide).map((role) => [" ", h("a", { href: `#/slides/${this.slide.n}/${role}` }, ROLE_ACTION[role])]);
+  }
+
+  async #goToNext() {
+    const place = await nextSlide(this.app, this.slide.n);
+    if (place) location.hash = place;
+    else announce("No other slide waits for you.", { isShown: true });
   }
 
   #listen() {
@@ -217,6 +245,13 @@ export class SlideView {
     return this.role === "first" && !this.app.session.second_reader;
   }
 
+  /** Where the consensus stands that decides what is signed, seen from one of the readings before it. */
+  get #consensus() {
+    const { n, my_role: mine, readings } = this.slide;
+    if (this.role === "consensus" || this.roleName === "View" || !readings.some(({ role }) => role === "consensus")) return null;
+    return `#/slides/${n}/${mine === "consensus" ? mine : "view"}`;
+  }
+
   #drawActions() {
     const { slide } = this;
     const may = (role) => this.app.session.user.roles.includes(role);
@@ -224,11 +259,14 @@ export class SlideView {
     const isSigned = slide.status === "signed";
     const mayFinish = !this.isReadOnly;
     const canSign = slide.can_sign || this.#isLastStep;
+    const decidedIn = this.#consensus;
     fill(this.actions,
       mayFinish ? button("Finish reading", () => finish(this)) : null,
       mayFinish && !this.app.session.is_single_user ? button("Give back …", () => release(this)) : null,
-      this.isFinished && !isSigned && slide.my_role === this.role ? act("Reopen reading", reopen) : null,
-      may("signer") && !isSigned
+      this.mayReopen ? act("Reopen reading", reopen) : null,
+      may("signer") && !isSigned && decidedIn
+        ? h("p", { class: "hint" }, "What is signed is the consensus: ", h("a", { href: decidedIn }, "open it"), ".") : null,
+      may("signer") && !isSigned && !decidedIn
         ? act("Sign …", sign, { class: "primary", disabled: !canSign, "aria-describedby": canSign ? null : "why-not" }) : null,
       may("signer") && isSigned ? button("Amend …", () => amend(this)) : null,
       !canSign && !isSigned && slide.why_not ? h("p", { class: "hint", id: "why-not" }, `Before signing: ${slide.why_not}.`) : null,

@@ -2,6 +2,7 @@
 
 const names = new Map();
 const keys = new Map();
+const FEWEST = 100; // leukocytes that a manual differential is of
 export const project = { classes: [], extra: [], mostWbc: 0 };
 
 /** Take classes and limits of the session. */
@@ -38,6 +39,9 @@ export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString(
 /** One decimal, of percents. */
 export const percent = (value) => (value === null || value === undefined ? "–" : value.toFixed(1));
 export const range = (low, high) => (low === null || low === undefined ? "" : `${percent(low)}–${percent(high)}`);
+/** Why a differential of so few leukocytes says little; null where there are enough. */
+export const tooFew = (count) => (count < FEWEST
+  ? `${plural(count, "leukocyte")} counted: too few for a differential of ${FEWEST}; limits are wide` : null);
 export const probability = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
 
 /** Day and minute, in the reader's time zone. */

@@ -73,6 +73,16 @@ export function openRoles(app, slide) {
   return hasSecond && isRead && mayDecide && isFree("consensus") ? [...roles, "consensus"] : roles;
 }
 
+/** Where this user goes on after a slide: the next that waits for them, from there around; null if none does. */
+export async function nextSlide(app, n) {
+  const { slides } = await get("slides");
+  const waits = (slide) => slide.status !== "signed" &&
+    ((slide.my_role && !isOver(slide)) || slide.can_sign || openRoles(app, slide).length > 0);
+  const at = slides.findIndex((slide) => slide.n === n);
+  const next = [...slides.slice(at + 1), ...slides.slice(0, Math.max(at, 0))].find(waits);
+  return next ? `#/slides/${next.n}/${main(app, next)}` : null;
+}
+
 function actions(app, slide) {
   const link = (role, label) => h("a", { class: "button", href: `#/slides/${slide.n}/${role}` }, label);
   const links = [];

@@ -28,6 +28,7 @@ from buffycoat.serve.states import (
 )
 from buffycoat.serve.steps import steps_of
 from buffycoat.serve.two_readers import agreement
+from buffycoat.serve.worklist import flags_of
 
 MOST_CELLS = 5000
 router = APIRouter()
@@ -158,6 +159,16 @@ def _other(
     return {str(n): {"first": first[n], "second": second[n] if is_two else None} for n in predicted}
 
 
+def _n_differ(
+    state: SlideState, predicted: dict[int, str], given: dict[str, dict[int, Label]]
+) -> int | None:
+    """Cells that two readers gave different labels; None where two have not read the slide."""
+    if not (state.is_finished(FIRST) and state.is_finished(SECOND)):
+        return None
+    first, second = (_as_read(predicted, given[role]) for role in (FIRST, SECOND))
+    return sum(first[n] != second[n] for n in first)
+
+
 def _as_read(predicted: dict[int, str], said: dict[int, Label]) -> dict[int, str]:
     """Labels of one reading: as predicted where nothing was said."""
     labels = {n: label.label for n, label in said.items() if label.label is not None}
@@ -201,15 +212,17 @@ def differential(
     """The differential by the labels of a reading, by those that count, or by the model's."""
     with review.store.reading() as reader:
         state = state_of(reader, slide)
+        review.catalogue.refresh(reader)
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
-        (row,) = review.worklist.rows(reader, person, [slide])
     wbc = state.wbc if wbc is None else wbc
     view = role or _view_for(state, person)
+    n_differ = None
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
         is_done, decided = state.is_read, decided_cells(given)
+        n_differ = _n_differ(state, cells.predicted, given)
     elif view == "model":
         labels, is_done, decided = cells.predicted, False, set[int]()
     else:
@@ -237,8 +250,9 @@ def differential(
             "doubtful": counted.n_doubtful,
             "n_decided": len(decided),
             "undecided_doubtful": cells.undecided_doubtful(decided),
+            "n_differ": n_differ,
             **review.pictures.n_faulty(cells.cells),
-            "flags": row["flags"],
+            "flags": flags_of(cells, counted),
             "notes": counts.notes(counted, wbc),
         }
     )
