@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -147,3 +149,20 @@ def tiny_siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     side = {"height": SIGLIP_PX, "width": SIGLIP_PX}
     transformers.SiglipImageProcessor(size=side, resample=3).save_pretrained(folder)
     return folder
+
+
+BROWSERS = ("chromium-headless-shell", "chromium", "chrome-headless-shell", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium, driven by Playwright: one in a process, which runs one loop of Playwright's."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    named = os.environ.get("BUFFYCOAT_CHROMIUM")
+    path = named or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)}, and BUFFYCOAT_CHROMIUM is not set")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

@@ -134,7 +134,7 @@ def test_a_folder_of_parts_is_one_table_whatever_could_not_be_read(
     assert result.exit_code == 3, result.output
     assert "parts.bad.csv" in said
     assert set(pd.read_csv(tmp_path / "parts.bad.csv")["ID"]) == set(reasons)
-    assert pd.read_parquet(tmp_path / "parts")["cell_id"].tolist() == ["a.png", "b.jpg"]
+    assert pd.read_parquet(tmp_path / "parts")["cell_id"].tolist() == ["a.png", "deep/b.jpg"]
 
 
 @pytest.mark.parametrize(("allowed", "code"), [("4", 0), ("3", 3)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +20,6 @@ ROOT = Path(__file__).resolve().parents[3]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # benchmarks are no part of the installed package
 
-BROWSERS = ("chromium-headless-shell", "chromium", "chrome-headless-shell", "google-chrome")
 COUNTS = {"SNE": 14, "LY": 9, "MO": 4, "EO": 2, "BNE": 3}
 SLIDES = 40
 """Of the server that tests share: each test takes its own."""
@@ -173,20 +171,6 @@ ACCOUNTS = (
 def together(serve: Callable[..., Server]) -> Server:
     """A server for several users, with a second reader."""
     return serve("--second-reader", users=ACCOUNTS)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A Chromium, driven by Playwright."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    named = os.environ.get("BUFFYCOAT_CHROMIUM")
-    path = named or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)}, and BUFFYCOAT_CHROMIUM is not set")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
