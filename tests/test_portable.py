@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="takes Linux's o
 
 IMPORT_ALL = """
 import importlib, os, pkgutil, sys
-# Others' code may take Linux for what it is here; ours is imported after that.
+# Other packages may use what only Linux has; ours are imported after that.
 import cv2, fastapi, lightning.fabric, pandas, PIL.Image, pyarrow.parquet, scipy.stats
 import skimage.measure, sklearn.covariance, sqlalchemy, tifffile, timm, torch, torchvision, uvicorn
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):

@@ -87,7 +87,7 @@ class Explanation:
         image: What the stages saw, shape (h, w, 3), uint8.
         cell_mask: Shape (h, w), bool.
         nucleus_mask: Shape (h, w), bool.
-        leading: Codes of the classes that the cell is held against, the given label first.
+        leading: Codes of the classes that the cell is compared with, the given label first.
         steps: One a stage.
         features: All that were measured; those that tell the leading classes apart are shown.
         like: Training cells, nearest first.
