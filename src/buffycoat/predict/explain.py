@@ -91,7 +91,7 @@ def verdict(said: Prediction, taxonomy: Taxonomy, coverage: float) -> str:
     Args:
         said: The prediction.
         taxonomy: Its classes.
-        coverage: Share of cells whose set is made to hold the truth.
+        coverage: Target coverage of the prediction set.
     """
     names = {cell.code: cell.name for cell in taxonomy.classes}
     text = f"{said.label}, {names[said.label]}, with probability {said.probability:.2f}"

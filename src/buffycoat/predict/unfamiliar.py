@@ -20,7 +20,7 @@ MOST_NAMED = 5
 def sentences(
     looks: SiteLooks, fitted: Fitted, counts: Counts, bundle: str, cells: object
 ) -> list[str]:
-    """Sites that differ, in standard deviations; the remedy; and how their cells are judged.
+    """Sites that differ, in standard deviations; the remedy; and which limits apply to their cells.
 
     Args:
         looks: Of the job.
