@@ -14,8 +14,9 @@ WORDS = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Co", "Cn", "Zl", "Zp")), min_size=1, max_size=12
 ).map(str.strip).filter(bool)  # fmt: skip
 NASTY = st.sampled_from(
-    ["=cmd|' /C calc'!A0", "'=1", r"\F\x", "a^b&c~d|e\\", r"\.br\ ", "<b>&amp;", "中 Ж", "\\E\\E\\"]
-)
+    ["=cmd|' /C calc'!A0", "'=1", r"\F\x", "a^b&c~d|e\\", r"\.br\ ", "<b>&amp;", "中 Ж",
+     "≥ 20 % – 7 µL", "\\E\\E\\"]
+)  # fmt: skip
 TEXTS = WORDS | NASTY
 CHECKSUMS = st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)
 
