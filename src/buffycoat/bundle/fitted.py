@@ -108,7 +108,7 @@ class Fitted:
         """
         if self.site is not None and self.site.has_labels:
             return False  # its probabilities and sets were fitted again, on labels of that site
-        is_adapted = self.site is not None and self.site.is_standardised
+        is_adapted = self.site is not None and self.site.is_changed
         return is_adapted or (shift is not None and shift.is_alarm)
 
     def without_idle_panels(self) -> Fitted:

@@ -54,7 +54,7 @@ def _who(site: str, n_sites: int) -> str:
 
 
 def _although(fitted: Fitted) -> str:
-    if fitted.site is None or not fitted.site.is_standardised:
+    if fitted.site is None or not fitted.site.is_changed:
         return ""
     return f", although the bundle was adapted to {fitted.site.name or 'a site'!r}"
 
