@@ -21,7 +21,7 @@ TEXTS = WORDS | NASTY
 MOMENTS = st.integers(0, 10**8).map(lambda s: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(0, s))
 HOW = st.none() | st.sampled_from(list(IDENTITIES))
 FLAGS = st.lists(
-    st.builds(Flag, st.sampled_from(["blasts", "left_shift", "doubtful", "unfamiliar_site"]), TEXTS),
+    st.builds(Flag, st.sampled_from(["blasts", "left_shift", "unfamiliar_site"]), TEXTS),
     max_size=4, unique_by=lambda flag: flag.code,
 )  # fmt: skip
 CHECKSUMS = st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)

@@ -11,7 +11,9 @@ from buffycoat.refine.features import FEATURES, with_unit
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda one: one.name)
 @pytest.mark.parametrize(("sign", "nth"), [(">", "99th"), ("<", "1st")])
 def test_no_column_of_a_table_is_in_a_reason(feature, sign, nth):
-    text = f"{feature.name} {with_unit(1.5, feature.unit)} {sign} 1.2 (immature one {nth} percentile)"
+    text = (
+        f"{feature.name} {with_unit(1.5, feature.unit)} {sign} 1.2 (immature one {nth} percentile)"
+    )
     told = in_words(text)
     assert "_" not in told
     assert told.endswith(f": {with_unit(1.5, feature.unit)}, {nth} percentile of immature one 1.2")
@@ -31,7 +33,11 @@ def test_low_and_high_are_told_apart():
 
 @pytest.mark.parametrize(
     "text",
-    ["top probability 0.42 < 0.50", "SNE 0.51, then BNE 0.42", "own_column 2 > 1 (LY 99th percentile)"],
+    [
+        "top probability 0.42 < 0.50",
+        "SNE 0.51, then BNE 0.42",
+        "own_column 2 > 1 (LY 99th percentile)",
+    ],
 )
 def test_other_reasons_stay(text):
     assert in_words(text) == text

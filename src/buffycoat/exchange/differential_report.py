@@ -16,7 +16,6 @@ from typing import Literal
 
 from buffycoat.errors import ManifestError
 from buffycoat.exchange.remarks import (
-    IDENTITIES,
     ROLES,
     Flag,
     Identity,
@@ -167,7 +166,7 @@ class DifferentialReport:
         """Names that stand here without a login, each once."""
         known = [(one.name, one.identity) for one in self.readings]
         known += [(self.signer, self.signer_identity)] if self.signer else []
-        return tuple(dict.fromkeys(name for name, how in known if how and IDENTITIES[how]))
+        return tuple(dict.fromkeys(name for name, how in known if named(name, how) != name))
 
 
 def _faults(report: DifferentialReport) -> Iterable[str]:

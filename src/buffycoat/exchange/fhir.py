@@ -2,9 +2,10 @@
 
 One Observation a class, coded by LOINC without a method, in UCUM units; the absolute count is one
 more, and so are the number of leukocytes counted and each flag. Readers are performers of the
-figures, and the signer is the report's interpreter; `conclusion` says all of it in words. The limits and the number of cells are components of it: FHIR has components for results that
-cannot be interpreted outside of their Observation, while `referenceRange` would state what is
-normal. The limits' code is the confidence interval of R4's own code system of precision estimates.
+figures, and the signer is the report's interpreter; `conclusion` says all of it in words. Limits
+and the number of cells are components of a class's Observation: FHIR has components for results
+that cannot be interpreted outside of theirs, while `referenceRange` would state what is normal. The
+limits' code is the confidence interval of R4's own code system of precision estimates.
 """
 
 from __future__ import annotations

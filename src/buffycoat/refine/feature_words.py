@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 _LOW_HIGH = {
-    "cell_area": ("size of the cell in the picture", "cell is small in the picture", "cell is large in the picture"),
+    "cell_area": ("size of the cell in the picture", "cell is small in the picture",
+                  "cell is large in the picture"),
     "mean_intensity": ("brightness of the cell", "cell is dark", "cell is pale"),
     "sd_intensity": ("contrast in the cell", "cell has little contrast", "cell has much contrast"),
     "red_blue_ratio": ("red to blue of the cell", "cell is bluish", "cell is reddish"),
     "nc_ratio": ("N:C ratio", "nucleus is small for the cell", "nucleus is large for the cell"),
     "nucleus_offset": ("eccentric nucleus", "nucleus lies central", "nucleus lies eccentric"),
-    "cytoplasm_intensity": ("brightness of the cytoplasm", "cytoplasm is dark", "cytoplasm is pale"),
+    "cytoplasm_intensity": ("brightness of the cytoplasm", "cytoplasm is dark",
+                            "cytoplasm is pale"),
     "spikiness": ("longest spike of the outline", "outline of the cell is round",
                   "outline of the cell has a spike or tail"),
     "cell_solidity": ("even outline of the cell", "outline of the cell is irregular",
@@ -109,4 +111,6 @@ def in_words(text: str) -> str:
         return _NAME.sub(lambda name: _LOW_HIGH[name[0]][0], text)
     _, low, high = _LOW_HIGH[found["name"]]
     seen = high if found["sign"] == ">" else low
-    return f"{seen}: {found['value']}, {found['nth']} percentile of {found['code']} {found['limit']}"
+    return (
+        f"{seen}: {found['value']}, {found['nth']} percentile of {found['code']} {found['limit']}"
+    )

@@ -151,6 +151,6 @@ def explained(url: str) -> Iterator[None]:
     except DBAPIError as error:
         shown = make_url(url).render_as_string(hide_password=True)
         raise OutputError(
-            f"--database {shown}: cannot be used ({reason_of(error)}). Check that it runs, that it may be "
-            "written to, and that its disk has room"
+            f"--database {shown}: cannot be used ({reason_of(error)}). Check that it runs, that it "
+            "may be written to, and that its disk has room"
         ) from error

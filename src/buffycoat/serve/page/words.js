@@ -15,6 +15,8 @@ export function learn({ taxonomy, most_wbc: mostWbc, fewest_leukocytes: fewest }
 
 export const nameOf = (code) => names.get(code) ?? (code === "?" ? "readers disagree" : code);
 export const codeOfKey = (key) => keys.get(key);
+/** Codes in the order of the page. */
+export const inOrder = (codes) => allClasses().map(({ code }) => code).filter((code) => codes.includes(code));
 export const allClasses = () => [...project.classes, ...project.extra];
 
 export const STATUS = {
