@@ -164,9 +164,10 @@ class DifferentialReport:
     @property
     def without_login(self) -> tuple[str, ...]:
         """Names that stand here without a login, each once."""
-        known = [(one.name, one.identity) for one in self.readings]
-        known += [(self.signer, self.signer_identity)] if self.signer else []
-        return tuple(dict.fromkeys(name for name, how in known if named(name, how) != name))
+        names = [one.name for one in self.readings if named(one.name, one.identity) != one.name]
+        if self.signer and named(self.signer, self.signer_identity) != self.signer:
+            names.append(self.signer)
+        return tuple(dict.fromkeys(names))
 
 
 def _faults(report: DifferentialReport) -> Iterable[str]:
