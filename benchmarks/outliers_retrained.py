@@ -121,10 +121,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Outlier scores on retrained features.")
     parser.add_argument("data", type=Path)
     parser.add_argument("--models", type=Path, required=True, help="folder of the trained models")
+    parser.add_argument("--weights", help="to begin with, such as what `pretrain` wrote")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    config = load("cpu", list(RECIPE))
+    recipe = [*RECIPE, *([f"classify.weights={options.weights}"] if options.weights else [])]
+    config = load("cpu", recipe)
     options.models.mkdir(parents=True, exist_ok=True)
     (learned, codes), (scored, _) = (
         _cells(options.data, split, config, options.models / "cache") for split in ("train", "eval")
@@ -135,7 +137,7 @@ def main() -> None:
 
     scores = leave_one_out(learned, scored, codes, config.classify, options.models, say)
     record: dict[str, Any] = {
-        "encoder": {"backbone": config.classify.backbone, "recipe": RECIPE},
+        "encoder": {"backbone": config.classify.backbone, "recipe": recipe},
         "n_train": len(learned.targets),
         "n_eval": len(scored.targets),
         "interval": f"95 %, image-level, bootstrap within each class, {RESAMPLES} resamples",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from buffycoat.learn import prepare
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.stage_store import Outcome, StageResult, StageStore, digest, of_weights
 from buffycoat.learn.training_set import TrainingSet
+from buffycoat.learn.unlabelled import PseudoLabelled
 from buffycoat.losses.registry import build_loss
 from buffycoat.progress import Reporter
 from buffycoat.training.samplers import class_weights
@@ -87,6 +89,7 @@ def refit(
     config: Config,
     store: StageStore,
     reporter: Reporter,
+    added: PseudoLabelled | None = None,
 ) -> list[FoldModel]:
     """Train more models, on the cells of all folds; none if that is off.
 
@@ -98,13 +101,12 @@ def refit(
         config: The recipe.
         store: Keeps each model, and a checkpoint after each epoch.
         reporter: Progress.
+        added: Cells without labels that they learn from too.
     """
     wanted = config.refit
     if not wanted.epochs:
         return []
-    images, images_key = learned_images(data, cleaned, config)
-    masks = prepare.cell_masks(images, images_key, config, store)
-    cells = data.seen_by(images, np.arange(len(data.labels)), masks)
+    cells = learned_cells(data, cleaned, np.arange(len(data.labels)), config, store, added)
     # No cell is left over to pick an epoch on.
     recipe = config.classify.model_copy(
         update={
@@ -124,6 +126,7 @@ def refit(
             "refit": to_hash(wanted.model_copy(update={"models": 1})),
             "seed": config.seed,
             "number": number,
+            **({} if added is None else {"named": added.key}),
         }
         result = store.run(
             f"refit{number}",
@@ -133,6 +136,42 @@ def refit(
         models.append(assemble(result, config, cells))
         reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
     return models
+
+
+def learned_cells(
+    data: TrainingSet,
+    cleaned: CleanedSet,
+    rows: np.ndarray,
+    config: Config,
+    store: StageStore,
+    added: PseudoLabelled | None = None,
+) -> TrainingCells:
+    """Cells as a classifier learns from them.
+
+    Args:
+        data: The labelled cells.
+        cleaned: The same after restoration.
+        rows: Those that the model may see.
+        config: The recipe.
+        store: Keeps the masks.
+        added: Cells without labels that it learns from too.
+    """
+    images, images_key = learned_images(data, cleaned, config)
+    masks = prepare.cell_masks(images, images_key, config, store)
+    cells = data.seen_by(images, rows, masks)
+    if added is None:
+        return cells
+    others = prepare.cell_masks(added.cells.images, added.cells.key, config, store)
+    if masks is not None and others is not None:
+        masks = np.concatenate([masks, others[added.rows]])
+    return replace(
+        cells,
+        images=np.concatenate([images, added.cells.images[added.rows]]),
+        rows=np.concatenate([cells.rows, len(images) + np.arange(len(added.rows))]),
+        targets=np.concatenate([cells.targets, added.labels[added.rows]]),
+        masks=masks,
+        patients=None,
+    )
 
 
 def check_cells(data: TrainingSet, config: Config) -> None:

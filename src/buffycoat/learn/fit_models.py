@@ -12,7 +12,7 @@ from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.learn.stage_store import StageStore
 from buffycoat.learn.training_set import TrainingSet
-from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.learn.unlabelled import PseudoLabelled, UnlabelledCells
 from buffycoat.progress import Reporter
 
 
@@ -56,13 +56,14 @@ def fit(
     folds, key = fit_classifier.fit_folds(data, cleaned, config, store, reporter)
     scores = fit_scores.fit(data, cleaned, folds, key, config, store, reporter)
     record: dict[str, Any] = {}
+    added = None
     if others is not None:
         taught = fit_students.fit(
             data, cleaned, others, folds, key, scores, config, store, reporter
         )
         record = {"unlabelled": taught.record}
         if taught.named is not None:
-            refits = fit_students.refit(data, cleaned, others, taught, config, store, reporter)
-            return Models(taught.models, taught.key, taught.scores, refits, record)
-    refits = fit_classifier.refit(data, cleaned, key, folds[0], config, store, reporter)
+            folds, key, scores = taught.models, taught.key, taught.scores
+            added = PseudoLabelled(others.cells, taught.named.labels)
+    refits = fit_classifier.refit(data, cleaned, key, folds[0], config, store, reporter, added)
     return Models(folds, key, scores, refits, record)

@@ -12,7 +12,7 @@ cell of its fold, and none was asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,18 +21,17 @@ from scipy.special import logsumexp
 from buffycoat.backbones.devices import to_tensors
 from buffycoat.classify.cascade import order_of
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config, to_hash
 from buffycoat.evaluate.metrics import class_weighted_macro_f1
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.fuse.prior import apply_prior, estimate_prior, uniform
 from buffycoat.fuse.pseudo_labels import NONE, pseudo_labels
-from buffycoat.learn import fit_classifier, fit_scores, prepare
+from buffycoat.learn import fit_classifier, fit_scores
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.fit_scores import OutOfFold, macro_f1
 from buffycoat.learn.stage_store import StageStore, digest
 from buffycoat.learn.training_set import TrainingSet
-from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.learn.unlabelled import PseudoLabelled, UnlabelledCells
 from buffycoat.predict.stages import Classified, of_views, together
 from buffycoat.progress import Reporter
 from buffycoat.report.wording import between, signed
@@ -126,7 +125,8 @@ def fit(
     for fold, (teacher, named) in enumerate(zip(teachers, each, strict=True)):
         reporter.start("student", f"fold {fold + 1} of {len(teachers)}")
         rows = np.flatnonzero(data.learned_folds.fold != fold)
-        cells = with_named(data, cleaned, rows, unlabelled, named, config, store)
+        added = PseudoLabelled(unlabelled.cells, named.labels)
+        cells = fit_classifier.learned_cells(data, cleaned, rows, config, store, added)
         result = store.run(
             f"student{fold}",
             {
@@ -185,43 +185,6 @@ def name(found: Classified, scores: OutOfFold, is_known: np.ndarray, config: Con
     return Named(labels, mix, int(is_strange.sum()))
 
 
-def with_named(
-    data: TrainingSet,
-    cleaned: CleanedSet,
-    rows: np.ndarray,
-    unlabelled: UnlabelledCells,
-    named: Named,
-    config: Config,
-    store: StageStore,
-) -> TrainingCells:
-    """Labelled cells and named ones, as a classifier learns from them.
-
-    Args:
-        data: The labelled cells.
-        cleaned: The same after restoration.
-        rows: Those that the model may see.
-        unlabelled: Cells without labels.
-        named: Their classes.
-        config: The recipe.
-        store: Keeps the masks.
-    """
-    images, images_key = fit_classifier.learned_images(data, cleaned, config)
-    masks = prepare.cell_masks(images, images_key, config, store)
-    cells = data.seen_by(images, rows, masks)
-    new, others = named.rows, unlabelled.cells
-    other_masks = prepare.cell_masks(others.images, others.key, config, store)
-    if masks is not None and other_masks is not None:
-        masks = np.concatenate([masks, other_masks[new]])
-    return replace(
-        cells,
-        images=np.concatenate([images, others.images[new]]),
-        rows=np.concatenate([cells.rows, len(images) + np.arange(len(new))]),
-        targets=np.concatenate([cells.targets, named.labels[new]]),
-        masks=masks,
-        patients=None,
-    )
-
-
 def student_config(config: Config) -> Config:
     """The settings of a student's training: the recipe's, shorter, and no epoch is picked."""
     recipe = config.classify.model_copy(
@@ -244,55 +207,6 @@ def said(gain: dict[str, Any]) -> str:
         f"Unlabelled cells: balanced macro-F1 out of fold {gain['before']:.3f} -> "
         f"{gain['after']:.3f} (gain {signed(gain['gain'], 3)}{limits}): {verdict}"
     )
-
-
-def refit(
-    data: TrainingSet,
-    cleaned: CleanedSet,
-    unlabelled: UnlabelledCells,
-    taught: Taught,
-    config: Config,
-    store: StageStore,
-    reporter: Reporter,
-) -> list[FoldModel]:
-    """Train more students, on the cells of all folds; none if `refit` is off.
-
-    Each starts from a fold's student and learns as long as one. The unlabelled cells are named by
-    all students together.
-
-    Args:
-        data: The labelled cells.
-        cleaned: The same after restoration.
-        unlabelled: Cells without labels.
-        taught: The students of the folds.
-        config: The recipe.
-        store: Keeps each model, and a checkpoint after each epoch.
-        reporter: Progress.
-    """
-    if not config.refit.epochs or taught.named is None:
-        return []
-    every = np.arange(len(data.labels))
-    cells = with_named(data, cleaned, every, unlabelled, taught.named, config, store)
-    models = []
-    for number in range(config.refit.models):
-        reporter.start("refit", f"{number + 1} of {config.refit.models}, on the cells of all folds")
-        first = taught.models[number % len(taught.models)]
-        result = store.run(
-            f"student-refit{number}",
-            {
-                "students": taught.key,
-                "named": digest(taught.named.labels.tolist()),
-                "settings": to_hash(config.unlabelled),
-                "seed": config.seed,
-                "number": number,
-            },
-            lambda folder, n=data.folds.n_folds + number, t=first: fit_classifier.train_model(
-                cells, student_config(config), n, folder, reporter, to_tensors(t.state)
-            ),
-        )
-        models.append(fit_classifier.assemble(result, config, cells))
-        reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
-    return models
 
 
 def _gain(data: TrainingSet, before: OutOfFold, after: OutOfFold) -> dict[str, Any]:

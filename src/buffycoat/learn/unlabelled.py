@@ -13,6 +13,7 @@ from buffycoat.backbones.weights import sha256
 from buffycoat.cells import Manifest
 from buffycoat.config import Config
 from buffycoat.errors import ManifestError
+from buffycoat.fuse.pseudo_labels import NONE
 from buffycoat.images import BadCell, decoder_versions, load_work
 from buffycoat.learn.copies import find_photographs
 from buffycoat.learn.prepare import Cells, segment_key
@@ -49,6 +50,29 @@ class UnlabelledCells:
         return f"{len(self.cells.manifest)} of {total} unlabelled cells are usable" + (
             f" (left out: {lost})" if lost else ""
         )
+
+
+@dataclass(frozen=True)
+class PseudoLabelled:
+    """Cells without labels, as a model learns from them that somebody named them for.
+
+    Attributes:
+        cells: All that are usable.
+        labels: Shape (m,), int64: the class of each, or `NONE`.
+    """
+
+    cells: Cells
+    labels: np.ndarray
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Cells that have a class."""
+        return np.flatnonzero(self.labels != NONE)
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the cells and of their labels."""
+        return digest(self.cells.key, self.labels.tolist())
 
 
 def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
