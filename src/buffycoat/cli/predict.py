@@ -258,6 +258,7 @@ def report_bad(bad: Sequence[BadCell], n_good: int, out: Path, allow_bad: int) -
     rows = [(cell.cell_id, cell.path, cell.reason) for cell in bad]
     if len(rows) <= allow_bad:
         print_bad_cells(rows)
+        typer.echo(f"The same as a table: {bad_file(out)}", err=True)
         return
     raise BadCellsError(
         f"{len(rows)} of {len(rows) + n_good} cells could not be read, more than "
