@@ -103,7 +103,7 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
     if len(cells) < LEAST_CELLS:
         raise ManifestError(
             f"{', '.join(map(str, paths))}: {len(cells)} unlabelled cells, expected at least "
-            f"{LEAST_CELLS}. Give more, or train without --unlabelled"
+            f"{LEAST_CELLS}. Give more, or do without them"
         )
     return cells
 
@@ -161,7 +161,7 @@ def load(
         listed = ", ".join(f"{n} {reason}" for reason, n in left_out.items() if n)
         raise ManifestError(
             f"{len(kept)} of {len(cells)} unlabelled cells can be used ({listed}), expected at "
-            f"least {LEAST_CELLS}. Give other cells, or train without --unlabelled"
+            f"least {LEAST_CELLS}. Give others, or do without them"
         )
     key = digest(found.key, kept.tolist())
     if len(kept) < len(images):
