@@ -16,7 +16,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.fuse.pseudo_labels import NONE
 from buffycoat.images import BadCell, decoder_versions, load_work
 from buffycoat.learn.copies import find_photographs
-from buffycoat.learn.prepare import Cells, segment_key
+from buffycoat.learn.prepare import Cells, places, segment_key
 from buffycoat.learn.stage_store import Outcome, StageStore, digest, gather
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.predict.stages import batches
@@ -140,7 +140,8 @@ def load(
     good = cells.subset(loaded.is_good)
     images = paint_if_asked(loaded.images, config)
     digests = np.array(loaded.digests)[loaded.is_good]
-    key = digest(*digests.tolist(), decoder_versions(), config.images.model_dump(mode="json"))
+    parts = places(good, config.images)
+    key = digest(*digests, decoder_versions(), config.images.model_dump(mode="json"), *parts)
     found = store.run(
         "unlabelled-cells",
         {"images": key, "segment": segment_key(config)},
