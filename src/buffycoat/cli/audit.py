@@ -181,7 +181,7 @@ def _print_findings(one: Result, out: Path | None) -> None:
         console.print(f"  - {mark}{escape(finding.message)}", highlight=False, soft_wrap=True)
     more = len(one.looked.findings) - MAX_SHOWN
     if more > 0:
-        where = "--out FOLDER lists" if out is None else f"{out} has"
+        where = "--out FOLDER lists" if out is None else f"{escape(str(out))} has"
         console.print(f"  ... and {more:,} more ({where} them)", highlight=False)
     if is_grave:
         console.print(f"  Why it matters: {escape(one.why)}", highlight=False)
