@@ -15,8 +15,9 @@ WORDS = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Co", "Cn", "Zl", "Zp")), min_size=1, max_size=12
 ).map(str.strip).filter(bool)  # fmt: skip
 NASTY = st.sampled_from(
-    ["=cmd|' /C calc'!A0", "'=1", r"\F\x", "a^b&c~d|e\\", r"\.br\ ", "<b>&amp;", "中 Ж", "\\E\\E\\"]
-)
+    ["=cmd|' /C calc'!A0", "'=1", r"\F\x", "a^b&c~d|e\\", r"\.br\ ", "<b>&amp;", "中 Ж",
+     "≥ 20 % – 7 µL", "\\E\\E\\"]
+)  # fmt: skip
 TEXTS = WORDS | NASTY
 MOMENTS = st.integers(0, 10**8).map(lambda s: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(0, s))
 HOW = st.none() | st.sampled_from(list(IDENTITIES))

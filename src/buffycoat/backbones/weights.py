@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import socket
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -12,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 
 PROBE_SECONDS = 5.0
 """How long the hub may take to answer before it counts as unreachable."""
+LICENCE = "licence"
+"""Entry of a .safetensors file's own metadata."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,21 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsNotFoundError(f"{path}: not a readable .safetensors file ({error})") from error
 
 
+def licence_of(path: Path) -> str:
+    """What a file of weights says of its licence, as `pretrain` writes it; else "unknown".
+
+    Args:
+        path: Any file.
+    """
+    if path.suffix != ".safetensors":
+        return "unknown"
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get(LICENCE, "unknown")
+    except (OSError, SafetensorError):
+        return "unknown"
+
+
 def hub_file(repo: str, file_name: str = "model.safetensors") -> Path:
     """A file from the Hugging Face cache, else from the hub.
 
@@ -242,8 +261,22 @@ def hub_problem() -> str | None:
             return None
     except urllib.error.HTTPError:
         return None  # it answers
-    except (urllib.error.URLError, TimeoutError) as error:
-        return f"{constants.ENDPOINT} is unreachable: {error}"
+    except OSError as error:
+        return f"{constants.ENDPOINT} cannot be reached: {_why(error)}"
+
+
+def _why(error: OSError) -> str:
+    """Why a request failed, in words."""
+    cause = getattr(error, "reason", error)  # a URLError wraps what happened
+    if isinstance(cause, socket.gaierror):
+        return "its name has no address here, so there is no network or no name server"
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {PROBE_SECONDS:g} seconds"
+    if isinstance(cause, ConnectionRefusedError):
+        return "the connection was refused, as by a firewall or a proxy"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted here ({cause.verify_message})"
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 def reachable(ask_network: bool = False) -> list[Reachable]:

