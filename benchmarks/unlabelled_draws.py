@@ -64,8 +64,7 @@ def folds_of(labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 def calibrated(features: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Temperature out of fold, and the strangeness that few labelled cells surpass."""
     out = np.empty((len(labels), K))
-    folds = min(FOLDS, int(np.unique(labels, return_counts=True)[1].min()))
-    for train, held in StratifiedKFold(folds, shuffle=True, random_state=0).split(features, labels):
+    for train, held in folds_of(labels):
         out[held] = logits(features[train], labels[train], features[held])
     strange = np.quantile(-logsumexp(out, axis=1), STRANGE_ABOVE)
     return fit_temperature(out, labels), float(strange)
