@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from buffycoat.taxonomy.classes import GROUPS, KNOWN
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("docs", "benchmarks")
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(p for f in FOLDERS for p in (ROOT / f).rglob("*.md"))]
@@ -48,6 +50,34 @@ def test_no_page_is_without_a_link_to_it() -> None:
     pages = [page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md")]
     listed = [page.as_posix() for page in pages if page.parent.name != "adr"]
     assert {name for name in listed if name != "README.md" and f"]({name}" not in index} == set()
+
+
+def titles() -> dict[str, dict[str, str]]:
+    """Heading of docs/README.md -> page that its table lists -> title of the page."""
+    found: dict[str, dict[str, str]] = {}
+    index = (ROOT / "docs" / "README.md").read_text()
+    for part in re.split(r"^## +", index, flags=re.M)[1:]:
+        heading, _, text = part.partition("\n")
+        names = re.findall(r"^\| *\[[^]]*\]\(([^)#]+\.md)\)", text, re.M)
+        pages = {name: (ROOT / "docs" / name).resolve() for name in names}
+        found[heading] = {name: page.read_text().split("\n")[0] for name, page in pages.items()}
+    return found
+
+
+def test_a_title_says_what_kind_of_page_it_is() -> None:
+    kinds = {"Tutorials": "# Tutorial: ", "How to": "# How to "}
+    for heading, pages in titles().items():
+        for name, title in pages.items():
+            said = [kind for kind, begin in kinds.items() if title.startswith(begin)]
+            assert said == ([heading] if heading in kinds else []), name
+    every = [title for pages in titles().values() for title in pages.values()]
+    assert len({*every}) == len(every)
+
+
+def test_the_glossary_has_the_code_of_every_class_and_group() -> None:
+    rows = (ROOT / "docs" / "glossary.md").read_text()
+    named = [(kind.code, kind.name) for kind in (*KNOWN.values(), *GROUPS)]
+    assert [(code, name) for code, name in named if f"| {code} | {name}" not in rows] == []
 
 
 def test_every_benchmark_is_in_their_index() -> None:

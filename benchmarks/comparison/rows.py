@@ -17,7 +17,8 @@ from buffycoat.tables import write_csv
 
 Better = Literal["buffycoat", "other", "neither", "not comparable"]
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-WORDS = {"other": "**the other**", "buffycoat": "buffycoat"}
+MEASURED = "run"
+"""Source of a figure that this command measured."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Row:
         ours: Figure of buffycoat, with its unit or interval.
         theirs: Figure of the other tool.
         better: By the rule of the measure, not by eye.
-        source: "run", or the stored file that both figures come from.
+        source: `MEASURED`, or the stored file that both figures come from.
         left_out: What the comparison leaves out.
     """
 
@@ -43,19 +44,6 @@ class Row:
     better: Better
     source: str
     left_out: str = ""
-
-    def line(self) -> str:
-        """A row of the table in Markdown."""
-        better = WORDS.get(self.better, self.better)
-        cells = (self.task, self.measure, self.ours, self.other, self.theirs, better)
-        source = self.source if self.source == "run" else f"stored: `{self.source}`"
-        return f"| {' | '.join(cells)} | {source} | {self.left_out} |"
-
-
-HEAD = (
-    "| task | measure | buffycoat | other tool | its figure | better | from | left out |\n"
-    "|-|-|-|-|-|-|-|-|\n"
-)
 
 
 @dataclass(frozen=True)
@@ -132,8 +120,43 @@ def write_table(out: Path, page: Path, rows: Sequence[Row], left_out: Sequence[s
 
 
 def in_markdown(rows: Sequence[Row]) -> str:
-    """The table."""
-    return HEAD + "".join(row.line() + "\n" for row in rows)
+    """A small table for each task, with what its rows leave out below it."""
+    tasks = dict.fromkeys(row.task for row in rows)
+    return "\n".join(_of_task(task, [row for row in rows if row.task == task]) for task in tasks)
+
+
+def _of_task(task: str, rows: Sequence[Row]) -> str:
+    """Heading, table and notes. The better figure is bold; a tool that all share is in the head."""
+    tools = {row.other for row in rows}
+    head = next(iter(tools)) if len(tools) == 1 else "other tool"
+    lines = [f"| measure | buffycoat | {head} |", "|-|-|-|"]
+    for number, row in enumerate(rows, 1):
+        is_same = number > 1 and row.measure == rows[number - 2].measure
+        measure = f"{number}. {'the same' if is_same else row.measure}"
+        ours = f"**{row.ours}**" if row.better == "buffycoat" else row.ours
+        theirs = f"**{row.theirs}**" if row.better == "other" else row.theirs
+        is_same_tool = number > 1 and row.other == rows[number - 2].other
+        tool = "the same tool: " if is_same_tool else f"{row.other}: "
+        lines.append(f"| {measure} | {ours} | {'' if len(tools) == 1 else tool}{theirs} |")
+    stored = [f"`{row.source}`" if row.source != MEASURED else "" for row in rows]
+    notes = _notes("Left out", [row.left_out for row in rows])
+    notes += _notes("Stored figures", stored)
+    below = ["", *notes] if notes else []
+    return "\n".join([f"### {task[0].upper()}{task[1:]}", "", *lines, *below, ""])
+
+
+def _notes(what: str, texts: Sequence[str]) -> list[str]:
+    """Each text once, as a bullet, with the numbers of its rows unless it is of all."""
+    rows: dict[str, list[str]] = {}
+    for number, text in enumerate(texts, 1):
+        rows.setdefault(text, []).append(str(number))
+    rows.pop("", None)
+    every = [str(number) for number in range(1, len(texts) + 1)]
+    found = []
+    for text, of in rows.items():
+        place = f" (row{'s' if len(of) > 1 else ''} {', '.join(of)})" if of != every else ""
+        found.append(f"- {what}{place}: {text}")
+    return found
 
 
 def read_table(path: Path) -> list[Row]:

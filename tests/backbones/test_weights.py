@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import socket
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
@@ -48,6 +50,33 @@ def test_the_network_is_left_alone_unless_asked(monkeypatch: pytest.MonkeyPatch)
     assert not asked
     assert weights.reachable(ask_network=True)[-1].ok is False
     assert asked
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (URLError(socket.gaierror(-3, "Temporary failure in name resolution")), "no address here"),
+        (URLError(TimeoutError("timed out")), "no answer within 5 seconds"),
+        (TimeoutError("The read operation timed out"), "no answer within 5 seconds"),
+        (URLError(ConnectionRefusedError(111, "Connection refused")), "was refused"),
+        (URLError(OSError(101, "Network is unreachable")), "Network is unreachable"),
+        (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
+    ],
+)
+def test_a_hub_that_does_not_answer_is_told_in_words(
+    cause: OSError, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise cause
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(weights.urllib.request, "urlopen", fail)
+    said = weights.hub_problem()
+    assert said is not None
+    assert words in said
+    assert "cannot be reached" in said
+    assert "rrno" not in said
+    assert "urlopen" not in said
 
 
 def test_a_checksum_follows_the_file(tmp_path: Path) -> None:

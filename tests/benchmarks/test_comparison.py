@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.comparison import classify, earlier, masks, sets
-from benchmarks.comparison.rows import RESULTS, Place, better_of, in_markdown, once, read_table
+from benchmarks.comparison.rows import (
+    RESULTS,
+    Place,
+    Row,
+    better_of,
+    in_markdown,
+    once,
+    read_table,
+)
 
 from buffycoat.simulate.render import render_cell
 
@@ -18,8 +26,27 @@ def test_the_page_holds_the_table_that_was_measured() -> None:
     page = (ROOT / "docs" / "comparison.md").read_text()
     rows = read_table(RESULTS / "comparison" / "comparison.csv")
     assert in_markdown(rows) in page
+    assert {line.count(" | ") for line in page.splitlines() if line.startswith("|")} <= {0, 1, 2}
     assert {row.better for row in rows} <= {"buffycoat", "other", "neither"}
     assert all(row.source == "run" or (ROOT / row.source).is_file() for row in rows)
+
+
+def test_a_task_has_a_small_table_and_what_it_leaves_out_below() -> None:
+    page = in_markdown(
+        [
+            Row("find", "F1", "tool 1", "0.9", "0.8", "buffycoat", "run", "one seed"),
+            Row("find", "F1", "tool 2", "0.9", "0.9", "neither", "run", "one seed"),
+            Row("find", "time", "tool 2", "4 s", "2 s", "other", "times.csv"),
+            Row("cut", "Dice", "tool 3", "0.9", "0.9", "neither", "run"),
+        ]
+    )
+    assert page == (
+        "### Find\n\n| measure | buffycoat | other tool |\n|-|-|-|\n"
+        "| 1. F1 | **0.9** | tool 1: 0.8 |\n| 2. the same | 0.9 | tool 2: 0.9 |\n"
+        "| 3. time | 4 s | the same tool: **2 s** |\n\n"
+        "- Left out (rows 1, 2): one seed\n- Stored figures (row 3): `times.csv`\n\n"
+        "### Cut\n\n| measure | buffycoat | tool 3 |\n|-|-|-|\n| 1. Dice | 0.9 | 0.9 |\n"
+    )
 
 
 def test_figures_within_the_margin_are_no_win() -> None:

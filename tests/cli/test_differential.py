@@ -66,6 +66,20 @@ def test_each_slide_is_counted_with_limits(slides: Path, tmp_path: Path) -> None
     assert "Not a medical device" in said
 
 
+def test_slides_are_counted_unless_another_column_is_named(slides: Path, tmp_path: Path) -> None:
+    result, said = _differential(slides)
+    assert result.exit_code == 0, result.output
+    assert "Counted by slide_id: 2 slides, 154 cells." in said
+    frame = pd.read_parquet(slides).rename(columns={"slide_id": "smear"})
+    frame.to_parquet(tmp_path / "no-slides.parquet")
+    result, said = _differential(tmp_path / "no-slides.parquet")
+    assert result.exit_code == 2
+    assert "'slide_id' is missing" in said
+    assert "name another column with --by, or give a table of ID and slide_id with --groups" in said
+    said = _differential(tmp_path / "no-slides.parquet", "--by", "smear")[1]
+    assert "Counted by smear: 2 smears" in said
+
+
 def test_labelled_cells_adjust_the_figures(slides: Path, labelled, tmp_path: Path) -> None:
     out = tmp_path / "table.csv"
     calls, truth = labelled

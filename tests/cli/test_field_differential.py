@@ -41,10 +41,9 @@ def fields(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def done(fields: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of one command."""
     out = tmp_path_factory.mktemp("out") / "result"
-    result, said = _run(
-        "differential", tiny_bundle, fields, "--by", "slide_id", "--max-doubtful", 100, "--out", out
-    )
+    result, said = _run("differential", tiny_bundle, fields, "--max-doubtful", 100, "--out", out)
     assert result.exit_code == 0, result.output
+    assert "Counted by slide_id (the folder that each field lies in): 2 slides" in said
     assert "Not a medical device" in said
     return out
 

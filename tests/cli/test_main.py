@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from buffycoat import __version__
@@ -90,6 +93,31 @@ def test_doctor_says_what_a_preset_lacks_and_takes(monkeypatch: pytest.MonkeyPat
     shown = CliRunner().invoke(app, ["doctor", "--preset", "paper"])
     assert shown.exit_code == 2
     assert "cannot be trained here" in shown.stdout
+    assert "not asked" not in shown.stdout  # the hub was, for weights that are not here
+    assert "rough estimate of a training on 10,000 cells" in shown.stdout
+    assert "Times are rough" in shown.stdout
+
+
+def test_doctor_leaves_the_hub_alone_where_nothing_is_wanted_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("buffycoat.backbones.weights.hub_problem", lambda: pytest.fail("asked"))
+    shown = CliRunner().invoke(app, ["doctor", "--preset", "demo"])
+    assert "not asked" in shown.stdout
+
+
+def helps(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What --help says of every command."""
+    yield words, CliRunner().invoke(app, [*words, "--help"], terminal_width=200).stdout
+    for name, child in getattr(command, "commands", {}).items():
+        yield from helps(child, (*words, name))
+
+
+def test_no_help_names_a_folder_of_ours() -> None:
+    said = dict(helps(get_command(app)))
+    assert len(said) > 30
+    ours = re.compile(r"\.\./shared|benchmarks/")
+    assert [words for words, text in said.items() if ours.search(text)] == []
 
 
 def test_doctor_says_that_a_preset_can_be_trained() -> None:

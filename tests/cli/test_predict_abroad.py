@@ -161,6 +161,9 @@ def test_sites_are_named_where_there_are_several(starter: Fitted) -> None:
     ]
     assert "colour differs by 3.1 SD (limit 0.9)" in found[0]
     assert "`buffycoat adapt starter cells.csv --out adapted`" in found[2]
+    assert "9 cells are too few for `adapt`: collect 32 at least, better 200 or more" in found[2]
+    found = sentences(looks, starter, _counts(32, 9), "starter", "cells.csv")
+    assert found[2].startswith("Run `buffycoat adapt")
 
 
 def test_many_sites_are_counted(starter: Fitted) -> None:

@@ -193,7 +193,7 @@ def test_cells_like_the_training_cells_change_no_number(
 
 
 def test_too_few_cells_are_refused(tiny_bundle: Path, abroad: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(NotEstimableError, match="3 cells: a site needs at least 32"):
+    with pytest.raises(NotEstimableError, match="3 cells are too few for `adapt`: collect 32"):
         adapt(tiny_bundle, abroad.subset(np.arange(3)), tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -46,8 +46,8 @@ def adapt(
     are better after it: label some cells, and `evaluate`.
 
     Args:
-        cells: The site's cells, 200 or more, of all the types that it sees: a folder, a table,
-            paths, a `DataFrame` with a column `path`, or `read_cells(...)`.
+        cells: The site's cells, 32 at least, better 200 or more, of all the types that it sees: a
+            folder, a table, paths, a `DataFrame` with a column `path`, or `read_cells(...)`.
         out: Folder of the new bundle: new, or empty.
         bundle: Folder of the trained bundle that is adapted, or "starter".
         labels: True labels of a few of the cells, 5 to 50 a type: a table (path or `DataFrame`)
@@ -82,7 +82,7 @@ def adapt(
         >>> adapt(folder / "cells", folder / "adapted")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        buffycoat.errors.NotEstimableError: 1 cells: a site needs at least 32, ...
+        buffycoat.errors.NotEstimableError: 1 cell is too few for `adapt`: collect 32 at least, ...
     """
     from buffycoat.api.output import new_folder
     from buffycoat.api.progress import shown

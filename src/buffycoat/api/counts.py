@@ -49,7 +49,7 @@ def differential(
         threshold: Percent of immature granulocytes to flag.
         blast_threshold: Percent of blasts to flag.
         max_doubtful: Percent of doubtful cells over which a slide has no differential.
-        taxonomy: "auto", "wbcbench", "pbc" or the path of a .toml file.
+        taxonomy: "auto", "wbcbench", "pbc", "blood" or the path of a .toml file.
         count_faulty: Count cells of fields with a fault too.
 
     Returns:

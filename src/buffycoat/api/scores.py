@@ -139,7 +139,7 @@ def evaluate(
             the prior-weighted macro-F1.
         patients: The same with `patient_id`: patients are resampled whole.
         prevalence: Class mix for predictive values, "SNE=60,LY=30,..."; None for that of training.
-        taxonomy: "auto", "wbcbench", "pbc" or the path of a .toml file.
+        taxonomy: "auto", "wbcbench", "pbc", "blood" or the path of a .toml file.
         id_column: Column of `labels` with the cells' names, where several may be meant.
         label_column: Column of `labels` with the classes, likewise.
 

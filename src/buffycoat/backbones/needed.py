@@ -24,6 +24,7 @@ class Needed:
         remedy: What to do; "" where it is not missing.
         licence: Of weights; "" for what has none of its own.
         error: What it is where it is missing.
+        is_asked_for: Whether the hub was asked for it.
     """
 
     stage: str
@@ -32,6 +33,7 @@ class Needed:
     remedy: str = ""
     licence: str = ""
     error: type[BuffycoatError] = WeightsNotFoundError
+    is_asked_for: bool = False
 
 
 def of_backbone(stage: str, name: str, weights: str) -> list[Needed]:
@@ -82,9 +84,9 @@ def of_hub(stage: str, repo: str, files: tuple[str, ...], licence: str) -> Neede
         return Needed(stage, repo, str(places[0].parent), "", licence)
     problem = sources.refusal(repo)
     if problem is None:
-        return Needed(stage, repo, FETCHED, "", licence)
+        return Needed(stage, repo, FETCHED, "", licence, is_asked_for=True)
     remedy = sources.how_to_fetch(repo, files, problem, f"{stage}.weights")
-    return Needed(stage, repo, "", remedy, licence)
+    return Needed(stage, repo, "", remedy, licence, is_asked_for=True)
 
 
 def of_extra(stage: str, module: str, extra: str) -> Needed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import socket
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -259,8 +261,22 @@ def hub_problem() -> str | None:
             return None
     except urllib.error.HTTPError:
         return None  # it answers
-    except (urllib.error.URLError, TimeoutError) as error:
-        return f"{constants.ENDPOINT} is unreachable: {error}"
+    except OSError as error:
+        return f"{constants.ENDPOINT} cannot be reached: {_why(error)}"
+
+
+def _why(error: OSError) -> str:
+    """Why a request failed, in words."""
+    cause = getattr(error, "reason", error)  # a URLError wraps what happened
+    if isinstance(cause, socket.gaierror):
+        return "its name has no address here, so there is no network or no name server"
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {PROBE_SECONDS:g} seconds"
+    if isinstance(cause, ConnectionRefusedError):
+        return "the connection was refused, as by a firewall or a proxy"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted here ({cause.verify_message})"
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 def reachable(ask_network: bool = False) -> list[Reachable]:

@@ -101,7 +101,7 @@ class Fitted:
         return self.config.fuse.prior != "as_trained"
 
     def is_abroad(self, shift: Shift | None) -> bool:
-        """Whether cells are judged as those of a laboratory that training has not seen.
+        """Whether the limits for laboratories that training has not seen apply.
 
         Args:
             shift: How unlike the training cells they look; None where that is not known.

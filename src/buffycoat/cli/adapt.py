@@ -33,9 +33,9 @@ def adapt(
     """Adapt a bundle to another laboratory's cells, without labels or with few; the old one stays.
 
     Scale, colour and batch-norm statistics are measured on the cells and stored in a new bundle,
-    which predicts like any other. Give 200 cells or more, of all the types that the site sees.
-    If the cells look like the training cells, nothing is changed; cells from which a site cannot be
-    estimated (too few, of one class, gray or drawn) are refused.
+    which predicts like any other. Give 32 cells at least, better 200 or more, of all the types that
+    the site sees. If the cells look like the training cells, nothing is changed; cells from which a
+    site cannot be estimated (too few, of one class, gray or drawn) are refused.
 
     With --labels the last stage of each model learns from some labelled cells too, and temperatures
     and prediction sets are set by them. What that gains is measured on labelled cells that were not

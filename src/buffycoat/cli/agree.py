@@ -33,7 +33,9 @@ def agree(
     groups: Annotated[
         Path | None, typer.Option(help="CSV or Parquet with ID and that column; default: MODEL.")
     ] = None,
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
     out: Annotated[Path | None, typer.Option(help="CSV file for all figures.")] = None,
     picture: Annotated[
         Path | None,

@@ -12,7 +12,9 @@ from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut
 
-bench = typer.Typer(no_args_is_help=True, help="Compare under one protocol.")
+bench = typer.Typer(
+    no_args_is_help=True, help="Compare recipes of a training, or ways to adapt to a laboratory."
+)
 
 
 @bench.callback()
@@ -36,8 +38,7 @@ def classify(
     A row is written as each recipe ends; the first recipe is what the others are compared with.
     Killed, the same command goes on.
 
-    Example: `buffycoat bench classify ../shared/pbc-lt --grid benchmarks/grids/screen.toml
-    --out runs/screen`
+    Example: `buffycoat bench classify DATA --grid recipes.toml --out runs/bench`
     """
     from buffycoat.errors import ManifestError
     from buffycoat.learn.experiments import grid as recipes

@@ -28,7 +28,9 @@ def compare(
     common: Annotated[
         bool, typer.Option("--common", help="Compare the cells that all three files hold.")
     ] = False,
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
     out: Annotated[
         Path | None, typer.Option(help="Folder for comparison.json and changed.csv.")
     ] = None,

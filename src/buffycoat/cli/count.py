@@ -15,13 +15,26 @@ if TYPE_CHECKING:
     from buffycoat.evaluate.counting import Counting, Differential
 
 
-def show(found: Differential, asked: Counting) -> None:
-    """Print the figures and what they leave out."""
+def show(found: Differential, asked: Counting, *, is_of_fields: bool = False) -> None:
+    """Print what was counted by, the figures, and what they leave out.
+
+    Args:
+        found: The figures.
+        asked: How they were counted.
+        is_of_fields: Whether `find` named the slides.
+    """
     from buffycoat.cli.counted import print_differential
+    from buffycoat.evaluate.counted_cells import number
 
     for note in (*found.cautions, *found.notes):
         caution(note)
     if found.rows:
+        source = f" of {asked.groups}" if asked.groups else ""
+        if is_of_fields and not source and asked.by == "slide_id":
+            source = " (the folder that each field lies in)"
+        slides = number(len({*found.group_of.values()}), asked.by.removesuffix("_id"))
+        cells = number(len(found.counted), "cell")
+        typer.echo(f"Counted by {asked.by}{source}: {slides}, {cells}.")
         print_differential(found.rows, asked.by, asked.thresholds)
 
 

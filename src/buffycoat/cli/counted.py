@@ -153,10 +153,25 @@ def _notes(rows: Sequence[CheckedRow]) -> list[str]:
             "are doubtful more often. Where the two differ, look at the doubtful cells."
         )
     if rows:
-        is_adjusted = any(row.every.adjusted for row in rows)
-        more = ", of counting and misclassification for adjusted" if is_adjusted else ""
-        notes.append(f"Limits are 95 %: of counting for percent{more}.")
+        notes.append(limits_in_words(is_adjusted=any(row.every.adjusted for row in rows)))
     return notes
+
+
+def limits_in_words(*, is_adjusted: bool) -> str:
+    """What the brackets behind a figure are, in sentences.
+
+    Args:
+        is_adjusted: Whether there are figures corrected for misclassification.
+    """
+    if is_adjusted:
+        return (
+            "In brackets: 95 % limits. Those of percent come from the number of cells counted "
+            "alone; those of adjusted include misclassification too."
+        )
+    return (
+        "In brackets: 95 % limits. They come from the number of cells counted alone, and leave "
+        "misclassification out (--calibration includes it)."
+    )
 
 
 def _why(row: CheckedRow) -> str:

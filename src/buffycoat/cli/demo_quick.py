@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buffycoat.cli.console import print_note
 from buffycoat.cli.demo_review import Shown
 from buffycoat.cli.progress import make_reporter
 
@@ -54,12 +53,13 @@ def count_drawn_fields(out: Path) -> Shown:
         taxonomy="auto",
         count_faulty=False,
     )
-    count_fields("starter", fields, results, asked, Finding(None, None, 0))
     drawn = ", ".join(f"{n} {code}" for code, n in Counter(CELLS).items())
-    print_note(
-        f"Drawn were {drawn}. The starter has learned from photographs and errs on drawings: the "
-        "figures show that everything works, and say nothing about blood."
+    caveat = (
+        "These cells are drawn, and the starter has learned from photographs: expect many wrong "
+        "classes. The figures show that everything works, and say nothing about blood. Drawn "
+        f"were {drawn}."
     )
+    count_fields("starter", fields, results, asked, Finding(None, None, 0), caveat)
     return Shown(results / PREDICTIONS, results / CROPS, fields)
 
 

@@ -33,10 +33,10 @@ def differential(
     by: Annotated[
         str,
         typer.Option(
-            help="Column to count by: slide_id, patient_id, ...; of fields, `field`, or slide_id: "
-            "the folder that a field lies in."
+            help="Column to count by: slide_id, patient_id, ... Of FIELDS, slide_id is the folder "
+            "that a field lies in, and `field` counts each by itself."
         ),
-    ],
+    ] = "slide_id",
     groups: Annotated[
         Path | None,
         typer.Option(
@@ -67,7 +67,9 @@ def differential(
             min=0, max=100, help="Percent of doubtful cells over which a slide has no differential."
         ),
     ] = 100 * MOSTLY,
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
     count_faulty: Annotated[
         bool, typer.Option("--count-faulty", help="Count cells of fields with a fault too.")
     ] = False,
@@ -115,8 +117,8 @@ def differential(
     cells that are not. This assumes the same misclassification rates on these slides as on the
     labelled cells, and predictions at the same prior.
 
-    Example: `buffycoat differential starter fields/ --by slide_id`, or `buffycoat differential
-    cells.parquet --by slide_id --groups slides.csv --out d.csv`
+    Example: `buffycoat differential starter fields/`, or `buffycoat differential cells.parquet
+    --groups slides.csv --out d.csv`
     """
     from buffycoat.evaluate.counting import Counting, count, thresholds
 

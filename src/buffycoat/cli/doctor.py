@@ -51,6 +51,12 @@ OPTIONAL = {
 }
 """Package -> an extra that installs it; tests hold both against pyproject.toml."""
 REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
+MACHINE = {
+    "memory_gib": "memory, GiB",
+    "trains_in_gib": "memory for training, GiB",
+    "disk_free_gib": "disk free, GiB",
+}
+"""Finding -> how it is called in the table, where that is not its name."""
 GIB = 1 << 30
 SCARCE_DISK_GIB = 5.0
 """A run on ten thousand cells keeps 2-4 GiB of decoded images and checkpoints."""
@@ -83,15 +89,19 @@ def doctor(
 
     Example: `buffycoat doctor --preset paper --cells 2000`
     """
+    packages, machine = _packages(), _machine()
+    lacks_package = any(row["version"] is None and not row["extra"] for row in packages)
+    of = None
+    if preset is not None and not lacks_package:
+        of = of_preset(preset, changes or (), cells, machine)
     findings = {
         "buffycoat": __version__,
-        "packages": _packages(),
-        "weights": _weights(network),
-        "machine": _machine(),
+        "packages": packages,
+        "weights": _weights(network or (of is not None and of["asked_hub"])),
+        "machine": machine,
     }
-    lacks_package = any(row["version"] is None and not row["extra"] for row in findings["packages"])
-    if preset is not None and not lacks_package:
-        findings["preset"] = of_preset(preset, changes or (), cells, findings["machine"])
+    if of is not None:
+        findings["preset"] = of
     if as_json:
         typer.echo(json.dumps(findings, indent=2))
     else:
@@ -176,7 +186,7 @@ def _print(findings: dict[str, Any]) -> None:
         weights.add_row(row["weights"], REACHABLE[row["is_reachable"]], row["detail"])
     machine = Table(title="Machine", title_justify="left", show_header=False)
     for name, value in findings["machine"].items():
-        machine.add_row(name.replace("_", " "), _shown(value))
+        machine.add_row(MACHINE.get(name, name.replace("_", " ")), _shown(value))
     for table in (packages, weights, machine):
         console.print(table)
     if findings["machine"]["disk_free_gib"] < SCARCE_DISK_GIB:

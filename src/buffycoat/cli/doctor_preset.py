@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -33,6 +34,7 @@ def of_preset(
 
     settings = config.load(preset, changes)
     needs = needs_of(settings)
+    load = _load()
     taken = estimate(settings, cells)
     memory_gib, disk_gib = taken.memory_bytes / GIB, taken.disk_bytes / GIB
     faults = [f"{need.stage}: {need.what}: {need.remedy}" for need in needs if need.remedy]
@@ -64,8 +66,18 @@ def of_preset(
         "hours": round(taken.seconds / 3600, 2),
         "disk_gib": round(disk_gib, 1),
         "device": taken.device,
+        "load": load,
+        "asked_hub": any(need.is_asked_for for need in needs),
         "faults": faults,
     }
+
+
+def _load() -> float | None:
+    """Busy processes of the last minute; None where the system does not count them."""
+    try:
+        return round(os.getloadavg()[0], 1)
+    except (AttributeError, OSError):  # Windows
+        return None
 
 
 def _too_little(memory_gib: float, disk_gib: float, machine: Mapping[str, Any]) -> list[str]:
@@ -97,8 +109,9 @@ def print_preset(console: Console, found: Mapping[str, Any]) -> None:
         needs.add_row(row["stage"], escape(row["what"]), escape(row["licence"]), here)
     if not found["needs"]:
         needs.add_row("", "nothing from outside", "", "")
-    title = f"Preset {name}: training on {found['cells']:,} cells, about ({found['device']})"
-    taken = Table(title=title, title_justify="left")
+    where = "CPU" if found["device"] == "cpu" else "GPU"
+    title = f"Preset {name}: rough estimate of a training on {found['cells']:,} cells, {where}"
+    taken = Table()
     for column in ("stage", "memory, GiB", "time", "disk, GiB"):
         taken.add_column(column, justify="left" if column == "stage" else "right")
     for row in found["stages"]:
@@ -108,11 +121,24 @@ def print_preset(console: Console, found: Mapping[str, Any]) -> None:
     taken.add_section()
     taken.add_row("whole run", *_figures(found))
     console.print(needs)
+    console.print(title, highlight=False, soft_wrap=True)
     console.print(taken)
+    console.print(_how_rough(found), highlight=False, soft_wrap=True)
     for fault in found["faults"]:
         console.print(f"[red]{escape(fault)}[/]", highlight=False, soft_wrap=True)
     verdict = "cannot be trained here" if found["faults"] else "can be trained here"
     console.print(f"Preset {name} {verdict}.", highlight=False)
+
+
+def _how_rough(found: Mapping[str, Any]) -> str:
+    """What the times rest on."""
+    timed = "the time of a product of matrices, taken just now"
+    if found["device"] == "cpu" and found["load"] is not None:
+        timed += f" at a load of {found['load']:g} (1 is one busy core)"
+    return (
+        f"Times are rough: counted operations, and {timed}. Other programs make them longer, so "
+        "ask again on an idle machine. Work on the pictures is not in them: about 20 ms a cell."
+    )
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -43,7 +43,9 @@ def evaluate(
             "the training cells."
         ),
     ] = None,
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
     id_column: Annotated[
         str | None, typer.Option(help="Column of LABELS with the cells' names.")
     ] = None,

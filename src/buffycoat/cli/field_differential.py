@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from buffycoat.cli import count as counting
-from buffycoat.cli.console import errors_console
+from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.errors import EXIT_FINDINGS
 from buffycoat.cli.find import print_found
 from buffycoat.cli.output import check_folder
@@ -44,7 +44,14 @@ class Finding:
     allow_bad: int
 
 
-def count_fields(bundle: str, fields: Path, out: Path, asked: Counting, finding: Finding) -> None:
+def count_fields(
+    bundle: str,
+    fields: Path,
+    out: Path,
+    asked: Counting,
+    finding: Finding,
+    caveat: str | None = None,
+) -> None:
     """Find, classify, count and draw the cells of fields; what is done stays done.
 
     Args:
@@ -53,6 +60,7 @@ def count_fields(bundle: str, fields: Path, out: Path, asked: Counting, finding:
         out: Folder of results.
         asked: How to count.
         finding: How to find.
+        caveat: What must be read before the figures.
 
     Raises:
         BadCellsError: More fields than allowed cannot be used; the others are counted.
@@ -75,7 +83,7 @@ def count_fields(bundle: str, fields: Path, out: Path, asked: Counting, finding:
     results = Results(fields.resolve().stem, places, outcome, out)
     found = None
     if any(row["kind"] == "cell" for row in outcome.cells):
-        found = _classify_and_count(pipeline, bundle, results, asked, finding.prior)
+        found = _classify_and_count(pipeline, bundle, results, asked, finding.prior, caveat)
     else:
         for name in (PREDICTIONS, FIGURES, PAGE):  # of an earlier run over other fields
             (out / name).unlink(missing_ok=True)
@@ -92,7 +100,12 @@ def count_fields(bundle: str, fields: Path, out: Path, asked: Counting, finding:
 
 
 def _classify_and_count(
-    pipeline: Pipeline, bundle: str, results: Results, asked: Counting, prior: str | None
+    pipeline: Pipeline,
+    bundle: str,
+    results: Results,
+    asked: Counting,
+    prior: str | None,
+    caveat: str | None,
 ) -> Differential:
     """Predictions, figures and pictures of cells that were found."""
     from buffycoat.cli.field_pictures import PAGE, draw_overlays, write_page
@@ -106,7 +119,10 @@ def _classify_and_count(
         done = predict_table(pipeline, bundle, cells, out / PREDICTIONS, reporter, prior)
     warnings = _say_doubt(pipeline, bundle, done, out / CELLS)
     found = count(out / PREDICTIONS, asked)
-    counting.show(found, asked)
+    if caveat is not None:
+        results_console().print(caveat, style="yellow", highlight=False, soft_wrap=True)
+        warnings = [caveat, *warnings]
+    counting.show(found, asked, is_of_fields=True)
     counting.write(found, out / FIGURES)
     with make_reporter() as reporter:
         draw_overlays(results, found, pipeline.taxonomy, reporter)

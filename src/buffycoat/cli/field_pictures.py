@@ -14,7 +14,7 @@ from PIL import Image
 
 from buffycoat import images
 from buffycoat.cells import DOUBTS
-from buffycoat.cli.counted import by_slide, flag_tables, refusal, slide_table
+from buffycoat.cli.counted import by_slide, flag_tables, limits_in_words, refusal, slide_table
 from buffycoat.errors import ImageError
 from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.doubtful_cells import REFUSED
@@ -276,5 +276,4 @@ def _summary(
     if outcome.bad:
         lines.append(f"{number(len(outcome.bad), 'field')} that cannot be used, listed below.")
     is_adjusted = any(row.every.adjusted for row in found.rows)
-    more = ", of counting and misclassification for adjusted" if is_adjusted else ""
-    return [*lines, f"Limits are 95 %: of counting for percent{more}."]
+    return [*lines, limits_in_words(is_adjusted=is_adjusted)]

@@ -55,7 +55,7 @@ def find(
 
     Example: `buffycoat find fields/ --out cells/`, then `buffycoat predict starter cells/ --out
     cells.csv`; or both, and the differential, by `buffycoat
-    differential starter fields/ --by slide_id`
+    differential starter fields/`
     """
     from buffycoat.api.fields import find_cells
     from buffycoat.fields import tables

@@ -96,7 +96,7 @@ def predict(
     that is not reliable. They are written too; is_abstained marks them.
 
     Some cells are compared with the training cells first. If they look like those of another
-    laboratory, all are judged by stricter limits, and the summary says what differs and what to do.
+    laboratory, stricter limits apply to all, and the summary says what differs and what to do.
     Predict cells of several laboratories one by one, or name them in a column `site` of the table.
 
     Results are kept in parts as they come (in OUT.parts until all are there): killed, the same
@@ -258,6 +258,7 @@ def report_bad(bad: Sequence[BadCell], n_good: int, out: Path, allow_bad: int) -
     rows = [(cell.cell_id, cell.path, cell.reason) for cell in bad]
     if len(rows) <= allow_bad:
         print_bad_cells(rows)
+        typer.echo(f"The same as a table: {bad_file(out)}", err=True)
         return
     raise BadCellsError(
         f"{len(rows)} of {len(rows) + n_good} cells could not be read, more than "

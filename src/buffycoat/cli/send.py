@@ -40,7 +40,9 @@ def send(
         typer.Option(help="CSV with slide_id and, if known, patient_id and wbc (10^9/L)."),
     ] = None,
     model: Annotated[str, typer.Option(help="Name of the model, for the reports.")] = "classifier",
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
 ) -> None:
     """Write the differential of each slide for a laboratory's system, or for people.
 

@@ -26,7 +26,9 @@ def suggest(
         typer.Option(help="CSV with ID,labels of the cells that have one: they are not suggested."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Cells to suggest.")] = 20,
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
 ) -> None:
     """Suggest which cells to label next, the most useful first.
 

@@ -30,13 +30,15 @@ def suspects(
         int | None,
         typer.Option(min=1, help="Cells to list; default: those taken for wrong."),
     ] = None,
-    taxonomy: Annotated[str, typer.Option(help="auto, wbcbench, pbc or a .toml file.")] = "auto",
+    taxonomy: Annotated[
+        str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
+    ] = "auto",
 ) -> None:
     """List the training cells whose label may be wrong, the most suspicious first.
 
     Nothing is changed: look at each. The list can be opened by `buffycoat review`, whose export is
-    a table of labels again. A model cannot tell its own error from a wrong label; about half of
-    what was listed on a test set with flipped labels was wrong (benchmarks/results/labels).
+    a table of labels again. A model cannot tell its own error from a wrong label: where labels had
+    been flipped on purpose, about half of what was listed was wrong (docs/audit.md).
 
     Example: `buffycoat suspects runs/mine/out_of_fold.parquet --out suspects.csv`
     """

@@ -54,7 +54,7 @@ def train(
     Killed or stopped, the same command goes on from the last checkpoint. Fields of view with boxes
     (COCO, YOLO, Pascal VOC) are cut into cells first, in OUT/cells.
 
-    Example: `buffycoat train ../shared/pbc-lt --preset cpu --out runs/pbc-lt`
+    Example: `buffycoat train cells/ --preset cpu --out runs/mine`
 
     Several laboratories: `buffycoat train ours=cells/ theirs=../other/labels.csv --out runs/both`.
     Each cell keeps the name of its site; `--set classify.hold_out=site` scores each site by a model

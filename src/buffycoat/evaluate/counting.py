@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from buffycoat.errors import ManifestError
 from buffycoat.evaluate.counted_cells import groups_of, read_counted
 from buffycoat.evaluate.differential import BLAST, IMMATURE
 from buffycoat.evaluate.doubtful_cells import CheckedRow, check_doubt, flag
@@ -143,7 +144,13 @@ def count(predictions: Path, asked: Counting) -> Differential:
         )
     of_fields = read_counted(predictions, cell_ids, asked.count_faulty)
     fields = None if of_fields is None else of_fields.fields
-    slides = np.array(groups_of(predictions, asked.groups, asked.by, cell_ids, fields))
+    try:
+        slides = np.array(groups_of(predictions, asked.groups, asked.by, cell_ids, fields))
+    except ManifestError as error:
+        raise ManifestError(
+            f"{error}. Cells are counted by {asked.by}: name another column with --by, or give a "
+            f"table of ID and {asked.by} with --groups"
+        ) from error
     keep = np.ones(len(cell_ids), dtype=bool) if of_fields is None else of_fields.is_counted
     codes = classes.encode(relabelled([stated[cell_id] for cell_id in cell_ids], classes))
     rows = [] if not keep.any() else check_doubt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from buffycoat.backbones.needed import FETCHED, Needed, of_backbone, of_extra
@@ -80,14 +81,15 @@ def _of_segmenter(config: SegmentConfig) -> list[Needed]:
         if file.is_file():
             return [extra, Needed("segment", config.weights, str(file), "", CELLPOSE_LICENCE)]
     problem = hub_problem()
+    wanted = partial(Needed, "segment", config.weights, is_asked_for=True)
     if problem is None:
-        return [extra, Needed("segment", config.weights, FETCHED, "", CELLPOSE_LICENCE)]
+        return [extra, wanted(FETCHED, "", CELLPOSE_LICENCE)]
     remedy = (
         f"neither a file nor in {own}, and the hub does not give it ({problem}). Where there is a "
         "network, run: hf download mouseland/cellpose-sam --local-dir FOLDER; copy it over and "
         "give the file: --set segment.weights=FILE"
     )
-    return [extra, Needed("segment", config.weights, "", remedy, CELLPOSE_LICENCE)]
+    return [extra, wanted("", remedy, CELLPOSE_LICENCE)]
 
 
 def _of_bundle(name: str) -> Needed:

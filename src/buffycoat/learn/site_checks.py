@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from buffycoat.errors import NotEstimableError
+from buffycoat.predict.unfamiliar import LEAST_CELLS, how_many
 
-LEAST_CELLS = 32
-"""Half a batch of those whose statistics are taken together; of fewer, the statistics are those of
-the cells that happened to come."""
 LARGEST_CLASS = 0.9
 """Share of the cells in one class from which the statistics are of that class, not of the site."""
 GRAY_LEVELS = 4.0
@@ -29,10 +27,7 @@ def enough(n: int) -> None:
         NotEstimableError: They are.
     """
     if n < LEAST_CELLS:
-        raise NotEstimableError(
-            f"{n} cells: a site needs at least {LEAST_CELLS}, better 200 or more of all the types "
-            "that it sees. Collect more, or predict with the bundle as it is"
-        )
+        raise NotEstimableError(f"{how_many(n)} Or predict with the bundle as it is")
 
 
 def photographs(images: np.ndarray) -> None:

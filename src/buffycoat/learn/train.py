@@ -53,7 +53,7 @@ from buffycoat.taxonomy import resolve
 
 @dataclass(frozen=True)
 class Learned:
-    """What training makes of its cells, before anything is held against held-out ones.
+    """What training makes of its cells, before anything is compared with held-out ones.
 
     Attributes:
         training: The cells.

@@ -17,6 +17,7 @@ from buffycoat.predict import stages
 from buffycoat.predict.background import as_seen, paint_if_asked
 from buffycoat.predict.bracket import Stages, final_word, run_stages
 from buffycoat.predict.stages import ENSEMBLE
+from buffycoat.refine.feature_words import in_words
 from buffycoat.refine.features import FEATURES, in_micrometres, is_in_pixels
 from buffycoat.report.explained import Explanation, FeatureRow, Likeness, StepRow
 from buffycoat.taxonomy import Taxonomy
@@ -86,7 +87,7 @@ def explain(
             um_per_px,
         ),
         like=tuple(_likeness(match, fitted, pictures or {}) for match in like),
-        reasons=tuple(evidence.text for evidence in said.evidence),
+        reasons=tuple(in_words(evidence.text) for evidence in said.evidence),
     )
     return explanation, said
 
@@ -97,7 +98,7 @@ def verdict(said: Prediction, taxonomy: Taxonomy, coverage: float) -> str:
     Args:
         said: The prediction.
         taxonomy: Its classes.
-        coverage: Share of cells whose set is made to hold the truth.
+        coverage: Target coverage of the prediction set.
     """
     names = {cell.code: cell.name for cell in taxonomy.classes}
     text = f"{said.label}, {names[said.label]}, with probability {said.probability:.2f}"

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from buffycoat.refine.abroad import AbroadLimits
 
 LEAST_CELLS = 32
-"""That `adapt` takes."""
+"""That `adapt` takes: half a batch of those whose statistics are taken together. Of fewer, the
+statistics are those of the cells that happened to come."""
+ADVISED_CELLS = 200
+"""Advice, not a limit: the more there are, the less it depends on which cells came."""
 MOST_NAMED = 5
 """Sites that are listed one by one."""
 
@@ -20,7 +23,7 @@ MOST_NAMED = 5
 def sentences(
     looks: SiteLooks, fitted: Fitted, counts: Counts, bundle: str, cells: object
 ) -> list[str]:
-    """Sites that differ, in standard deviations; the remedy; and how their cells are judged.
+    """Sites that differ, in standard deviations; the remedy; and which limits apply to their cells.
 
     Args:
         looks: Of the job.
@@ -65,7 +68,7 @@ def _remedy(fitted: Fitted, bundle: str, cells: object, n_cells: int) -> str:
         text = f"Run `{command}`: it fits the bundle to these cells, and can lose as well as gain."
         text += " With --labels for 5 to 50 cells of each type it measures which, and learns from "
         text += "them."
-        return text if n_cells >= LEAST_CELLS else f"Collect {LEAST_CELLS} or more. {text}"
+        return text if n_cells >= LEAST_CELLS else f"{how_many(n_cells)} {text}"
     if fitted.site.record.get("labels"):
         return (
             "Its probabilities and prediction sets rest on labelled cells of that site, and hold "
@@ -76,6 +79,15 @@ def _remedy(fitted: Fitted, bundle: str, cells: object, n_cells: int) -> str:
         "If they are of another site than that, adapt the bundle that this one was made from to "
         "them. If they are of that site, more cannot be made up for without labels: label some by "
         "hand, and see how often the others are right (`buffycoat evaluate`)."
+    )
+
+
+def how_many(n_cells: int) -> str:
+    """How many cells `adapt` takes, where there are too few, in a sentence."""
+    are = "cell is" if n_cells == 1 else "cells are"
+    return (
+        f"{n_cells} {are} too few for `adapt`: collect {LEAST_CELLS} at least, better "
+        f"{ADVISED_CELLS} or more, of all the types that the laboratory sees."
     )
 
 
