@@ -1,4 +1,4 @@
-"""Do a differential's limits hold the truth, and does it find immature granulocytes and blasts?
+"""Do a differential's limits cover the truth, and does it find immature granulocytes and blasts?
 
     python -m benchmarks.differential PREDICTIONS LABELS --patients 300 --out runs/differential.json
     python -m benchmarks.differential --rendered 80 --out runs/differential-rendered.json
@@ -137,10 +137,10 @@ def simulate(
 
 
 def coverage(patients: Patients, names: Sequence[str]) -> list[dict[str, Any]]:
-    """How often the limits hold the truth, for each part: raw and adjusted.
+    """How often the limits cover the true share, for each part: raw and adjusted.
 
     "where_present" counts only the patients who have any: of the others every lower limit of 0
-    holds the truth.
+    covers the truth.
     """
     rows = []
     for part, name in enumerate(names):

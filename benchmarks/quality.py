@@ -106,7 +106,7 @@ def tabulate(
     Args:
         scores: Method -> "mse", "psnr", "ssim" and "changed", each of shape (n,).
         twins: The cells scored.
-        ours: The methods that are held against all others.
+        ours: The methods that are compared with all others.
 
     Returns:
         Group -> "n", "methods" and "differences" (ours minus other, on the same cells).

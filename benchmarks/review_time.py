@@ -125,7 +125,7 @@ def with_buffycoat(page: Page, slides: Slides, folder: Path) -> Count:
     run = "from buffycoat.cli.main import app; app()"
     command = [
         sys.executable, "-c", run, "review", str(slides.predictions), "--images",
-        str(slides.images), "--database", f"sqlite:///{folder / 'review.sqlite'}",
+        str(slides.images), "--database", f"sqlite:///{folder / 'review.sqlite'}", "--reader", "A",
         "--port", str(port), "--no-browser",
     ]  # fmt: skip
     count = Count("buffycoat review, doubtful cells, signed")

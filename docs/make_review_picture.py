@@ -65,6 +65,7 @@ def main() -> None:
             sys.executable, "-c", "from buffycoat.cli.main import app; app()", "review",
             str(slides.predictions), "--images", str(slides.images), "--port", str(port),
             "--database", f"sqlite:///{folder / 'review.sqlite'}", "--no-browser",
+            "--reader", "A. Reader",
         ]  # fmt: skip
         with serving(command, f"{url}api/v1/session", folder / "log.txt", {}):
             draw_slide(browser, url)

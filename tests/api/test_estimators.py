@@ -148,7 +148,14 @@ def test_faults_are_named(cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     made = buffycoat.CellFeatures(embedding=False).fit(photographs)
     with pytest.raises(BadCellsError, match=r"2 of 3 cells cannot be read[\s\S]*gone.png"):
         made.transform([tmp_path / "bad.png", tmp_path / "gone.png", photographs[0]])
-    for wrong, words in (([], "no cells"), ([1.5], "1.5"), ([np.zeros((4, 4))], "float64")):
+    refused = (
+        ([], "no cells"),
+        ([1.5], "1.5"),
+        ([np.zeros((4, 4))], "float64"),
+        ([np.zeros((90, 90, 4), np.uint8)], r"\(90, 90, 4\), uint8"),
+        (str(tmp_path), "got one path"),
+    )
+    for wrong, words in refused:
         with pytest.raises(ShapeError, match=words):
             made.transform(wrong)
     with pytest.raises(ShapeError, match="one column of paths; it has a, b"):

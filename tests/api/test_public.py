@@ -173,6 +173,68 @@ def test_evaluate_and_differential_give_the_figures_of_the_commands(
     assert figures["count"].tolist() == expected["count"].tolist()
 
 
+def test_tables_in_memory_lose_nothing() -> None:
+    ids = [f"{n}.png" for n in range(80)]
+    truth = dict(zip(ids, [CODES[n % 4] for n in range(80)], strict=True))
+    said = pd.Series(truth)
+    double = pd.concat([said, pd.Series({"0.png": "EO"})])
+    with pytest.raises(errors.ManifestError, match=r"'0\.png' is used twice"):
+        buffycoat.evaluate(double, truth)
+    frame = pd.DataFrame({"ID": ids, "label": list(truth.values())}).set_index("ID")
+    frame.attrs["note"] = object()  # what JSON cannot hold
+    scores = buffycoat.evaluate(said, frame)
+    assert scores.n == 80
+    values, counts = np.unique(list(truth.values()), return_counts=True)
+    for given in (dict(zip(values, counts, strict=True)), said.value_counts()):
+        other = buffycoat.evaluate(said, frame, train_counts=given)
+        assert other.interval("prior_weighted_macro_f1") is not None
+    assert frame.attrs.keys() == {"note"}
+
+
+def test_a_cell_s_box_is_what_every_function_looks_at(folder: Path, tmp_path: Path) -> None:
+    cells = [images.read(folder / f"{n}.png")[:96, :96] for n in range(2)]
+    images.write_png(tmp_path / "two.png", np.hstack(cells))
+    table = pd.DataFrame({"path": str(tmp_path / "two.png"), "box": ["0,0,96,96", "96,0,96,96"]})
+    table["cell_id"], table["label"], table["split"] = ["a", "b"], ["SNE", "LY"], ["train", "test"]
+    pd.testing.assert_frame_equal(
+        buffycoat.measure(table).drop(columns="cell_id"),
+        buffycoat.measure(cells).drop(columns="cell_id"),
+    )
+    same = ["label", "probability"]
+    expected = buffycoat.predict(cells)[same]
+    pd.testing.assert_frame_equal(buffycoat.predict(table)[same], expected, check_dtype=False)
+    found = buffycoat.audit(table)
+    assert "exact_copies" not in {one.name for one in found.of_state("found")}
+
+
+def test_the_cells_that_find_gave_are_taken_as_they_are(tmp_path: Path) -> None:
+    placed = [Placed("LY", 30, 30), Placed("SNE", 60, 60)]
+    drawn = render_field(placed, np.random.default_rng(0), 360)
+    images.write_png(tmp_path / "fields" / "a.png", drawn.image)
+    found = buffycoat.find(tmp_path / "fields", tmp_path / "cells")
+    cells = found.cells.assign(path=[str(found.folder / path) for path in found.cells["path"]])
+    expected = buffycoat.predict(found.folder)
+    table = buffycoat.predict(cells).set_index("cell_id").loc[expected["cell_id"]].reset_index()
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+
+
+def test_photographs_of_another_laboratory_are_told_as_files_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(0)
+    cells = [render_cell(CODES[n % 4], rng, 96).image // np.uint8(3) for n in range(20)]
+    for number, image in enumerate(cells):
+        images.write_png(tmp_path / f"{number:02}.png", image)
+    said = []
+    for given in (tmp_path, cells):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "buffycoat"):
+            buffycoat.predict(given)
+        said.append([one.getMessage().replace(str(tmp_path), "CELLS") for one in caplog.records])
+    assert said[0]
+    assert said[0] == said[1]
+
+
 def test_find_gives_the_tables_of_the_command(tmp_path: Path) -> None:
     placed = [Placed("LY", 30, 30), Placed("SNE", 60, 60)]
     field = render_field(placed, np.random.default_rng(0), 360)

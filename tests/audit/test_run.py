@@ -248,7 +248,7 @@ def test_ids_in_the_order_of_labels(cells, is_named: bool) -> None:
     assert min(finding.number for finding in findings) > 0.8
 
 
-def test_labels_betrayed_by_image_size(cells) -> None:
+def test_labels_predictable_from_image_size(cells) -> None:
     for row in cells.rows:
         if row["label"] == "EO":
             cells.save(cells.image(row).resize((128, 128), Image.Resampling.BICUBIC), row["path"])
@@ -260,7 +260,7 @@ def test_labels_betrayed_by_image_size(cells) -> None:
 
 
 @pytest.mark.parametrize("plant", ["quantisation", "EXIF"])
-def test_splits_betrayed_by_file_metadata(cells, plant: str) -> None:
+def test_splits_predictable_from_file_metadata(cells, plant: str) -> None:
     exif = Image.Exif()
     exif[0x0131] = "Exporter 2.1"
     options = {"quantisation": {"quality": 88}, "EXIF": {"exif": exif}}[plant]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -12,8 +14,10 @@ from typer.testing import CliRunner
 import buffycoat
 from buffycoat import images
 from buffycoat.bundle import files
+from buffycoat.cells import CellRef, Manifest
 from buffycoat.cli.main import app
 from buffycoat.predict.explain import explain, verdict
+from buffycoat.predict.predictor import Pipeline
 from buffycoat.refine.features import NAMES
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
@@ -79,11 +83,11 @@ def test_the_nearest_cells_have_the_pictures_that_were_trained_on(
     tiny_bundle: Path, cell: Path, rendered_cells: Path
 ) -> None:
     fitted = files.read(tiny_bundle)
-    frame = read(rendered_cells).frame
-    paths = dict(zip(frame["cell_id"], frame["path"], strict=True))
-    found, _ = explain(images.read(cell), "cell", fitted, pictures=paths)
+    cells = read(rendered_cells)
+    refs = dict(zip(cells.frame["cell_id"], cells.refs(), strict=True))
+    found, _ = explain(images.read(cell), "cell", fitted, pictures=refs)
     assert all(one.image is not None for one in found.like)
-    assert {one.cell_id for one in found.like} <= set(paths)
+    assert {one.cell_id for one in found.like} <= set(refs)
 
 
 def test_a_missing_picture_or_another_cell_s_is_not_shown(
@@ -92,9 +96,9 @@ def test_a_missing_picture_or_another_cell_s_is_not_shown(
     fitted = files.read(tiny_bundle)
     blank = tmp_path / "blank.png"
     Image.new("RGB", (100, 100), "white").save(blank)
-    paths = dict.fromkeys(fitted.gallery.cell_ids, str(blank))
-    paths[fitted.gallery.cell_ids[0]] = str(tmp_path / "gone.png")
-    found, _ = explain(images.read(cell), "cell", fitted, pictures=paths)
+    refs = dict.fromkeys(fitted.gallery.cell_ids, CellRef(str(blank)))
+    refs[fitted.gallery.cell_ids[0]] = CellRef(str(tmp_path / "gone.png"))
+    found, _ = explain(images.read(cell), "cell", fitted, pictures=refs)
     assert [one.image for one in found.like] == [None] * len(found.like)
 
 
@@ -112,6 +116,25 @@ def test_sizes_are_of_the_photograph_and_in_micrometres_where_the_scale_is_known
     assert sizes["um"].unit == "µm²"
     assert sizes["um"].value == pytest.approx(sizes["large"].value * 0.05**2)
     assert "e+" not in sizes["large"].measured
+
+
+def test_a_bundle_that_frames_by_scale_frames_so_here_too(tiny_bundle: Path, cell: Path) -> None:
+    fitted = files.read(tiny_bundle)
+    by_scale = fitted.config.images.model_copy(
+        update={"photograph_um": 20.0, "frame_fraction": 0.8}
+    )
+    config = fitted.config.model_copy(update={"images": by_scale})
+    fitted = replace(fitted, config=config)
+    table = pd.DataFrame({"cell_id": ["c"], "path": [str(cell)], "um_per_px": [0.3]})
+    pipeline = Pipeline(fitted)
+    (expected,) = pipeline.predict_manifest(Manifest.from_frame(table, "test")).predictions
+    found, said = explain(images.read(cell), "c", fitted, um_per_px=0.3)
+    assert said.probs == pytest.approx(expected.probs, abs=1e-6)
+    assert found.image.shape[0] == by_scale.work_px
+    unscaled = explain(images.read(cell), "c", fitted)[0].image
+    assert not np.array_equal(found.image, unscaled)
+    rows = {row.name: row for row in found.features}
+    assert 20 < rows["cell_area_px"].value < 500  # in square micrometres
 
 
 def test_pictures_come_from_the_run_and_their_lack_is_said(

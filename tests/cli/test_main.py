@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from buffycoat import __version__
 from buffycoat.cli import doctor
 from buffycoat.cli.main import app
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("train", "predict", "evaluate", "demo", "doctor")
 
 
@@ -46,6 +49,20 @@ def test_doctor_finds_what_is_installed_and_the_weights_of_the_wheel() -> None:
     assert weights["tf_efficientnet_lite0"] is True
     assert findings["machine"]["cores"] >= 1
     assert findings["machine"]["disk_free_gib"] > 0
+
+
+def test_doctor_knows_every_package_that_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    def names(requirements: list[str]) -> set[str]:
+        return {re.match(r"[\w.-]+", one)[0] for one in requirements}  # type: ignore[index]
+
+    core = names(project["dependencies"])
+    assert {*doctor.CORE} == core
+    extras = {e: names(of) - core for e, of in project["optional-dependencies"].items()}
+    wanted = set().union(*(of for extra, of in extras.items() if extra not in ("docs", "dev")))
+    assert doctor.OPTIONAL.keys() == wanted
+    assert all(name in extras[extra] for name, extra in doctor.OPTIONAL.items())
 
 
 def test_doctor_prints_tables() -> None:

@@ -198,7 +198,7 @@ def test_kappa_is_that_of_the_cells(is_weighted: bool) -> None:
 
 
 def test_kappa_is_that_of_cohens_own_example() -> None:
-    """200 patients, two judges, three diagnoses: 0.492 (Cohen 1960)."""
+    """200 patients, two raters, three diagnoses: 0.492 (Cohen 1960)."""
     table = np.array([[[88, 14, 18], [10, 40, 10], [2, 6, 12]]])
     assert kappa(table).value == pytest.approx(0.492, abs=5e-4)
     assert kappa(table.transpose(0, 2, 1)).value == kappa(table).value

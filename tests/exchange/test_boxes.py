@@ -12,8 +12,9 @@ from buffycoat.errors import ManifestError
 from buffycoat.exchange.boxes import Box, LabelledField
 from buffycoat.exchange.coco import is_coco, read_coco, write_coco
 from buffycoat.exchange.outlines import Outline
+from buffycoat.exchange.read import read_boxes
 from buffycoat.exchange.voc import is_voc, read_voc
-from buffycoat.exchange.yolo import is_yolo, read_yolo, write_yolo
+from buffycoat.exchange.yolo import is_yolo, read_names, read_yolo, write_yolo
 from buffycoat.images import write_png
 
 BOXES = (Box(10, 20, 30, 40, "LY"), Box(0, 0, 12.5, 8, "EO"))
@@ -58,6 +59,17 @@ def test_coco_is_read_by_its_own_library(tmp_path: Path, fields: list[LabelledFi
     assert [int(mask.sum()) for mask in masks] == [30 * 40, 13 * 8]  # 12.5 wide: it rounds
     assert masks[0][20:60, 10:40].all()
     assert found.getAnnIds(imgIds=[2]) == []
+    # To COCOeval 0 is "no cell": it would count one with that id as never found (2.0.11).
+    assert min(found.anns) > 0
+
+
+@pytest.mark.usefixtures("fields")
+def test_a_crowd_of_coco_is_a_cell(tmp_path: Path) -> None:
+    """supervision 0.31.2 marks each mask of several parts so, as of a lobed nucleus."""
+    cell = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40], "iscrowd": 1}
+    rle = {"counts": [8000], "size": [80, 100]}
+    found = read_coco(_coco(tmp_path, annotations=[cell | {"segmentation": rle}]))
+    assert found[0].boxes == (Box(1, 2, 30, 40, "LY"),)
 
 
 def test_yolo_comes_back_as_it_was_written(tmp_path: Path, fields: list[LabelledField]) -> None:
@@ -69,6 +81,45 @@ def test_yolo_comes_back_as_it_was_written(tmp_path: Path, fields: list[Labelled
     got = [(b.left, b.top, b.width, b.height) for b in found[0].boxes]
     np.testing.assert_allclose(got, [(10, 20, 30, 40), (0, 0, 12.5, 8)], atol=1e-3)
     assert found[1].boxes == ()
+
+
+@pytest.mark.usefixtures("fields")
+def test_yolo_names_stay_text_and_are_read_by_yaml(tmp_path: Path) -> None:
+    yaml = pytest.importorskip("yaml", reason="needs pyyaml")
+    names = ["NO", "cell: smudge", "1.0", "# of platelets", "Ödem"]
+    write_yolo(tmp_path, [], names)
+    listed = yaml.safe_load((tmp_path / "data.yaml").read_text(encoding="utf-8"))["names"]
+    assert list(listed.values()) == list(read_names(tmp_path).values()) == names
+    (tmp_path / "data.yaml").write_text("names: [NO, on, 1.0]\n")  # as others write it
+    assert read_names(tmp_path) == {0: "NO", 1: "on", 2: "1.0"}
+
+
+def test_yolo_is_recognised_behind_fields_without_cells(
+    tmp_path: Path, fields: list[LabelledField]
+) -> None:
+    (tmp_path / "classes.txt").write_text("EO\n")
+    (tmp_path / "labels").mkdir()
+    for number in range(9):  # pylabel writes spaces into the file of an empty field
+        write_png(tmp_path / "images" / f"{number}.png", np.full((80, 100, 3), 240, np.uint8))
+        (tmp_path / "labels" / f"{number}.txt").write_text("    \n" if number % 2 else "")
+    assert not is_yolo(tmp_path)
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert is_yolo(tmp_path)
+    found = read_boxes(tmp_path)
+    assert [len(field.boxes) for field in found] == [0] * 9 + [1, 0]
+
+
+@pytest.mark.usefixtures("fields")
+def test_an_outline_of_yolo_is_read_as_its_box(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("EO\n")
+    line = "0 0.05 0.2 0.05 0.6 0.2 0.6 0.2 0.25\n"  # as supervision writes boxes with outlines
+    (tmp_path / "a.txt").write_text(line)
+    for name in ("a.png", "b.png"):
+        (tmp_path / "images" / name).rename(tmp_path / name)
+    (tmp_path / "images").rmdir()
+    assert is_yolo(tmp_path)
+    (box,) = read_yolo(tmp_path)[0].boxes
+    np.testing.assert_allclose((box.left, box.top, box.width, box.height), (5, 16, 15, 32))
 
 
 def test_voc_is_read(tmp_path: Path, fields: list[LabelledField]) -> None:
@@ -123,6 +174,9 @@ def test_faults_of_coco_name_the_place(tmp_path: Path, changes: dict, message: s
         ("3 0.5 0.5 0.1 0.1", "class 3 has no name"),
         ("0 50 40 10 10", "are these pixels"),
         ("0 0.5 0.5 0.1", "expected a class and 4 numbers"),
+        ("0 0.5 0.5 0.1 0.1 0.9", "expected a class and 4 numbers"),
+        ("0 0.5 0.5 0.6 0.5 0.7 0.5", "has no area"),
+        ("1 0.5 0.5 0.1 0.1", "number from 1 beside names from 0"),
         ("0 0.99 0.5 0.2 0.1", "leaves the picture"),
         ("LY 0.5 0.5 0.1 0.1", "expected a class and 4 numbers"),
     ],

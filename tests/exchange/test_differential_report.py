@@ -14,6 +14,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.evaluate.reported import report_items
 from buffycoat.exchange.differential_report import DifferentialReport, absolute, in_utc, rounded
 from buffycoat.exchange.pdf import to_pdf
+from buffycoat.exchange.remarks import ROLES, Flag, ReadBy
 from buffycoat.exchange.sheets import to_csv
 from buffycoat.taxonomy import PBC
 
@@ -39,7 +40,12 @@ REPORT = DifferentialReport(
         ({"version": 0}, "version 0, expected 1 or more"),
         ({"issued": datetime(2026, 3, 1)}, "no time zone"),
         ({"items": (), "n_counted": 0, "n_leukocytes": 0}, "it has no class"),
-        ({"items": (*ITEMS, ITEMS[0])}, "class 'SNE' is there twice"),
+        ({"items": (*ITEMS, ITEMS[0])}, "class 'PMY' is there twice"),
+        ({"flags": (Flag("blasts", "a\rb"),)}, "control character"),
+        ({"readings": (ReadBy("first", "a\nb", None),)}, "control character"),
+        ({"readings": (ReadBy("second", "a", None), ReadBy("first", "b", None))}, "once each"),
+        ({"readings": (ReadBy("first", "a", datetime(2026, 3, 1)),)}, "no time zone"),
+        ({"reason": "a\x0bb"}, "control character"),
         ({"n_counted": 204}, "classes sum to 203 cells, n_counted is 204"),
         ({"n_leukocytes": 203}, "leukocytes sum to 200 cells, n_leukocytes is 203"),
     ],
@@ -94,9 +100,12 @@ def test_the_page_names_no_one_in_its_metadata_and_is_the_same_each_time() -> No
 
 
 def test_thirty_classes_are_one_page() -> None:
-    items = tuple(replace(ITEMS[0], code=f"C{n}", name=f"class number {n}") for n in range(30))
+    (one,) = (item for item in ITEMS if item.code == "SNE")
+    items = tuple(replace(one, code=f"C{n}", name=f"class number {n}") for n in range(30))
     report = replace(
         REPORT, items=items, n_leukocytes=30 * 150, n_counted=30 * 150, comment="two\nlines",
         slide="a name without a space " + "x" * 150,
+        flags=(Flag("blasts", "blasts 1.0 %, flagged from 1 % on"),),
+        readings=tuple(ReadBy(role, "A. Reader", WHEN, "stated") for role in ROLES), n_differ=3,
     )  # fmt: skip
     assert len(pypdf.PdfReader(io.BytesIO(to_pdf(report))).pages) == 1

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from dataclasses import replace
+from itertools import chain, cycle, repeat
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from buffycoat.backbones.build import build
 from buffycoat.bundle import files
+from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
+from buffycoat.classify.ensemble import FoldModel
 from buffycoat.errors import BundleError, NotEstimableError, OutputError
 from buffycoat.learn import adapt as adapting
 from buffycoat.learn import site_checks
 from buffycoat.learn.adapt import adapt
+from buffycoat.learn.site_trial import NoGainError
+from buffycoat.learn.teach import Taught
 from buffycoat.predict.predictor import Pipeline
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
@@ -92,6 +98,70 @@ def test_steps_that_make_the_classifier_less_sure_are_left_out_and_that_is_said(
     assert [s.partition(":")[0] for s in left_out] == ["Colour", "Batch norm"]
     is_framed = made.site.record["scale"]["factor"] != 1
     assert any("No step was kept" in s for s in sentences) != is_framed
+
+
+@pytest.mark.usefixtures("no_class_check")
+def test_batch_norm_without_colour_is_an_adapted_bundle_all_the_same(
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure = chain((0.5, 0.6, 0.6, 0.5), repeat(0.5))  # with each step, and without
+    monkeypatch.setattr(adapting, "_sureness", lambda _: next(sure))
+    monkeypatch.setattr(adapting.files, "write", lambda *_: None)
+    made = adapt(tiny_bundle, abroad, tmp_path / "new", "north")
+    assert made.fitted.site is not None
+    assert not made.fitted.site.is_standardised
+    assert made.fitted.site.record["batch_norm_share"] > 0
+    assert made.fitted.is_abroad(None)  # nobody knows how right it is
+    assert made.sentences[-1] == adapting.UNCHECKED
+
+
+@pytest.mark.usefixtures("no_class_check")
+def test_a_network_without_batch_norms_is_adapted_by_the_other_steps(
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapting, "_sureness", lambda _: 0.5)
+    monkeypatch.setattr(adapting.files, "write", lambda *_: None)
+    fitted = files.read(tiny_bundle)
+    recipe = fitted.config.classify.model_copy(
+        update={"backbone": "test_vit.r160_in1k", "input_px": 160, "weights": "random"}
+    )
+    k = len(fitted.taxonomy)
+    state = build(recipe.backbone, "random", k, recipe.input_px).model.state_dict()
+    model = FoldModel.assemble(state, recipe, k, np.zeros(k))
+    attention = replace(fitted, models=(model,), temperatures=(1.0,), cascade=None)
+    monkeypatch.setattr(adapting.files, "read", lambda _: attention)
+    made = adapt(tiny_bundle, abroad, tmp_path / "new", "north")
+    assert any("Batch norm: left out, since" in sentence for sentence in made.sentences)
+    assert made.fitted.site is not None
+    assert made.fitted.site.is_standardised
+    assert made.fitted.site.record["batch_norm_share"] == 0
+    assert made.fitted.models == (model,)
+
+
+@pytest.mark.usefixtures("no_class_check")
+def test_steps_that_lose_give_way_to_labels_also_without_colour(
+    tiny_bundle: Path, abroad: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure = chain((0.5, 0.6, 0.6, 0.5), repeat(0.5))
+    monkeypatch.setattr(adapting, "_sureness", lambda _: next(sure))
+    monkeypatch.setattr(adapting.files, "write", lambda *_: None)
+    asked = []
+
+    def teach(before: Fitted, made: Fitted, *_: object) -> Taught:
+        asked.append(made)
+        if len(asked) == 1:
+            raise NoGainError("no gain")
+        return Taught(made, {}, ())
+
+    monkeypatch.setattr(adapting, "teach", teach)
+    table = tmp_path / "few.csv"
+    rows = [f"{n:03}.png,{CODES[n % 8]}" for n in range(40) if CODES[n % 8] != "ERB"]
+    table.write_text("\n".join(["ID,label", *rows]))
+    made = adapt(tiny_bundle, abroad, tmp_path / "new", "north", labels=table)
+    assert len(asked) == 2
+    assert made.fitted.site is not None
+    assert not made.fitted.site.is_changed
+    assert any("labels teach the bundle as it is" in sentence for sentence in made.sentences)
 
 
 def test_a_folder_that_holds_something_is_left_alone(

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from buffycoat import config
 from buffycoat.backbones.build import build
+from buffycoat.bundle.lineage import is_non_commercial
 from buffycoat.classify.pretrain import fit_backbone, pairs
 from buffycoat.cli.main import app
 from buffycoat.config import Config
@@ -77,6 +78,7 @@ def test_the_command_writes_weights_that_a_classifier_starts_from(tmp_path):
         Image.fromarray(drawn).save(archive / f"{number}.png")
     out = tmp_path / "backbone"
     changes = [part for change in SMALL for part in ("--set", change)]
+    changes += ["--set", "data.name=archive", "--set", "data.licence=CC BY-NC 4.0"]
     command = ["pretrain", str(archive), "--preset", "demo", *changes, "--out", str(out)]
     found = CliRunner().invoke(app, command)
     assert found.exit_code == 0, found.output
@@ -85,6 +87,29 @@ def test_the_command_writes_weights_that_a_classifier_starts_from(tmp_path):
     recipe = config.load("demo", SMALL).classify
     built = build(recipe.backbone, str(out / "backbone.safetensors"), 5, recipe.input_px)
     assert "backbone.safetensors" in built.source
+    assert "CC BY-NC 4.0" in built.licence
+    assert is_non_commercial(built.licence)
     before = (out / "backbone.safetensors").read_bytes()
     assert CliRunner().invoke(app, command).exit_code == 0
     assert (out / "backbone.safetensors").read_bytes() == before
+
+
+def test_the_labelled_data_are_read_as_train_reads_them(tmp_path):
+    rng = np.random.default_rng(5)
+    for number in range(26):
+        drawn = Image.fromarray(render_cell(("SNE", "LY")[number % 2], rng, 96).image)
+        places = [tmp_path / "archive" / f"{number}.png"]
+        if number < 4:  # of two sites, and one label that nobody knows
+            kind = ("SNE", "LY", "SNE", "doodle")[number]
+            places.append(tmp_path / f"site{number % 2}" / "train" / kind / f"{number}.png")
+        for place in places:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            drawn.save(place)
+    out = tmp_path / "backbone"
+    changes = [part for change in SMALL for part in ("--set", change)]
+    data = ["--data", f"north={tmp_path / 'site0'}", "--data", f"south={tmp_path / 'site1'}"]
+    command = ["pretrain", str(tmp_path / "archive"), "--preset", "demo", *changes, *data]
+    found = CliRunner().invoke(app, [*command, "--leave-out", "doodle", "--out", str(out)])
+    assert found.exit_code == 0, found.output
+    assert "23 of 26 unlabelled cells" in (out / "CARD.md").read_text()
+    assert "3 copies" in (out / "CARD.md").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 
 from buffycoat.bundle import files
 from buffycoat.errors import RunError
+from buffycoat.images import read as read_picture
+from buffycoat.images import to_work
 from buffycoat.learn import run_folder
 from buffycoat.learn.report import make_report, report_data
 from buffycoat.learn.shown_cells import _Chosen
@@ -61,6 +64,21 @@ def test_the_cells_are_what_predict_says_of_them(tiny_bundle, fitted, rendered_c
     probs = said.filter(like="prob_").columns
     np.testing.assert_allclose(held_out[probs], said[probs], atol=1e-5)
     assert held_out["true_label"].tolist() == cells.frame["label"].tolist()
+
+
+def test_pictures_have_the_frame_that_was_scored(fitted, left):
+    by_scale = fitted.config.images.model_copy(
+        update={"photograph_um": 20.0, "frame_fraction": 0.8}
+    )
+    scaled = replace(fitted, config=fitted.config.model_copy(update={"images": by_scale}))
+    path = left / run_folder.HELD_OUT
+    table = pd.read_parquet(path)
+    assert table["um_per_px"].isna().all()
+    table.assign(um_per_px=0.3).to_parquet(path)  # 96 px show 29 um, of which 16 are kept
+    row = report_data(scaled, run_folder.read(left), None).cells.examples[0]
+    whole = read_picture(table.set_index("cell_id").loc[row.caption, "path"])
+    expected = to_work(whole, by_scale.work_px, 0.8 * 20.0 / (0.3 * 96))
+    assert np.array_equal(row.image, expected)
 
 
 def test_data_that_moved_are_found_by_name(fitted, left, rendered_cells, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from buffycoat.errors import OutputError
-from buffycoat.learn.stage_store import StageStore
+from buffycoat.learn.stage_store import StageStore, gather
 
 
 class CountedStage:
@@ -30,6 +30,15 @@ def test_a_stage_runs_once_and_again_when_its_inputs_change(tmp_path):
     other = store.run("s", {"epochs": 2}, stage)
     assert stage.runs == 2
     assert first.key == again.key != other.key
+
+
+def test_rows_of_arrays_are_gathered_in_the_stage_s_own_file(tmp_path):
+    first, second = np.arange(1200).reshape(600, 2), np.arange(10).reshape(5, 2) - 10
+    parts = [(first, np.arange(0, 600, 2)), (second, np.array([4, 0]))]
+    store = StageStore(tmp_path)
+    found = store.run("s", {}, lambda folder: ({"a": gather(folder / "a.npy", parts)}, {}))
+    assert np.array_equal(found.arrays["a"], np.concatenate([first[::2], second[[4, 0]]]))
+    assert sorted(path.name for path in found.folder.iterdir()) == ["a.npy", "done.json"]
 
 
 def test_a_killed_stage_is_not_taken_for_done(tmp_path):

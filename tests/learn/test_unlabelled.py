@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ import buffycoat
 from buffycoat import config
 from buffycoat.config import Config
 from buffycoat.errors import ManifestError
+from buffycoat.fuse.prior import shares
 from buffycoat.fuse.pseudo_labels import NONE
-from buffycoat.learn import train, unlabelled
+from buffycoat.images import load_work
+from buffycoat.learn import fit_classifier, fit_students, train, unlabelled
 from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.learn.fit_students import name
 from buffycoat.learn.stage_store import StageStore
@@ -24,6 +27,7 @@ from buffycoat.predict.stages import Classified
 from buffycoat.progress import Silent
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
+from buffycoat.sources.several import read_sites
 
 
 class Words(Silent):
@@ -98,6 +102,26 @@ def test_cells_of_a_patient_whose_cells_are_labelled_are_left_out(
     assert len(found.cells.manifest) == 26
 
 
+def test_patients_and_originals_of_a_data_set_of_several_sites_are_known(
+    archive: Path, rendered_cells: Path, tiny_settings: Config, tmp_path: Path
+) -> None:
+    table = tmp_path / "labelled.csv"
+    paths = [str(ref.path) for ref in read(rendered_cells).of_split("train").refs()]
+    frame = pd.DataFrame({"path": paths, "label": "LY", "patient_id": "P2"})
+    frame.loc[0, "patient_id"] = "P1"
+    frame.to_csv(table, index=False)
+    known = read_sites({"north": table, "south": rendered_cells})
+    assert "north/P1" in set(known.frame["patient_id"])
+    cells = unlabelled.read_cells([archive], Silent())
+    cells.frame.loc[:3, "patient_id"] = "P1"
+    cells.frame.loc[4, "original_id"] = known.frame.loc[0, "cell_id"].removeprefix("north/")
+    store = StageStore(tmp_path / "stages")
+    found, _ = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
+    assert found.left_out[unlabelled.PATIENT] == 4
+    assert found.left_out[unlabelled.COPY] == 1
+    assert len(found.cells.manifest) == 25
+
+
 def test_labels_of_unlabelled_cells_are_not_read_and_that_is_said(
     archive: Path, tmp_path: Path
 ) -> None:
@@ -108,6 +132,19 @@ def test_labels_of_unlabelled_cells_are_not_read_and_that_is_said(
     cells = unlabelled.read_cells([table], words)
     assert not cells.is_labelled.any()
     assert "30 cells have a label, which is not read" in words.said[0]
+
+
+def test_smudges_that_find_cut_out_are_left_out_and_counted(archive: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(archive, tmp_path / "found")
+    names = sorted(file.name for file in folder.glob("*.png"))
+    table = pd.DataFrame({"cell_id": names, "path": names, "slide_id": "s", "field": "f"})
+    table = table.assign(box="0,0,9,9", um_per_px=0.1, is_cut=False, is_counted=True)
+    table = table.assign(field_faults="", kind=["smudge"] * 2 + ["cell"] * (len(names) - 2))
+    table.to_parquet(folder / "cells.parquet", index=False)
+    words = Words()
+    cells = unlabelled.read_cells([folder], words)
+    assert len(cells) == len(names) - 2
+    assert any("2 smudges left out" in said for said in words.said)
 
 
 def test_ten_cells_are_too_few(archive: Path, tmp_path: Path) -> None:
@@ -196,3 +233,64 @@ def test_a_finished_run_with_unlabelled_cells_trains_nothing_again(
     train.train(rendered_cells, out, settings, without_labels=[archive])
     assert models == sorted((out / "stages").glob("*student*/model.safetensors"))
     assert [path.stat().st_mtime_ns for path in models] == before
+
+
+@pytest.mark.slow
+def test_students_learn_from_restored_cells_where_models_do_and_give_their_own_prior_back(
+    archive: Path,
+    rendered_cells: Path,
+    tiny_overrides: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `paper` has it; and a second phase of the fold models leaves no trace in students."""
+    changes = ("unlabelled.precision=0.05", "unlabelled.strange_above=1", "unlabelled.epochs=1")
+    changes += ("restore.use=restored", "restore.gate=false", "restore.restore_above=0")
+    changes += ("classify.retrain_head_epochs=1", "classify.loss=cross_entropy")
+    settings = config.load("demo", (*tiny_overrides, *changes))
+    monkeypatch.setattr(fit_students, "_gain", lambda *_: dict(KEPT))
+    shown = []
+    train_model = fit_classifier.train_model
+
+    def watch(cells, *rest):
+        shown.append(cells)
+        return train_model(cells, *rest)
+
+    monkeypatch.setattr(fit_classifier, "train_model", watch)
+    made = train.train(rendered_cells, tmp_path / "run", settings, without_labels=[archive])
+    fitted = buffycoat.load(made.bundle).fitted
+    folds, students = shown[0], shown[2]
+    n = len(folds.images)
+    assert np.array_equal(students.images[:n], folds.images)
+    raw = unlabelled.read_cells([archive], Silent())
+    work = load_work(raw, settings.images).images
+    named = students.rows[students.rows >= n] - n
+    assert len(named)
+    assert not np.array_equal(students.images[n + named], work[named])  # restored, every one
+    # A plain loss on plainly drawn cells leaves the whole class mix in the logits.
+    for model, cells in zip(fitted.models[:2], shown[2:4], strict=True):
+        assert model.log_prior == pytest.approx(np.log(shares(cells.counts)))
+
+
+@pytest.mark.slow
+def test_without_a_named_cell_nothing_is_trained_and_nothing_gained(
+    archive: Path, rendered_cells: Path, tiny_overrides: tuple[str, ...], tmp_path: Path
+) -> None:
+    settings = config.load("demo", (*tiny_overrides, "unlabelled.precision=1"))
+    out = tmp_path / "run"
+    train.train(rendered_cells, out, settings, without_labels=[archive])
+    record = json.loads((out / "metrics.json").read_text())["unlabelled"]
+    assert sum(sum(fold["named"].values()) for fold in record["folds"]) == 0
+    assert (record["is_kept"], record["gain"]) == (False, 0)
+    assert not list((out / "stages").glob("student*"))
+
+
+def test_no_label_of_a_fold_names_the_cells_that_its_student_learns_from() -> None:
+    scores = _scores(9, 3, 0)
+    other = [replace(scores, temperatures=[first, 2.0, 4.0]) for first in (1.0, 9.0)]
+    heats = [fit_students._of_others(one) for one in other]
+    assert heats[0][0] == heats[1][0] == 3.0
+    assert heats[0][1:] == [2.5, 1.5]
+
+
+KEPT = {"before": 0.1, "after": 0.2, "gain": 0.1, "low": 0.0, "high": 0.2, "is_kept": True}

@@ -104,7 +104,7 @@ def manifest_of(cells: Places, layout: str = "images") -> Manifest:
     Raises:
         ManifestError: A path or table that cannot be read, or a table without the column `path`.
     """
-    from buffycoat.cells import COLUMNS, Manifest
+    from buffycoat.cells import COLUMNS, PLACE, Manifest
     from buffycoat.errors import ManifestError
     from buffycoat.sources.read import read
 
@@ -122,6 +122,8 @@ def manifest_of(cells: Places, layout: str = "images") -> Manifest:
             f"table of cells: column 'path' is missing; it has {', '.join(map(str, cells))}. Give "
             "the photographs' paths there"
         )
+    if {*PLACE} <= {*cells.columns} and PLACE["box"] not in cells:
+        cells = cells.rename(columns=PLACE)  # of `find`: its box is a place in the field
     columns: dict[str, object] = {
         str(name): cells[name].to_numpy() for name in cells.columns if name in COLUMNS
     }

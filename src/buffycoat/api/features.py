@@ -166,6 +166,11 @@ def listed(cells: Images) -> list[str | Photograph]:
     Raises:
         ShapeError: No cell, or something else than paths and photographs.
     """
+    if isinstance(cells, str | Path):
+        raise ShapeError(
+            f"X: expected several cells, got one path, {str(cells)!r}. Give a list of paths; those "
+            "of a folder are read_cells(folder).frame['path']"
+        )
     if isinstance(cells, pd.DataFrame):
         if "path" not in cells and cells.shape[1] != 1:
             raise ShapeError(
@@ -184,10 +189,14 @@ def listed(cells: Images) -> list[str | Photograph]:
 def _checked(cell: object) -> str | Photograph:
     if isinstance(cell, str | Path):
         return str(cell)
-    if isinstance(cell, np.ndarray) and cell.ndim == 3 and cell.dtype == np.uint8:
+    if isinstance(cell, np.ndarray) and _is_photograph(cell):
         return cell
     what = f"{cell.shape}, {cell.dtype}" if isinstance(cell, np.ndarray) else repr(cell)[:80]
     raise ShapeError(f"X: expected paths or photographs (h, w, 3), uint8, RGB; got {what}")
+
+
+def _is_photograph(cell: npt.NDArray[np.generic]) -> bool:
+    return cell.dtype == np.uint8 and cell.ndim == 3 and cell.shape[2] == 3 and cell.size > 0
 
 
 def _in_parts(cells: list[str | Photograph]) -> Iterator[list[Photograph]]:

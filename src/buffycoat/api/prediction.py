@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from buffycoat.images import BadCell
     from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.results import Counts
+    from buffycoat.predict.site_look import SiteLooks
     from buffycoat.progress import Reporter
 
 LOGGER = logging.getLogger("buffycoat")
@@ -122,12 +124,8 @@ def predict(
         frame, found = predict_frame(pipeline, manifest, folder, wanted, reporter, prior, workers)
     check_bad(found.bad, len(manifest), allow_bad)
     list_bad(frame, found.bad)
-    from buffycoat.predict.unfamiliar import sentences
-
     place = cells if isinstance(cells, str | Path) else "CELLS"
-    said = sentences(found.looks, pipeline.fitted, found.counts, str(pipeline.folder), place)
-    for sentence in said:
-        LOGGER.warning(sentence)
+    _warn(found.looks, pipeline, found.counts, place)
     return frame
 
 
@@ -167,12 +165,26 @@ def _of_photographs(
     photographs: list[Photograph], pipeline: Pipeline, asked: str, prior: str | None
 ) -> pd.DataFrame:
     from buffycoat.predict import rows
+    from buffycoat.predict.results import Counts
+    from buffycoat.predict.site_look import SiteLooks
 
-    found = pipeline.predict(photographs, prior=prior)
+    shift = pipeline.look(photographs)
+    found = pipeline.predict_of_site(photographs, shift, prior=prior)
     frame = rows.predictions_frame(found, pipeline.taxonomy)
     frame["bundle_sha256"] = pipeline.bundle_sha256
     has = [str(name) for name in frame.columns]
     wanted = _wanted(has, asked)
     shown = frame.drop(columns=[name for name in has if name not in wanted])
     list_bad(shown, ())
+    counts = Counts()
+    counts.add(frame)
+    _warn(SiteLooks({} if shift is None else {"": shift}), pipeline, counts, "CELLS")
     return shown
+
+
+def _warn(looks: SiteLooks, pipeline: Pipeline, counts: Counts, cells: object) -> None:
+    """Say which cells look like another laboratory's, and how they were judged."""
+    from buffycoat.predict.unfamiliar import sentences
+
+    for sentence in sentences(looks, pipeline.fitted, counts, str(pipeline.folder), cells):
+        LOGGER.warning(sentence)

@@ -118,7 +118,7 @@ def evaluate(
     labels: Table | Mapping[str, str],
     *,
     severity: Table | Mapping[str, float] | None = None,
-    train_counts: str | Path | Mapping[str, int] | None = None,
+    train_counts: str | Path | Mapping[str, int] | pd.Series | None = None,
     patients: Table | Mapping[str, str] | None = None,
     prevalence: str | None = None,
     taxonomy: str = "auto",
@@ -135,8 +135,9 @@ def evaluate(
         labels: True labels: a file or `DataFrame` with the cells' names and their classes, or
             cell's name -> class. The same cells as in `predictions`.
         severity: The same with `severity`, 0 (pristine) to 4: scores by degradation too.
-        train_counts: Class -> training cells, a bundle ("starter" or its folder), a JSON file of
-            counts or the table of training labels: adds the prior-weighted macro-F1.
+        train_counts: Class -> training cells (as `value_counts()` gives them too), a bundle
+            ("starter" or its folder), a JSON file of counts or the table of training labels: adds
+            the prior-weighted macro-F1.
         patients: The same with `patient_id`: patients are resampled whole.
         prevalence: Class mix for predictive values, "SNE=60,LY=30,..."; None for that of training.
         taxonomy: "auto", "wbcbench", "pbc", "blood" or the path of a .toml file.
@@ -161,7 +162,7 @@ def evaluate(
         >>> int(scores.confusion.loc["SNE", "MO"])
         1
     """
-    import json
+    import pandas as pd
 
     from buffycoat.evaluate import summary
     from buffycoat.evaluate.doubt import without_doubtful
@@ -191,9 +192,9 @@ def evaluate(
             if patients is None
             else read_patients(file(patients, "patients", "patient_id"), cell_ids)
         )
-        if isinstance(train_counts, Mapping):
+        if isinstance(train_counts, Mapping | pd.Series):
             counts = Path(folder) / "counts.json"
-            counts.write_text(json.dumps(dict(train_counts)))
+            pd.Series(dict(train_counts.items())).to_json(counts)
         else:
             counts = None if train_counts is None else _located(Path(train_counts))
         figures = summary.evaluate(

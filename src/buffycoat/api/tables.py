@@ -37,10 +37,10 @@ def on_disk(table: Table | Mapping[str, object], place: Path, column: str) -> Pa
     if isinstance(table, str | Path):
         return Path(table)
     if isinstance(table, pd.DataFrame):
-        frame = table
-    else:
-        values = dict(table.items())
-        frame = pd.DataFrame({"ID": [str(name) for name in values], column: list(values.values())})
+        frame = _columns_alone(table)
+    else:  # a name that is there twice stays so, and the reader refuses it
+        pairs = list(table.items())
+        frame = pd.DataFrame({"ID": [str(n) for n, _ in pairs], column: [v for _, v in pairs]})
     path = place.with_suffix(".parquet")
     try:
         frame.to_parquet(path, index=False)
@@ -50,3 +50,14 @@ def on_disk(table: Table | Mapping[str, object], place: Path, column: str) -> Pa
             "name of its own"
         ) from error
     return path
+
+
+def _columns_alone(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its index as a column, if that has a name, and without `attrs`.
+
+    `set_index("ID")` is no reason to lose the IDs, nor is a note in `attrs` that JSON cannot hold.
+    """
+    has_name = table.index.name is not None and table.index.name not in table
+    frame = table.reset_index() if has_name else table.copy(deep=False)
+    frame.attrs = {}
+    return frame

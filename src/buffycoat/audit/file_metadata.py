@@ -1,4 +1,4 @@
-"""Labels or splits that are told by what a file says besides its pixels."""
+"""Labels or splits that are predictable from what a file says besides its pixels."""
 
 from __future__ import annotations
 

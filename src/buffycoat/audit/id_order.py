@@ -1,4 +1,4 @@
-"""Whether the order of the ids tells the labels."""
+"""Whether the labels are predictable from the order of the ids."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NUMBERS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
-class _Told:
-    """How well labels are told by the order: the score, and mean and largest of random orders."""
+class _Predictable:
+    """How predictable labels are from the order: score, mean and largest of random orders."""
 
     score: float
     chance: float
@@ -37,7 +37,7 @@ class _Told:
 
 
 def check(frame: pd.DataFrame, seed: int = 0) -> Looked:
-    """How well each split's labels are told by the label of the cell with the id before.
+    """How predictable each split's labels are from the label of the cell with the id before.
 
     The cell before is looked for among all labelled cells, and among those of the split alone; the
     better one counts. Class names within an id are dropped first, so that `LY_7.jpg` is 7.
@@ -77,13 +77,13 @@ def check(frame: pd.DataFrame, seed: int = 0) -> Looked:
     return Looked(tuple(findings), said)
 
 
-def _look(labels: np.ndarray, is_in: np.ndarray, rng: np.random.Generator) -> _Told:
+def _look(labels: np.ndarray, is_in: np.ndarray, rng: np.random.Generator) -> _Predictable:
     codes = np.unique(labels, return_inverse=True)[1]
     shuffled = []
     for _ in range(SHUFFLES):
         drawn = rng.permutation(len(codes))
         shuffled.append(copy_score(codes[drawn], is_in[drawn]))
-    return _Told(copy_score(codes, is_in), float(np.mean(shuffled)), max(shuffled))
+    return _Predictable(copy_score(codes, is_in), float(np.mean(shuffled)), max(shuffled))
 
 
 def copy_score(codes: np.ndarray, is_in: np.ndarray) -> float:

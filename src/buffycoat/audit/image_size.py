@@ -1,4 +1,4 @@
-"""Labels or splits that are told by the size or shape of the image."""
+"""Labels or splits that are predictable from the size or shape of the image."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from buffycoat.audit.betrayal import to_words
 from buffycoat.audit.findings import Looked
+from buffycoat.audit.predictable_groups import to_words
 from buffycoat.audit.shortcuts import find_shortcuts
 
 NAME = "image_size"

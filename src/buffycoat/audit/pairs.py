@@ -221,7 +221,7 @@ def _exact(found: Scan) -> list[Pair]:
 
 
 def _describe(manifest: Manifest, first: int, second: int, alignment: Alignment) -> Pair:
-    images = [read(str(path)) for path in manifest.column("path")[[first, second]]]
+    images = [read(ref) for ref in manifest.subset(np.array([first, second])).refs()]
     apart = difference(images[0], images[1], alignment.warp)
     is_degraded = apart >= DEGRADED_FROM
     changes = []

@@ -37,7 +37,7 @@ def check(frame: pd.DataFrame, pairs: Sequence[Pair]) -> Looked:
     ]
     has_ids = any(ids_of(frame, "original_id"))
     how = "by picture and by original_id" if has_ids else "by picture; there is no original_id"
-    return Looked(tuple(findings), f"Training cells were held against all others {how}.")
+    return Looked(tuple(findings), f"Training cells were compared with all others {how}.")
 
 
 def _stated(frame: pd.DataFrame, splits: Sequence[str]) -> list[tuple[int, int]]:

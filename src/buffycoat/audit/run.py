@@ -124,13 +124,13 @@ CHECKS: dict[str, Check] = {
         "No patient in two splits",
         "Patients or slides in two splits",
         "Cells of one patient share stain, camera and disease. With the patient in training the "
-        "score tells how well known patients are told, not new ones.",
+        "score says how well known patients are classified, not new ones.",
         "Split by patient: `buffycoat train` does so for its folds where patient_id is given.",
         lambda m: shared_patients.check(m.frame),
     ),
     id_order.NAME: Check(
-        "The order of ids does not tell the label",
-        "The order of ids tells the label",
+        "The label is not predictable from the order of ids",
+        "The label is predictable from the order of ids",
         "Ids that were given patient by patient or class by class answer for the cell. A score is "
         "worth nothing if names, row order, or features made from them reach a model, or if "
         "someone fills in labels by neighbours.",
@@ -139,8 +139,8 @@ CHECKS: dict[str, Check] = {
         lambda m: id_order.check(m.frame),
     ),
     image_size.NAME: Check(
-        "Image size and shape do not tell label or split",
-        "Image size or shape tells label or split",
+        "Label and split are not predictable from image size and shape",
+        "Label or split is predictable from image size or shape",
         "A network sees the size in the blur and scale that resizing leaves, and may learn it "
         "instead of the cell. On images of another size it fails.",
         "Crop all images at one scale, or take all classes and splits from the same source; report "
@@ -148,8 +148,8 @@ CHECKS: dict[str, Check] = {
         lambda m: image_size.check(m.frame, m.scan.headers, m.scan.is_good),
     ),
     file_metadata.NAME: Check(
-        "File metadata do not tell label or split",
-        "File metadata tell label or split",
+        "Label and split are not predictable from file metadata",
+        "Label or split is predictable from file metadata",
         "Compression and cameras leave traces in the pixels. Where they go with the label, a model "
         "may learn the trace; where they go with the split, the score measures another camera or "
         "encoder too.",

@@ -12,9 +12,10 @@ import numpy as np
 from buffycoat.audit.headers import read_header
 from buffycoat.audit.landmarks import Landmarks
 from buffycoat.audit.perceptual import BITS, GRAY_PX, Picture, Place
-from buffycoat.cells import Manifest
+from buffycoat.cells import CellRef, Manifest
 from buffycoat.errors import ImageError
-from buffycoat.images import decode, read_bytes
+from buffycoat.images import read_bytes
+from buffycoat.images.decode import decode_cell
 
 Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
 """Photographs, each (h, w, 3), uint8, to embeddings (n, d), rows of length 1."""
@@ -33,7 +34,7 @@ class Scan:
 
     Attributes:
         reasons: Why a file cannot be read; "" if it can.
-        files: SHA-256 of each file.
+        files: SHA-256 of each file, and of the cell's box where it is a part of the picture.
         pixels: SHA-256 of each decoded image with its size.
         headers: See `headers.read_header`.
         grays: Shape (n, `GRAY_PX`, `GRAY_PX`), uint8.
@@ -95,8 +96,8 @@ def scan(
         workers: Threads that decode.
         on_progress: Called with (cells done, n).
     """
-    paths = [str(path) for path in manifest.frame["path"]]
-    n = len(paths)
+    refs = list(manifest.refs())
+    n = len(refs)
     grays = np.zeros((n, GRAY_PX, GRAY_PX), np.uint8)
     frame_hashes = np.zeros((n, BITS), np.int8)
     cell_hashes = np.zeros_like(frame_hashes)
@@ -106,7 +107,7 @@ def scan(
     cells: list[_Cell] = []
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         for start in range(0, n, CELLS_AT_ONCE):
-            part = list(pool.map(_read_one, paths[start : start + CELLS_AT_ONCE]))
+            part = list(pool.map(_read_one, refs[start : start + CELLS_AT_ONCE]))
             for row, cell in enumerate(part):
                 if cell.picture is not None:
                     grays[start + row] = cell.picture.gray
@@ -137,14 +138,15 @@ def scan(
     )
 
 
-def _read_one(path: str) -> _Cell:
+def _read_one(ref: CellRef) -> _Cell:
     file = ""
     try:
-        data = read_bytes(path)
-        file = hashlib.sha256(data).hexdigest()
-        image = decode(data, path)
+        data = read_bytes(ref)
+        # Two cells of one picture are no copies of each other.
+        file = hashlib.sha256(data + (str(ref.box).encode() if ref.box else b"")).hexdigest()
+        image = decode_cell(data, ref)
     except ImageError as error:
-        return _Cell(reason=str(error).removeprefix(f"{path}: "), file=file)
+        return _Cell(reason=str(error).removeprefix(f"{ref}: "), file=file)
     content = hashlib.sha256(str(image.shape).encode())
     content.update(image.data)
     return _Cell(

@@ -1,4 +1,4 @@
-"""Labels and splits that are told by an attribute of the file."""
+"""Labels and splits that are predictable from an attribute of the file (shortcuts)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from buffycoat.audit.betrayal import Betrayal, find_betrayals
 from buffycoat.audit.findings import Finding
 from buffycoat.audit.naming import TRAIN, Cells, order
+from buffycoat.audit.predictable_groups import PredictableGroup, find_predictable_groups
 
 MAX_VALUES_NAMED = 3
 
@@ -17,11 +17,11 @@ MAX_VALUES_NAMED = 3
 def find_shortcuts(
     check: str, frame: pd.DataFrame, rows: np.ndarray, attributes: Mapping[str, Sequence[str]]
 ) -> list[Finding]:
-    """Labels within each split, and splits, that an attribute tells.
+    """Labels within each split, and splits, that an attribute predicts.
 
     Labels are looked at within a split, since splits may differ in their mix of classes and in
-    their files without either telling the other. Training cells are compared with each other split
-    in turn, where both are labelled at an equal mix of classes.
+    their files without either predicting the other. Training cells are compared with every other
+    split in turn, where both are labelled at an equal mix of classes.
 
     Args:
         check: Name of the check.
@@ -37,25 +37,25 @@ def find_shortcuts(
     for name, values in attributes.items():
         if len(set(values)) < 2:
             continue
-        for place, what, betrayal, kept in _betrayals(cells, rows, np.asarray(values)):
-            message = f"{place}: {name} tells {what} {_words(betrayal)}"
-            caught = rows[kept][betrayal.rows].tolist()
-            finding = cells.finding(check, "finding", message, caught, betrayal.gain)
-            if betrayal.gain > best.get((place, what), (0.0, None))[0]:
-                best[place, what] = (betrayal.gain, finding)
+        for place, what, group, kept in _predictable_groups(cells, rows, np.asarray(values)):
+            message = f"{place}: {name} predicts {what} {_words(group)}"
+            caught = rows[kept][group.rows].tolist()
+            finding = cells.finding(check, "finding", message, caught, group.gain)
+            if group.gain > best.get((place, what), (0.0, None))[0]:
+                best[place, what] = (group.gain, finding)
     ranked = sorted(best.values(), key=lambda one: -one[0])
     return [finding for _, finding in ranked]
 
 
-def _betrayals(
+def _predictable_groups(
     cells: Cells, rows: np.ndarray, values: np.ndarray
-) -> list[tuple[str, str, Betrayal, np.ndarray]]:
-    """Where, what is told, by which rule, and positions in `rows` of the cells looked at."""
+) -> list[tuple[str, str, PredictableGroup, np.ndarray]]:
+    """Where, what is predictable, by which rule, and positions in `rows` of the cells looked at."""
     labels, splits = (np.array(column)[rows] for column in (cells.labels, cells.splits))
     found = []
     for split in order(splits):
         kept = np.flatnonzero((splits == split) & (labels != ""))
-        for one in find_betrayals(values[kept], labels[kept]):
+        for one in find_predictable_groups(values[kept], labels[kept]):
             found.append((f"{split}, labels", one.group, one, kept))
     for split in order(splits):
         if split == TRAIN:
@@ -63,17 +63,17 @@ def _betrayals(
         kept = np.flatnonzero((splits == split) | (splits == TRAIN))
         is_labelled = all((labels[kept][splits[kept] == s] != "").all() for s in (TRAIN, split))
         strata = labels[kept] if is_labelled else None
-        for one in find_betrayals(values[kept], splits[kept], strata):
+        for one in find_predictable_groups(values[kept], splits[kept], strata):
             if one.group == split:
                 found.append((f"{TRAIN} and {split}", f"the {split} cells", one, kept))
     return found
 
 
-def _words(betrayal: Betrayal) -> str:
-    shown = ", ".join(betrayal.values[:MAX_VALUES_NAMED])
-    more = len(betrayal.values) - MAX_VALUES_NAMED
+def _words(group: PredictableGroup) -> str:
+    shown = ", ".join(group.values[:MAX_VALUES_NAMED])
+    more = len(group.values) - MAX_VALUES_NAMED
     rest = f" and {more} more" if more > 0 else ""
     return (
-        f"without a look at the cell: {shown}{rest} catches {betrayal.sensitivity:.0%} of them and "
-        f"{betrayal.false_alarms:.0%} of the others"
+        f"without a look at the cell: {shown}{rest} catches {group.sensitivity:.0%} of them and "
+        f"{group.false_alarms:.0%} of the others"
     )

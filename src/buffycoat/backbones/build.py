@@ -193,7 +193,7 @@ def _read(name: str, weights: str, config: Any) -> tuple[dict[str, torch.Tensor]
         return sources.read_safetensors(path), _describe(config.hf_hub_id, path), licence
     path = Path(weights)
     state = read_dinov2(path) if is_dinov2(name) else sources.read_safetensors(path)
-    return state, _describe(path.name, path), "unknown"
+    return state, _describe(path.name, path), sources.licence_of(path)
 
 
 def _describe(what: str, path: Path) -> str:

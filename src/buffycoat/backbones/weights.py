@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from buffycoat.errors import ConfigError, WeightsNotFoundError
 
 PROBE_SECONDS = 5.0
 """How long the hub may take to answer before it counts as unreachable."""
+LICENCE = "licence"
+"""Entry of a .safetensors file's own metadata."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,21 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise WeightsNotFoundError(f"{path}: not a readable .safetensors file ({error})") from error
+
+
+def licence_of(path: Path) -> str:
+    """What a file of weights says of its licence, as `pretrain` writes it; else "unknown".
+
+    Args:
+        path: Any file.
+    """
+    if path.suffix != ".safetensors":
+        return "unknown"
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get(LICENCE, "unknown")
+    except (OSError, SafetensorError):
+        return "unknown"
 
 
 def hub_file(repo: str, file_name: str = "model.safetensors") -> Path:

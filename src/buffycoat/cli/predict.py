@@ -96,7 +96,7 @@ def predict(
     that is not reliable. They are written too; is_abstained marks them.
 
     Some cells are compared with the training cells first. If they look like those of another
-    laboratory, all are judged by stricter limits, and the summary says what differs and what to do.
+    laboratory, stricter limits apply to all, and the summary says what differs and what to do.
     Predict cells of several laboratories one by one, or name them in a column `site` of the table.
 
     Results are kept in parts as they come (in OUT.parts until all are there): killed, the same

@@ -10,6 +10,7 @@ import typer
 from buffycoat.cli.console import results_console
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut, print_statement
 
 
 def pretrain(
@@ -26,11 +27,16 @@ def pretrain(
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
     ] = None,
     data: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
-            help="Labelled data that the weights are for; copies of its cells are left out."
+            metavar="[SITE=]DATA",
+            help="Labelled data that the weights are for, of each site: copies of its cells, and "
+            "cells of its patients, are left out. Repeatable.",
         ),
     ] = None,
+    layout: Layout = "auto",
+    labels_from: LabelsFrom = "auto",
+    leave_out: LeaveOut = None,
 ) -> None:
     """Train a backbone further on cells without labels, for a classifier to start from.
 
@@ -42,11 +48,18 @@ def pretrain(
     """
     from buffycoat import config
     from buffycoat.learn.pretrain import pretrain as make
+    from buffycoat.sources.options import Reading
+    from buffycoat.sources.several import name_sites, read_sites
 
     settings = config.load(preset, changes or [])
+    known = None
+    if data:
+        reading = Reading(settings.taxonomy, labels_from, tuple(leave_out or ()))
+        known = read_sites(name_sites(data), layout, reading)
+        print_statement(known)
     check_folder(out)
     with make_reporter() as reporter:
-        made = make(cells, out, settings, data, reporter)
+        made = make(cells, out, settings, known, reporter)
     console = results_console()
     console.print(f"Weights: {made.weights}", soft_wrap=True, markup=False)
     console.print(f"Card: {made.card}", soft_wrap=True, markup=False)

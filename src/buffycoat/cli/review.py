@@ -100,6 +100,10 @@ def serve(
     taxonomy: Annotated[
         str, typer.Option(help="auto, wbcbench, pbc, blood or a .toml file.")
     ] = "auto",
+    reader: Annotated[
+        str | None,
+        typer.Option(help="Name of who reads, without accounts; default: the page asks for it."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = PORT,
     name: Annotated[
@@ -114,7 +118,8 @@ def serve(
 ) -> None:
     """Serve the review page; the same command again continues.
 
-    On this machine alone no login is needed until accounts are made (`review users add`). Any other
+    On this machine alone no login is needed until accounts are made (`review users add`); who reads
+    states a name, which the log and every report call a stated one. Any other
     --host demands TLS or a proxy, accounts, and a secret in BUFFYCOAT_REVIEW_SECRET.
 
     Example: `buffycoat review cells.parquet --images cells/`
@@ -154,6 +159,7 @@ def serve(
             keyfile=keyfile,
             behind_proxy=behind_proxy,
             has_users=has_users(store),
+            reader=reader,
         )
         address = f"{min(settings.origins)}/"
 

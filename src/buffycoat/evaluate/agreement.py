@@ -16,7 +16,7 @@ import numpy as np
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate.proportion import clopper_pearson
-from buffycoat.taxonomy import Taxonomy
+from buffycoat.taxonomy import Taxonomy, clinical_order
 
 Array = np.ndarray[Any, Any]
 
@@ -123,7 +123,7 @@ def compare_slides(reader: Array, model: Array, taxonomy: Taxonomy) -> list[Clas
     is_in = taxonomy.is_leukocyte
     kept = (by_reader[:, is_in].sum(axis=1) > 0) & (by_model[:, is_in].sum(axis=1) > 0)
     by_reader, by_model = by_reader[kept], by_model[kept]
-    return [_of_class(column, by_reader, by_model, taxonomy) for column in range(len(taxonomy))]
+    return [_of_class(column, by_reader, by_model, taxonomy) for column in clinical_order(taxonomy)]
 
 
 def _of_class(column: int, reader: Array, model: Array, taxonomy: Taxonomy) -> ClassAgreement:

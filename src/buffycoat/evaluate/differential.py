@@ -23,7 +23,7 @@ from buffycoat.evaluate.draws import group_numbers
 from buffycoat.evaluate.interval import NOT_ESTIMABLE
 from buffycoat.evaluate.metrics import check_indices
 from buffycoat.evaluate.proportion import clopper_pearson
-from buffycoat.taxonomy import IMMATURE_GRANULOCYTES, Taxonomy
+from buffycoat.taxonomy import IMMATURE_GRANULOCYTES, Taxonomy, clinical_order
 
 Array = np.ndarray[Any, Any]
 
@@ -104,8 +104,8 @@ def differential(
         seed: Of the draws; a group's figures do not depend on the other groups.
 
     Returns:
-        For each group, sorted, one row a class in column order, then the immature granulocytes if
-        the taxonomy has them.
+        For each group, sorted, one row a class in clinical order, then the immature granulocytes
+        if the taxonomy has them.
 
     Raises:
         ShapeError: Arrays do not fit each other, or a cell has no group.
@@ -146,15 +146,17 @@ def parts_of(taxonomy: Taxonomy) -> tuple[Array, list[str]]:
     """What a differential has figures of.
 
     Returns:
-        Which classes each figure sums, shape (m, k), and their names: the classes, then the
-        immature granulocytes where the taxonomy has one of them.
+        Which classes each figure sums, shape (m, k), and their names: the classes in clinical
+        order, then the immature granulocytes where the taxonomy has one of them.
     """
     # "IG" is a class where the training cells name no finer one.
     immature = np.isin(taxonomy.codes, (*IMMATURE_GRANULOCYTES, "IG")) & taxonomy.is_leukocyte
-    each = np.eye(len(taxonomy), dtype=bool)
+    order = clinical_order(taxonomy)
+    each = np.eye(len(taxonomy), dtype=bool)[list(order)]
+    codes = [taxonomy.codes[column] for column in order]
     if not immature.any():
-        return each, list(taxonomy.codes)
-    return np.vstack([each, immature]), [*taxonomy.codes, IMMATURE]
+        return each, codes
+    return np.vstack([each, immature]), [*codes, IMMATURE]
 
 
 def raw_percents(

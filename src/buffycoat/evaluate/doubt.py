@@ -1,4 +1,4 @@
-"""What doubt is worth: whether sets of labels hold the truth, and what abstention gains."""
+"""What doubt is worth: coverage of prediction sets, and what abstention gains."""
 
 from __future__ import annotations
 

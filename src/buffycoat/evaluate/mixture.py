@@ -45,7 +45,7 @@ def draw_call_rates(confusion: Array, n_draws: int, seed: Seed) -> Array:
     The prior is 1/k a field (Perks 1947), one cell a row. Jeffreys' 1/2 a field would add k/2
     cells to each row, nearly all of them errors that were never seen;
     `benchmarks/interval_coverage.py` measures what that does to a score, and
-    `benchmarks/differential.py` how often limits with this prior hold the truth.
+    `benchmarks/differential.py` how often limits with this prior cover the true share.
     """
     rng = np.random.default_rng(seed)
     gammas = rng.standard_gamma(_prior(confusion), size=(n_draws, *confusion.shape))

@@ -18,7 +18,7 @@ from buffycoat.evaluate.grain import common_grain
 from buffycoat.exchange.differential_report import DifferentialReport, Item, absolute, rounded
 from buffycoat.notes import tell
 from buffycoat.tables import Rows, known_name, read_rows, to_number
-from buffycoat.taxonomy import Taxonomy, loinc_of, resolve
+from buffycoat.taxonomy import Taxonomy, clinical_order, loinc_of, resolve
 
 SOFTWARE = f"buffycoat {__version__}"
 BUNDLE = "bundle_sha256"
@@ -30,7 +30,7 @@ MOST_WBC = 2000
 def report_items(
     counts: Mapping[str, int], taxonomy: Taxonomy, wbc: float | Decimal | None = None
 ) -> tuple[Item, ...]:
-    """One item a class of the taxonomy, also for those of which no cell was counted.
+    """One item a class in clinical order, also for those of which no cell was counted.
 
     Args:
         counts: Class code -> cells; a code that is absent counts 0.
@@ -48,7 +48,8 @@ def report_items(
     n_leukocytes = int(numbers[taxonomy.is_leukocyte].sum())
     figures = raw_percents(numbers, np.eye(len(taxonomy), dtype=bool), taxonomy.is_leukocyte)
     items = []
-    for cell, count, figure in zip(taxonomy.classes, numbers.tolist(), figures, strict=True):
+    for column in clinical_order(taxonomy):
+        cell, count, figure = taxonomy.classes[column], int(numbers[column]), figures[column]
         codes = loinc_of(cell)
         items.append(
             Item(

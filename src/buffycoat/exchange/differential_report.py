@@ -15,6 +15,15 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from buffycoat.errors import ManifestError
+from buffycoat.exchange.remarks import (
+    ROLES,
+    Flag,
+    Identity,
+    ReadBy,
+    minute,
+    named,
+    too_few,
+)
 
 Status = Literal["preliminary", "final", "amended"]
 STATUSES: tuple[Status, ...] = ("preliminary", "final", "amended")
@@ -88,6 +97,11 @@ class DifferentialReport:
         n_decided: Cells that readers decided one by one; None where that is not known.
         n_read: Of so many cells, those without a figure too; the others were accepted as classified
             when the reading was finished.
+        flags: Why the slide should be looked at, by the figures that are stated.
+        readings: Who read it, first, second and consensus.
+        n_differ: Cells on which two readers differed; None where not two have read it.
+        signer_identity: How the signer's name is known; None where that was not recorded.
+        reason: Of the amendment; None for a first version.
     """
 
     slide: str
@@ -105,6 +119,11 @@ class DifferentialReport:
     comment: str = ""
     n_decided: int | None = None
     n_read: int | None = None
+    flags: tuple[Flag, ...] = ()
+    readings: tuple[ReadBy, ...] = ()
+    n_differ: int | None = None
+    signer_identity: Identity | None = None
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -121,6 +140,34 @@ class DifferentialReport:
         n, rest = self.n_decided, self.n_read - self.n_decided
         others = f", {rest} accepted as classified" if rest else ""
         return f"{METHOD_SIGNED}; decided one by one: {n} of {self.n_read} cells{others}"
+
+    @property
+    def few(self) -> str | None:
+        """That too few leukocytes were counted, in words; None where there are enough."""
+        return too_few(self.n_leukocytes)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a receiver must know beside the figures, in sentences; every format has them."""
+        found = [f"{self.few}."] if self.few else []
+        found += [f"Flag: {flag.text}." for flag in self.flags]
+        found += [one.words for one in self.readings]
+        if self.n_differ is not None:
+            found.append(f"Cells on which two readers differed: {self.n_differ}.")
+        if self.signer is not None:
+            signed = f"{named(self.signer, self.signer_identity)}, {minute(self.issued)}"
+            found.append(f"Signed: {signed}, version {self.version}.")
+        if self.reason:
+            found.append(f"Reason of the amendment: {' '.join(self.reason.split())}")
+        return tuple(found)
+
+    @property
+    def without_login(self) -> tuple[str, ...]:
+        """Names that stand here without a login, each once."""
+        names = [one.name for one in self.readings if named(one.name, one.identity) != one.name]
+        if self.signer and named(self.signer, self.signer_identity) != self.signer:
+            names.append(self.signer)
+        return tuple(dict.fromkeys(names))
 
 
 def _faults(report: DifferentialReport) -> Iterable[str]:
@@ -140,6 +187,7 @@ def _faults(report: DifferentialReport) -> Iterable[str]:
         yield f"version {report.version}, expected 1 or more"
     if report.issued.tzinfo is None:
         yield f"issued {report.issued.isoformat()} has no time zone; give UTC"
+    yield from _reading_faults(report)
     codes = [item.code for item in report.items]
     if not codes:
         yield "it has no class"
@@ -152,6 +200,19 @@ def _faults(report: DifferentialReport) -> Iterable[str]:
         yield f"classes sum to {counted} cells, n_counted is {report.n_counted}"
     if leukocytes != report.n_leukocytes:
         yield f"leukocytes sum to {leukocytes} cells, n_leukocytes is {report.n_leukocytes}"
+
+
+def _reading_faults(report: DifferentialReport) -> Iterable[str]:
+    for text in [f.text for f in report.flags] + [one.name for one in report.readings]:
+        if _CONTROL.search(text):
+            yield f"{text!r} holds a control character, which no format can carry"
+    roles = [one.role for one in report.readings]
+    if [role for role in ROLES if role in roles] != roles:
+        yield f"readings {', '.join(roles)}: expected some of {', '.join(ROLES)}, once each"
+    if any(one.finished is not None and one.finished.tzinfo is None for one in report.readings):
+        yield "the end of a reading has no time zone; give UTC"
+    if report.reason and _CONTROL.search(report.reason.replace("\n", "")):
+        yield f"reason {report.reason!r} holds a control character, which no format can carry"
 
 
 def rounded(value: float | Decimal | None, step: Decimal = TENTH) -> Decimal | None:

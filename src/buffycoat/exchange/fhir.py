@@ -1,9 +1,11 @@
 """A differential as FHIR R4 (4.0.1): a Bundle of a DiagnosticReport, its Observations and a Device.
 
 One Observation a class, coded by LOINC without a method, in UCUM units; the absolute count is one
-more. The limits and the number of cells are components of it: FHIR has components for results that
-cannot be interpreted outside of their Observation, while `referenceRange` would state what is
-normal. The limits' code is the confidence interval of R4's own code system of precision estimates.
+more, and so are the number of leukocytes counted and each flag. Readers are performers of the
+figures, and the signer is the report's interpreter; `conclusion` says all of it in words. Limits
+and the number of cells are components of a class's Observation: FHIR has components for results
+that cannot be interpreted outside of theirs, while `referenceRange` would state what is normal. The
+limits' code is the confidence interval of R4's own code system of precision estimates.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from buffycoat.exchange.differential_report import (
     Item,
     in_utc,
 )
+from buffycoat.exchange.remarks import ROLES
 from buffycoat.optional import require
 from buffycoat.taxonomy.loinc import PANEL, PANEL_NAME
 
@@ -28,6 +31,8 @@ NAMESPACE = uuid.UUID("0f5cf4b2-6f5e-5b0a-8d1c-1f6e2f0f9a54")
 """Of UUIDs made from what a report says: the same report has the same ones each time it is sent."""
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 UCUM = "http://unitsofmeasure.org"
+LOCAL = f"urn:uuid:{NAMESPACE}"
+"""System of our own codes: of flags, and of the number of leukocytes."""
 _ODD_SPACE = re.compile(r"[^\S \n]")
 """Space that a FHIR string must not hold, such as one that does not break."""
 _DECIMAL = re.compile(r'"\\u0000(-?[0-9.]+)"')
@@ -92,7 +97,7 @@ def _diagnostic_report(report: DifferentialReport, own: uuid.UUID, results: list
     }
     if report.signer is not None:
         found["resultsInterpreter"] = [{"display": report.signer}]
-    notes = [report.comment, NOTICE] if report.comment else [NOTICE]
+    notes = filter(None, (report.comment, *report.remarks, NOTICE))
     return found | {"conclusion": "\n".join(notes)}
 
 
@@ -132,12 +137,40 @@ def _observations(report: DifferentialReport, device: str) -> Iterator[tuple[str
         "method": {"text": report.method},
         "device": {"reference": device},
     }
+    readers = dict.fromkeys(one.name for one in report.readings)
+    if readers:
+        shared["performer"] = [{"type": "Practitioner", "display": name} for name in readers]
+    few = {"note": [{"text": f"{report.few}."}]} if report.few else {}
     for item in report.items:
-        yield item.code, shared | _percentage(item)
+        yield item.code, shared | _percentage(item) | few
         if item.absolute is not None:
             name = f"{item.name}, absolute"
             value = {"valueQuantity": _quantity(item.absolute, "10*9/L")}
-            yield name, shared | {"code": _coded(item.loinc_absolute, name)} | value
+            yield name, shared | {"code": _coded(item.loinc_absolute, name)} | value | few
+    yield "leukocytes counted", shared | _leukocytes(report)
+    for flag in report.flags:
+        code = {"code": _own("flag-" + flag.code, f"flag: {flag.code.replace('_', ' ')}")}
+        yield f"flag {flag.code}", shared | code | {"valueString": flag.text}
+
+
+def _leukocytes(report: DifferentialReport) -> Resource:
+    """What the percentages are of, noted with who counted them and until when."""
+    notes: list[Resource] = [{"text": f"{report.few}."}] if report.few else []
+    for one in report.readings:
+        when = {} if one.finished is None else {"time": in_utc(one.finished).isoformat()}
+        done = "finished" if when else "not finished"
+        text = f"{ROLES[one.role]} {done}"
+        notes.append({"authorString": one.name, **when, "text": text})
+    found: Resource = {
+        "code": _own("leukocytes-counted", "leukocytes counted"),
+        "valueInteger": report.n_leukocytes,
+    }
+    return found | ({"note": notes} if notes else {})
+
+
+def _own(code: str, text: str) -> Resource:
+    """A code of ours, where LOINC has none."""
+    return {"coding": [{"system": LOCAL, "code": code}], "text": text}
 
 
 def _percentage(item: Item) -> Resource:

@@ -41,6 +41,7 @@ def to_pdf(report: DifferentialReport) -> bytes:
     """
     page = _page(report)
     _lines(page, report)
+    _remarks(page, report)
     _table(page, report)
     page.ln(4)
     if report.comment:
@@ -76,7 +77,18 @@ def _lines(page: FPDF, report: DifferentialReport) -> None:
     _text(page, f"{report.method}; {total_text(report.items)}, {report.n_counted} cells in all")
     _text(page, f"Model {report.model}, SHA-256 {report.model_checksum or 'unknown'}")
     _text(page, report.software)
-    page.ln(3)
+    page.ln(2)
+
+
+def _remarks(page: FPDF, report: DifferentialReport) -> None:
+    """What must be known before the figures are used: flags, too few cells, who read and signed."""
+    if report.remarks:
+        page.set_font(FONT, "B", 9)
+        _text(page, "Remarks")
+        page.set_font(FONT, "", 9)
+        for text in report.remarks:
+            _text(page, text)
+    page.ln(2)
 
 
 def _table(page: FPDF, report: DifferentialReport) -> None:

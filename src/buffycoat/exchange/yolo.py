@@ -1,10 +1,18 @@
-"""Boxes in YOLO's text files: one a field, with shares of its width and height."""
+"""Boxes in YOLO's text files: one a field, with shares of its width and height.
+
+A line may hold an outline in place of a box, as YOLO's segmentation has it; its box is what counts.
+Some programs write one without being asked: supervision 0.31.2 `as_yolo` does, where the boxes came
+with outlines.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +25,19 @@ from buffycoat.optional import require
 NAMES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 """Files that name the classes, in the order in which they are looked for."""
 NO_BOXES = {*NAMES, "readme.txt", "train.txt", "val.txt", "test.txt", "notes.txt"}
+_NUMBER = r"-?\d*\.?\d+(e-?\d+)?"
+_LINE = re.compile(rf"\d+( {_NUMBER}){{4}}(( {_NUMBER}){{2}})*\s*")
 
 
 def is_yolo(folder: Path) -> bool:
-    """Whether a folder holds YOLO's text files, in it or in its folder `labels`."""
-    return folder.is_dir() and any(_is_boxes(path) for path in _texts(folder)[:5])
+    """Whether a folder holds YOLO's text files, in it or in its folder `labels`.
+
+    Files of fields without a cell are empty and tell nothing; the first others decide.
+    """
+    if not folder.is_dir():
+        return False
+    heads = (lines for path in _texts(folder) if (lines := _head(path)))
+    return any(all(map(_LINE.fullmatch, lines)) for lines in islice(heads, 5))
 
 
 def read_yolo(folder: Path) -> list[LabelledField]:
@@ -34,7 +50,8 @@ def read_yolo(folder: Path) -> list[LabelledField]:
 
     Raises:
         ManifestError: Lists every fault: no names, a text file without its picture, a line that is
-            not a class and four shares, a class without a name, a box of no area or outside.
+            neither a class and four shares nor one and an outline, a class without a name, a box of
+            no area or outside.
     """
     names, faults = read_names(folder), []
     pictures = _pictures(folder)
@@ -85,7 +102,10 @@ def write_yolo(folder: Path, fields: Sequence[LabelledField], names: Sequence[st
             shares = " ".join(f"{v / s:.6f}" for v, s in zip(centre, sides, strict=True))
             lines.append(f"{names.index(box.label or '')} {shares}\n")
         write_atomic(folder / "labels" / f"{stem.as_posix()}.txt", "".join(lines).encode())
-    listed = "".join(f"  {n}: {name}\n" for n, name in enumerate(names))
+    # Quoted: NO and 1.0 would come back as something else, and "cell: smudge" not at all.
+    listed = "".join(
+        f"  {n}: {json.dumps(name, ensure_ascii=False)}\n" for n, name in enumerate(names)
+    )
     write_atomic(folder / "data.yaml", f"path: .\ntrain: images\nnames:\n{listed}".encode())
 
 
@@ -113,7 +133,8 @@ def read_names(folder: Path) -> dict[int, str]:
 
 def _yaml_names(text: str) -> dict[int, str]:
     yaml = require("yaml", extra="fields")
-    names: Any = (yaml.safe_load(text) or {}).get("names")
+    # As text: YAML 1.1 takes a class that is called NO for a truth value, and 1.0 for a number.
+    names: Any = (yaml.load(text, Loader=yaml.BaseLoader) or {}).get("names")
     if isinstance(names, Mapping):
         return {int(number): str(name) for number, name in names.items()}
     return dict(enumerate(map(str, names or ())))
@@ -137,15 +158,32 @@ def _read(
 def _box(line: str, names: Mapping[int, str], width: int, height: int) -> Box | str:
     words = line.split()
     try:
-        kind, (x, y, w, h) = int(words[0]), map(float, words[1:])
+        kind, *shares = int(words[0]), *map(float, words[1:])
     except ValueError:
-        return f"expected a class and 4 numbers, got {line.strip()[:60]!r}"
+        shares, kind = [], -1
+    if len(shares) < 4 or len(shares) % 2:
+        return f"expected a class and 4 numbers, or an outline, got {line.strip()[:60]!r}"
     if kind not in names:
-        return f"class {kind} has no name (there are {len(names)})"
-    if max(map(abs, (x, y, w, h))) > 1.5:
-        return f"expected shares of the picture, 0 to 1, got {line.strip()!r}: are these pixels?"
-    box = Box((x - w / 2) * width, (y - h / 2) * height, w * width, h * height, names[kind])
-    return checked(box, width, height)
+        return (
+            f"class {kind} has no name (there are {len(names)}, from 0 on). pylabel and others may "
+            "number from 1 beside names from 0: number them anew"
+        )
+    if max(map(abs, shares)) > 1.5:
+        return (
+            f"expected shares of the picture, 0 to 1, got {line.strip()[:60]!r}: are these pixels?"
+        )
+    left, top, right, bottom = _sides(shares)
+    box = Box(left * width, top * height, (right - left) * width, (bottom - top) * height)
+    return checked(replace(box, label=names[kind]), width, height)
+
+
+def _sides(shares: Sequence[float]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a box (middle, width, height) or of an outline's points."""
+    if len(shares) == 4:
+        x, y, w, h = shares
+        return x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    across, down = shares[::2], shares[1::2]
+    return min(across), min(down), max(across), max(down)
 
 
 def _texts(folder: Path) -> list[Path]:
@@ -163,7 +201,7 @@ def _key(path: Path, folder: Path, part: str) -> str:
     return path.relative_to(place).with_suffix("").as_posix()
 
 
-def _is_boxes(path: Path) -> bool:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:3]
-    number = r"-?\d*\.?\d+(e-?\d+)?"
-    return bool(lines) and all(re.fullmatch(rf"\d+( {number}){{4}}\s*", line) for line in lines)
+def _head(path: Path) -> list[str]:
+    """The first lines that are not empty."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line for line in lines if line.strip()][:3]

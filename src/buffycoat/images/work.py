@@ -259,7 +259,7 @@ def _write_cache(
 ) -> None:
     with writing(stem.with_suffix(".npy")) as part:
         images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-        _reserve(part, images.offset)
+        reserve(part, images.offset)
         digests, reasons = _fill(images, refs, config, workers, on_progress)
         if any(reasons):
             with writing(part) as smaller:
@@ -272,7 +272,7 @@ def _write_cache(
     write_atomic(stem.with_suffix(".json"), table.encode())
 
 
-def _reserve(path: Path, start: int) -> None:
+def reserve(path: Path, start: int) -> None:
     """Take the disk space of a file that was just mapped: a disk that is full must say so now.
 
     A later write to mapped memory would kill the process.

@@ -20,7 +20,7 @@ from buffycoat.backbones.memory import peak_mb
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
-from buffycoat.errors import BadCellsError, BundleError, OutputError
+from buffycoat.errors import BadCellsError, BundleError, NotEstimableError, OutputError
 from buffycoat.images import load_work
 from buffycoat.learn import site_checks, site_labels
 from buffycoat.learn.batch_norm import SHARE
@@ -118,7 +118,7 @@ def adapt(
     reporter.finish()
     if few is not None:
         made, sentences = _taught(fitted, (made, sentences), few, manifest, reporter)
-    elif made.site is not None and made.site.is_standardised:
+    elif made.site is not None and made.site.is_changed:
         sentences = (*sentences, UNCHECKED)
     cost = {"seconds": round(time.monotonic() - start, 1), "peak_mb": peak_mb()}
     assert made.site is not None
@@ -144,7 +144,7 @@ def _taught(
     try:
         taught = teach(fitted, made, few, manifest, reporter)
     except NoGainError:
-        if made.site is None or not made.site.is_standardised:
+        if made.site is None or not made.site.is_changed:
             raise
         record = {**made.site.record, "scale": None, "batch_norm_share": 0.0}
         site = replace(made.site, is_standardised=False, record=record)
@@ -199,7 +199,7 @@ def without_labels(
     site_checks.classes(before.log_probs.argmax(axis=1), fitted.taxonomy.codes)
     if not before.shift.is_alarm:
         colour = ColourReference.of(measure(before.images))
-        record = _record(before, before, Magnification(1.0, "not compared"), 0.0, len(manifest))
+        record = _record(before, before, Magnification(1.0, "not compared"), 0.0)
         same = replace(fitted, site=AdaptedSite(name, colour, False, record))
         return same, (_like_home(before.shift),)
     made, magnification = framed(fitted, home, manifest)
@@ -207,19 +207,24 @@ def without_labels(
     colour = ColourReference.of(measure(images))
     made = replace(made, site=AdaptedSite(name, colour, False, {}))
     after = look(images, made)
-    tried = {}
+    kept, said = set(), []
     for step, change in STEPS.items():
-        changed = change(made, images)
+        try:
+            changed = change(made, images)
+        except NotEstimableError as error:  # a network without batch norms, such as Swin
+            said.append(f"{step}: left out, since {error}.")
+            continue
         seen = look(images, changed)
-        with_it, without = tried[step] = (_sureness(seen), _sureness(after))
+        with_it, without = _sureness(seen), _sureness(after)
+        said.append(_step(step, with_it, without))
         if with_it >= without:
             made, after = changed, seen
+            kept.add(step)
     site_checks.classes(after.log_probs.argmax(axis=1), fitted.taxonomy.codes)
-    is_normed = tried[BATCH_NORM][0] >= tried[BATCH_NORM][1]
-    record = _record(before, after, magnification, SHARE if is_normed else 0.0, len(manifest))
+    record = _record(before, after, magnification, SHARE if BATCH_NORM in kept else 0.0)
     assert made.site is not None
     made = replace(made, site=replace(made.site, record=record))
-    return made, _sentences(before, after, magnification, made, tried)
+    return made, _sentences(before, after, magnification, made, said)
 
 
 def _sureness(seen: Seen) -> float:
@@ -240,11 +245,11 @@ def _load(manifest: Manifest, fitted: Fitted, allow_bad: int) -> np.ndarray:
 
 
 def _record(
-    before: Seen, after: Seen, magnification: Magnification, share: float, n: int
+    before: Seen, after: Seen, magnification: Magnification, share: float
 ) -> dict[str, Any]:
     same = before.log_probs.argmax(axis=1) == after.log_probs.argmax(axis=1)
     return {
-        "cells": n,
+        "cells": len(before.images),
         "scale": {"factor": magnification.factor, "reason": magnification.reason},
         "batch_norm_share": share,
         "shift_before": {k: round(v, 3) for k, v in before.shift.distances.items()},
@@ -266,21 +271,21 @@ def _sentences(
     after: Seen,
     magnification: Magnification,
     made: Fitted,
-    tried: Mapping[str, tuple[float, float]],
+    said: Sequence[str],
 ) -> tuple[str, ...]:
     changed = (before.log_probs.argmax(axis=1) != after.log_probs.argmax(axis=1)).mean()
     fraction = made.config.images.frame_fraction
     left = after.shift.words()
-    is_unchanged = magnification.factor == 1 and all(a < b for a, b in tried.values())
+    assert made.site is not None
     return (
         f"Before: {before.shift.words()}.",
         f"Frame: {magnification.reason}; the central {100 * fraction:.0f} % of each photograph "
         "is taken.",
-        *(_step(step, *sure) for step, sure in tried.items()),
+        *said,
         f"After: {left or 'nothing differs beyond its limit'}. {100 * changed:.0f} % of the labels "
         f"changed, mean top probability {_sureness(before):.2f} before and "
         f"{_sureness(after):.2f} after.",
-        *((UNCHANGED,) if is_unchanged else ()),
+        *(() if made.site.is_changed else (UNCHANGED,)),
     )
 
 

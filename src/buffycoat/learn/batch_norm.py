@@ -52,8 +52,8 @@ def reestimate(
         seed: Of the order and sides of the cells.
 
     Raises:
-        ConfigError: The share is outside 0 to 1, or the network has no batch norm.
-        NotEstimableError: Fewer than `LEAST` cells.
+        ConfigError: The share is outside 0 to 1.
+        NotEstimableError: Fewer than `LEAST` cells, or the network has no batch norm.
     """
     if not 0 <= share <= 1:
         raise ConfigError(f"share of the site's statistics: expected 0 to 1, got {share}")
@@ -62,7 +62,7 @@ def reestimate(
     network = make_network(model.state, model.config, model.log_prior, is_plain=True)
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     if not norms:
-        raise ConfigError(f"{model.config.backbone!r} has no batch norms to estimate anew")
+        raise NotEstimableError(f"{model.config.backbone!r} has no batch norms to estimate anew")
     with torch.inference_mode(), _mixing(norms, share):
         _run(network, _inputs(images, model, seed))
     return FoldModel.assemble(

@@ -125,7 +125,7 @@ def _restorer(config: Config, cells: int) -> StageEstimate:
     weights, flops = generator.parameters, FORWARD_AND_BACKWARD * generator.flops
     kept, once = generator.kept_bytes, generator.kept_once_bytes
     if recipe.gan_weight:
-        judge = cost_of(
+        discriminator = cost_of(
             lambda: PatchGAN(
                 recipe.discriminator_channels,
                 recipe.discriminator_layers,
@@ -135,9 +135,9 @@ def _restorer(config: Config, cells: int) -> StageEstimate:
             side,
             precision=recipe.precision,
         )
-        weights += judge.parameters
-        flops += 3 * FORWARD_AND_BACKWARD * judge.flops  # true, restored, and once to deceive it
-        kept, once = kept + 3 * judge.kept_bytes, once + judge.kept_once_bytes
+        weights += discriminator.parameters
+        flops += 3 * FORWARD_AND_BACKWARD * discriminator.flops  # true, restored, to deceive it
+        kept, once = kept + 3 * discriminator.kept_bytes, once + discriminator.kept_once_bytes
     copies = OF_TRAINING + (recipe.ema_decay > 0)
     training = recipe.steps * recipe.batch_size * flops / _speed(recipe.precision)
     applied = 2 * cells * generator.flops / _speed("fp32")

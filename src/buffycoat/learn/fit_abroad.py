@@ -117,7 +117,7 @@ def limits_of(cells: Scored, terms: Terms) -> AbroadLimits:
         conformal=replace(
             whole.conformal, limits=np.max([each.conformal.limits for each in strict], axis=0)
         ),
-        record=_record([_judged(*pair, terms) for pair in zip(own, tried, strict=True)]),
+        record=_record([_scored(*pair, terms) for pair in zip(own, tried, strict=True)]),
     )
 
 
@@ -155,7 +155,7 @@ def lowest(top: np.ndarray, is_right: np.ndarray) -> float:
     return float(sorted_top[fits[-1]]) if len(fits) else NOTHING_KEPT
 
 
-def _judged(cells: Scored, limits: AbroadLimits, terms: Terms) -> dict[str, np.ndarray]:
+def _scored(cells: Scored, limits: AbroadLimits, terms: Terms) -> dict[str, np.ndarray]:
     """What limits do to cells of a laboratory that they were not fitted on."""
     probs = terms.probs(cells, limits.temperature)
     is_usual = ~(cells.strangeness > limits.outlier_percentile)
@@ -167,14 +167,14 @@ def _judged(cells: Scored, limits: AbroadLimits, terms: Terms) -> dict[str, np.n
     }
 
 
-def _record(judged: Sequence[dict[str, np.ndarray]]) -> dict[str, Any]:
+def _record(scored: Sequence[dict[str, np.ndarray]]) -> dict[str, Any]:
     """Over all laboratories, each by limits from the others."""
     kept, right, covered = (
-        np.concatenate([part[name] for part in judged]) for name in ("kept", "right", "covered")
+        np.concatenate([part[name] for part in scored]) for name in ("kept", "right", "covered")
     )
     low, high = clopper_pearson(int(right[kept].sum()), int(kept.sum()))
     return {
-        "laboratories": len(judged),
+        "laboratories": len(scored),
         "cells": len(kept),
         "all_right": float(right.mean()),
         "kept": float(kept.mean()),

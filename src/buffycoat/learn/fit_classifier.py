@@ -22,7 +22,14 @@ from buffycoat.fuse.prior import shares
 from buffycoat.images import writing
 from buffycoat.learn import prepare
 from buffycoat.learn.fit_restoration import CleanedSet
-from buffycoat.learn.stage_store import Outcome, StageResult, StageStore, digest, of_weights
+from buffycoat.learn.stage_store import (
+    Outcome,
+    StageResult,
+    StageStore,
+    digest,
+    gather,
+    of_weights,
+)
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.learn.unlabelled import PseudoLabelled
 from buffycoat.losses.registry import build_loss
@@ -161,13 +168,20 @@ def learned_cells(
     cells = data.seen_by(images, rows, masks)
     if added is None:
         return cells
+    # One file for all models: a copy for each in memory would grow with the cells.
+    parts = [(part, np.arange(len(part))) for part in (images, added.cells.images)]
+    together = store.run(
+        "student-images",
+        {"images": images_key, "unlabelled": added.cells.key},
+        lambda folder: ({"images": gather(folder / "images.npy", parts)}, {}),
+    )
     others = prepare.cell_masks(added.cells.images, added.cells.key, config, store)
     if masks is not None and others is not None:
-        masks = np.concatenate([masks, others[added.rows]])
+        masks = np.concatenate([masks, others])
     return replace(
         cells,
-        images=np.concatenate([images, added.cells.images[added.rows]]),
-        rows=np.concatenate([cells.rows, len(images) + np.arange(len(added.rows))]),
+        images=together.arrays["images"],
+        rows=np.concatenate([cells.rows, len(images) + added.rows]),
         targets=np.concatenate([cells.targets, added.labels[added.rows]]),
         masks=masks,
         patients=None,

@@ -20,6 +20,7 @@ from buffycoat.images import writing
 from buffycoat.learn.prepare import segment_key
 from buffycoat.learn.stage_store import Outcome, StageResult, StageStore, digest, of_weights
 from buffycoat.learn.training_set import TrainingSet
+from buffycoat.learn.unlabelled import UnlabelledCells
 from buffycoat.predict import cleaning, stages
 from buffycoat.predict.cleaning import Cleaned
 from buffycoat.progress import Progress, Reporter
@@ -215,6 +216,28 @@ def clean_all(
         f"{share:.0%} of their degraded twins"
     )
     return CleanedSet(cells, twins, learned, "+".join(part.key for part in parts))
+
+
+def as_learned(
+    others: UnlabelledCells,
+    restoration: Restoration,
+    key: str,
+    store: StageStore,
+    reporter: Reporter,
+) -> UnlabelledCells:
+    """Unlabelled cells as classifiers learn from cells: restored where the settings fix that."""
+    cells = others.cells
+    if restoration.config.use != "restored":
+        return others
+    reporter.start("clean", "unlabelled cells")
+    found = store.run(
+        "clean-unlabelled",
+        {"data": cells.key, "restoration": key, "features": features_key()},
+        lambda _: clean_batches(cells.images, restoration, reporter.advance),
+    )
+    cleaned = as_cleaned(found)
+    reporter.finish(f"restored {cleaned.is_restored.sum()} of {len(cleaned.is_restored)} cells")
+    return replace(others, cells=replace(cells, images=cleaned.images, key=found.key))
 
 
 def features_key() -> str:

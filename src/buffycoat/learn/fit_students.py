@@ -118,9 +118,17 @@ def fit(
     views = _views(unlabelled, teachers, teachers_key, store, reporter)
     each = [
         name(of_views([view], heat), before, before.folds != fold, config)
-        for fold, (view, heat) in enumerate(zip(views, before.temperatures, strict=True))
+        for fold, (view, heat) in enumerate(zip(views, _of_others(before), strict=True))
     ]
     reporter.finish("; ".join(f"fold {f + 1}: {len(n.rows)} named" for f, n in enumerate(each)))
+    record = {
+        "left_out": unlabelled.left_out,
+        "folds": [named.to_dict(data.taxonomy.codes) for named in each],
+    }
+    if not any(len(named.rows) for named in each):  # more passes over the same cells are no gain
+        gain = _no_gain(data, before)
+        reporter.say(f"{said(gain)}, since no cell was named")
+        return Taught(list(teachers), teachers_key, before, None, record | gain)
     students, keys = [], []
     for fold, (teacher, named) in enumerate(zip(teachers, each, strict=True)):
         reporter.start("student", f"fold {fold + 1} of {len(teachers)}")
@@ -143,25 +151,30 @@ def fit(
                 c, student_config(config), f, folder, reporter, to_tensors(t.state)
             ),
         )
-        students.append(fit_classifier.assemble(result, config, cells))
+        students.append(fit_classifier.assemble(result, student_config(config), cells))
         keys.append(result.key)
         reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
     key = digest(*keys)
     after = fit_scores.fit(data, cleaned, students, key, config, store, reporter)
     gain = _gain(data, before, after)
-    record = {
-        "left_out": unlabelled.left_out,
-        "folds": [named.to_dict(data.taxonomy.codes) for named in each],
-        **gain,
-    }
+    record |= gain
     reporter.say(said(gain))
     if not gain["is_kept"]:
         return Taught(list(teachers), teachers_key, before, None, record)
     views = _views(unlabelled, students, key, store, reporter)
     pairs = zip(views, after.temperatures, strict=True)
-    together_said = together([of_views([v], heat) for v, heat in pairs], config.fuse.average)
-    named = name(together_said, after, np.ones(len(after.folds), dtype=bool), config)
+    of_all = together([of_views([v], heat) for v, heat in pairs], config.fuse.average)
+    named = name(of_all, after, np.ones(len(after.folds), dtype=bool), config)
     return Taught(students, key, after, named, record | {"all": named.to_dict(data.taxonomy.codes)})
+
+
+def _of_others(scores: OutOfFold) -> list[float]:
+    """Temperature of each fold's teacher: the mean of the others'.
+
+    Its own rests on labels of its fold, where the student is scored.
+    """
+    heats = np.array(scores.temperatures)
+    return [float(np.delete(heats, fold).mean()) for fold in range(len(heats))]
 
 
 def name(found: Classified, scores: OutOfFold, is_known: np.ndarray, config: Config) -> Named:
@@ -221,6 +234,12 @@ def _gain(data: TrainingSet, before: OutOfFold, after: OutOfFold) -> dict[str, A
         "high": found.high,
         "is_kept": bool(found.estimate > 0),
     }
+
+
+def _no_gain(data: TrainingSet, before: OutOfFold) -> dict[str, Any]:
+    score = macro_f1(before.targets, before.log_probs.argmax(axis=1), len(data.taxonomy))
+    same = {"before": score, "after": score, "gain": 0.0, "low": None, "high": None}
+    return {**same, "is_kept": False}
 
 
 def _views(

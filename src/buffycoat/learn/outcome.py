@@ -168,6 +168,7 @@ def _write_held_out(path: Path, scored: HeldOut | None, fitted: Fitted) -> None:
     table.insert(3, "patient_id", cells["patient_id"])
     table.insert(4, "site", cells["site"])
     table["path"] = [os.path.abspath(name) for name in cells["path"]]
+    table["um_per_px"] = cells["um_per_px"].to_numpy(dtype=float, na_value=np.nan)
     table["sha256"] = scored.cells.digests
     with writing(path) as part:
         table.to_parquet(part, index=False)

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
+from buffycoat.backbones.weights import LICENCE
 from buffycoat.cells import Manifest
 from buffycoat.classify.pretrain import fit_backbone
 from buffycoat.config import Config, to_hash
@@ -19,7 +20,6 @@ from buffycoat.learn import outcome, unlabelled
 from buffycoat.learn.stage_store import Outcome, StageStore, of_weights
 from buffycoat.learn.unlabelled import UnlabelledCells
 from buffycoat.progress import Reporter, Silent
-from buffycoat.sources.read import read
 
 WEIGHTS, CARD = "backbone.safetensors", "CARD.md"
 
@@ -43,7 +43,7 @@ def pretrain(
     cells: Sequence[Path],
     out: Path,
     config: Config,
-    known: Path | None = None,
+    known: Manifest | None = None,
     reporter: Reporter | None = None,
 ) -> Pretrained:
     """Train the backbone of a recipe further on unlabelled cells; killed, the same call goes on.
@@ -52,8 +52,8 @@ def pretrain(
         cells: Folders or tables of cells; labels are not read.
         out: Folder for the file and its card.
         config: The recipe whose backbone it is.
-        known: The labelled data set that it will be used for: copies of its cells and cells of its
-            patients are left out, so that no held-out cell is learned from.
+        known: All cells of the labelled data that it will be used for: copies of them and cells of
+            their patients are left out, so that no held-out cell is learned from.
         reporter: Progress.
 
     Raises:
@@ -61,11 +61,11 @@ def pretrain(
     """
     reporter = reporter or Silent()
     manifest = unlabelled.read_cells(cells, reporter)
-    empty = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
-    labelled = empty if known is None else read(known)
+    if known is None:
+        known = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
     store = StageStore(out / "stages")
     reporter.start("images", f"{len(manifest)} cells")
-    found, bad = unlabelled.load(manifest, labelled, config, out / "cache", store, reporter)
+    found, bad = unlabelled.load(manifest, known, config, out / "cache", store, reporter)
     outcome.write_bad_cells(out / "bad_cells.csv", bad)
     reporter.finish(found.sentence)
     reporter.start("backbone", config.classify.backbone)
@@ -100,7 +100,7 @@ def _fit(found: UnlabelledCells, config: Config, folder: Path, reporter: Reporte
     )
     state = {name: _halved(value) for name, value in model.state_dict().items()}
     with writing(folder / WEIGHTS) as part:
-        save_file(state, part)
+        save_file(state, part, {LICENCE: _licence(built.licence, config)})
     checkpoint.unlink(missing_ok=True)
     values = {
         "losses": [epoch["loss"] for epoch in history],
@@ -108,6 +108,11 @@ def _fit(found: UnlabelledCells, config: Config, folder: Path, reporter: Reporte
         "licence": built.licence,
     }
     return {}, values
+
+
+def _licence(initial: str, config: Config) -> str:
+    """Of the weights: what they began with and what they saw. Bundles made from them state it."""
+    return f"{initial}; trained further on {config.data.name}, licence {config.data.licence}"
 
 
 def _halved(value: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,8 @@ ON_SHEET = 6
 CONFUSIONS = 8
 """Confusions whose cells are shown."""
 
+PLACE = ("path", "um_per_px")
+"""Where a picture is, and what frames it; older runs did not keep the second."""
 NO_SPLIT = "This run had no labelled held-out cells, so no single cells are listed."
 NO_TABLE = (
     f"This run left no predictions of single cells ({HELD_OUT}): a version wrote it that did not "
@@ -95,7 +97,7 @@ class _Chosen:
             self.examples,
             self.confused,
         )
-        columns = ["cell_id", "path", "sha256"]
+        columns = [name for name in ("cell_id", "sha256", *PLACE) if name in self.examples]
         return pd.concat([part.loc[:, columns] for part in parts]).drop_duplicates("cell_id")
 
 
@@ -155,14 +157,12 @@ def _pictures(
 
     A file that is not, byte for byte, the one that was scored is no picture of the cell.
     """
-    wanted = rows
-    if data is not None:
-        paths = dict(zip(data.frame["cell_id"], data.frame["path"], strict=True))
-        wanted = rows.assign(path=[paths.get(name) for name in rows["cell_id"]])
-        wanted = wanted.loc[wanted["path"].notna()]
+    wanted = rows if data is None else data.frame
+    wanted = wanted.loc[wanted["cell_id"].isin(rows["cell_id"].tolist())]
     if not len(wanted):
         return {}, _missing(rows, {}, data)
-    manifest = Manifest.from_frame(wanted.loc[:, ["cell_id", "path"]], "the cells of the report")
+    columns = [name for name in ("cell_id", *PLACE) if name in wanted]
+    manifest = Manifest.from_frame(wanted.loc[:, columns], "the cells of the report")
     cells = prepare.load_cells(manifest, fitted.config, None, Silent(), allow_bad=len(wanted))
     scored = dict(zip(rows["cell_id"], rows["sha256"], strict=True))
     names = cells.manifest.frame["cell_id"].tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ import numpy as np
 from buffycoat.backbones.weights import sha256
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic, writing
+from buffycoat.images.work import reserve
 
+ROWS_AT_ONCE = 256
+"""Of an array in memory at a time, where one is made of others."""
 FORMAT = 3
 """Raised when a stage's meaning changes, so that no result of an older version is served."""
 
@@ -101,6 +104,30 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 def _sha256(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def gather(path: Path, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Rows of arrays under each other in a file: memory does not grow with them.
+
+    Args:
+        path: `NAME.npy` in a stage's folder, where the result is kept as `NAME` without a copy.
+        parts: Arrays (n, ...) of one shape but for n, perhaps memory-mapped; and the rows wanted of
+            each, shape (m,). At least one row in all.
+
+    Returns:
+        The map of the file.
+    """
+    first = parts[0][0]
+    shape = (sum(len(rows) for _, rows in parts), *first.shape[1:])
+    found = np.lib.format.open_memmap(path, "w+", first.dtype, shape)
+    reserve(path, found.offset)
+    done = 0
+    for array, rows in parts:
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = array[rows[start : start + ROWS_AT_ONCE]]
+            found[done : done + len(some)] = some
+            done += len(some)
+    return found
 
 
 def of_weights(weights: str) -> str | None:

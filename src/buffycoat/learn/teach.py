@@ -108,7 +108,7 @@ def teach(
 
 
 def _marked(fitted: Fitted, labels: dict[str, Any]) -> Fitted:
-    """With a record of the labels, by which the bundle is judged as one that knows the site."""
+    """With a record of the labels, which marks the bundle as one that knows the site."""
     if fitted.site is None:
         return fitted
     return replace(

@@ -53,7 +53,7 @@ from buffycoat.taxonomy import resolve
 
 @dataclass(frozen=True)
 class Learned:
-    """What training makes of its cells, before anything is held against held-out ones.
+    """What training makes of its cells, before anything is compared with held-out ones.
 
     Attributes:
         training: The cells.
@@ -169,6 +169,8 @@ def learn(
         outcome.write_bad_cells(out / "bad_unlabelled_cells.csv", bad)
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
+    if others is not None:
+        others = fit_restoration.as_learned(others, restoration, key, store, watch)
     models = fit_models.fit(training, cleaned, others, config, store, watch)
     scores = models.scores
     opinion = fit_opinion.fit(

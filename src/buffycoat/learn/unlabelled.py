@@ -17,8 +17,9 @@ from buffycoat.fuse.pseudo_labels import NONE
 from buffycoat.images import BadCell, decoder_versions, load_work
 from buffycoat.learn.copies import find_photographs
 from buffycoat.learn.prepare import Cells, segment_key
-from buffycoat.learn.stage_store import Outcome, StageStore, digest
+from buffycoat.learn.stage_store import Outcome, StageStore, digest, gather
 from buffycoat.predict.background import paint_if_asked
+from buffycoat.predict.stages import batches
 from buffycoat.progress import Reporter
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sources.options import Reading
@@ -27,7 +28,7 @@ from buffycoat.sources.read import read
 LEAST_CELLS = 20
 """With fewer cells nothing can be said of their class mix."""
 UNREADABLE, COPY, PATIENT = "unreadable", "copies", "of patients whose cells are labelled"
-SMUDGE, NO_CELL = "smudges", "without a cell in the picture"
+NO_CELL = "without a cell in the picture"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class PseudoLabelled:
 def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
     """Cells of folders or tables, without their labels if there are any.
 
+    What the readers leave out, such as smudges that `find` cut out, is said.
+
     Raises:
         ManifestError: Nothing is there, or too few cells; but none are asked for without paths.
     """
@@ -90,6 +93,8 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
             reporter.say(
                 f"{path}: {int(manifest.is_labelled.sum())} cells have a label, which is not read"
             )
+        for note in manifest.notes:
+            reporter.say(f"{path}: {note}")
         frames.append(manifest.frame.assign(cell_id=f"{path}:" + manifest.frame["cell_id"]))
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.assign(label=pd.NA, split=pd.NA, severity=pd.NA)
@@ -115,7 +120,7 @@ def load(
 
     That is: pictures that cannot be read; copies of a photograph of the data set, in whatever
     split, so that no held-out cell is learned from, and for that reason the cells of its patients;
-    all but one of several copies; smudges that `find` cut out; pictures in which no cell is found.
+    all but one of several copies; pictures in which no cell is found.
 
     Args:
         cells: From `read_cells`.
@@ -144,7 +149,6 @@ def load(
     tests = {
         COPY: _copies(good, digests.tolist(), known, store, reporter),
         PATIENT: _of_known_patients(good, known),
-        SMUDGE: (good.frame["kind"] == "smudge").fillna(False).to_numpy(dtype=bool),
         NO_CELL: ~found.arrays["has_cell"],
     }
     left_out = {UNREADABLE: int((~loaded.is_good).sum())}
@@ -159,13 +163,17 @@ def load(
             f"{len(kept)} of {len(cells)} unlabelled cells can be used ({listed}), expected at "
             f"least {LEAST_CELLS}. Give other cells, or train without --unlabelled"
         )
-    usable = Cells(
-        good.subset(kept),
-        images[kept],
-        loaded.bad,
-        digest(found.key, kept.tolist()),
-        tuple(digests[kept].tolist()),
-    )
+    key = digest(found.key, kept.tolist())
+    if len(kept) < len(images):
+        images = store.run(
+            "unlabelled-images",
+            {"cells": key},
+            lambda folder, all_of=images: (
+                {"images": gather(folder / "images.npy", [(all_of, kept)])},
+                {},
+            ),
+        ).arrays["images"]
+    usable = Cells(good.subset(kept), images, loaded.bad, key, tuple(digests[kept].tolist()))
     return UnlabelledCells(usable, left_out), loaded.bad
 
 
@@ -177,7 +185,10 @@ def _copies(
     reporter: Reporter,
 ) -> np.ndarray:
     """Which cells show a photograph that a cell of the data set, or an earlier one, shows."""
-    own = known.frame.assign(cell_id="known:" + known.frame["cell_id"], label=pd.NA)
+    named = _without_site(known, "original_id").fillna(_without_site(known, "cell_id"))
+    own = known.frame.assign(
+        cell_id="known:" + known.frame["cell_id"], original_id=named, label=pd.NA
+    )
     both = Manifest(pd.concat([own, cells.frame], ignore_index=True))
     files = {str(ref.path) for ref in known.refs()}
     stated = [sha256(Path(file)) for file in sorted(files) if Path(file).is_file()]
@@ -186,15 +197,25 @@ def _copies(
 
 
 def _of_known_patients(cells: Manifest, known: Manifest) -> np.ndarray:
-    """Which cells are of a patient whom the data set has, shape (n,), bool."""
-    patients = set(known.frame["patient_id"].dropna().tolist())
+    """Which cells are of a patient whom the data set has, at whatever site, shape (n,), bool."""
+    patients = {*known.frame["patient_id"].dropna(), *_without_site(known, "patient_id").dropna()}
     return cells.frame["patient_id"].isin(list(patients)).to_numpy(dtype=bool)
+
+
+def _without_site(known: Manifest, column: str) -> pd.Series:
+    """A column without the names of sites that `read_sites` puts before it where it reads several.
+
+    The unlabelled cells do not say of which site they are.
+    """
+    pairs = zip(known.frame[column], known.frame["site"].fillna(""), strict=True)
+    bare = [text if pd.isna(text) else str(text).removeprefix(f"{site}/") for text, site in pairs]
+    return pd.Series(bare, index=known.frame.index, dtype="string")
 
 
 def _has_cell(images: np.ndarray, config: Config, reporter: Reporter) -> Outcome:
     segment = build_segmenter(config.segment)
     found = np.empty(len(images), dtype=bool)
-    for row, masks in enumerate(segment(images)):
-        found[row] = masks.cell.any()
-        reporter.advance(row + 1, len(images))
+    for rows in batches(len(images)):
+        found[rows] = [masks.cell.any() for masks in segment(images[rows])]
+        reporter.advance(rows.stop, len(images))
     return {"has_cell": found}, {}

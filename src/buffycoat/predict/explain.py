@@ -7,15 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from buffycoat.bundle.fitted import Fitted
-from buffycoat.cells import Prediction
+from buffycoat.cells import CellRef, Prediction
 from buffycoat.embed.gallery import Match
 from buffycoat.embed.panel import LABELS
-from buffycoat.errors import ConfigError, ImageError
-from buffycoat.images import read, to_work
+from buffycoat.errors import ConfigError
+from buffycoat.images import to_work
+from buffycoat.images.work import decode_work, frame_of
 from buffycoat.predict import stages
 from buffycoat.predict.background import as_seen, paint_if_asked
 from buffycoat.predict.bracket import Stages, final_word, run_stages
 from buffycoat.predict.stages import ENSEMBLE
+from buffycoat.refine.feature_words import in_words
 from buffycoat.refine.features import FEATURES, in_micrometres, is_in_pixels
 from buffycoat.report.explained import Explanation, FeatureRow, Likeness, StepRow
 from buffycoat.taxonomy import Taxonomy
@@ -34,7 +36,7 @@ def explain(
     fitted: Fitted,
     prior: str | None = None,
     um_per_px: float | None = None,
-    pictures: Mapping[str, str] | None = None,
+    pictures: Mapping[str, CellRef] | None = None,
 ) -> tuple[Explanation, Prediction]:
     """What every stage says of one cell.
 
@@ -43,8 +45,9 @@ def explain(
         name: Of the cell, for the figure.
         fitted: What training learned.
         prior: "uniform", "train" or a mix; None for the one in the settings.
-        um_per_px: Micrometres that a pixel of the photograph is wide; None gives sizes in pixels.
-        pictures: Training cell -> path of its picture, of those that are at hand.
+        um_per_px: Micrometres that a pixel of the photograph is wide; None gives sizes in pixels. A
+            bundle that frames by scale (`images.photograph_um`) frames by it, as in `predict`.
+        pictures: Training cell -> where its picture is, of those that are at hand.
 
     Returns:
         The explanation, and the prediction that it is of.
@@ -54,9 +57,9 @@ def explain(
     """
     if um_per_px is not None and not 0 < um_per_px < np.inf:
         raise ConfigError(f"um_per_px: expected micrometres > 0, got {um_per_px}")
-    settings = fitted.config
-    work = to_work(photograph, settings.images.work_px, settings.images.frame_fraction)[None]
-    work = as_seen(work, fitted)
+    settings = fitted.config.images
+    fraction = frame_of(photograph, CellRef(name, um_per_px=um_per_px), settings)
+    work = as_seen(to_work(photograph, settings.work_px, fraction)[None], fitted)
     found = run_stages(work, [name], fitted, prior)
     (said,) = final_word(found, fitted)
     probs = np.array(said.probs)
@@ -77,10 +80,14 @@ def explain(
         leading=tuple(codes[column] for column in leading),
         steps=_steps(found, probs, leading, fitted.stack.weights),
         features=_features(
-            found.cleaned.features[0], leading, fitted, _px_wide(photograph, fitted), um_per_px
+            found.cleaned.features[0],
+            leading,
+            fitted,
+            fraction * min(photograph.shape[:2]) / settings.work_px,
+            um_per_px,
         ),
         like=tuple(_likeness(match, fitted, pictures or {}) for match in like),
-        reasons=tuple(evidence.text for evidence in said.evidence),
+        reasons=tuple(in_words(evidence.text) for evidence in said.evidence),
     )
     return explanation, said
 
@@ -91,7 +98,7 @@ def verdict(said: Prediction, taxonomy: Taxonomy, coverage: float) -> str:
     Args:
         said: The prediction.
         taxonomy: Its classes.
-        coverage: Share of cells whose set is made to hold the truth.
+        coverage: Target coverage of the prediction set.
     """
     names = {cell.code: cell.name for cell in taxonomy.classes}
     text = f"{said.label}, {names[said.label]}, with probability {said.probability:.2f}"
@@ -117,12 +124,6 @@ def _steps(
     return tuple(rows)
 
 
-def _px_wide(photograph: np.ndarray, fitted: Fitted) -> float:
-    """Pixels of the photograph to a pixel of the working image."""
-    settings = fitted.config.images
-    return settings.frame_fraction * min(photograph.shape[:2]) / settings.work_px
-
-
 def _features(
     features: np.ndarray,
     leading: list[int],
@@ -130,7 +131,15 @@ def _features(
     px_wide: float,
     um_per_px: float | None,
 ) -> tuple[FeatureRow, ...]:
-    """Every feature; sizes in pixels of the photograph, or in micrometres where they are known."""
+    """Every feature; sizes in pixels of the photograph, or in micrometres where they are known.
+
+    Args:
+        features: Of the working image, shape (f,).
+        leading: Columns of the classes that the cell is compared with.
+        fitted: Of the bundle.
+        px_wide: Pixels of the photograph to one of the working image.
+        um_per_px: Micrometres that a pixel of the photograph is wide, if known.
+    """
     places = np.stack([fitted.distributions.percentiles(features, column) for column in leading])
     rows = []
     for feature, value, where in zip(FEATURES, features, places.T, strict=True):
@@ -143,15 +152,11 @@ def _features(
     return tuple(rows)
 
 
-def _likeness(match: Match, fitted: Fitted, pictures: Mapping[str, str]) -> Likeness:
+def _likeness(match: Match, fitted: Fitted, pictures: Mapping[str, CellRef]) -> Likeness:
     """A training cell with its picture, if that is at hand and is the one that was trained on."""
-    path, settings = pictures.get(match.cell_id), fitted.config.images
-    image = None
-    if path is not None:
-        try:
-            image = to_work(read(path), settings.work_px, settings.frame_fraction)
-        except ImageError:  # the figure says "no picture"
-            image = None
+    ref = pictures.get(match.cell_id)
+    # of a file that cannot be read the figure says "no picture"
+    image = None if ref is None else decode_work(ref, fitted.config.images)[1]
     if image is not None:
         seen = fitted.encoder.encode(paint_if_asked(image[None], fitted.config))[0]
         remembered = fitted.gallery.rows[fitted.gallery.cell_ids.index(match.cell_id)]

@@ -15,7 +15,7 @@ import pandas as pd
 
 from buffycoat import images
 from buffycoat.backbones.threads import at_most, cpus
-from buffycoat.cells import Manifest
+from buffycoat.cells import CellRef, Manifest
 from buffycoat.errors import ConfigError, ImageError
 from buffycoat.images import BadCell
 from buffycoat.progress import Reporter, Silent
@@ -71,9 +71,9 @@ def measure_manifest(
     Raises:
         ConfigError: `um_per_px` is not a positive number, or fewer than one process is asked for.
     """
-    paths = [str(path) for path in manifest.frame["path"]]
+    refs = list(manifest.refs())
     cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
-    return _measure(paths, cell_ids, um_per_px, workers, reporter or Silent())
+    return _measure(refs, cell_ids, um_per_px, workers, reporter or Silent())
 
 
 def measure_photographs(
@@ -88,7 +88,7 @@ def measure_photographs(
 
 
 def _measure(
-    sources: Sequence[str] | Sequence[np.ndarray],
+    sources: Sequence[CellRef] | Sequence[np.ndarray],
     cell_ids: Sequence[str],
     um_per_px: float | None,
     workers: int | None,
@@ -139,7 +139,7 @@ def _table(
 
 @contextmanager
 def _mapped(
-    sources: Sequence[str] | Sequence[np.ndarray], workers: int
+    sources: Sequence[CellRef] | Sequence[np.ndarray], workers: int
 ) -> Iterator[Iterable[_Result]]:
     """Results in the order of the sources, from other processes where that is worth it."""
     starts = range(0, len(sources), CELLS_A_TASK)
@@ -161,7 +161,7 @@ _Result = tuple[np.ndarray | None, str]
 and why."""
 
 
-def _measure_some(sources: Sequence[str] | Sequence[np.ndarray]) -> list[_Result]:
+def _measure_some(sources: Sequence[CellRef] | Sequence[np.ndarray]) -> list[_Result]:
     squares = [_square(source) for source in sources]
     masks = iter(segment_few(square for square, _ in squares if square is not None))
     return [
@@ -170,10 +170,10 @@ def _measure_some(sources: Sequence[str] | Sequence[np.ndarray]) -> list[_Result
     ]
 
 
-def _square(source: str | np.ndarray) -> _Result:
+def _square(source: CellRef | np.ndarray) -> _Result:
     """The middle of a photograph, shape (side, side, 3); or None, and why."""
     try:
-        image = images.read(source) if isinstance(source, str) else source
+        image = images.read(source) if isinstance(source, CellRef) else source
     except ImageError as error:
         return None, str(error).removeprefix(f"{source}: ")
     return images.to_work(image, min(image.shape[:2]), 1.0), ""

@@ -22,6 +22,7 @@ from buffycoat.predict.batches import in_batches, predict_batches
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.predict.site_look import look_ahead, look_at_photographs
 from buffycoat.progress import Reporter, Silent
+from buffycoat.sites.shift import Shift
 from buffycoat.taxonomy import Taxonomy
 
 
@@ -109,7 +110,24 @@ class Pipeline:
             like the training cells is asked of all of them together: give those of one site in
             one call.
         """
-        shift = look_at_photographs(images, self.fitted)
+        return self.predict_of_site(images, self.look(images), cell_ids, prior)
+
+    def look(self, images: Sequence[np.ndarray]) -> Shift | None:
+        """How cells of one site compare with the training cells; None of too few cells.
+
+        Args:
+            images: As `predict` takes them.
+        """
+        return look_at_photographs(images, self.fitted)
+
+    def predict_of_site(
+        self,
+        images: Sequence[np.ndarray],
+        shift: Shift | None,
+        cell_ids: Sequence[str] | None = None,
+        prior: str | None = None,
+    ) -> list[Prediction]:
+        """`predict` for cells of a site that `look` has compared already."""
         ids = [str(i) for i in range(len(images))] if cell_ids is None else list(cell_ids)
         settings = self.fitted.config.images
         found: list[Prediction] = []

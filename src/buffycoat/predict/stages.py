@@ -229,7 +229,7 @@ class Place:
     Attributes:
         shifts: n of them: how the site of each cell compares with the training cells; None where
             that is not known.
-        is_abroad: Shape (n,), bool: judged as of a laboratory that training has not seen.
+        is_abroad: Shape (n,), bool: cells to which the limits for unseen laboratories apply.
     """
 
     shifts: Sequence[Shift | None]

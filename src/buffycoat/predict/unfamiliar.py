@@ -23,7 +23,7 @@ MOST_NAMED = 5
 def sentences(
     looks: SiteLooks, fitted: Fitted, counts: Counts, bundle: str, cells: object
 ) -> list[str]:
-    """Sites that differ, in standard deviations; the remedy; and how their cells are judged.
+    """Sites that differ, in standard deviations; the remedy; and which limits apply to their cells.
 
     Args:
         looks: Of the job.
@@ -57,7 +57,7 @@ def _who(site: str, n_sites: int) -> str:
 
 
 def _although(fitted: Fitted) -> str:
-    if fitted.site is None or not fitted.site.is_standardised:
+    if fitted.site is None or not fitted.site.is_changed:
         return ""
     return f", although the bundle was adapted to {fitted.site.name or 'a site'!r}"
 

@@ -24,7 +24,7 @@ NOTHING_KEPT = 2.0
 
 @dataclass(frozen=True, eq=False)
 class AbroadLimits:
-    """How cells of a laboratory that training has not seen are judged.
+    """Limits for cells of a laboratory that training has not seen.
 
     Attributes:
         temperature: Log-probabilities under a uniform prior are divided by it; at least 1.

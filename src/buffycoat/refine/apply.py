@@ -37,7 +37,7 @@ class Check:
         name: What is measured.
         values: Shape (n,).
         sign: ">" or "<".
-        limit: What the values are held against; NaN values fail.
+        limit: What the values are compared with; NaN values fail.
     """
 
     field: str

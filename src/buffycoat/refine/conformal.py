@@ -1,4 +1,4 @@
-"""Sets of labels that hold the truth at a stated rate, class by class.
+"""Prediction sets with a stated coverage, class by class.
 
 Conformal prediction on out-of-fold scores (cross-conformal: Vovk, arXiv 1208.0806; CV+: Barber et
 al., arXiv 1905.02928) with one limit a class, so that rare classes are covered as often as frequent

@@ -57,7 +57,7 @@ class Findings:
         views: Shape (n,): views that the classifier looked at.
         shifts: n of them: how the site of each cell compares with the training cells; None where
             that is not known.
-        is_abroad: Shape (n,), bool: judged as of a laboratory that training has not seen; then
+        is_abroad: Shape (n,), bool: of a laboratory that training has not seen; then
             `probs` and `set_probs` are flattened.
     """
 

@@ -129,7 +129,7 @@ class StageNote:
 
 @dataclass(frozen=True)
 class Doubt:
-    """How often label sets hold the truth, and what it gains to leave unsure cells to a person.
+    """Coverage of prediction sets, and what it gains to leave unsure cells to a person.
 
     Attributes:
         alpha: Error rate that the sets were made for.

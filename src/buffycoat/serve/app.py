@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import resources
 from typing import Any
 
@@ -18,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from buffycoat import __version__
 from buffycoat.errors import ConfigError, ManifestError, MissingExtraError
 from buffycoat.serve import health
-from buffycoat.serve.database import is_disk_full
+from buffycoat.serve.database import is_disk_full, reason_of
 from buffycoat.serve.gate import Gate, answer
 from buffycoat.serve.refused import RefusedError
 from buffycoat.serve.review import Review, signed_in
@@ -26,6 +27,7 @@ from buffycoat.serve.routes import admin, cells, exports, session, signing, slid
 
 API = "/api/v1"
 RETRY_S = "2"
+_LOGGER = logging.getLogger(__name__)
 _ERROR = {"description": "`{error: {code, message}}`"}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: _ERROR for status in (400, 401, 403, 404, 409, 413, 422, 429, 501, 503, 507)
@@ -108,7 +110,8 @@ def _add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
-    def database(_: Request, error: DBAPIError) -> Response:
+    def database(request: Request, error: DBAPIError) -> Response:
+        _note(request, f"{type(error.orig).__name__}: {reason_of(error)}")
         if is_disk_full(error):
             return answer(
                 507, "disk_full", "the database has no room left; nothing of this was stored"
@@ -116,7 +119,8 @@ def _add_handlers(app: FastAPI) -> None:
         return _unavailable()
 
     @app.exception_handler(PoolTimeoutError)
-    def busy(_: Request, error: PoolTimeoutError) -> Response:
+    def busy(request: Request, error: PoolTimeoutError) -> Response:
+        _note(request, "no connection to the database was free")
         return _unavailable()
 
 
@@ -125,6 +129,13 @@ def _fault(found: dict[str, Any]) -> str:
     if found["type"] == "wbc":
         return found["msg"]
     return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+
+
+def _note(request: Request, why: str) -> None:
+    """Say on the server's console why a request failed; its path as a template, without names."""
+    route = request.scope.get("route")
+    path = getattr(route, "path", "a request")
+    _LOGGER.warning("%s %s: the database failed: %s", request.method, path, why)
 
 
 def _unavailable() -> Response:

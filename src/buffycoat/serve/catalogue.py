@@ -17,6 +17,7 @@ from buffycoat.cells import CellRef
 from buffycoat.evaluate.label_next import NO_CELL
 from buffycoat.fields.crops import part_in_field
 from buffycoat.fields.rows import box_of
+from buffycoat.refine.feature_words import in_words
 from buffycoat.serve import counts, schema
 from buffycoat.serve.refused import not_found
 from buffycoat.taxonomy import Taxonomy
@@ -219,6 +220,9 @@ class Catalogue:
 
 def _cell(row: Row[Any]) -> ReviewedCell:
     details = json.loads(row.details)
+    for kind in ("evidence", "reasons"):
+        for one in details.get(kind, ()):
+            one["text"] = in_words(one["text"])
     return ReviewedCell(
         n=row.id,
         slide=row.slide,

@@ -132,6 +132,13 @@ def is_disk_full(error: DBAPIError) -> bool:
     return state == "53100" or code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 
+def reason_of(error: DBAPIError) -> str:
+    """What the database said, in a line, with its code; without the values of the statement."""
+    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+    said = str(error.orig).strip().partition("\n")[0]
+    return f"{said} ({code})" if code else said
+
+
 @contextlib.contextmanager
 def explained(url: str) -> Iterator[None]:
     """Turn a database's failure at the start into a message.
@@ -143,8 +150,7 @@ def explained(url: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         shown = make_url(url).render_as_string(hide_password=True)
-        reason = str(error.orig).strip().partition("\n")[0]
         raise OutputError(
-            f"--database {shown}: cannot be used ({reason}). Check that it runs, that it may be "
-            "written to, and that its disk has room"
+            f"--database {shown}: cannot be used ({reason_of(error)}). Check that it runs, that it "
+            "may be written to, and that its disk has room"
         ) from error

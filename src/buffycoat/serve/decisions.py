@@ -181,8 +181,8 @@ class _Batch:
         }
         if decision.step is not None:
             data |= {"step": decision.step, "act": decision.act}
-        event = log.Event(
-            log.DECIDED, self.person.name, data, cell.slide, cell.id, decision.client_id
+        event = log.Event.by(
+            self.person, log.DECIDED, data, cell.slide, cell.id, decision.client_id
         )
         self.events.append(event)
         seq = self.last + len(self.events)

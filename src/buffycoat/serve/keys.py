@@ -1,4 +1,4 @@
-"""The key that gives each class: digits in the taxonomy's order, then letters."""
+"""The key that gives each class: digits in the order of the page, then letters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def keys_of(codes: Sequence[str]) -> dict[str, str | None]:
     """Code -> key; None for classes that are more than there are keys.
 
     Args:
-        codes: Of the classes, in column order.
+        codes: Of the classes, in the order of the page.
     """
     keys = dict.fromkeys(codes) | dict(zip(codes, CLASS_KEYS, strict=False))
     return keys | EXTRA_KEYS

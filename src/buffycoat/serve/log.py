@@ -11,8 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from buffycoat.exchange.remarks import Identity
 from buffycoat.serve import schema
+from buffycoat.serve.people import Person
 
+IN_BODY = ("data", "identity")
+"""Of an event, what its row has in the body alone."""
 GENESIS = "0" * 64
 """What stands for the hash before the first entry."""
 
@@ -36,6 +40,8 @@ class Event:
         slide: Number of the slide that it concerns.
         cell: Number of the cell.
         client_id: Made by the sender, so that sending twice stores once.
+        identity: How the person's name is known: by an account, stated, or the computer's user;
+            None for what commands do, by the computer's user.
     """
 
     kind: str
@@ -44,6 +50,20 @@ class Event:
     slide: int | None = None
     cell: int | None = None
     client_id: str | None = None
+    identity: Identity | None = None
+
+    @classmethod
+    def by(
+        cls,
+        person: Person,
+        kind: str,
+        data: dict[str, Any],
+        slide: int | None = None,
+        cell: int | None = None,
+        client_id: str | None = None,
+    ) -> Event:
+        """What somebody did who is signed in, or who said their name."""
+        return cls(kind, person.name, data, slide, cell, client_id, person.identity)
 
 
 @dataclass(frozen=True)
@@ -104,7 +124,7 @@ def append(writer: Connection, events: Sequence[Event]) -> list[Entry]:
         shown = {key: value for key, value in vars(event).items() if value is not None}
         body = canonical(shown | {"seq": seq, "at": at})
         before = digest(before, body)
-        columns = {key: value for key, value in vars(event).items() if key != "data"}
+        columns = {key: value for key, value in vars(event).items() if key not in IN_BODY}
         rows.append(columns | {"seq": seq, "at": at, "body": body, "hash": before})
         entries.append(Entry(seq, at, before))
     if rows:

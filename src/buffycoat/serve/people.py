@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from buffycoat.errors import ConfigError
+from buffycoat.exchange.remarks import Identity
 from buffycoat.serve.refused import RefusedError
 
 READER, SIGNER, ADMIN = "reader", "signer", "admin"
@@ -21,11 +22,13 @@ class Person:
         name: As it stands in the log.
         roles: Of `ROLES`.
         is_single: The one user of a server on loopback without users.
+        identity: How the name is known.
     """
 
     name: str
     roles: frozenset[str]
     is_single: bool = False
+    identity: Identity = "account"
 
     def require(self, *roles: str) -> None:
         """Make sure of one of some roles.

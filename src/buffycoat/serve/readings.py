@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from buffycoat.serve import log, schema
@@ -13,6 +16,8 @@ from buffycoat.serve.states import CONSENSUS, FIRST, READINGS, SECOND, SlideStat
 def take(writer: Connection, person: Person, slide: int, role: str) -> None:
     """Take a role on a slide; taking it again changes nothing.
 
+    Without accounts, who says another name takes a reading over, unless it is to be blind.
+
     Raises:
         RefusedError: Somebody else has it, the person has read the slide in another role, or it is
             too early for a consensus.
@@ -20,16 +25,18 @@ def take(writer: Connection, person: Person, slide: int, role: str) -> None:
     state = state_of(writer, slide)
     _check(writer, person, state, role)
     held = state.readings.get(role)
-    if held is not None and held.reader == person.name:
+    before = None if held is None else held.reader
+    if before == person.name:
         return
-    if held is not None and held.reader is not None:
+    if before is not None and (not person.is_single or state.needs_second):
         raise RefusedError(
-            409, "taken", f"the {role} reading of this slide is {held.reader}'s. Choose another"
+            409, "taken", f"the {role} reading of this slide is {before}'s. Choose another"
         )
     key = {"slide": slide, "role": role}
     writer.execute(_of(delete(schema.readings), slide, role))
     writer.execute(insert(schema.readings).values(**key, reader=person.name, is_finished=False))
-    log.append(writer, [log.Event(log.TAKEN, person.name, {"role": role}, slide)])
+    data = {"role": role} | ({} if before is None else {"reader": before})
+    log.append(writer, [log.Event.by(person, log.TAKEN, data, slide)])
 
 
 def _check(writer: Connection, person: Person, state: SlideState, role: str) -> None:
@@ -86,7 +93,7 @@ def finish(writer: Connection, person: Person, slide: int, role: str) -> None:
         "n_decided": writer.execute(decided).scalar_one(),
         "n_cells": writer.execute(cells).scalar_one(),
     }
-    log.append(writer, [log.Event(log.FINISHED, person.name, data, slide)])
+    log.append(writer, [log.Event.by(person, log.FINISHED, data, slide)])
 
 
 def reopen(writer: Connection, person: Person, slide: int, role: str) -> None:
@@ -106,7 +113,7 @@ def reopen(writer: Connection, person: Person, slide: int, role: str) -> None:
             409, "not_blind", "both readings are finished and seen; decide by consensus"
         )
     _set(writer, slide, role, is_finished=False)
-    log.append(writer, [log.Event(log.REOPENED, person.name, {"role": role}, slide)])
+    log.append(writer, [log.Event.by(person, log.REOPENED, {"role": role}, slide)])
 
 
 def release(writer: Connection, person: Person, slide: int, role: str) -> None:
@@ -125,7 +132,37 @@ def release(writer: Connection, person: Person, slide: int, role: str) -> None:
         raise RefusedError(409, "reading_finished", "the reading is finished; open it again first")
     writer.execute(_of(update(schema.readings), slide, role).values(reader=None))
     data = {"role": role, "reader": held.reader}
-    log.append(writer, [log.Event(log.RELEASED, person.name, data, slide)])
+    log.append(writer, [log.Event.by(person, log.RELEASED, data, slide)])
+
+
+def read_by(reader: Connection, state: SlideState) -> list[dict[str, Any]]:
+    """Who holds each reading of a slide, in plain values, as a signature freezes it.
+
+    Returns:
+        For each role that somebody holds: `role`, `reader`, `finished_at` (UTC, None while it is
+        not finished) and `identity` (None where it was not recorded).
+    """
+    columns = schema.log.c
+    wanted = (columns.slide == state.id) & columns.kind.in_((log.TAKEN, log.FINISHED))
+    bodies = reader.execute(select(columns.body).where(wanted).order_by(columns.seq)).scalars()
+    last = {}
+    for body in map(json.loads, bodies):
+        last[body["data"]["role"], body["kind"], body["person"]] = body
+    found = []
+    for role, held in ((role, state.readings.get(role)) for role in READINGS):
+        if held is None or held.reader is None:
+            continue
+        done = last.get((role, log.FINISHED, held.reader)) if held.is_finished else None
+        known = done or last.get((role, log.TAKEN, held.reader), {})
+        found.append(
+            {
+                "role": role,
+                "reader": held.reader,
+                "finished_at": done and done["at"],
+                "identity": known.get("identity"),
+            }
+        )
+    return found
 
 
 def held_by(state: SlideState, person: Person, role: str):

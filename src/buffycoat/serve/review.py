@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import numpy as np
 from starlette.requests import Request
@@ -19,12 +20,15 @@ from buffycoat.serve.people import ROLES, Person
 from buffycoat.serve.pictures import Pictures
 from buffycoat.serve.project import Project, open_project
 from buffycoat.serve.refused import RefusedError
-from buffycoat.serve.settings import Settings
+from buffycoat.serve.settings import MOST_NAME, Settings, stated_name
 from buffycoat.serve.surroundings import Surroundings
 from buffycoat.serve.worklist import Worklist
 
 COOKIE = "buffycoat_review"
 CSRF_HEADER = "X-CSRF-Token"
+READER_HEADER = "X-Reader"
+"""Who reads, without accounts: each window of the page states its own, so that another name in
+another window changes nothing here."""
 _SINGLE = "the single user"
 
 
@@ -64,9 +68,29 @@ class Review:
         with store.reading() as reader:
             return cls(store, settings, open_project(reader), confusion)
 
-    def single_user(self) -> Person:
-        """Who works on loopback without accounts: the user of this machine."""
-        return Person(local_name(), frozenset(ROLES), is_single=True)
+    def single_user(self, stated: str = "") -> Person:
+        """Who works on loopback without accounts.
+
+        Args:
+            stated: What a page says its reader's name is, percent-encoded.
+
+        Returns:
+            By the name that the server was started with, else the stated one, else that of the
+            computer's user.
+
+        Raises:
+            RefusedError: What is stated is no name.
+        """
+        name = self.settings.reader or stated_name(unquote(stated))
+        if name is None and stated:
+            raise RefusedError(
+                422,
+                "name",
+                f"the reader's name (header {READER_HEADER}, percent-encoded): expected up to "
+                f"{MOST_NAME} visible characters",
+            )
+        identity = "machine" if name is None else "stated"
+        return Person(name or local_name(), frozenset(ROLES), True, identity)
 
     def csrf(self, cookie: str | None) -> str:
         """The token that a page must send with what it changes."""
@@ -85,7 +109,7 @@ class Review:
                 if found is not None:
                     return found, False
             if not self.settings.is_public and not users.n_users(reader):
-                return self.single_user(), False
+                return self.single_user(request.headers.get(READER_HEADER, "")), False
         return None, False
 
     def _holder(self, token: str) -> Person | None:

@@ -13,10 +13,22 @@ from buffycoat import __version__
 from buffycoat.evaluate.reported import report_items
 from buffycoat.exchange.differential_report import DifferentialReport
 from buffycoat.exchange.geojson import NAMESPACE, colour_of
+from buffycoat.exchange.remarks import Flag, ReadBy
 from buffycoat.serve.catalogue import SlideCells
 from buffycoat.serve.pictures import CHANGED, MISSING
+from buffycoat.serve.readings import read_by
 from buffycoat.serve.signatures import Version, version_of, versions
-from buffycoat.serve.states import EXTRA, final_labels, labels_of, state_of
+from buffycoat.serve.states import (
+    EXTRA,
+    READINGS,
+    SlideState,
+    decided_cells,
+    final_labels,
+    labels_of,
+    state_of,
+)
+from buffycoat.serve.two_readers import n_differ
+from buffycoat.serve.worklist import flags_of
 
 MODEL = "buffycoat classifier"
 FAULTY = {
@@ -70,7 +82,7 @@ def make_report(
     )
     wbc = state.wbc if version is None else body.get("wbc")
     items = report_items(counted, cells.taxonomy, wbc)
-    bundles = {cell.bundle_sha256 for cell in cells.cells}
+    bundles = sorted({cell.bundle_sha256 or "" for cell in cells.cells})
     final = "final" if version and version.version == 1 else "amended"
     return DifferentialReport(
         slide=state.name,
@@ -80,15 +92,57 @@ def make_report(
         issued=datetime.now(UTC) if version is None else datetime.fromisoformat(version.at),
         signer=None if version is None else version.signer,
         model=MODEL,
-        model_checksum=bundles.pop() if len(bundles) == 1 else None,
+        model_checksum=(bundles[0] or None) if len(bundles) == 1 else None,
         software=body.get("software", f"buffycoat {__version__}"),
         items=items,
         n_leukocytes=sum(item.count for item in items if item.is_leukocyte),
         n_counted=sum(item.count for item in items),
-        comment=_comment(body, labels, left_out),
+        comment=_comment(body, labels, left_out, bundles),
         n_decided=body.get("n_decided"),
         n_read=body.get("n_cells"),
+        signer_identity=body.get("identity"),
+        reason=body.get("reason"),
+        **_read(reader, state, cells, version),
     )
+
+
+def _read(
+    reader: Connection, state: SlideState, cells: SlideCells, version: Version | None
+) -> dict[str, Any]:
+    """Flags, readings, and how far readers differ: as they were signed, or as they are."""
+    body = None if version is None else version.body
+    if body is None:
+        given = labels_of(reader, state.id)
+        labels = final_labels(state, cells.predicted, given).labels
+        left = frozenset() if state.is_read else (cells.doubtful or set()) - decided_cells(given)
+        doubtful = None if cells.doubtful is None else left
+        body = {
+            "flags": flags_of(cells, cells.counted(labels, doubtful)),
+            "readings": read_by(reader, state),
+            "n_differ": n_differ(state, cells.predicted, given),
+        }
+    elif "readings" not in body:  # signed before a signature froze these
+        held = {cell.name: cell.n for cell in cells.cells}
+        labels = {held[name]: label for name, label in body["labels"].items()}
+        body = {
+            "flags": flags_of(cells, cells.counted(labels, frozenset())),
+            "readings": [
+                {"role": role, "reader": body["readers"][role]}
+                for role in READINGS
+                if body["readers"].get(role)
+            ],
+        }
+    return {
+        "flags": tuple(Flag(flag["code"], flag["text"]) for flag in body["flags"]),
+        "readings": tuple(map(_read_by, body["readings"])),
+        "n_differ": body.get("n_differ"),
+    }
+
+
+def _read_by(one: dict[str, Any]) -> ReadBy:
+    at = one.get("finished_at")
+    finished = None if at is None else datetime.fromisoformat(at)
+    return ReadBy(one["role"], one["reader"], finished, one.get("identity"))
 
 
 def _left_out(cells: SlideCells, version: Version | None) -> dict[str, str]:
@@ -98,8 +152,10 @@ def _left_out(cells: SlideCells, version: Version | None) -> dict[str, str]:
     return {cell.name: cell.not_counted for cell in cells.cells if cell.not_counted}
 
 
-def _comment(body: dict[str, Any], labels: dict[str, str], left_out: dict[str, str]) -> str:
-    """The signer's words, and what was left out of the count."""
+def _comment(
+    body: dict[str, Any], labels: dict[str, str], left_out: dict[str, str], bundles: list[str]
+) -> str:
+    """The signer's words, what was left out of the count, and the models where they are several."""
     outside = Counter(
         label for name, label in labels.items() if label in EXTRA and name not in left_out
     )
@@ -108,6 +164,9 @@ def _comment(body: dict[str, Any], labels: dict[str, str], left_out: dict[str, s
         said.append(f"Doubtful cells that no reader decided: {body['undecided_doubtful']}.")
     said += [words.format(body[fault]) for fault, words in FAULTY.items() if body.get(fault)]
     said += [f"Not counted: {n} {why}." for why, n in sorted(Counter(left_out.values()).items())]
+    if len(bundles) > 1:
+        known = ", ".join(bundle or "unknown" for bundle in bundles)
+        said.append(f"Predicted by {len(bundles)} models, SHA-256 {known}.")
     return "\n".join(filter(None, [body.get("comment", ""), *said]))
 
 

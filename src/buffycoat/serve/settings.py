@@ -13,6 +13,8 @@ from buffycoat.errors import ConfigError
 SECRET = "BUFFYCOAT_REVIEW_SECRET"
 """Environment variable with the secret of a server that others reach."""
 LEAST_SECRET = 32
+MOST_NAME = 64
+"""Characters of a reader's name."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -29,6 +31,7 @@ class Settings:
         secret: Signs sessions; None takes the database's own, on loopback alone.
         certificate: Files of TLS certificate and key; None without.
         is_behind_proxy: Whether a proxy in front of it ends TLS.
+        reader: Name of who reads without accounts; None lets the page ask for it.
     """
 
     images: Path
@@ -39,6 +42,7 @@ class Settings:
     secret: str | None = None
     certificate: tuple[Path, Path] | None = None
     is_behind_proxy: bool = False
+    reader: str | None = None
 
     @property
     def is_public(self) -> bool:
@@ -72,6 +76,7 @@ def make_settings(
     keyfile: Path | None = None,
     behind_proxy: str | None = None,
     has_users: bool = False,
+    reader: str | None = None,
 ) -> Settings:
     """Check how a server will be reached.
 
@@ -85,10 +90,11 @@ def make_settings(
         keyfile: Its key.
         behind_proxy: https:// address of the proxy in front; None for none.
         has_users: Whether there are accounts.
+        reader: Name of who reads, where there are none.
 
     Raises:
         ConfigError: Others could reach it, and TLS or a proxy, users, or the secret is missing;
-            all that is missing is listed.
+            all that is missing is listed. Or `reader` is no name, or there are accounts.
     """
     certificate = _certificate(certfile, keyfile)
     secret = os.environ.get(SECRET)
@@ -101,10 +107,25 @@ def make_settings(
         secret=secret,
         certificate=certificate,
         is_behind_proxy=behind_proxy is not None,
+        reader=None if reader is None else _reader(reader, has_users),
     )
     if settings.is_public:
         _check_public(settings, has_users, name)
     return settings
+
+
+def _reader(name: str, has_users: bool) -> str:
+    if has_users:
+        raise ConfigError("--reader: there are accounts, so who reads is who logs in. Leave it out")
+    if stated_name(name) is None:
+        raise ConfigError(f"--reader {name!r}: expected a name of up to {MOST_NAME} characters")
+    return name.strip()
+
+
+def stated_name(text: str) -> str | None:
+    """A name as somebody stated it; None if it is none."""
+    name = text.strip()
+    return name if 0 < len(name) <= MOST_NAME and name.isprintable() else None
 
 
 def _certificate(certfile: Path | None, keyfile: Path | None) -> tuple[Path, Path] | None:

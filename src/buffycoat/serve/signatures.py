@@ -14,7 +14,7 @@ from buffycoat import __version__
 from buffycoat.serve import counts, log, schema
 from buffycoat.serve.catalogue import SlideCells
 from buffycoat.serve.people import READER, SIGNER, Person
-from buffycoat.serve.readings import reopen
+from buffycoat.serve.readings import read_by, reopen, take
 from buffycoat.serve.refused import RefusedError, not_found
 from buffycoat.serve.states import (
     CONSENSUS,
@@ -25,6 +25,8 @@ from buffycoat.serve.states import (
     obstacle,
     state_of,
 )
+from buffycoat.serve.two_readers import n_differ
+from buffycoat.serve.worklist import flags_of
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,10 @@ def sign(
         **(faulty or {}),
         "notes": counts.notes(counted, wbc),
         "readers": {role: held.reader for role, held in state.readings.items()},
+        "readings": read_by(writer, state),
+        "identity": person.identity,
+        "flags": flags_of(cells, counted),
+        "n_differ": n_differ(state, cells.predicted, given),
         "labels": {cell.name: final.labels[cell.n] for cell in cells.cells},
         "not_counted": {cell.name: cell.not_counted for cell in cells.cells if cell.not_counted},
         "bundle_sha256": sorted({cell.bundle_sha256 or "" for cell in cells.cells}),
@@ -154,7 +160,7 @@ def _keep_wbc(
     wbc: float | None,
     client_id: str | None = None,
 ) -> None:
-    event = log.Event(log.WBC, person.name, {"wbc": wbc}, slide, client_id=client_id)
+    event = log.Event.by(person, log.WBC, {"wbc": wbc}, slide, client_id=client_id)
     log.append(writer, [event])
     writer.execute(update(schema.slides).where(schema.slides.c.id == slide).values(wbc=wbc))
 
@@ -175,7 +181,7 @@ def _freeze(
     number = body["version"]
     data = {"version": number, "hash": checksum}
     (entry,) = log.append(
-        writer, [log.Event(log.SIGNED, person.name, data, slide, client_id=client_id)]
+        writer, [log.Event.by(person, log.SIGNED, data, slide, client_id=client_id)]
     )
     key = {"slide": slide, "version": number}
     values = {"seq": entry.seq, "at": entry.at, "signer": person.name, "hash": checksum}
@@ -210,12 +216,14 @@ def amend(writer: Connection, person: Person, slide: int, client_id: str, reason
             409, "not_signed", "the slide is not signed, so it can be changed as it is"
         )
     data = {"version": state.version, "reason": reason}
-    log.append(writer, [log.Event(log.AMENDED, person.name, data, slide, client_id=client_id)])
+    log.append(writer, [log.Event.by(person, log.AMENDED, data, slide, client_id=client_id)])
     writer.execute(update(schema.slides).where(schema.slides.c.id == slide).values(is_open=True))
     held = state.readings.get(FIRST)
     is_alone = not state.is_second_counted and CONSENSUS not in state.readings
     if held is not None and held.reader == person.name and is_alone:
         reopen(writer, person, slide, FIRST)
+    elif held is not None and person.is_single and is_alone:
+        take(writer, person, slide, FIRST)
     decided = state.readings.get(CONSENSUS)
     if decided is not None and decided.reader == person.name:
         reopen(writer, person, slide, CONSENSUS)

@@ -59,6 +59,12 @@ class AdaptedSite:
     record: Mapping[str, Any]
 
     @property
+    def is_changed(self) -> bool:
+        """Whether the bundle sees or judges cells otherwise than the one that it was made from."""
+        factor = (self.record.get("scale") or {}).get("factor", 1.0)
+        return self.is_standardised or factor != 1 or bool(self.record.get("batch_norm_share"))
+
+    @property
     def has_labels(self) -> bool:
         """Whether labelled cells of the site set its temperatures and prediction sets."""
         return "labels" in self.record

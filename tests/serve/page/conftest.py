@@ -25,6 +25,8 @@ SLIDES = 40
 """Of the server that tests share: each test takes its own."""
 N_WRONG = 4
 PASSWORD = "rendered cells only"
+READER = "Rita Reader"
+"""Who reads where there are no accounts; with None the page asks."""
 STARTS_WITHIN_S = 180
 
 
@@ -110,7 +112,12 @@ def serve(slides: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
     pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
     started: list[Server] = []
 
-    def start(*options: str, users: tuple[tuple[str, str], ...] = (), of: Any = slides) -> Server:
+    def start(
+        *options: str,
+        users: tuple[tuple[str, str], ...] = (),
+        of: Any = slides,
+        reader: str | None = READER,
+    ) -> Server:
         folder = tmp_path_factory.mktemp("review")
         database = f"sqlite:///{folder / 'review.sqlite'}"
         for name, roles in users:
@@ -120,6 +127,8 @@ def serve(slides: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
             str(of.predictions), "--images", str(of.images), "--database", database,
             "--port", str(port), "--no-browser", *options,
         )  # fmt: skip
+        if not users and reader is not None:
+            command += ["--reader", reader]
         server = Server(command, port, of, folder / "log.txt", free=list(range(1, SLIDES + 1)))
         started.append(server)
         server.start()

@@ -37,6 +37,9 @@ def test_review_a_slide_and_sign_it(
 
 def read_and_sign(page: Any) -> None:
     """Steps 2 to 5."""
+    asked = page.get_by_role("dialog", name="Who reads?")
+    asked.get_by_label("Name").fill("Anna Berg")
+    asked.get_by_role("button", name="Go on").click()
     page.locator("a", has_text="slide").or_(page.locator("table a")).first.click()
     page.wait_for_selector(".cell")
     page.keyboard.press(".")

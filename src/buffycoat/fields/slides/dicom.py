@@ -65,6 +65,7 @@ class DicomSlide(Slide):
             )
 
     def _read(self, left: int, top: int, width: int, height: int) -> np.ndarray:
+        # 0 is the finest level as in OpenSlide; others are powers of two, stored or not (0.36.1).
         part = self._file.read_region((left, top), 0, (width, height))
         return np.array(part.convert("RGB"))
 

@@ -19,7 +19,7 @@ export async function accounts(app) {
   };
   await load();
   return h("div", { class: "sheet" }, h("h1", {}, isAdmin ? "Accounts" : "Your account"),
-    isSingle ? h("p", {}, "Without accounts the single user of this machine needs no login. With the first account, which must be an admin's, everybody logs in.") : null,
+    isSingle ? h("p", {}, "Without accounts nobody logs in: who reads states a name. With the first account, which must be an admin's, everybody logs in.") : null,
     h("p", { class: "row" }, isAdmin ? button("Add an account …", () => add(load), { class: "primary" }) : null, h("a", { class: "button", href: "#/" }, "Worklist")),
     h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Accounts" },
       h("table", { class: "log" }, h("thead", {}, h("tr", {}, ["Name", "Roles", "Made", "Action"].map((title) => h("th", { scope: "col" }, title)))), body)));

@@ -2,6 +2,7 @@
 
 const BASE = new URL("api/v1/", document.baseURI);
 const TIMEOUT_MS = 30_000;
+const MOST_TRIES = 3;
 
 /** The server answered, and said no. `message` is fit to show. */
 export class Refused extends Error {
@@ -16,10 +17,16 @@ export class Unreachable extends Error {}
 
 let csrf = null;
 let logIn = null;
+let reader = null;
 
 /** @param {() => Promise<void>} ask Asks for the login in place; rejects if that is given up. */
 export function whenExpired(ask) {
   logIn = ask;
+}
+
+/** Without accounts: who says to be reading, in this window, until it is loaded again. */
+export function readAs(name) {
+  reader = name;
 }
 
 export const url = (path) => new URL(path, BASE).href;
@@ -56,7 +63,7 @@ async function call(...request) {
 }
 
 async function answer(method, path, body, mayLogIn = true) {
-  const response = await send(method, path, body);
+  const response = await sendAgain(method, path, body);
   if (response.status === 401 && mayLogIn && logIn) {
     await logIn();
     return answer(method, path, body, false);
@@ -70,9 +77,20 @@ async function answer(method, path, body, mayLogIn = true) {
   throw error;
 }
 
+/** Once more where the database did not answer: the server stored nothing, or stores the same once. */
+async function sendAgain(method, path, body) {
+  const isSafe = method === "GET" || body?.client_id;
+  for (let tries = 1; ; tries += 1) {
+    const response = await send(method, path, body);
+    if (response.status !== 503 || !isSafe || tries === MOST_TRIES) return response;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * (Number(response.headers.get("Retry-After")) || 1)));
+  }
+}
+
 async function send(method, path, body) {
   const headers = {};
   if (csrf) headers["X-CSRF-Token"] = csrf;
+  if (reader) headers["X-Reader"] = encodeURIComponent(reader);
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
     return await fetch(url(path), {

@@ -11,6 +11,7 @@ import { showKeys } from "./keys.js";
 import { retryLost } from "./pictures.js";
 import { apply, changes, isOn, keepDraftsOf, resize, set, setting, toggle } from "./settings.js";
 import { SlideView } from "./slide.js";
+import { asReader, changeReader } from "./stated.js";
 import { learn, plural } from "./words.js";
 import { disagreements, worklist } from "./worklist.js";
 
@@ -90,7 +91,7 @@ class App {
     for (;;) {
       try {
         const found = await session();
-        return found.user ? found : await askLogin();
+        return found.user ? await asReader(found) : await askLogin();
       } catch (error) {
         if (error.status === 401) continue;
         if (!(error instanceof Unreachable)) throw error;
@@ -124,7 +125,7 @@ class App {
     for (const [owner, count] of otherOwners(this.#owner)) {
       const [project, created, name] = JSON.parse(owner);
       if (project !== this.session.project.name || created !== this.session.project.created) continue;
-      alert(`${plural(count, "decision")} of ${name} not sent yet, kept in this browser. They are sent when ${name} logs in here.`, { kind: "info" });
+      alert(`${plural(count, "decision")} of ${name} not sent yet, kept in this browser. They are sent when ${name} ${this.session.is_single_user ? "reads" : "logs in"} here.`, { kind: "info" });
     }
   }
 
@@ -179,7 +180,7 @@ class App {
 
   #buildBar(bar) {
     const { view } = this;
-    const { user, is_single_user: isSingle } = this.session;
+    const { user, is_single_user: isSingle, is_reader_given: isGiven } = this.session;
     bar.dataset.view = this.#barKey;
     const theme = h("select", { "aria-label": "Theme", onchange: (event) => set("theme", event.target.value) },
       Object.entries(THEMES).map(([value, name]) => h("option", { value, selected: setting("theme") === value }, name)));
@@ -192,7 +193,9 @@ class App {
         button("Keys", showKeys, { title: "?", class: "by-key" }), theme,
         user.roles.includes("admin") ? [h("a", { href: "#/accounts" }, "Accounts"), h("a", { href: "#/log" }, "Log")]
           : h("a", { href: "#/accounts" }, "Account"),
-        isSingle ? null : [h("span", {}, user.name), button("Log out", () => this.logOut().catch((error) => alert(error.message)))]));
+        isSingle && !isGiven ? button(user.name, () => changeReader(user.name), { title: "Another reader …", "aria-label": `Reader ${user.name}: another reader …`, class: "who" })
+          : h("span", { class: "who" }, user.name),
+        isSingle ? null : button("Log out", () => this.logOut().catch((error) => alert(error.message)))));
   }
 }
 

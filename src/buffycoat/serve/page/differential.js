@@ -3,7 +3,7 @@
 import { download, get, post } from "./api.js";
 import { alert, button, fill, h } from "./dom.js";
 import { draft, dropDraft } from "./settings.js";
-import { percent, plural, project, range, tooFew, when } from "./words.js";
+import { identity, percent, plural, project, range, tooFew, when } from "./words.js";
 
 const WAIT_MS = 400;
 const badWbc = () => `WBC: a number above 0 and below ${project.mostWbc} is expected, in 10⁹/L, such as 7.4`;
@@ -127,7 +127,7 @@ export async function versions(slide) {
     list.length ? null : downloads(slide, null),
     list.map((one) => h("section", { class: "version" },
       h("h3", {}, `Version ${one.version}`),
-      h("p", {}, `Signed by ${one.signer}, ${when(one.at)}`),
+      h("p", {}, `Signed by ${one.signer}${identity(one.identity) ? ` (${identity(one.identity)})` : ""}, ${when(one.at)}`),
       one.comment ? h("p", { class: "comment" }, one.comment) : null,
       one.reason ? h("p", {}, `Reason of the amendment: ${one.reason}`) : null,
       h("p", { class: "hash", title: one.hash }, `SHA-256 ${one.hash.slice(0, 16)}…`),

@@ -2,7 +2,9 @@
  * The cells of a slide by class, most doubtful first.
  *
  * Each class is a list box; its cells are options, of which one in the whole grid takes the Tab key.
- * Pictures load when they come near the window, and cells outside of it are not laid out.
+ * Of a cell far from the window there is its place, its name for screen readers and its state; its
+ * picture and captions are made when it comes near. A slide of 5,000 cells has 5,000 elements then,
+ * and not 50,000.
  */
 
 import { button, fill, h } from "./dom.js";
@@ -12,6 +14,7 @@ import { changes, isOn } from "./settings.js";
 import { allClasses, brief, nameOf, plural, probability, project } from "./words.js";
 
 const NEAR = "300px";
+const AT_ONCE = 150; // cells that are drawn before anything is laid out: more than a window shows
 
 export class Grid {
   /** @param {import("./reading.js").Reading} reading */
@@ -56,7 +59,7 @@ export class Grid {
       const option = this.optionOf(cell);
       const before = option.parentElement?.dataset.code;
       const code = this.reading.classOf(cell);
-      drawCell(option, cell, this.reading);
+      this.#draw(option, cell);
       if (before !== code) {
         this.#insert(this.#section(code).list, option, cell.order);
         touched.add(before);
@@ -76,10 +79,11 @@ export class Grid {
     }
     if (groups.has(UNDECIDED)) this.#section(UNDECIDED);
     for (const { code } of allClasses()) this.#section(code);
-    for (const [code, cells] of groups) {
-      this.#section(code).list.append(...cells.map((cell) => this.#option(cell)));
+    for (const code of groups.keys()) this.#section(code); // a class of another model's
+    for (const [code, { list }] of this.sections) {
+      list.append(...(groups.get(code) ?? []).map((cell) => this.#option(cell)));
+      this.#count(code);
     }
-    for (const code of this.sections.keys()) this.#count(code);
   }
 
   #section(code) {
@@ -119,10 +123,16 @@ export class Grid {
     const option = h("div", {
       role: "option", tabindex: "-1", "aria-selected": "false", draggable: "true", "data-n": cell.n, class: "cell",
     });
-    drawCell(option, cell, this.reading);
+    if (this.options.size < AT_ONCE) furnish(option, cell);
+    this.#draw(option, cell);
     this.options.set(cell.n, option);
     this.watcher.observe(option);
     return option;
+  }
+
+  #draw(option, cell) {
+    drawState(option, cell, this.reading);
+    if (option.firstElementChild) fill(option.lastElementChild, told(cell, this.reading));
   }
 
   #insert(list, option, order) {
@@ -133,6 +143,11 @@ export class Grid {
   #near(seen) {
     for (const { target, isIntersecting } of seen) {
       target.classList.toggle("near", isIntersecting);
+      if (isIntersecting && !target.firstElementChild) {
+        const cell = this.cellOf(target);
+        furnish(target, cell);
+        this.#draw(target, cell);
+      }
       if (isIntersecting && isOn("outlines")) outline(target.firstElementChild, Number(target.dataset.n));
     }
   }
@@ -146,14 +161,18 @@ export class Grid {
   }
 }
 
-/** Put a cell's state into its option. */
-function drawCell(option, cell, reading) {
-  if (!option.firstElementChild) {
-    option.append(
-      frame(cell, picture(cell.n, "", { loading: "lazy", width: 112, height: 112 })),
-      h("div", { class: "told", "aria-hidden": "true" }));
-  }
-  const isChanged = cell.label !== null && cell.label !== cell.predicted;
+const isOther = (cell) => cell.label !== null && cell.label !== cell.predicted;
+
+/** Give an option its picture and room for its captions. */
+function furnish(option, cell) {
+  option.append(
+    frame(cell, picture(cell.n, "", { loading: "lazy", width: 112, height: 112 })),
+    h("div", { class: "told", "aria-hidden": "true" }));
+}
+
+/** Put a cell's state into its option, furnished or not. */
+function drawState(option, cell, reading) {
+  const isChanged = isOther(cell);
   const classes = {
     look: cell.needs_look && cell.label === null,
     changed: isChanged,
@@ -163,11 +182,12 @@ function drawCell(option, cell, reading) {
     "not-counted": cell.not_counted,
   };
   for (const [name, is] of Object.entries(classes)) option.classList.toggle(name, Boolean(is));
-  fill(option.lastElementChild, told(cell, reading, isChanged));
   option.setAttribute("aria-label", spoken(cell, reading, isChanged));
 }
 
-function told(cell, reading, isChanged) {
+/** Captions of a cell. */
+function told(cell, reading) {
+  const isChanged = isOther(cell);
   const others = cell.set?.filter((code) => code !== cell.predicted) ?? [];
   const fault = cell.is_missing ? "picture missing" : cell.is_changed ? "picture changed since the prediction" : null;
   const mark = cell.conflict ? "conflict" : cell.isPending ? "…" : cell.label === null || isChanged ? "" : "✓";
@@ -192,7 +212,7 @@ function disputed(cell, reading) {
 }
 
 /** What a screen reader says of a cell. */
-function spoken(cell, reading, isChanged = cell.label !== null && cell.label !== cell.predicted) {
+function spoken(cell, reading, isChanged) {
   const parts = [nameOf(reading.classOf(cell)), `probability ${probability(cell.probability)}`];
   if (isChanged) parts.splice(1, 0, `predicted ${nameOf(cell.predicted)}`);
   else if (cell.label !== null) parts.push("confirmed");

@@ -5,6 +5,7 @@ import { button, h } from "./dom.js";
 import { isOn } from "./settings.js";
 
 const AT_ONCE = 6;
+const RETRY_MS = [1000, 4000];
 const outlines = new Map();
 const waiting = [];
 let running = 0;
@@ -16,9 +17,25 @@ export const contextUrl = (n) => url(`cells/${n}/context`);
 export function picture(n, alt, attributes = {}) {
   return h("img", {
     src: imageUrl(n), alt, draggable: "false", decoding: "async", "data-n": n,
-    onerror: (event) => event.target.closest(".frame")?.classList.add("lost"),
+    onerror: (event) => again(event.target),
     ...attributes,
   });
+}
+
+/** Ask once more for a picture that did not come, later each time; then say that it is missing. */
+function again(image) {
+  const tries = Number(image.dataset.tries ?? 0);
+  if (tries >= RETRY_MS.length) {
+    image.closest(".frame")?.classList.add("lost");
+    return;
+  }
+  image.dataset.tries = tries + 1;
+  setTimeout(() => image.isConnected && askAgain(image), RETRY_MS[tries]);
+}
+
+/** Another fragment is another address to the browser, and the same one to the server. */
+function askAgain(image) {
+  image.src = `${image.src.replace(/#.*$/, "")}#${Date.now()}`;
 }
 
 /** A frame around a picture; what is mirrored beyond the border of the field is hatched. */
@@ -48,8 +65,7 @@ export function refresh(root) {
 export function retryLost() {
   for (const frame of document.querySelectorAll(".frame.lost")) {
     frame.classList.remove("lost");
-    const image = frame.querySelector("img");
-    image.src = image.src.replace(/#.*$/, "") + `#${Date.now()}`;
+    askAgain(frame.querySelector("img"));
   }
 }
 

@@ -1,5 +1,7 @@
 /** One reading of a slide: the cells, what the reader decided, undo and redo. Knows no page. */
 
+import { inOrder } from "./words.js";
+
 const MAX_UNDO = 500;
 export const UNDECIDED = "?";
 
@@ -16,7 +18,7 @@ export class Reading extends EventTarget {
     super();
     Object.assign(this, { slide, role, queue, other: reply.other ?? null });
     this.cells = reply.cells.map((cell, order) => ({
-      ...cell, order, saved: cell.label, isPending: false, conflict: null,
+      ...cell, set: inOrder(cell.set ?? []), order, saved: cell.label, isPending: false, conflict: null,
     }));
     this.byNumber = new Map(this.cells.map((cell) => [cell.n, cell]));
     this.#recall(steps, queue.of(slide, role));

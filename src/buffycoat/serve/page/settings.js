@@ -14,12 +14,17 @@ export function setting(name) {
   }
 }
 
-export function set(name, value) {
+/** Keep a choice in this browser. */
+export function store(name, value) {
   try {
     localStorage.setItem(PREFIX + name, value);
   } catch {
     // Storage is full or blocked: the choice holds for this page only.
   }
+}
+
+export function set(name, value) {
+  store(name, value);
   apply(name, value);
   changes.dispatchEvent(new CustomEvent(name, { detail: value }));
 }

@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { list, table, warnings } from "./differential.js";
 import { form } from "./form.js";
 import { draft, dropDraft } from "./settings.js";
-import { plural } from "./words.js";
+import { identity, plural } from "./words.js";
 
 const area = (label, attributes) => {
   const field = h("textarea", { rows: "2", ...attributes });
@@ -42,7 +42,7 @@ export async function sign(view) {
   let isHalf = false; // the reading is finished, and the signature failed
   const changed = view.isReadOnly ? slide.n_changed : reading.changed.length;
   const told = form(`Sign ${slide.id}`, [
-    h("p", {}, `You sign as ${user.name}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
+    h("p", {}, `You sign as ${user.name}${identity(user.identity) ? ` (${identity(user.identity)})` : ""}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
       `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
     h("div", { class: "beside" }, h("div", {},
       list(warnings(found)),

@@ -7,7 +7,8 @@
 const FILES = [
   "./", "accounts.js", "agreement.js", "api.js", "app.js", "cell_pane.js", "conflicts.js", "differential.js", "dom.js",
   "dragging.js", "form.js", "grid.js", "icon.svg", "keys.js", "log.js", "log_words.js", "login.js", "palette.js",
-  "pictures.js", "queue.js", "reading.js", "selection.js", "settings.js", "signing.js", "slide.js", "style.css",
+  "pictures.js", "queue.js", "reading.js", "selection.js", "settings.js", "signing.js", "slide.js", "stated.js",
+  "style.css",
   "tabs.js", "theme.js", "tokens.js", "words.js", "worklist.js",
 ];
 const CACHE = "buffycoat-page";

@@ -54,7 +54,9 @@ function row(app, slide) {
 
 /** The role that a click on the slide's name opens: with several readers, none that is not taken yet. */
 function main(app, slide) {
-  return slide.my_role ?? (app.session.is_single_user ? openRoles(app, slide)[0] : null) ?? "view";
+  const [open] = app.session.is_single_user ? openRoles(app, slide) : [];
+  const isHeld = slide.readings.some(({ role, reader }) => role === open && reader); // taken over by "Read" alone
+  return slide.my_role ?? (isHeld ? null : open) ?? "view";
 }
 
 /** Whether this user may still read the slide as second, and should know nothing of the first reading. */
@@ -64,7 +66,9 @@ export const isBlind = (app, slide) => openRoles(app, slide).includes("second");
 export function openRoles(app, slide) {
   const { user, second_reader: hasSecond, is_single_user: isSingle } = app.session;
   if (slide.status === "signed") return [];
-  const isFree = (role) => !slide.readings.some((one) => one.role === role && one.reader);
+  // Without accounts, who states another name takes an open reading over.
+  const mayTakeOver = ({ finished }) => isSingle && !hasSecond && !finished;
+  const isFree = (role) => !slide.readings.some((one) => one.role === role && one.reader && !mayTakeOver(one));
   const readings = ["first", ...(hasSecond ? ["second"] : [])].filter(isFree);
   const mayRead = user.roles.includes("reader") && !slide.my_role;
   const mayDecide = isSingle || user.roles.includes("signer") || mayRead;

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, select
 
 from buffycoat.evaluate.reported import MOST_WBC
+from buffycoat.exchange.remarks import FEWEST
 from buffycoat.serve import schema, users
 from buffycoat.serve.keys import keys_of
 from buffycoat.serve.people import Person
 from buffycoat.serve.review import COOKIE, Review
 from buffycoat.serve.routes.forms import LoginForm, Served, SignedIn
 from buffycoat.serve.states import EXTRA
+from buffycoat.taxonomy import clinical_order
 
 NOTICE = "Not a medical device. For research; every figure needs a specialist's own judgement."
 
@@ -35,7 +37,7 @@ def describe(review: Review, person: Person | None, cookie: str | None) -> dict[
     """What the page needs before anything else."""
     is_single = person is not None and person.is_single
     known = {
-        "user": None if person is None else {"name": person.name, "roles": sorted(person.roles)},
+        "user": None if person is None else _user(person),
         "is_single_user": is_single,
         "login": person is None,
         "notice": NOTICE,
@@ -48,7 +50,13 @@ def describe(review: Review, person: Person | None, cookie: str | None) -> dict[
         "project": _project(review),
         "taxonomy": taxonomy(review),
         "most_wbc": MOST_WBC,
+        "fewest_leukocytes": FEWEST,
+        "is_reader_given": review.settings.reader is not None,
     }
+
+
+def _user(person: Person) -> dict[str, Any]:
+    return {"name": person.name, "roles": sorted(person.roles), "identity": person.identity}
 
 
 def _project(review: Review) -> dict[str, Any]:
@@ -72,10 +80,11 @@ def _project(review: Review) -> dict[str, Any]:
 
 
 def taxonomy(review: Review) -> dict[str, Any]:
-    """Classes and extra labels, each with its key."""
+    """Classes in clinical order, and extra labels, each with its key."""
     found = review.project.taxonomy
     group_of = {code: group.code for group in found.groups for code in group.members}
-    keys = keys_of(found.codes)
+    ordered = [found.classes[column] for column in clinical_order(found)]
+    keys = keys_of([cell.code for cell in ordered])
     classes = [
         {
             "code": cell.code,
@@ -85,7 +94,7 @@ def taxonomy(review: Review) -> dict[str, Any]:
             "is_leukocyte": cell.is_leukocyte,
             "key": keys[cell.code],
         }
-        for cell in found.classes
+        for cell in ordered
     ]
     extra = [{"code": code, "name": name, "key": keys[code]} for code, name in EXTRA.items()]
     return {"name": found.name, "classes": classes, "extra": extra}

@@ -27,7 +27,7 @@ from buffycoat.serve.states import (
     state_of,
 )
 from buffycoat.serve.steps import steps_of
-from buffycoat.serve.two_readers import agreement
+from buffycoat.serve.two_readers import agreement, as_read, n_differ
 from buffycoat.serve.worklist import flags_of
 
 MOST_CELLS = 5000
@@ -154,25 +154,9 @@ def _other(
     state: SlideState, predicted: dict[int, str], given: dict[str, dict[int, Label]]
 ) -> dict[str, dict[str, str | None]]:
     """Cell -> what the readers say, for the consensus."""
-    first, second = (_as_read(predicted, given[role]) for role in (FIRST, SECOND))
+    first, second = (as_read(predicted, given[role]) for role in (FIRST, SECOND))
     is_two = state.is_second_counted
     return {str(n): {"first": first[n], "second": second[n] if is_two else None} for n in predicted}
-
-
-def _n_differ(
-    state: SlideState, predicted: dict[int, str], given: dict[str, dict[int, Label]]
-) -> int | None:
-    """Cells that two readers gave different labels; None where two have not read the slide."""
-    if not (state.is_finished(FIRST) and state.is_finished(SECOND)):
-        return None
-    first, second = (_as_read(predicted, given[role]) for role in (FIRST, SECOND))
-    return sum(first[n] != second[n] for n in first)
-
-
-def _as_read(predicted: dict[int, str], said: dict[int, Label]) -> dict[int, str]:
-    """Labels of one reading: as predicted where nothing was said."""
-    labels = {n: label.label for n, label in said.items() if label.label is not None}
-    return {n: labels.get(n, code) for n, code in predicted.items()}
 
 
 @router.get("/slides/{slide}/disagreements")
@@ -185,7 +169,7 @@ def disagreements(slide: Id, review: Served, person: SignedIn) -> dict[str, Any]
     if not state.is_finished(FIRST) or not state.is_finished(SECOND):
         raise RefusedError(409, "not_yet", "both readings must be finished first")
     state.require_sight(person)
-    first, second = (_as_read(cells.predicted, given[role]) for role in (FIRST, SECOND))
+    first, second = (as_read(cells.predicted, given[role]) for role in (FIRST, SECOND))
     found = agreement([(first[n], second[n]) for n in first])
     said = given[CONSENSUS]
     rows = [
@@ -217,17 +201,17 @@ def differential(
         given = labels_of(reader, slide)
     wbc = state.wbc if wbc is None else wbc
     view = role or _view_for(state, person)
-    n_differ = None
+    differ = None
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
         is_done, decided = state.is_read, decided_cells(given)
-        n_differ = _n_differ(state, cells.predicted, given)
+        differ = n_differ(state, cells.predicted, given)
     elif view == "model":
         labels, is_done, decided = cells.predicted, False, set[int]()
     else:
         state.require_sight(person, view)
-        labels = _as_read(cells.predicted, given[view])
+        labels = as_read(cells.predicted, given[view])
         seen = READINGS if view == CONSENSUS else (view,)
         is_done, decided = state.is_finished(view), decided_cells(given, *seen)
     doubtful = cells.doubtful
@@ -250,7 +234,7 @@ def differential(
             "doubtful": counted.n_doubtful,
             "n_decided": len(decided),
             "undecided_doubtful": cells.undecided_doubtful(decided),
-            "n_differ": n_differ,
+            "n_differ": differ,
             **review.pictures.n_faulty(cells.cells),
             "flags": flags_of(cells, counted),
             "notes": counts.notes(counted, wbc),

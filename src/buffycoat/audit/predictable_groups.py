@@ -1,4 +1,4 @@
-"""How well a group of cells is told by an attribute that has nothing to do with what they show."""
+"""Groups of cells that are predictable from an attribute other than what they show."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 PERMUTATIONS = 500
-"""An attribute betrays a group only if it does so better than in all of these (p < 0.002)."""
+"""A group counts as predictable only if it is more so than in all of these (p < 0.002)."""
 GAIN_AT_LEAST = 0.2
 """Sensitivity less false alarms, over their mean when groups are shuffled. Ours: a rule that
 catches one cell in five for nothing is worth learning for a network, a weaker one hardly."""
 MIN_CELLS = 10
-"""Of a group and of the rest: among fewer, chance alone often tells them apart."""
+"""Of a group and of the rest: among fewer, chance alone often separates them."""
 MAX_VALUES = 16
 BINS = 8
 
 
 @dataclass(frozen=True)
-class Betrayal:
-    """A rule that tells a group.
+class PredictableGroup:
+    """A group, and the rule that predicts it.
 
     Attributes:
         group: The group.
@@ -38,17 +38,17 @@ class Betrayal:
 
     @property
     def gain(self) -> float:
-        """Sensitivity less false alarms: 0 is chance, 1 tells the group perfectly."""
+        """Sensitivity less false alarms: 0 is chance, 1 is a perfect rule."""
         return self.sensitivity - self.false_alarms
 
 
-def find_betrayals(
+def find_predictable_groups(
     values: Sequence[str] | np.ndarray,
     groups: Sequence[str] | np.ndarray,
     strata: Sequence[str] | np.ndarray | None = None,
     seed: int = 0,
-) -> list[Betrayal]:
-    """Groups that an attribute tells from the rest.
+) -> list[PredictableGroup]:
+    """Groups that are predictable from an attribute.
 
     The best rule for a group takes the values that are commoner in it than in the rest; its
     sensitivity less its false alarms is the total variation distance between the two. Groups are
@@ -57,8 +57,8 @@ def find_betrayals(
     Args:
         values: Of the attribute, shape (n,).
         groups: Shape (n,).
-        strata: Shape (n,): groups are shuffled within each, so that what an attribute says of the
-            stratum is not held against it. None shuffles all.
+        strata: Shape (n,): groups are shuffled within each, so that predicting the stratum
+            alone does not count. None shuffles all.
         seed: Of the shuffles.
 
     Returns:
@@ -89,7 +89,7 @@ def find_betrayals(
         is_large = MIN_CELLS <= sizes[index] <= len(group) - MIN_CELLS
         excess = gains[index] - null[:, index].mean()
         if is_large and excess >= GAIN_AT_LEAST and gains[index] > null[:, index].max():
-            found.append(_betrayal(int(index), str(names[index]), group, value, words, rules))
+            found.append(_found(int(index), str(names[index]), group, value, words, rules))
     return found
 
 
@@ -118,18 +118,18 @@ def _gains(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(rules, shares - others, 0).sum(axis=1), rules
 
 
-def _betrayal(
+def _found(
     index: int,
     name: str,
     group: np.ndarray,
     value: np.ndarray,
     words: np.ndarray,
     rules: np.ndarray,
-) -> Betrayal:
+) -> PredictableGroup:
     is_caught, is_in = rules[index][value], group == index
     counts = np.bincount(value[is_in], minlength=len(words)) * rules[index]
     commonest = [str(words[v]) for v in np.argsort(-counts, kind="stable") if counts[v]]
-    return Betrayal(
+    return PredictableGroup(
         name,
         float(is_caught[is_in].mean()),
         float(is_caught[~is_in].mean()),
