@@ -136,6 +136,7 @@ def measure(browser: Browser, n_cells: int, sources: list[Path]) -> list[Opened]
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             stack.callback(context.close)
             context.add_init_script("localStorage['buffycoat.reader'] = 'Reader'")
+            context.set_default_timeout(WAIT_MS)
             opened.append((Opened(), context.new_page(), url))
         for found, page, url in opened:
             found.cold_s, found.cold_cpu_s = open_slide(page, url, n_cells)

@@ -264,3 +264,17 @@ def test_the_index_says_what_the_job_is_of(tmp_path: Path) -> None:
         index = json.loads((job.folder / "_job.json").read_text())
     assert index["bundle_sha256"] == "bundle"
     assert index["asked"] == ["label"]
+
+
+@pytest.mark.parametrize("column", ["patient_id", "slide_id", "um_per_px"])
+def test_a_corrected_table_is_another_task(cells: Path, column: str) -> None:
+    manifest = read(cells, "images")
+
+    def task(value: object) -> Task:
+        frame = manifest.frame.assign(**{column: value})
+        return task_of(Manifest.from_frame(frame, "test"), "bundle", COLUMNS, COLUMNS, None)
+
+    plain = task_of(manifest, "bundle", COLUMNS, COLUMNS, None)
+    found = {task(value).cells_sha256 for value in (pd.NA, 1, 2)}
+    assert len(found) == 3
+    assert plain.cells_sha256 in found

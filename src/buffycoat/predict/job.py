@@ -27,12 +27,14 @@ from buffycoat.images import BadCell, write_atomic, writing
 FORMAT = 3
 PART_CELLS = 1024
 """A kill loses less than this; a part is some 100 kB."""
+OF_CELLS = ("patient_id", "slide_id", "um_per_px")
+"""Columns of a manifest that stand in a part, or decide what is seen of a picture."""
 INDEX, LOCK = "_job.json", "_lock"
 """Readers of a folder of Parquet files leave out names that begin with an underscore."""
 _BAD = b"bad_cells"
 _MEANING = {
     "bundle_sha256": "the bundle",
-    "cells_sha256": "the cells (their ids, files, sites, fields or order)",
+    "cells_sha256": "the cells (ids, files, sites, patients, slides, scales, fields or order)",
     "asked": "the columns",
     "prior": "the prior",
     "objective": "what labels maximise",
@@ -47,7 +49,8 @@ class Task:
 
     Attributes:
         bundle_sha256: Of the bundle's index.
-        cells_sha256: Of ids, files, sites and fields of all cells, in order.
+        cells_sha256: Of ids, files, sites, patients, slides, scales and fields of all cells, in
+            order.
         asked: Columns that were asked for, which say what is computed.
         columns: Of every part.
         prior: Class mix that was asked for, if any.
@@ -164,6 +167,9 @@ def task_of(
     sites = manifest.frame["site"].fillna("")
     for cell_id, ref, site in zip(manifest.frame["cell_id"], manifest.refs(), sites, strict=True):
         digest.update(f"{cell_id}\0{ref}\0{site}\n".encode())
+    known = manifest.frame[list(OF_CELLS)]
+    if known.notna().to_numpy().any():
+        digest.update(known.to_csv(index=False).encode())
     if manifest.frame["field"].notna().to_numpy().any():
         places = manifest.frame[["slide_id", *PLACE.values()]]
         digest.update(places.to_csv(index=False).encode())

@@ -32,6 +32,8 @@ ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """Execution options of a PostgreSQL connection that reads: all its statements see what the first
 saw. By default each sees what was committed before it, and a check of the log beside writers would
 compare the log with later labels. SQLite's transactions see one state anyhow."""
+FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""SQLite's codes of a full disk; the last one meets readers too, whose shared memory is a file."""
 IS_WRITER = "is_writer"
 """Execution option of a connection that writes."""
 
@@ -129,7 +131,7 @@ def is_disk_full(error: DBAPIError) -> bool:
     """Whether the database has no room left to write."""
     state = getattr(error.orig, "sqlstate", None)
     code = getattr(error.orig, "sqlite_errorcode", None)
-    return state == "53100" or code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+    return state == "53100" or code in FULL
 
 
 def reason_of(error: DBAPIError) -> str:

@@ -241,3 +241,33 @@ def test_what_waits_offline_is_undone_after_a_reload(open_slide):
     page.unroute("**/api/v1/decisions")
     page.get_by_text("All saved").wait_for()
     assert stored(page, n) is None
+
+
+def test_a_database_that_is_away_for_a_moment_is_asked_again(alone, open_page, wait_until):
+    page = open_page(alone.url)
+    page.locator(".worklist").wait_for()
+    page.expected = ("503",)
+    busy = {
+        "status": 503, "headers": {"Retry-After": "1"}, "content_type": "application/json",
+        "body": '{"error": {"code": "unavailable", "message": "the database does not answer"}}',
+    }  # fmt: skip
+    asked = {"cells": 0, "image": 0}
+
+    def once(kind):
+        def answer(route):
+            asked[kind] += 1
+            if asked[kind] == 1:
+                route.fulfill(**busy)
+            else:
+                route.continue_()
+
+        return answer
+
+    page.route("**/slides/*/cells?role=first", once("cells"))
+    page.route("**/cells/*/image*", once("image"))
+    page.goto(f"{alone.url}#/slides/{alone.take_slide()}/first")
+    page.wait_for_selector(".cell:focus")
+    assert asked["cells"] == 2
+    wait_until(page, "[...document.querySelectorAll('.cell img')].slice(0, 9)"
+               ".every((image) => image.complete && image.naturalWidth)")  # fmt: skip
+    assert page.locator(".lost").count() == 0
