@@ -117,11 +117,11 @@ def _classify_and_count(
     cells = read(out / CELLS, "images")
     with make_reporter() as reporter:
         done = predict_table(pipeline, bundle, cells, out / PREDICTIONS, reporter, prior)
-    warnings = _say_doubt(pipeline, bundle, done, out / CELLS)
-    found = count(out / PREDICTIONS, asked)
     if caveat is not None:
         results_console().print(caveat, style="yellow", highlight=False, soft_wrap=True)
-        warnings = [caveat, *warnings]
+    warnings = [caveat] if caveat is not None else []
+    warnings += _say_doubt(pipeline, bundle, done, out / CELLS)
+    found = count(out / PREDICTIONS, asked)
     counting.show(found, asked, is_of_fields=True)
     counting.write(found, out / FIGURES)
     with make_reporter() as reporter:
