@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 import buffycoat
 from buffycoat import errors, images
+from buffycoat.api.cells import manifest_of
 from buffycoat.cli.main import app
 from buffycoat.learn import adapt as adapting
 from buffycoat.learn import site_checks
@@ -111,6 +113,7 @@ def test_what_is_asked_for_wrongly_is_refused_with_words(folder: Path) -> None:
     refused: tuple[tuple[dict[str, object], str], ...] = (
         ({"cells": flat}, r"got an array of shape \(4, 4\), uint8"),
         ({"cells": [np.zeros((4, 4, 3))]}, "float64"),
+        ({"cells": [np.zeros((9, 90, 3), np.uint8)]}, "90 x 9 px, expected at least 16"),
         ({"cells": [flat, "a.png"]}, "ndarray and str"),
         ({"cells": [1, 2]}, "got int"),
         ({"cells": pd.DataFrame({"file": ["a"]})}, "column 'path' is missing; it has file"),
@@ -189,6 +192,11 @@ def test_tables_in_memory_lose_nothing() -> None:
         other = buffycoat.evaluate(said, frame, train_counts=given)
         assert other.interval("prior_weighted_macro_f1") is not None
     assert frame.attrs.keys() == {"note"}
+    with pytest.raises(errors.ManifestError, match="table of labels: none of its IDs") as caught:
+        buffycoat.evaluate(said, {"x": "LY"})
+    assert tempfile.gettempdir() not in str(caught.value)
+    table = pd.DataFrame({"path": ["a.png", "b.png"], "patient_id": [3, np.nan]})
+    assert manifest_of(table).frame["patient_id"].fillna("").tolist() == ["3", ""]
 
 
 def test_a_cell_s_box_is_what_every_function_looks_at(folder: Path, tmp_path: Path) -> None:

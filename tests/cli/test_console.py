@@ -23,3 +23,15 @@ def test_what_cannot_be_encoded_is_spelled_out(encoding: str, printed: str) -> N
         capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": encoding},
     )  # fmt: skip
     assert done.stdout.decode(encoding).strip() == printed
+
+
+def test_a_warning_of_ours_is_a_sentence_without_code() -> None:
+    code = (
+        "import warnings; from buffycoat.backbones.choice import EngineWarning; "
+        "from buffycoat.cli.console import plain_warnings; plain_warnings(); "
+        "warnings.warn('a.onnx runs in torch', EngineWarning); warnings.warn('of a library')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    ours, *others = done.stderr.splitlines()
+    assert ours == "a.onnx runs in torch"
+    assert "UserWarning: of a library" in others[0]

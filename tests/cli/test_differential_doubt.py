@@ -127,6 +127,13 @@ def test_the_limit_is_a_setting_and_half_is_not_most(cells: Path, tmp_path: Path
     _table({"S1": {"LY": (6, 3)}}).to_csv(half, index=False)
     assert _count(half)[0].exit_code == 0
     assert _count(half, "--max-doubtful", 49)[0].exit_code == 4
+    picture = tmp_path / "bars.svg"
+    assert _count(half, "--picture", picture)[0].exit_code == 0
+    assert picture.exists()
+    result, said, _ = _count(half, "--max-doubtful", 49, "--picture", picture)
+    assert result.exit_code == 4
+    assert "Picture:" not in said
+    assert not picture.exists()  # nothing to draw, and the old one is of other figures
 
 
 def test_without_the_column_doubt_is_unknown_and_figures_are_as_before(

@@ -80,7 +80,7 @@ def test_a_bundle_without_limits_keeps_nothing_and_names_the_remedy(
     assert "SD (limit " in warned
     assert f"`buffycoat adapt {without_limits} '{cells}' --out adapted`" in warned
     assert "no limits for a laboratory that training has not seen" in warned
-    assert "prediction sets do not keep their promise" in warned
+    assert "prediction sets cover less there than they state" in warned
     assert f"{N} of {N} cells (100%) need a look" in " ".join(result.stdout.split())
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from buffycoat import config
 from buffycoat.backbones.build import build
+from buffycoat.backbones.weights import licence_of
 from buffycoat.bundle.lineage import is_non_commercial
 from buffycoat.classify.pretrain import fit_backbone, pairs
 from buffycoat.cli.main import app
@@ -92,6 +93,11 @@ def test_the_command_writes_weights_that_a_classifier_starts_from(tmp_path):
     before = (out / "backbone.safetensors").read_bytes()
     assert CliRunner().invoke(app, command).exit_code == 0
     assert (out / "backbone.safetensors").read_bytes() == before
+    other = [*command, "--set", "data.licence=CC BY 4.0"]  # no reason to train again
+    done = CliRunner().invoke(app, other)
+    assert done.exit_code == 0, done.output
+    assert licence_of(out / "backbone.safetensors").endswith("archive, licence CC BY 4.0")
+    assert len(list((out / "stages").glob("backbone-*"))) == 1
 
 
 def test_the_labelled_data_are_read_as_train_reads_them(tmp_path):

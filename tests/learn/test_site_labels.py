@@ -102,3 +102,11 @@ def test_one_cell_many_times_is_no_sample(tmp_path: Path) -> None:
     given = {cell: CODES[number % 2] for number, cell in enumerate(cells.column("cell_id"))}
     with pytest.raises(NotEstimableError, match="of 1 photograph"):
         site_labels.of(given, cells, PBC).folds()
+
+
+def test_a_patient_stays_whole_also_where_others_are_not_known(site: Manifest) -> None:
+    frame = site.frame.copy()
+    frame.loc[frame.index[:6], "patient_id"] = "P1"
+    folds = site_labels.of(_few(), Manifest(frame), PBC).folds()
+    assert len({*folds[:6].tolist()}) == 1
+    assert len({*folds.tolist()}) == FOLDS

@@ -245,7 +245,8 @@ def test_students_learn_from_restored_cells_where_models_do_and_give_their_own_p
 ) -> None:
     """As `paper` has it; and a second phase of the fold models leaves no trace in students."""
     changes = ("unlabelled.precision=0.05", "unlabelled.strange_above=1", "unlabelled.epochs=1")
-    changes += ("restore.use=restored", "restore.gate=false", "restore.restore_above=0")
+    changes += ("restore.method=non_local_means", "restore.restore_above=0", "restore.gate=false")
+    changes += ("restore.use=restored",)
     changes += ("classify.retrain_head_epochs=1", "classify.loss=cross_entropy")
     settings = config.load("demo", (*tiny_overrides, *changes))
     monkeypatch.setattr(fit_students, "_gain", lambda *_: dict(KEPT))

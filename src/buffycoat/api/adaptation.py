@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buffycoat.api.cells import Places, manifest_of
-from buffycoat.api.tables import Table, on_disk
+from buffycoat.api.tables import Table, kept, on_disk
 
 if TYPE_CHECKING:
     from buffycoat.predict.predictor import Pipeline
@@ -91,9 +90,9 @@ def adapt(
     from buffycoat.predict.predictor import Pipeline
 
     where = Path(out)
-    with new_folder(where), tempfile.TemporaryDirectory(prefix="buffycoat") as kept:
+    with new_folder(where), kept() as folder:
         manifest = manifest_of(cells)
-        few = None if labels is None else on_disk(labels, Path(kept) / "labels", "label")
+        few = None if labels is None else on_disk(labels, folder / "labels", "label")
         with shown(progress) as reporter:
             made = make(bundle, manifest, where, name or _name_of(cells), reporter, allow_bad, few)
     return Adapted(where, Pipeline.load(where), made.sentences)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,11 +125,23 @@ def manifest_of(cells: Places, layout: str = "images") -> Manifest:
     if {*PLACE} <= {*cells.columns} and PLACE["box"] not in cells:
         cells = cells.rename(columns=PLACE)  # of `find`: its box is a place in the field
     columns: dict[str, object] = {
-        str(name): cells[name].to_numpy() for name in cells.columns if name in COLUMNS
+        str(name): _texts(cells[name].tolist())
+        if COLUMNS[name] == "string"
+        else cells[name].to_numpy()
+        for name in cells.columns
+        if name in COLUMNS
     }
-    columns["path"] = [str(path) for path in cells["path"]]
     columns.setdefault("cell_id", columns["path"])
     return Manifest.from_frame(pd.DataFrame(columns), "table")
+
+
+def _texts(values: Sequence[Any]) -> list[object]:
+    """As tables on disk are read: patient 3.0, of a column with gaps, is "3"."""
+    import pandas as pd
+
+    from buffycoat.tables.parquet import text_of
+
+    return [pd.NA if pd.isna(value) is True else text_of(value) for value in values]
 
 
 def given(cells: Cells) -> Manifest | list[Photograph]:
@@ -143,6 +155,8 @@ def given(cells: Cells) -> Manifest | list[Photograph]:
     import pandas as pd
 
     from buffycoat.cells import Manifest
+    from buffycoat.errors import ShapeError
+    from buffycoat.images import MIN_SIDE_PX
 
     if isinstance(cells, str | Path | pd.DataFrame | Manifest):
         return manifest_of(cells)
@@ -156,8 +170,13 @@ def given(cells: Cells) -> Manifest | list[Photograph]:
     if not photographs:
         return manifest_of(paths)
     for one in photographs:
-        if one.ndim != 3 or one.shape[2] != 3 or one.dtype != np.uint8 or not one.size:
+        if one.ndim != 3 or one.shape[2] != 3 or one.dtype != np.uint8:
             raise _no_photographs(one)
+        if min(one.shape[:2]) < MIN_SIDE_PX:
+            raise ShapeError(
+                f"cells: a photograph of {one.shape[1]} x {one.shape[0]} px, expected at least "
+                f"{MIN_SIDE_PX} px a side"
+            )
     return photographs
 
 

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buffycoat.api.tables import Table, on_disk
+from buffycoat.api.tables import Table, kept, named, on_disk
 from buffycoat.evaluate.limits import BLAST_THRESHOLD, MOSTLY, THRESHOLD
 
 if TYPE_CHECKING:
@@ -74,10 +73,10 @@ def differential(
 
     if calibration is None and calibration_labels is not None:
         raise ConfigError("calibration_labels go with calibration: give the predictions too")
-    with tempfile.TemporaryDirectory(prefix="buffycoat") as folder:
+    with kept() as folder:
 
         def file(table: Table | Mapping[str, str] | None, name: str, column: str) -> Path | None:
-            return None if table is None else on_disk(table, Path(folder) / name, column)
+            return None if table is None else on_disk(table, folder / name, column)
 
         asked = Counting(
             by=by,
@@ -89,7 +88,7 @@ def differential(
             taxonomy=taxonomy,
             count_faulty=count_faulty,
         )
-        found = count(on_disk(predictions, Path(folder) / "predictions", "label"), asked)
+        found = count(on_disk(predictions, folder / "predictions", "label"), asked)
     for sentence in (*found.cautions, *found.notes):
-        LOGGER.warning(sentence)
+        LOGGER.warning(named(sentence, folder))
     return found.to_frame()

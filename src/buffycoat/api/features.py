@@ -192,11 +192,16 @@ def _checked(cell: object) -> str | Photograph:
     if isinstance(cell, np.ndarray) and _is_photograph(cell):
         return cell
     what = f"{cell.shape}, {cell.dtype}" if isinstance(cell, np.ndarray) else repr(cell)[:80]
-    raise ShapeError(f"X: expected paths or photographs (h, w, 3), uint8, RGB; got {what}")
+    raise ShapeError(
+        f"X: expected paths or photographs (h, w, 3), uint8, RGB, 16 px a side or more; got {what}"
+    )
 
 
 def _is_photograph(cell: npt.NDArray[np.generic]) -> bool:
-    return cell.dtype == np.uint8 and cell.ndim == 3 and cell.shape[2] == 3 and cell.size > 0
+    from buffycoat.images import MIN_SIDE_PX
+
+    is_rgb = cell.dtype == np.uint8 and cell.ndim == 3 and cell.shape[2] == 3
+    return is_rgb and min(cell.shape[:2]) >= MIN_SIDE_PX
 
 
 def _in_parts(cells: list[str | Photograph]) -> Iterator[list[Photograph]]:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from buffycoat.api.tables import Table, on_disk
+from buffycoat.api.tables import Table, kept, on_disk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,10 +175,10 @@ def evaluate(
     )
     from buffycoat.fuse.prior import given
 
-    with tempfile.TemporaryDirectory(prefix="buffycoat") as folder:
+    with kept() as folder:
 
         def file(table: Table | Mapping[str, object], name: str, column: str) -> Path:
-            return on_disk(table, Path(folder) / name, column)
+            return on_disk(table, folder / name, column)
 
         stated = file(predictions, "predictions", "label")
         scored = read_scored(
@@ -193,7 +192,7 @@ def evaluate(
             else read_patients(file(patients, "patients", "patient_id"), cell_ids)
         )
         if isinstance(train_counts, Mapping | pd.Series):
-            counts = Path(folder) / "counts.json"
+            counts = folder / "train_counts.json"
             pd.Series(dict(train_counts.items())).to_json(counts)
         else:
             counts = None if train_counts is None else _located(Path(train_counts))

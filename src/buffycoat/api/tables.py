@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +19,26 @@ if TYPE_CHECKING:
 Table: TypeAlias = "str | Path | pd.DataFrame | pd.Series"
 """A file (CSV or Parquet) with a row a cell, or the same in memory: a `DataFrame`, or a `Series`
 with the cells' names as its index."""
+
+
+@contextmanager
+def kept() -> Generator[Path]:
+    """A folder for tables in memory; errors name the table and not a file that is gone."""
+    from buffycoat.errors import BuffycoatError
+
+    with tempfile.TemporaryDirectory(prefix="buffycoat") as folder:
+        try:
+            yield Path(folder)
+        except BuffycoatError as error:
+            error.args = tuple(
+                named(part, folder) if isinstance(part, str) else part for part in error.args
+            )
+            raise
+
+
+def named(text: str, folder: str | Path) -> str:
+    """What is said of tables in that folder, with their names alone."""
+    return re.sub(rf"{re.escape(str(folder))}[/\\]+(\w+)\.\w+", r"table of \1", text)
 
 
 def on_disk(table: Table | Mapping[str, object], place: Path, column: str) -> Path:

@@ -147,7 +147,7 @@ def _print(result: Audit, out: Path | None) -> None:
     console = results_console()
     console.print(table)
     for one in result.of_state("found", "ignored", "noted"):
-        _print_findings(one)
+        _print_findings(one, out)
     if out is not None:
         console.print(
             f"Page: {escape(str(out / PAGE))}; table: {escape(str(out / TABLE))}", soft_wrap=True
@@ -171,7 +171,7 @@ def _state(one: Result) -> str:
     return f"{one.n_findings} finding(s)" if one.state == "found" else one.state
 
 
-def _print_findings(one: Result) -> None:
+def _print_findings(one: Result, out: Path | None) -> None:
     console = results_console()
     is_grave = one.state in ("found", "ignored")
     head = f"{one.name}: {one.trouble}" if is_grave else one.name
@@ -181,7 +181,8 @@ def _print_findings(one: Result) -> None:
         console.print(f"  - {mark}{escape(finding.message)}", highlight=False, soft_wrap=True)
     more = len(one.looked.findings) - MAX_SHOWN
     if more > 0:
-        console.print(f"  ... and {more:,} more (--out FOLDER has them)")
+        where = "--out FOLDER lists" if out is None else f"{escape(str(out))} has"
+        console.print(f"  ... and {more:,} more ({where} them)", highlight=False)
     if is_grave:
         console.print(f"  Why it matters: {escape(one.why)}", highlight=False)
         console.print(f"  What to do: {escape(one.remedy)}", highlight=False)

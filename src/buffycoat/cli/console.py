@@ -6,6 +6,7 @@ import codecs
 import io
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -20,6 +21,8 @@ PIPED_WIDTH = 120
 
 PLAIN = {"²": "^2", "µ": "u", "–": "-", "−": "-", "…": "...", "\N{NO-BREAK SPACE}": " "}
 """Letters of ours that a terminal may lack -> what stands for them."""
+
+FORMAT_OF_PYTHON = warnings.formatwarning
 
 
 def spell_out() -> None:
@@ -55,6 +58,23 @@ def quiet_libraries() -> None:
     """Let libraries speak up from warnings on."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def plain_warnings() -> None:
+    """Let warnings of ours be their text alone, without file, line and code."""
+    warnings.formatwarning = _warning_text
+
+
+def _warning_text(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    if category.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return f"{message}\n"
+    return FORMAT_OF_PYTHON(message, category, filename, lineno, line)
 
 
 def print_note(text: str) -> None:

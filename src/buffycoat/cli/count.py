@@ -45,17 +45,21 @@ def write(found: Differential, out: Path) -> None:
     write_csv(out, found.to_frame())
 
 
-def draw(found: Differential, asked: Counting, picture: Path) -> None:
-    """Write the bars of each slide as an SVG file."""
+def draw(found: Differential, asked: Counting, picture: Path) -> bool:
+    """Write the bars of each slide as an SVG file; False where no slide has a differential."""
     from buffycoat.cli.counted import by_slide
     from buffycoat.evaluate.doubtful_cells import REFUSED
     from buffycoat.images import write_atomic
     from buffycoat.report.differential_plot import MOST_SLIDES, differential_picture
 
     slides = {k: of for k, of in by_slide(found.rows).items() if of[0].status != REFUSED}
+    if not slides:
+        picture.unlink(missing_ok=True)  # of an earlier run
+        return False
     if len(slides) > MOST_SLIDES:
         caution(f"{picture} shows the first {MOST_SLIDES} of {len(slides)} slides; --out has all.")
     write_atomic(picture, differential_picture(slides, asked.thresholds).encode())
+    return True
 
 
 def fail_without_figures(found: Differential) -> None:

@@ -160,8 +160,7 @@ def differential(
     if out is not None:
         counting.write(found, out)
         typer.echo(f"Figures: {out}")
-    if picture is not None and found.rows:
-        counting.draw(found, asked, picture)
+    if picture is not None and counting.draw(found, asked, picture):
         typer.echo(f"Picture: {picture}")
     counting.fail_without_figures(found)
 

@@ -13,7 +13,7 @@ from buffycoat.cli.annotate import annotate
 from buffycoat.cli.audit import audit
 from buffycoat.cli.bench import bench
 from buffycoat.cli.compare import compare
-from buffycoat.cli.console import print_note, spell_out
+from buffycoat.cli.console import plain_warnings, print_note, spell_out
 from buffycoat.cli.crop import crop
 from buffycoat.cli.demo import demo
 from buffycoat.cli.differential import differential
@@ -64,6 +64,7 @@ def options(
     `buffycoat predict starter FOLDER --out cells.csv`
     """
     spell_out()
+    plain_warnings()
     notes.listen(print_note)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from buffycoat.cells import Manifest
-from buffycoat.config import Config, to_hash
+from buffycoat.config import Config, ImagesConfig, to_hash
 from buffycoat.errors import BadCellsError
 from buffycoat.images import BadCell, decoder_versions, load_work, write_atomic
 from buffycoat.learn import run_folder
@@ -33,7 +33,7 @@ class Cells:
         manifest: One row a cell, unreadable ones left out.
         images: Shape (n, w, w, 3), uint8.
         bad: Cells left out, and why.
-        key: Fingerprint of the files' bytes and of the image settings.
+        key: Fingerprint of the files' bytes, of what is taken of them, and of the image settings.
         digests: SHA-256 of each cell's file, n of them.
     """
 
@@ -115,10 +115,26 @@ def load_cells(
     decoded = hashlib.sha256(loaded.is_good.tobytes()).hexdigest()
     is_painted = config.segment.paint_background
     painted = is_painted and segment_key(config)
-    key = digest(content, decoded, decoder_versions(), to_hash(config.images), painted)
+    parts = places(manifest, config.images)
+    key = digest(content, decoded, decoder_versions(), to_hash(config.images), painted, *parts)
     images = paint_if_asked(loaded.images, config)
     digests = tuple(np.array(loaded.digests)[loaded.is_good].tolist())
     return Cells(manifest.subset(loaded.is_good), images, loaded.bad, key, digests)
+
+
+def places(manifest: Manifest, config: ImagesConfig) -> list[list[object]]:
+    """What decides, beside bytes and settings, which part of each picture is taken.
+
+    Args:
+        manifest: The cells.
+        config: Whether pictures are framed by their scale.
+
+    Returns:
+        Box and scale of each cell; empty where none has one that counts.
+    """
+    by_scale = config.photograph_um is not None
+    found = [[ref.box, ref.um_per_px if by_scale else None] for ref in manifest.refs()]
+    return found if any(part is not None for one in found for part in one) else []
 
 
 def segment_key(config: Config) -> str:

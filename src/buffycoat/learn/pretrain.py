@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from buffycoat.backbones.weights import LICENCE
 from buffycoat.cells import Manifest
@@ -82,8 +82,9 @@ def pretrain(
         lambda folder: _fit(found, config, folder, reporter),
     )
     reporter.finish(f"loss {result.values['losses'][0]:.3f} -> {result.values['losses'][-1]:.3f}")
+    licence = {LICENCE: _licence(result.values["licence"], config)}
     with writing(out / WEIGHTS) as part:
-        part.write_bytes((result.folder / WEIGHTS).read_bytes())
+        save_file(load_file(result.folder / WEIGHTS), part, licence)
     write_atomic(out / CARD, _card(result.values, found, config).encode())
     return Pretrained(out / WEIGHTS, out / CARD, found.sentence)
 
@@ -100,7 +101,7 @@ def _fit(found: UnlabelledCells, config: Config, folder: Path, reporter: Reporte
     )
     state = {name: _halved(value) for name, value in model.state_dict().items()}
     with writing(folder / WEIGHTS) as part:
-        save_file(state, part, {LICENCE: _licence(built.licence, config)})
+        save_file(state, part)
     checkpoint.unlink(missing_ok=True)
     values = {
         "losses": [epoch["loss"] for epoch in history],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from buffycoat.audit.pairs import photographs
 from buffycoat.audit.scan import scan
@@ -110,16 +111,17 @@ class SiteLabels:
             NotEstimableError: The cells are of fewer photographs or patients than parts.
         """
         found = photographs(scan(self.manifest))
-        known = None
-        if self.manifest.has_patients:
-            known = self.manifest.column("patient_id").astype(str)
-        whole = found if known is None else merge_groups(found, known)
+        patients = self.manifest.column("patient_id")
+        # a cell whose patient is not known counts for one of its own
+        named = [f"cell {n}" if pd.isna(one) else f"of {one}" for n, one in enumerate(patients)]
+        whole = merge_groups(found, np.array(named, dtype=str))
         if len(np.unique(whole)) < FOLDS:
             raise NotEstimableError(
                 f"the {len(self)} labelled cells are of {len(np.unique(whole))} photograph(s) or "
                 f"patient(s); at least {FOLDS} are needed to try what was learned on cells that "
                 "it was not learned from. Label others"
             )
+        known = None if pd.isna(patients).all() else patients
         return assign_folds(self.types, known, FOLDS, seed, copies=found).fold
 
 

@@ -16,7 +16,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.fuse.pseudo_labels import NONE
 from buffycoat.images import BadCell, decoder_versions, load_work
 from buffycoat.learn.copies import find_photographs
-from buffycoat.learn.prepare import Cells, segment_key
+from buffycoat.learn.prepare import Cells, places, segment_key
 from buffycoat.learn.stage_store import Outcome, StageStore, digest, gather
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.predict.stages import batches
@@ -103,7 +103,7 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
     if len(cells) < LEAST_CELLS:
         raise ManifestError(
             f"{', '.join(map(str, paths))}: {len(cells)} unlabelled cells, expected at least "
-            f"{LEAST_CELLS}. Give more, or train without --unlabelled"
+            f"{LEAST_CELLS}. Give more, or do without them"
         )
     return cells
 
@@ -140,7 +140,8 @@ def load(
     good = cells.subset(loaded.is_good)
     images = paint_if_asked(loaded.images, config)
     digests = np.array(loaded.digests)[loaded.is_good]
-    key = digest(*digests.tolist(), decoder_versions(), config.images.model_dump(mode="json"))
+    parts = places(good, config.images)
+    key = digest(*digests, decoder_versions(), config.images.model_dump(mode="json"), *parts)
     found = store.run(
         "unlabelled-cells",
         {"images": key, "segment": segment_key(config)},
@@ -161,7 +162,7 @@ def load(
         listed = ", ".join(f"{n} {reason}" for reason, n in left_out.items() if n)
         raise ManifestError(
             f"{len(kept)} of {len(cells)} unlabelled cells can be used ({listed}), expected at "
-            f"least {LEAST_CELLS}. Give other cells, or train without --unlabelled"
+            f"least {LEAST_CELLS}. Give others, or do without them"
         )
     key = digest(found.key, kept.tolist())
     if len(kept) < len(images):

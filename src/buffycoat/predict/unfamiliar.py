@@ -95,7 +95,7 @@ def _kept(limits: AbroadLimits | None, counts: Counts) -> str:
     if limits is None:
         return (
             "This bundle has no limits for a laboratory that training has not seen: no such cell "
-            "is kept without a look, and prediction sets do not keep their promise there."
+            "is kept without a look, and prediction sets cover less there than they state."
         )
     n = counts.n_cells
     return (
