@@ -56,7 +56,7 @@ def test_the_field_around_a_cell_is_shown(serve, open_page, cut_cells, wait_unti
     shown = page.get_by_alt_text("Field of view around the cell")
     shown.wait_for()
     wait_until(page, "document.querySelector('.viewer img').naturalWidth >= 400")
-    page.keyboard.press("ArrowRight")
+    page.locator('[data-code="LY"] .cell').click()
     assert page.get_by_role("button", name="Field of view").get_attribute("aria-pressed") == "true"
     page.locator('[data-code="BA"] .cell').click()
     assert page.get_by_role("button", name="Field of view").count() == 0
