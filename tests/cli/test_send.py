@@ -105,3 +105,13 @@ def test_slides_that_the_other_table_lacks_are_told(counted: Path, tmp_path: Pat
     code, said = _run("send", counted, "--format", "csv", "--out", tmp_path, "--slides", known)
     assert code == 2
     assert "none of the slides is in" in said
+
+
+def test_flags_of_the_count_are_sent(counted: Path, tmp_path: Path) -> None:
+    _run("send", counted, "--format", "csv", "--out", tmp_path)
+    one, two = (_rows(tmp_path / f"{name}.csv")[0] for name in ("%2E.%2Fone", "two"))
+    assert one["flags"] == "left_shift"
+    assert "immature granulocytes 2.0 %, flagged" in one["remarks"]
+    assert two["flags"] == ""
+    _run("send", counted, "--format", "fhir", "--out", tmp_path / "sent")
+    assert "left_shift" in (tmp_path / "sent" / "%2E.%2Fone.json").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 from buffycoat import __version__
 from buffycoat.cells import manifest_error
 from buffycoat.evaluate.counted_cells import number
-from buffycoat.evaluate.differential import IMMATURE, raw_percents
-from buffycoat.evaluate.doubtful_cells import REFUSED
+from buffycoat.evaluate.differential import BLAST, IMMATURE, raw_percents
+from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL, REFUSED
 from buffycoat.evaluate.grain import common_grain
+from buffycoat.evaluate.limits import DOUBTFUL_SHARE
 from buffycoat.exchange.differential_report import DifferentialReport, Item, absolute, rounded
+from buffycoat.exchange.remarks import Flag
 from buffycoat.notes import tell
 from buffycoat.tables import Rows, known_name, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, clinical_order, loinc_of, resolve
@@ -23,6 +26,8 @@ from buffycoat.taxonomy import Taxonomy, clinical_order, loinc_of, resolve
 SOFTWARE = f"buffycoat {__version__}"
 BUNDLE = "bundle_sha256"
 """Column of predictions, and of a table of counts that were made of them."""
+FLAG_CODES = {IMMATURE: "left_shift", BLAST: "blasts"}
+FLAG_WORDS = {FLAGGED: "flagged", ONLY_DOUBTFUL: "only with doubtful cells: look at them"}
 MOST_WBC = 2000
 """10^9/L; what is more was counted in another unit."""
 
@@ -98,7 +103,7 @@ def read_reports(
     checksums = set(rows.column(BUNDLE)) if BUNDLE in rows.header else set()
     checksum = checksums.pop() or None if len(checksums) == 1 else None
     refused = {row["group"] for _, row in rows if row["status"] == REFUSED}
-    issued = datetime.now(UTC)
+    issued, flags = datetime.now(UTC), _flags(rows)
     found = []
     for slide in (slide for slide in counts if slide not in refused):
         patient, wbc = known.get(slide, (None, None))
@@ -106,7 +111,8 @@ def read_reports(
         whole = sum(item.count for item in items if item.is_leukocyte)
         every = sum(item.count for item in items)
         state = (1, "preliminary", issued, None, model, checksum, SOFTWARE)
-        found.append(DifferentialReport(slide, patient, *state, items, whole, every))
+        report = DifferentialReport(slide, patient, *state, items, whole, every)
+        found.append(replace(report, flags=flags.get(slide, ())))
     return found, [slide for slide in counts if slide in refused]
 
 
@@ -136,6 +142,23 @@ def _counts(rows: Rows, faults: list[str]) -> dict[str, dict[str, int]]:
         elif row["name"] != IMMATURE:
             of[row["name"]] = int(count)
     return found
+
+
+def _flags(rows: Rows) -> dict[str, tuple[Flag, ...]]:
+    """Slide -> why it should be looked at, by columns that older tables lack."""
+    found: dict[str, dict[str, Flag]] = {}
+    for _, row in rows:
+        of = found.setdefault(row["group"], {})
+        name, said = row["name"], row.get("flag", "")
+        if said in FLAG_WORDS:
+            words = "blasts" if name == BLAST else name
+            text = f"{words} {to_number(row.get('raw_value', '')):.1f} %, {FLAG_WORDS[said]}"
+            code = FLAG_CODES.get(name, name)
+            of[code] = Flag(code, text)
+        doubtful, cells = (to_number(row.get(c, "")) for c in ("n_doubtful", "n_cells"))
+        if doubtful and doubtful >= DOUBTFUL_SHARE * cells:
+            of["doubtful"] = Flag("doubtful", f"{doubtful:.0f} of {cells:.0f} cells need a look")
+    return {slide: tuple(of.values()) for slide, of in found.items()}
 
 
 def _known(

@@ -18,6 +18,7 @@ from buffycoat.evaluate.doubtful_cells import (
     check_doubt,
     flag,
 )
+from buffycoat.evaluate.limits import DOUBTFUL_SHARE
 from buffycoat.serve.states import EXTRA, UNSURE
 from buffycoat.taxonomy import Taxonomy
 
@@ -27,8 +28,6 @@ PER_100 = "per 100 leukocytes"
 """Unit of what is no leukocyte."""
 MOSTLY = 0.5
 """Share of doubtful cells over which the model's figures are refused."""
-DOUBTFUL_SHARE = 0.2
-"""Of the cells, from which a slide has the flag "doubtful"."""
 UNFAMILIAR = 1.0
 """Site shift above which cells look like another laboratory's."""
 _WORDS = {
