@@ -44,7 +44,7 @@ def pretrain(
     OUT/backbone.safetensors, in half precision, and OUT/CARD.md. Killed, the same command goes on.
 
     Example: `buffycoat pretrain archive/ --data ours/ --preset cpu --out backbone`, then
-    `buffycoat train ours/ --preset cpu --set classify.weights=backbone/backbone.safetensors`
+    `buffycoat train ours/ --preset cpu --out new --set embed.weights=backbone/backbone.safetensors`
     """
     from buffycoat import config
     from buffycoat.learn.pretrain import pretrain as make

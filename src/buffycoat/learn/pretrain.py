@@ -126,7 +126,8 @@ def _card(values: Mapping[str, Any], found: UnlabelledCells, config: Config) -> 
     first, *_, last = [*values["losses"][:1], *values["losses"]]
     return f"""# {recipe.backbone}, trained further on cells without labels
 
-Initial weights of a classifier, no classifier: `--set classify.weights={WEIGHTS}`.
+Weights of an encoder (`--set embed.weights={WEIGHTS}`) or the initial weights of a classifier
+(`--set classify.weights={WEIGHTS}`), no classifier.
 
 | | |
 |-|-|
