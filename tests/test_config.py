@@ -117,3 +117,12 @@ def test_settings_are_frozen_and_survive_json() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         config.seed = 3  # type: ignore[misc]
     assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_an_unknown_setting_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(ConfigError) as error:
+        load("demo", ["classify.epoch=3", "foo=1", "refit.start=cold"])
+    said = str(error.value)
+    assert "classify.epoch: unknown setting of classify 'epoch'. Did you mean 'epochs'?" in said
+    assert "foo: unknown setting of the recipe 'foo'" in said
+    assert "refit.start" in said

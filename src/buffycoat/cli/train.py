@@ -60,7 +60,7 @@ def train(
     Each cell keeps the name of its site; `--set classify.hold_out=site` scores each site by a model
     that saw no cell of it.
 
-    Cells that nobody has labelled: `buffycoat train ours/ --unlabelled archive/ --out runs/ours`.
+    Cells that nobody has labelled: `train ours/ --preset cpu --unlabelled archive/ --out new`.
     """
     from buffycoat import config
     from buffycoat.sources.several import name_sites

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from buffycoat.config.classify import ClassifyConfig, RefitConfig
 from buffycoat.config.section import Section, Weights
@@ -275,11 +276,23 @@ def load(preset: str, overrides: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(table)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})"
-            for fault in error.errors()
-        ]
+        faults = [_words(fault) for fault in error.errors()]
         raise ConfigError("faults in the settings:\n  " + "\n  ".join(faults)) from error
+
+
+def _words(fault: ErrorDetails) -> str:
+    where = ".".join(map(str, fault["loc"]))
+    if fault["type"] != "extra_forbidden":
+        return f"{where}: {fault['msg']} (got {fault['input']!r})"
+    *sections, name = map(str, fault["loc"])
+    section: Any = Config
+    for part in sections:
+        section = section.model_fields[part].annotation
+    try:
+        choose(section.model_fields, name, f"setting of {'.'.join(sections) or 'the recipe'}")
+    except ConfigError as unknown:
+        return f"{where}: {unknown}"
+    raise AssertionError(f"{where} is a setting")  # pydantic said it is none
 
 
 def to_hash(config: BaseModel) -> str:
