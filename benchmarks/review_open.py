@@ -1,7 +1,7 @@
 """How long the review page takes to open a slide, by its number of cells.
 
     python -m benchmarks.review_open --out benchmarks/results/review
-    python -m benchmarks.review_open --cells 5000 --against ../main/src --out /tmp/both
+    python -m benchmarks.review_open --cells 5000 --against ../main/src --out runs/both
 
 Cells are rendered. A slide is opened in a browser from a server that was just started (cold: no
 picture was read yet) and again (warm). Seconds are from the address typed in to the moment where
