@@ -115,3 +115,14 @@ def test_flags_of_the_count_are_sent(counted: Path, tmp_path: Path) -> None:
     assert two["flags"] == ""
     _run("send", counted, "--format", "fhir", "--out", tmp_path / "sent")
     assert "left_shift" in (tmp_path / "sent" / "%2E.%2Fone.json").read_text()
+
+
+def test_a_flag_by_an_adjusted_figure_states_that_figure(counted: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(counted)
+    is_sum = (table["group"] == "../one") & (table["name"] == "immature granulocytes")
+    table["adjusted_value"] = table["adjusted_value"].astype(float)
+    table.loc[is_sum, "adjusted_value"] = 3.25
+    table.to_csv(tmp_path / "d.csv", index=False)
+    _run("send", tmp_path / "d.csv", "--format", "csv", "--out", tmp_path)
+    said = _rows(tmp_path / "%2E.%2Fone.csv")[0]["remarks"]
+    assert "immature granulocytes 2.0 % (adjusted 3.2 %), flagged" in said

@@ -152,7 +152,9 @@ def _flags(rows: Rows) -> dict[str, tuple[Flag, ...]]:
         name, said = row["name"], row.get("flag", "")
         if said in FLAG_WORDS:
             words = "blasts" if name == BLAST else name
-            text = f"{words} {to_number(row.get('raw_value', '')):.1f} %, {FLAG_WORDS[said]}"
+            raw, better = (to_number(row.get(f"{c}_value", "")) for c in ("raw", "adjusted"))
+            adjusted = "" if np.isnan(better) else f" (adjusted {better:.1f} %)"
+            text = f"{words} {raw:.1f} %{adjusted}, {FLAG_WORDS[said]}"
             code = FLAG_CODES.get(name, name)
             of[code] = Flag(code, text)
         doubtful, cells = (to_number(row.get(c, "")) for c in ("n_doubtful", "n_cells"))
