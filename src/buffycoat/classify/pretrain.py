@@ -6,7 +6,8 @@ degradation included, so what the backbone learns to overlook is what a label do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,33 @@ Pairs = tuple[np.ndarray, np.ndarray]
 """Views (2b, s, s, 3), uint8, and the cell that each shows, shape (2b,)."""
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What the views of a batch are compared by.
+
+    Attributes:
+        head: From the number of the backbone's features, what follows it in this training alone.
+        loss: From the head's output, shape (2b, d), and the cell of each row, shape (2b,), to a
+            scalar; row i and row b + i show one cell.
+        mask: What the normalised views, shape (2b, 3, s, s), pass before the backbone.
+    """
+
+    head: Callable[[int], nn.Module]
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    mask: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+
+def contrastive(settings: PretrainConfig) -> Objective:
+    """That of SimCLR: a projection of two layers, cosine similarities over a temperature."""
+
+    def head(width: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, settings.projection)
+        )
+
+    return Objective(head, SupCon(settings.temperature))
+
+
 def fit_backbone(
     images: np.ndarray,
     recipe: ClassifyConfig,
@@ -41,6 +69,7 @@ def fit_backbone(
     seed: int,
     checkpoint: Path | None,
     on_progress: Progress | None = None,
+    objective: Objective | None = None,
 ) -> tuple[nn.Module, BuiltBackbone, list[dict[str, float]]]:
     """Train a backbone further.
 
@@ -51,6 +80,7 @@ def fit_backbone(
         seed: Of order and augmentation.
         checkpoint: File to resume from and write to after each epoch; None for none.
         on_progress: Called with (steps done, steps in all).
+        objective: None for `contrastive`.
 
     Returns:
         The backbone without a classifier, what it was built from, and the loss of each epoch.
@@ -61,7 +91,8 @@ def fit_backbone(
     fabric = make_fabric(recipe.precision)
     batch_size = min(settings.batch_size, len(images))
     steps = len(images) // batch_size
-    trainee = _Contrast(fabric, built, recipe, settings, steps * settings.epochs)
+    objective = objective or contrastive(settings)
+    trainee = _Trainee(fabric, built, recipe, settings, objective, steps * settings.epochs)
     history = fit(
         trainee,
         lambda epoch: pairs(images, recipe, batch_size, seed, epoch),
@@ -91,8 +122,8 @@ def pairs(
         yield np.stack(views), cells
 
 
-class _Contrast:
-    """The trainee: a backbone and, for the training alone, what projects its features."""
+class _Trainee:
+    """A backbone and, for the training alone, what follows it."""
 
     def __init__(
         self,
@@ -100,15 +131,11 @@ class _Contrast:
         built: BuiltBackbone,
         recipe: ClassifyConfig,
         settings: PretrainConfig,
+        objective: Objective,
         steps: int,
     ) -> None:
         width: int = built.model.num_features  # type: ignore[assignment]
-        self.net = nn.Sequential(
-            built.model,
-            nn.Linear(width, width),
-            nn.ReLU(),
-            nn.Linear(width, settings.projection),
-        ).train()
+        self.net = nn.Sequential(built.model, objective.head(width)).train()
         if is_cpu_bf16(fabric.device, recipe.precision):
             speed_up_gradients(self.net)
             write_anew(self.net)
@@ -121,7 +148,7 @@ class _Contrast:
         paced = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
         self.schedule = schedule(self.optimiser, recipe.model_copy(update=paced), steps)
         self.steps_done = 0
-        self.loss = SupCon(settings.temperature)
+        self.objective = objective
         self.mean = torch.tensor(built.mean, device=fabric.device).view(1, 3, 1, 1)
         self.std = torch.tensor(built.std, device=fabric.device).view(1, 3, 1, 1)
 
@@ -129,8 +156,10 @@ class _Contrast:
         """One optimisation step on a batch of pairs."""
         views, cells = (self.fabric.to_device(torch.from_numpy(part)) for part in batch)
         inputs = (views.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        projected = self.model(inputs.contiguous(memory_format=torch.channels_last))
-        loss = self.loss(projected.float(), cells)
+        if self.objective.mask is not None:
+            inputs = self.objective.mask(inputs)
+        found = self.model(inputs.contiguous(memory_format=torch.channels_last))
+        loss = self.objective.loss(found.float(), cells)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
