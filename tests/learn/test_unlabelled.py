@@ -19,7 +19,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.fuse.prior import shares
 from buffycoat.fuse.pseudo_labels import NONE
 from buffycoat.images import load_work
-from buffycoat.learn import fit_classifier, fit_students, train, unlabelled
+from buffycoat.learn import fit_students, train, train_models, unlabelled
 from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.learn.fit_students import name
 from buffycoat.learn.stage_store import StageStore
@@ -251,13 +251,13 @@ def test_students_learn_from_restored_cells_where_models_do_and_give_their_own_p
     settings = config.load("demo", (*tiny_overrides, *changes))
     monkeypatch.setattr(fit_students, "_gain", lambda *_: dict(KEPT))
     shown = []
-    train_model = fit_classifier.train_model
+    train_model = train_models.train_model
 
-    def watch(cells, *rest):
-        shown.append(cells)
-        return train_model(cells, *rest)
+    def watch(one, *rest):
+        shown.append(one.cells)
+        return train_model(one, *rest)
 
-    monkeypatch.setattr(fit_classifier, "train_model", watch)
+    monkeypatch.setattr(train_models, "train_model", watch)
     made = train.train(rendered_cells, tmp_path / "run", settings, without_labels=[archive])
     fitted = buffycoat.load(made.bundle).fitted
     folds, students = shown[0], shown[2]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import sys
 from functools import cache
+from pathlib import Path
 
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""Of the control group that a container sees as its root (cgroup v2), in bytes."""
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 """Names of glibc's settings in mallopt(3)."""
 _MADV_HUGEPAGE = 14
@@ -40,6 +45,19 @@ def keep_freed_memory() -> None:
         start = -(-block // _PAGE_BYTES) * _PAGE_BYTES
         libc.madvise(start, _HUGE_BYTES - _PAGE_BYTES, _MADV_HUGEPAGE)  # a wish: it may say no
         libc.free(block)
+
+
+def total_bytes() -> int | None:
+    """Memory of this machine, or what its container may use of it; None where it is not known."""
+    try:
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return None
+    with contextlib.suppress(OSError):
+        limit = CONTAINER_LIMIT.read_text(encoding="utf-8").strip()
+        if limit.isdigit():  # "max" is no limit
+            found = min(found, int(limit))
+    return found
 
 
 def peak_mb() -> int | None:

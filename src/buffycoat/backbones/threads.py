@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
@@ -26,6 +27,20 @@ def cpus() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     limits = [float(allowed), *_quotas(), *([float(wanted)] if wanted.isdigit() else [])]
     return max(1, math.ceil(min(limits)))
+
+
+@contextlib.contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """Let processes that start meanwhile use so many threads, whichever library asks how many."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
 
 
 def at_most(processes: int) -> int:

@@ -29,13 +29,17 @@ class _Mapped:
         return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
 
 
-class _Arguments:
-    """What the processes are given, closed to Lightning, which refuses to walk frozen records."""
+class Arguments:
+    """What other processes are given: memory-mapped arrays in records travel by name.
+
+    Closed to Lightning, which refuses to walk frozen records.
+    """
 
     def __init__(self, values: tuple[Any, ...]) -> None:
         self.packed = [_pack(value) for value in values]
 
     def values(self) -> list[Any]:
+        """What was given, arrays mapped again."""
         return [_unpack(value) for value in self.packed]
 
 
@@ -70,7 +74,7 @@ def launch(
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.safetensors"
         try:
-            fabric.launch(_run, function, queue, result, _Arguments(args))
+            fabric.launch(_run, function, queue, result, Arguments(args))
         finally:
             queue.put(None)
             listener.join()
@@ -78,7 +82,7 @@ def launch(
 
 
 def _run(
-    fabric: Any, function: Callable[..., Any], queue: Any, result: Path, given: _Arguments
+    fabric: Any, function: Callable[..., Any], queue: Any, result: Path, given: Arguments
 ) -> None:
     def report(done: int, total: int) -> None:
         if fabric.is_global_zero:

@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from buffycoat import __version__
+from buffycoat.backbones.memory import total_bytes
 from buffycoat.cli.console import results_console
 from buffycoat.cli.doctor_preset import of_preset, print_preset
 
@@ -143,10 +144,8 @@ def _cores() -> int:
 
 
 def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
-    except (ValueError, OSError, AttributeError):  # no such figure on this system
-        return None
+    found = total_bytes()
+    return None if found is None else round(found / GIB, 1)
 
 
 def _trains_in_gib() -> float | None:

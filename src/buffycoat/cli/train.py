@@ -45,6 +45,14 @@ def train(
     devices: Annotated[
         int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share each batch.")
     ] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Models trained at the same time, each with its share of the CPUs.",
+            show_default="as many as CPUs and memory suggest",
+        ),
+    ] = None,
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Go on if at most so many images are unreadable.")
     ] = 0,
@@ -85,6 +93,7 @@ def train(
             allow_bad,
             Reading(labels_from=labels_from, leave_out=tuple(unwanted)),
             without_labels=unlabelled or (),
+            workers=workers,
         )
     print_metrics(result.metrics)
     console = results_console()

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from buffycoat.backbones.build import build
-from buffycoat.backbones.devices import to_tensors
 from buffycoat.backbones.frozen import freeze
 from buffycoat.classify.ensemble import FoldModel
-from buffycoat.classify.train import check_training, fit_fold
+from buffycoat.classify.train import check_training
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import ClassifyConfig, Config, to_hash
 from buffycoat.errors import ConfigError
 from buffycoat.fuse.prior import shares
-from buffycoat.images import writing
 from buffycoat.learn import prepare
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.stage_store import (
-    Outcome,
     StageResult,
     StageStore,
     digest,
     gather,
     of_weights,
 )
+from buffycoat.learn.train_models import MODEL_FILE, Training, train_each
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.learn.unlabelled import PseudoLabelled
 from buffycoat.losses.registry import build_loss
 from buffycoat.progress import Reporter
 from buffycoat.training.samplers import class_weights
-
-MODEL_FILE = "model.safetensors"
 
 
 def fit_folds(
@@ -45,6 +39,7 @@ def fit_folds(
     config: Config,
     store: StageStore,
     reporter: Reporter,
+    workers: int,
 ) -> tuple[list[FoldModel], str]:
     """Train one model a fold on the cells of the others.
 
@@ -57,16 +52,16 @@ def fit_folds(
         config: The recipe.
         store: Keeps each model, and a checkpoint after each epoch.
         reporter: Progress.
+        workers: Models that are trained at the same time.
 
     Returns:
         The models, in order of fold, and their fingerprint.
     """
     images, images_key = learned_images(data, cleaned, config)
     masks = prepare.cell_masks(images, images_key, config, store)
-    models, keys = [], []
+    trainings = []
     n_folds = data.folds.n_folds
     for fold in range(n_folds):
-        reporter.start("classify", f"fold {fold + 1} of {n_folds}")
         inputs = {
             "data": data.key,
             "images": images_key,
@@ -76,16 +71,18 @@ def fit_folds(
         }
         rows = np.flatnonzero(data.learned_folds.fold != fold)
         cells = data.seen_by(images, rows, masks, np.flatnonzero(data.folds.fold == fold))
-        result = store.run(
-            f"fold{fold}",
-            inputs,
-            lambda folder, c=cells, f=fold: train_model(c, config, f, folder, reporter),
-        )
-        models.append(assemble(result, config, cells))
-        keys.append(result.key)
-        last = result.values["history"][-1]
-        reporter.finish(f"training loss {last['loss']:.3f}, accuracy {last['accuracy']:.3f}")
-    return models, digest(*keys)
+        title = f"fold {fold + 1} of {n_folds}"
+        trainings.append(Training(f"fold{fold}", inputs, title, cells, config, fold))
+    return assembled(trainings, train_each(trainings, workers, store, reporter, "classify"))
+
+
+def assembled(
+    trainings: Sequence[Training], results: Sequence[StageResult]
+) -> tuple[list[FoldModel], str]:
+    """The trained models, in order, and their fingerprint."""
+    pairs = zip(trainings, results, strict=True)
+    models = [assemble(result, one.config, one.cells) for one, result in pairs]
+    return models, digest(*(result.key for result in results))
 
 
 def refit(
@@ -96,6 +93,7 @@ def refit(
     config: Config,
     store: StageStore,
     reporter: Reporter,
+    workers: int,
     added: PseudoLabelled | None = None,
 ) -> list[FoldModel]:
     """Train more models, on the cells of all folds; none if that is off.
@@ -108,6 +106,7 @@ def refit(
         config: The recipe.
         store: Keeps each model, and a checkpoint after each epoch.
         reporter: Progress.
+        workers: Models that are trained at the same time.
         added: Cells without labels that they learn from too.
     """
     wanted = config.refit
@@ -123,10 +122,9 @@ def refit(
         }
     )
     changed = config.model_copy(update={"classify": recipe})
-    initial = to_tensors(first.state) if wanted.start == "fold" else None
-    models = []
+    initial = first.state if wanted.start == "fold" else None
+    trainings = []
     for number in range(wanted.models):
-        reporter.start("refit", f"{number + 1} of {wanted.models}, on the cells of all folds")
         seed_number = data.folds.n_folds + number
         inputs = {
             "folds": folds_key,
@@ -135,14 +133,11 @@ def refit(
             "number": number,
             **({} if added is None else {"named": added.key}),
         }
-        result = store.run(
-            f"refit{number}",
-            inputs,
-            lambda folder, n=seed_number: train_model(cells, changed, n, folder, reporter, initial),
+        title = f"{number + 1} of {wanted.models}, on the cells of all folds"
+        trainings.append(
+            Training(f"refit{number}", inputs, title, cells, changed, seed_number, initial)
         )
-        models.append(assemble(result, config, cells))
-        reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
-    return models
+    return assembled(trainings, train_each(trainings, workers, store, reporter, "refit"))[0]
 
 
 def learned_cells(
@@ -264,35 +259,6 @@ def _check_groups(recipe: ClassifyConfig, groups: Sequence[str]) -> None:
             f"the data hold labels of several classes ({', '.join(groups)}), and {reason}, or "
             f"leave these cells out: {' '.join(f'--leave-out {code}' for code in groups)}"
         )
-
-
-def train_model(
-    cells: TrainingCells,
-    config: Config,
-    number: int,
-    folder: Path,
-    reporter: Reporter,
-    initial: dict[str, torch.Tensor] | None = None,
-) -> Outcome:
-    """Train one model, going on from the checkpoint in `folder`, and keep its weights there.
-
-    Args:
-        cells: What it may see.
-        config: The recipe.
-        number: Of the model; with the seed of the settings it gives the model's own.
-        folder: Of the stage.
-        reporter: Progress.
-        initial: State to start from; None for the weights that the recipe names.
-    """
-    checkpoint = folder / "checkpoint.safetensors"
-    seed = config.seed * 100 + number
-    model, history = fit_fold(cells, config.classify, seed, checkpoint, reporter.advance, initial)
-    with writing(folder / MODEL_FILE) as part:
-        save_file(
-            {name: value.cpu().contiguous() for name, value in model.state_dict().items()}, part
-        )
-    checkpoint.unlink(missing_ok=True)
-    return {}, {"history": history}
 
 
 def log_prior(cells: TrainingCells, config: ClassifyConfig) -> np.ndarray:

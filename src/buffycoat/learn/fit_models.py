@@ -42,6 +42,7 @@ def fit(
     config: Config,
     store: StageStore,
     reporter: Reporter,
+    workers: int,
 ) -> Models:
     """Train them.
 
@@ -52,18 +53,21 @@ def fit(
         config: The recipe.
         store: Keeps each model.
         reporter: Progress.
+        workers: Models that are trained at the same time.
     """
-    folds, key = fit_classifier.fit_folds(data, cleaned, config, store, reporter)
+    folds, key = fit_classifier.fit_folds(data, cleaned, config, store, reporter, workers)
     scores = fit_scores.fit(data, cleaned, folds, key, config, store, reporter)
     record: dict[str, Any] = {}
     added = None
     if others is not None:
         taught = fit_students.fit(
-            data, cleaned, others, folds, key, scores, config, store, reporter
+            data, cleaned, others, folds, key, scores, config, store, reporter, workers
         )
         record = {"unlabelled": taught.record}
         if taught.named is not None:
             folds, key, scores = taught.models, taught.key, taught.scores
             added = PseudoLabelled(others.cells, taught.named.labels)
-    refits = fit_classifier.refit(data, cleaned, key, folds[0], config, store, reporter, added)
+    refits = fit_classifier.refit(
+        data, cleaned, key, folds[0], config, store, reporter, workers, added
+    )
     return Models(folds, key, scores, refits, record)

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from buffycoat.backbones.devices import to_tensors
 from buffycoat.classify.cascade import order_of
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config, to_hash
@@ -30,6 +29,7 @@ from buffycoat.learn import fit_classifier, fit_scores
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.fit_scores import OutOfFold, macro_f1
 from buffycoat.learn.stage_store import StageStore, digest
+from buffycoat.learn.train_models import Training, train_each
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.learn.unlabelled import PseudoLabelled, UnlabelledCells
 from buffycoat.predict.stages import Classified, of_views, together
@@ -100,6 +100,7 @@ def fit(
     config: Config,
     store: StageStore,
     reporter: Reporter,
+    workers: int,
 ) -> Taught:
     """Train a student of each fold model, and keep them if they score better out of fold.
 
@@ -113,6 +114,7 @@ def fit(
         config: The recipe.
         store: Keeps each student, and a checkpoint after each epoch.
         reporter: Progress.
+        workers: Students that are trained at the same time.
     """
     reporter.start("unlabelled", "each teacher names the cells that it is sure of")
     views = _views(unlabelled, teachers, teachers_key, store, reporter)
@@ -129,32 +131,28 @@ def fit(
         gain = _no_gain(data, before)
         reporter.say(f"{said(gain)}, since no cell was named")
         return Taught(list(teachers), teachers_key, before, None, record | gain)
-    students, keys = [], []
+    trainings = []
+    short = student_config(config)
     for fold, (teacher, named) in enumerate(zip(teachers, each, strict=True)):
-        reporter.start("student", f"fold {fold + 1} of {len(teachers)}")
         rows = np.flatnonzero(data.learned_folds.fold != fold)
         added = PseudoLabelled(unlabelled.cells, named.labels)
         cells = fit_classifier.learned_cells(data, cleaned, rows, config, store, added)
-        result = store.run(
-            f"student{fold}",
-            {
-                "data": data.key,
-                "teacher": teachers_key,
-                "unlabelled": unlabelled.cells.key,
-                "named": digest(named.labels.tolist()),
-                "settings": to_hash(config.unlabelled),
-                "seed": config.seed,
-                "fold": fold,
-                **fit_classifier.recipe_key(config),
-            },
-            lambda folder, c=cells, f=fold, t=teacher: fit_classifier.train_model(
-                c, student_config(config), f, folder, reporter, to_tensors(t.state)
-            ),
+        inputs = {
+            "data": data.key,
+            "teacher": teachers_key,
+            "unlabelled": unlabelled.cells.key,
+            "named": digest(named.labels.tolist()),
+            "settings": to_hash(config.unlabelled),
+            "seed": config.seed,
+            "fold": fold,
+            **fit_classifier.recipe_key(config),
+        }
+        title = f"fold {fold + 1} of {len(teachers)}"
+        trainings.append(
+            Training(f"student{fold}", inputs, title, cells, short, fold, teacher.state)
         )
-        students.append(fit_classifier.assemble(result, student_config(config), cells))
-        keys.append(result.key)
-        reporter.finish(f"training loss {result.values['history'][-1]['loss']:.3f}")
-    key = digest(*keys)
+    results = train_each(trainings, workers, store, reporter, "student")
+    students, key = fit_classifier.assembled(trainings, results)
     after = fit_scores.fit(data, cleaned, students, key, config, store, reporter)
     gain = _gain(data, before, after)
     record |= gain

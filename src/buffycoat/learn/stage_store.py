@@ -55,6 +55,10 @@ class StageStore:
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         return key, self.root / f"{stage}-{key}"
 
+    def has(self, stage: str, inputs: Mapping[str, Any]) -> bool:
+        """Whether the result of a stage with these inputs is stored."""
+        return (self.folder(stage, inputs)[1] / "done.json").exists()
+
     def run(
         self, stage: str, inputs: Mapping[str, Any], compute: Callable[[Path], Outcome]
     ) -> StageResult:

@@ -36,6 +36,7 @@ from buffycoat.learn import (
     outcome,
     prepare,
     summary,
+    train_models,
     unlabelled,
 )
 from buffycoat.learn.fit_restoration import CleanedSet
@@ -83,6 +84,7 @@ def train(
     allow_bad: int = 0,
     reading: Reading | None = None,
     without_labels: Sequence[Path] = (),
+    workers: int | None = None,
 ) -> RunResult:
     """Learn every stage from labelled cells; write a bundle, metrics and a report.
 
@@ -97,6 +99,8 @@ def train(
         allow_bad: Unreadable cells that are tolerated; they are listed in `bad_cells.csv`.
         reading: Where the layout leaves a choice; its taxonomy is that of the settings.
         without_labels: Folders or tables of further cells, whose labels are unknown or not read.
+        workers: Models that are trained at the same time; None for as many as CPUs and memory
+            suggest.
 
     Returns:
         Where the bundle and the report are, and the metrics.
@@ -105,7 +109,7 @@ def train(
         BuffycoatError: The data, the settings or the disk are at fault; the message says how.
     """
     watch = Stopwatch(reporter or Silent(), out / "timings.json")
-    learned = learn(data, out, config, watch, layout, allow_bad, reading, without_labels)
+    learned = learn(data, out, config, watch, layout, allow_bad, reading, without_labels, workers)
     for line in summary.restricted(learned.fitted.provenance):
         watch.say(line)
     return outcome.conclude(
@@ -129,6 +133,7 @@ def learn(
     allow_bad: int,
     reading: Reading | None = None,
     without_labels: Sequence[Path] = (),
+    workers: int | None = None,
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
     needs.check(config)
@@ -171,7 +176,8 @@ def learn(
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
     if others is not None:
         others = fit_restoration.as_learned(others, restoration, key, store, watch)
-    models = fit_models.fit(training, cleaned, others, config, store, watch)
+    workers = workers or train_models.default_workers(config, len(training.labels))
+    models = fit_models.fit(training, cleaned, others, config, store, watch, workers)
     scores = models.scores
     opinion = fit_opinion.fit(
         training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few

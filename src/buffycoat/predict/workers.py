@@ -6,9 +6,7 @@ beside a busy neighbour each process simply gets a smaller share.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.backbones.threads import at_most, cpus
+from buffycoat.backbones.threads import at_most, cpus, limited
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
@@ -121,7 +119,7 @@ def _predict_from(
     """Rows of batches that an earlier pool began, and of the rest; `begun` holds what is open."""
     # spawned, not forked: a fork of a process with threads can hang
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each():
+    with limited(1):
         pool = ProcessPoolExecutor(at_most(workers), context)
         try:
             waiting = deque(pool.submit(_predict, *told, cells) for cells in begun)
@@ -136,20 +134,6 @@ def _predict_from(
                 yield found
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that start meanwhile use one thread, whichever library asks how many."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
 
 
 def _predict(bundle: str, task: Task, looks: SiteLooks, cells: Manifest) -> Predicted:
