@@ -49,10 +49,11 @@ def cost_of(
         network = make().train()
     with FakeTensorMode(allow_non_fake_inputs=True):
         network = network.to_empty(device="cpu")  # autocast knows no meta device
-        one, two = (_run(network, shapes, n, precision) for n in (1, 2))
-    of_one = two[1] - one[1]
+        # Two at least: batch norm has no variance of one small image.
+        two, three = (_run(network, shapes, n, precision) for n in (2, 3))
+    of_one = three[1] - two[1]
     weights = sum(value.numel() for value in network.parameters())
-    return NetworkCost(weights, one[0], of_one, max(0, one[1] - of_one))
+    return NetworkCost(weights, two[0] / 2, of_one, max(0, two[1] - 2 * of_one))
 
 
 def _run(

@@ -29,15 +29,16 @@ from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config
 from buffycoat.errors import OutputError
 from buffycoat.images import writing
-from buffycoat.learn.estimate import PROCESS_BYTES, estimate
+from buffycoat.learn.estimate import model_bytes
 from buffycoat.learn.stage_store import Outcome, StageResult, StageStore
 from buffycoat.progress import Progress, Reporter
 
 MODEL_FILE = "model.safetensors"
 SHARE_OF_MEMORY = 0.5
 """Of the machine's, that trainings beside each other may need by default."""
-WORTH_SECONDS = 60
-"""Estimated length of all trainings under which no process is started for them by default."""
+WORTH_PASSES = 4000
+"""Cells that a training is shown, under which no process is started for it by default: at 160 px
+a minute of one CPU, where a process takes some seconds to start."""
 SECONDS_BETWEEN_LOOKS = 0.5
 """At the progress of other processes."""
 
@@ -77,12 +78,10 @@ def default_workers(config: Config, cells: int) -> int:
     """
     if device().type != "cpu" or config.classify.devices > 1:
         return 1
-    stages = {stage.stage: stage for stage in estimate(config, cells).stages}
-    taken = stages["classify"]
-    if taken.seconds < WORTH_SECONDS:
+    if config.classify.epochs * cells < WORTH_PASSES or cpus() == 1:
         return 1
     free = SHARE_OF_MEMORY * (total_bytes() or 0)
-    return max(1, min(cpus(), int(free / (PROCESS_BYTES + taken.memory_bytes))))
+    return max(1, min(cpus(), int(free / model_bytes(config, cells))))
 
 
 def train_each(
