@@ -2,7 +2,7 @@
 
     python -m benchmarks.models_at_once PBC-LT --out benchmarks/results/classify/models_at_once.json
 
-Both ways train the same models of preset `cpu` on the same cells by `train_each`, with all CPUs
+All ways train the same models of preset `cpu` on the same cells by `train_each`, with all CPUs
 that there are, the start of processes included; in turns, each turn in new folders. For a quiet
 machine.
 """
@@ -29,11 +29,12 @@ from buffycoat.taxonomy import resolve
 
 
 def main() -> None:
-    """Time both ways by turns, write, print."""
+    """Time each way by turns, write, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--models", type=int, default=2)
+    parser.add_argument("--models", type=int, default=3)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, default=2, help="of each model; a real run has 20")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -49,20 +50,22 @@ def main() -> None:
         )
         seconds = [
             {
-                workers: timed(shown, settings, options.models, workers, Path(folder) / name)
-                for workers, name in ((1, f"by-turns{turn}"), (options.models, f"at-once{turn}"))
+                workers: timed(shown, settings, options.models, workers, Path(folder), turn)
+                for workers in options.workers
             }
             for turn in range(options.rounds)
         ]
-    ratios = [turn[1] / turn[options.models] for turn in seconds]
+    first = options.workers[0]
     found = {
         "models": options.models,
         "cells": len(targets),
         "epochs": options.epochs,
         "cpus": cpus(),
-        "seconds_one_by_one": [round(turn[1], 1) for turn in seconds],
-        "seconds_at_once": [round(turn[options.models], 1) for turn in seconds],
-        "times_as_fast": [round(ratio, 2) for ratio in sorted(ratios)],
+        "seconds": {n: [round(turn[n], 1) for turn in seconds] for n in options.workers},
+        f"times_as_fast_as_{first}": {
+            n: sorted(round(turn[first] / turn[n], 2) for turn in seconds)
+            for n in options.workers[1:]
+        },
     }
     write_atomic(options.out, json.dumps(found, indent=1).encode())
     print(json.dumps(found, indent=1))
@@ -73,8 +76,9 @@ def timed(cells: TrainingCells, settings: Config, models: int, workers: int, fol
     trainings = [
         Training(f"fold{n}", {"n": n}, f"model {n + 1}", cells, settings, n) for n in range(models)
     ]
+    store = StageStore(folder / f"{workers}-{turn}")
     began = time.perf_counter()
-    train_each(trainings, workers, StageStore(folder), Silent(), "classify")
+    train_each(trainings, workers, store, Silent(), "classify")
     return time.perf_counter() - began
 
 
