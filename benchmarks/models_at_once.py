@@ -71,7 +71,9 @@ def main() -> None:
     print(json.dumps(found, indent=1))
 
 
-def timed(cells: TrainingCells, settings: Config, models: int, workers: int, folder: Path) -> float:
+def timed(
+    cells: TrainingCells, settings: Config, models: int, workers: int, folder: Path, turn: int
+) -> float:
     """Seconds that some models take."""
     trainings = [
         Training(f"fold{n}", {"n": n}, f"model {n + 1}", cells, settings, n) for n in range(models)
