@@ -122,7 +122,7 @@ def test_as_many_as_cpus_and_memory_allow_and_only_where_it_takes_long(
     recipe = config.load("cpu")
     monkeypatch.setattr(train_models, "cpus", lambda: 4)
     monkeypatch.setattr(train_models, "total_bytes", lambda: 64 * 2**30)
-    assert default_workers(recipe, 2000) == 4
+    assert default_workers(recipe, 2000) == 8
     assert default_workers(recipe, 10) == 1  # done before a process has started
     monkeypatch.setattr(train_models, "total_bytes", lambda: 4 * 2**30)
     assert default_workers(recipe, 2000) == 1

@@ -36,6 +36,9 @@ from buffycoat.progress import Progress, Reporter
 MODEL_FILE = "model.safetensors"
 SHARE_OF_MEMORY = 0.5
 """Of the machine's, that trainings beside each other may need by default."""
+A_CPU = 2
+"""Trainings that share a CPU by default: three models on two CPUs then end together, where by two
+the third would have one CPU to itself and leave the other idle."""
 WORTH_PASSES = 4000
 """Cells that a training is shown, under which no process is started for it by default: at 160 px
 a minute of one CPU, where a process takes some seconds to start."""
@@ -69,8 +72,8 @@ class Training:
 def default_workers(config: Config, cells: int) -> int:
     """Models that are trained at the same time unless a number is given.
 
-    One on a GPU, and where several processes share each batch. Otherwise as many as there are CPUs,
-    if they need at most `SHARE_OF_MEMORY` and take long enough.
+    One on a GPU, and where several processes share each batch. Otherwise up to `A_CPU` for each
+    CPU, if they need at most `SHARE_OF_MEMORY` and take long enough.
 
     Args:
         config: The recipe.
@@ -81,7 +84,7 @@ def default_workers(config: Config, cells: int) -> int:
     if config.classify.epochs * cells < WORTH_PASSES or cpus() == 1:
         return 1
     free = SHARE_OF_MEMORY * (total_bytes() or 0)
-    return max(1, min(cpus(), int(free / model_bytes(config, cells))))
+    return max(1, min(A_CPU * cpus(), int(free / model_bytes(config, cells))))
 
 
 def train_each(
