@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import PLACE, manifest_error
+from buffycoat.cells import PLACE, SCALE_WORDS, SCALES_UM, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
 from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
@@ -143,8 +143,8 @@ def _scale(text: str, where: str, faults: list[str]) -> float | None:
     if is_unknown(text):
         return None
     value = to_number(text)
-    if not 0.01 <= value <= 5:  # nor NaN
-        faults.append(f"{where}: um_per_px {text!r}, expected micrometres from 0.01 to 5")
+    if not SCALES_UM[0] <= value <= SCALES_UM[1]:  # nor NaN
+        faults.append(f"{where}: um_per_px {text!r}, expected {SCALE_WORDS}")
         return None
     return value
 
