@@ -1,4 +1,4 @@
-"""Photographs in memory: what is asked of them works, or is refused."""
+"""Photographs and tables in memory: what is asked of them works, or is refused."""
 
 from __future__ import annotations
 
@@ -52,3 +52,19 @@ def test_their_progress_is_shown(
 ) -> None:
     buffycoat.predict(cells, progress=True)
     assert "2 cells" in capsys.readouterr().err
+
+
+def test_splits_and_labels_of_cells_to_predict_may_be_any_words(
+    cells: list[np.ndarray], tmp_path: Path
+) -> None:
+    images.write_png(tmp_path / "a.png", cells[0])
+    table = pd.DataFrame({"path": [str(tmp_path / "a.png")], "label": " ", "split": "left"})
+    table.to_csv(tmp_path / "cells.csv", index=False)
+    features = buffycoat.measure(table.assign(severity=9))
+    assert len(features) == 1
+    pd.testing.assert_frame_equal(
+        buffycoat.measure(tmp_path / "cells.csv").drop(columns="cell_id"),
+        features.drop(columns="cell_id"),
+    )
+    with pytest.raises(errors.ManifestError, match="split 'left'"):
+        buffycoat.audit(table)

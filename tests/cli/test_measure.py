@@ -76,6 +76,18 @@ def test_each_cell_is_measured_by_the_scale_that_its_table_states(
     assert not buffycoat.measure(table["path"].tolist()[:2]).filter(like="um_per_px").size
 
 
+def test_a_table_s_split_counts_only_where_a_split_is_asked_for(
+    cells: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "cells.csv"
+    paths = [str(cells / "deep" / f"{name}.png") for name in ("LY", "SNE")]
+    pd.DataFrame({"path": paths, "split": ["left", "right"]}).to_csv(table, index=False)
+    assert call(table, "--out", tmp_path / "f.csv").exit_code == 0
+    refused = call(table, "--out", tmp_path / "f.csv", "--split", "train")
+    assert refused.exit_code == 2
+    assert "split 'left', expected train, val" in " ".join(refused.output.split())
+
+
 def test_bad_files_are_listed_and_the_others_kept(cells: Path, tmp_path: Path) -> None:
     (cells / "broken.jpg").write_bytes(b"no image")
     images.write_png(cells / "blank.png", np.full((64, 64, 3), 240, np.uint8))

@@ -127,11 +127,13 @@ def test_labels_of_unlabelled_cells_are_not_read_and_that_is_said(
 ) -> None:
     names = sorted(file.name for file in archive.glob("*.png"))
     table = tmp_path / "cells.csv"
-    pd.DataFrame({"path": [str(archive / n) for n in names], "label": "SNE"}).to_csv(table)
+    given = pd.DataFrame({"path": [str(archive / n) for n in names], "label": "SNE"})
+    given.assign(split="left", severity="high").to_csv(table)  # nor is it asked what they hold
     words = Words()
     cells = unlabelled.read_cells([table], words)
+    assert len(cells) == 30
     assert not cells.is_labelled.any()
-    assert "30 cells have a label, which is not read" in words.said[0]
+    assert any("not asked for and not read: label, split, severity" in said for said in words.said)
 
 
 def test_smudges_that_find_cut_out_are_left_out_and_counted(archive: Path, tmp_path: Path) -> None:
