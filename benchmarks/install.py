@@ -59,6 +59,28 @@ def build(out: Path) -> Path:
     return wheel
 
 
+def built(folder: Path) -> tuple[Path, Path | None]:
+    """The wheel of a folder and its source archive, built if there is neither.
+
+    Args:
+        folder: May hold a wheel alone; then there is no archive to weigh.
+
+    Raises:
+        SystemExit: It holds several wheels or archives, or an archive without its wheel.
+    """
+    wheels, archives = sorted(folder.glob("*.whl")), sorted(folder.glob("*.tar.gz"))
+    if not wheels and not archives:
+        build(folder)
+        wheels, archives = sorted(folder.glob("*.whl")), sorted(folder.glob("*.tar.gz"))
+    if len(wheels) != 1 or len(archives) > 1:
+        names = ", ".join(path.name for path in (*wheels, *archives))
+        raise SystemExit(
+            f"--dist {folder}: expected one wheel, with or without its source archive; it holds "
+            f"{names}. Empty it, and both are built"
+        )
+    return wheels[0], next(iter(archives), None)
+
+
 def clean() -> dict[str, str]:
     """The environment's variables without those that lead Python to another place."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -168,20 +190,19 @@ def main() -> None:
     parser.add_argument("--name", default="plain", help="of this way to install, for the file")
     parser.add_argument("--pip", action="append", default=[], help="a word for pip; repeatable")
     parser.add_argument("--out", type=Path, required=True, help="folder; one file a way")
-    parser.add_argument("--dist", type=Path, help="folder with wheel and archive; built if empty")
+    parser.add_argument("--dist", type=Path, help="folder with a wheel; built if empty")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder: Path = given.dist or Path(temporary)
-        wheel = next(folder.glob("*.whl"), None) or build(folder)
-        (archive,) = folder.glob("*.tar.gz")
+        wheel, archive = built(folder)
         rows = []
         for python in given.pythons:
             rows.append(try_out(python, wheel, given.extras, given.pip))
             print(json.dumps(rows[-1]), flush=True)
             found = {
                 "wheel_mb": round(wheel.stat().st_size / MIB, 1),
-                "source_mb": round(archive.stat().st_size / MIB, 1),
+                "source_mb": archive and round(archive.stat().st_size / MIB, 1),
                 "rows": rows,
             }
             text = json.dumps(found, indent=1) + "\n"

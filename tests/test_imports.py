@@ -13,9 +13,9 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
 
 ROOMS = """
-errors optional progress notes config taxonomy statement cells images tables exchange sources splits
-statistics white simulate evaluate backbones sites losses training restore segment fields classify
-embed fuse audit refine report bundle predict batch serve learn api cli
+errors plurals optional progress notes config taxonomy statement cells images tables exchange
+sources splits statistics white simulate evaluate backbones sites losses training restore segment
+fields classify embed fuse audit refine report bundle predict batch serve learn api cli
 """.split()
 """A room imports only from rooms before it. The design's order, but for `config`, which needs
 nothing of the rooms above it there and from which `images` takes its settings."""

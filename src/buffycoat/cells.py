@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.errors import ManifestError
+from buffycoat.plurals import counted, missing_columns
 from buffycoat.statement import Statement
 from buffycoat.taxonomy import Taxonomy
 
@@ -48,6 +49,10 @@ PLACE = {
 whose `box` is a part of the cell's own picture."""
 
 SPLITS = ("train", "eval", "test")
+SCALES_UM = 0.01, 5.0
+"""Widths of a pixel that a microscope's picture may have, in micrometres."""
+SCALE_WORDS = f"micrometres from {SCALES_UM[0]:g} to {SCALES_UM[1]:g}"
+_SPLITS = ", ".join(SPLITS)
 MAX_FAULTS_SHOWN = 20
 
 
@@ -141,9 +146,10 @@ class Manifest:
 
         Raises:
             ManifestError: Lists every fault: missing or unknown columns, empty or double
-                cell_id, empty path, blank label, unknown split, severity out of range.
+                cell_id, empty path, blank label, unknown split, severity or scale out of range.
         """
-        faults = [f"column {c!r} is missing" for c in ("cell_id", "path") if c not in frame]
+        missing = [name for name in ("cell_id", "path") if name not in frame]
+        faults = [missing_columns(missing)] if missing else []
         faults += [f"unknown column {c!r}" for c in frame if c not in COLUMNS]
         if faults:
             raise manifest_error(source, faults)
@@ -205,28 +211,21 @@ class Manifest:
 
 
 def _row_faults(table: pd.DataFrame) -> list[str]:
-    faults = []
-    for column in ("cell_id", "path"):
-        empty = table[column].isna() | (table[column].str.strip() == "")
-        faults += [f"row {row}: {column} is empty" for row in np.flatnonzero(empty)]
-    blank = (table["label"].str.strip() == "").fillna(False).to_numpy(dtype=bool)
-    faults += [f"row {row}: label is blank; use NA for none" for row in np.flatnonzero(blank)]
-    double = table["cell_id"].duplicated(keep="first") & table["cell_id"].notna()
-    faults += [
-        f"row {row}: cell_id {table['cell_id'][row]!r} is used twice"
-        for row in np.flatnonzero(double)
+    cell_id, path, split, um_per_px = (table[c] for c in ("cell_id", "path", "split", "um_per_px"))
+    checks = [
+        ("cell_id", cell_id.isna() | (cell_id.str.strip() == ""), "cell_id is empty"),
+        ("path", path.isna() | (path.str.strip() == ""), "path is empty"),
+        ("label", table["label"].str.strip() == "", "label is blank; use NA for none"),
+        ("cell_id", cell_id.duplicated() & cell_id.notna(), "cell_id {!r} is used twice"),
+        ("split", ~(split.isin(SPLITS) | split.isna()), f"split {{!r}}, expected one of {_SPLITS}"),
+        ("severity", ~table["severity"].between(0, 4), "severity {}, expected 0 to 4"),
+        ("um_per_px", ~um_per_px.between(*SCALES_UM), f"um_per_px {{}}, expected {SCALE_WORDS}"),
     ]
-    strange = table["split"].notna() & ~table["split"].isin(SPLITS)
-    faults += [
-        f"row {row}: split {table['split'][row]!r}, expected one of {', '.join(SPLITS)}"
-        for row in np.flatnonzero(strange)
+    return [
+        f"row {row}: {words.format(table[name][row])}"
+        for name, wrong, words in checks
+        for row in np.flatnonzero(wrong.fillna(False).to_numpy(dtype=bool))
     ]
-    outside = (table["severity"].notna() & ~table["severity"].between(0, 4)).fillna(False)
-    faults += [
-        f"row {row}: severity {table['severity'][row]}, expected 0 to 4"
-        for row in np.flatnonzero(outside.to_numpy(dtype=bool))
-    ]
-    return faults
 
 
 def manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
@@ -234,8 +233,9 @@ def manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
     shown = "\n  ".join(faults[:MAX_FAULTS_SHOWN])
     more = len(faults) - MAX_FAULTS_SHOWN
     rest = f"\n  ... and {more} more" if more > 0 else ""
-    count = f"{len(faults)} fault(s) in the table of cells"
-    return ManifestError(f"{source}: {count}:\n  {shown}{rest}")
+    return ManifestError(
+        f"{source}: {counted(len(faults), 'fault')} in the table of cells:\n  {shown}{rest}"
+    )
 
 
 @dataclass(frozen=True)

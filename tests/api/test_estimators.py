@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import buffycoat
 from buffycoat import images
 from buffycoat.api import features
-from buffycoat.errors import BadCellsError, BundleError, ConfigError, ShapeError
+from buffycoat.errors import BadCellsError, BundleError, ConfigError, ManifestError, ShapeError
 from buffycoat.refine.features import NAMES
 from buffycoat.simulate.render import render_cell
 
@@ -164,6 +164,8 @@ def test_faults_are_named(cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         buffycoat.CellFeatures(embedding=False, morphology=False).fit(photographs)
     with pytest.raises(ConfigError, match="expected a CellFeatures"):
         buffycoat.CellClassifier("numbers").fit(photographs, y)
+    with pytest.raises(ShapeError, match="Give the class of each cell"):
+        buffycoat.CellClassifier().fit(photographs, None)
     with pytest.raises(ShapeError, match="35 labels for 36 cells"):
         buffycoat.CellClassifier().fit(photographs, y[1:])
     features._fitted.cache_clear()
@@ -171,3 +173,20 @@ def test_faults_are_named(cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     changed.bundle_sha256_ = "0" * 64
     with pytest.raises(BundleError, match="changed since `fit`"):
         changed.transform(photographs[:1])
+
+
+@pytest.mark.parametrize("nothing", [None, pd.NA, np.nan, " ", "nan"])
+@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+def test_cells_without_a_label_are_named(nothing: object, form, rows: np.ndarray) -> None:
+    y = ["LY", "EO"] * 18
+    y[3] = y[7] = nothing  # type: ignore[call-overload]
+    with pytest.raises(ManifestError, match=r"no label for 2 of 36 cells, rows from 0: 3, 7\. L"):
+        buffycoat.CellClassifier("passthrough").fit(rows, form(y))
+    y = [nothing] * 36
+    with pytest.raises(ManifestError, match=r"36 of 36 cells, rows .* 9 and 26 more"):
+        buffycoat.CellClassifier("passthrough").fit(rows, form(y))
+
+
+def test_categories_and_numbers_are_labels(rows: np.ndarray) -> None:
+    for y in (pd.Series(["LY", "EO"] * 18, dtype="category"), [0, 1] * 18):
+        assert len(buffycoat.CellClassifier("passthrough").fit(rows, y).classes_) == 2

@@ -88,3 +88,22 @@ def test_what_does_not_fit_is_refused(cells: Path, tmp_path: Path) -> None:
     code, said = _run("agree", tmp_path / "d.csv", tmp_path / "e.csv")
     assert code == 2
     assert "no slide is in both" in said
+
+
+def test_what_cannot_be_told_is_not_stated_as_a_number(tmp_path: Path) -> None:
+    names = [f"c{n}.png" for n in range(6)]
+    one = pd.DataFrame({"ID": names, "labels": "LY", "slide_id": "s1"})
+    one.to_csv(tmp_path / "one.csv", index=False)
+    code, said = _run("agree", tmp_path / "one.csv", tmp_path / "one.csv", "--by", "slide_id")
+    assert code == 0, said
+    assert "Kappa per cell: not estimable" in said  # one class alone
+    assert "nan" not in said
+    half = one.assign(labels=["LY"] * 3 + ["MO"] * 3)
+    half.to_csv(tmp_path / "half.csv", index=False)
+    code, said = _run("agree", tmp_path / "half.csv", tmp_path / "half.csv", "--by", "slide_id")
+    assert "Kappa per cell: 1.00 (no interval)" in said  # one slide
+    assert "nan" not in said
+    one.assign(labels="ERB").to_csv(tmp_path / "none.csv", index=False)
+    code, said = _run("agree", tmp_path / "none.csv", tmp_path / "none.csv", "--by", "slide_id")
+    assert code == 2
+    assert "1 slide, and on none did both count a leukocyte" in said

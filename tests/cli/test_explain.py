@@ -150,4 +150,4 @@ def test_pictures_come_from_the_run_and_their_lack_is_said(
     assert "absent" in said
     result, said = _explain(tiny_bundle, cell, "--um-per-px", "0")
     assert result.exit_code == 2
-    assert "micrometres > 0" in said
+    assert "micrometres from 0.01 to 5" in said

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import buffycoat
 from buffycoat import images
 from buffycoat.cli.main import app
 from buffycoat.refine.features import NAMES
@@ -35,6 +36,7 @@ def test_a_folder_gives_a_row_a_cell(cells: Path, tmp_path: Path) -> None:
     assert "Features of 2 cells" in done.output
     frame = pd.read_parquet(out)
     assert {*SAID, *NAMES} <= set(frame.columns)
+    assert "um_per_px" not in frame
     assert not [name for name in frame if "um" in name.split("_")]
     assert frame["nc_ratio"].between(0, 1).all()
     assert (frame["nucleus_area_px"] < frame["cell_area_px"]).all()
@@ -49,6 +51,41 @@ def test_csv_and_a_table_and_micrometres(cells: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     (row,) = pd.read_csv(out).to_dict("records")
     assert row["cell_area_um2"] == pytest.approx(0.04 * row["cell_area_px"])
+
+
+def test_each_cell_is_measured_by_the_scale_that_its_table_states(
+    cells: Path, tmp_path: Path
+) -> None:
+    names = ["LY", "SNE", "SNE"]
+    paths = [str(cells / "deep" / f"{name}.png") for name in names]
+    cell_ids, scales = ["a", "b", "c"], [0.1, 0.2, None]
+    table = pd.DataFrame({"cell_id": cell_ids, "path": paths, "um_per_px": scales})
+    table.to_csv(tmp_path / "cells.csv", index=False)
+    assert call(tmp_path / "cells.csv", "--out", tmp_path / "a.csv").exit_code == 0
+    rows = pd.read_csv(tmp_path / "a.csv")
+    assert rows["um_per_px"].tolist()[:2] == scales[:2]
+    for um2, px, um in zip(rows["cell_area_um2"], rows["cell_area_px"], scales, strict=True):
+        assert np.isnan(um2) if um is None else um2 == pytest.approx(um**2 * px)
+    assert rows["nucleus_diameter_um"].isna().tolist() == [False, False, True]
+    pd.testing.assert_frame_equal(
+        buffycoat.measure(table).reset_index(drop=True), rows, check_dtype=False
+    )
+    # what is stated for all holds for all, as in `find`
+    stated = buffycoat.measure(table, um_per_px=0.5)
+    assert stated["um_per_px"].tolist() == [0.5] * 3
+    assert not buffycoat.measure(table["path"].tolist()[:2]).filter(like="um_per_px").size
+
+
+def test_a_table_s_split_counts_only_where_a_split_is_asked_for(
+    cells: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "cells.csv"
+    paths = [str(cells / "deep" / f"{name}.png") for name in ("LY", "SNE")]
+    pd.DataFrame({"path": paths, "split": ["left", "right"]}).to_csv(table, index=False)
+    assert call(table, "--out", tmp_path / "f.csv").exit_code == 0
+    refused = call(table, "--out", tmp_path / "f.csv", "--split", "train")
+    assert refused.exit_code == 2
+    assert "split 'left', expected train, val" in " ".join(refused.output.split())
 
 
 def test_bad_files_are_listed_and_the_others_kept(cells: Path, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from buffycoat.cli.output import check_file, check_folder, new_folder
+from buffycoat.api.output import new_folder
+from buffycoat.cli.main import app
+from buffycoat.cli.output import check_file, check_folder
 from buffycoat.errors import OutputError
 
 
@@ -50,3 +53,72 @@ def test_a_folder_for_work_that_fails_is_not_left_empty(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="refused"):
             work(tmp_path / name, is_begun=is_begun)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "old"]
+
+
+def test_the_folders_above_are_not_left_either(tmp_path: Path) -> None:
+    def work() -> None:
+        with new_folder(tmp_path / "a" / "b"):
+            raise OutputError("refused")
+
+    with pytest.raises(OutputError, match="refused"):
+        work()
+    assert not (tmp_path / "a").exists()
+
+
+MISSING = {
+    "adapt": "adapt starter GONE --out OUT",
+    "agree": "agree GONE.csv GONE.csv --out OUT/a.csv --picture OUT/a.svg",
+    "annotate": "annotate GONE --format coco --out OUT/a.json",
+    "annotate-yolo": "annotate GONE --format yolo --out OUT",
+    "audit": "audit GONE --out OUT",
+    "bench-classify": "bench classify GONE --grid GONE.toml --out OUT",
+    "bench-sites": "bench sites starter --site a=GONE --out OUT",
+    "compare": "compare GONE.csv GONE.csv LABELS --out OUT",
+    "crop": "crop GONE --out OUT",
+    "differential": "differential GONE.csv --out OUT/d.csv --picture OUT/d.svg",
+    "differential-name": "differential GONE --out OUT/d.csv",
+    "differential-fields": "differential starter GONE --out OUT",
+    "differential-bundle": "differential GONE EMPTY --out OUT",
+    "differential-groups": "differential LABELS --groups GONE.csv --out OUT/d.csv",
+    "evaluate": "evaluate GONE.csv LABELS --out OUT/m.json --picture OUT/p.svg",
+    "evaluate-labels": "evaluate LABELS GONE.csv --out OUT/m.json",
+    "explain": "explain starter GONE.png --out OUT/x.png",
+    "export": "export GONE --onnx OUT/x.onnx",
+    "find": "find GONE --out OUT --overlays OUT-overlays",
+    "find-empty": "find EMPTY --out OUT",
+    "measure": "measure GONE --out OUT/f.csv",
+    "measure-empty": "measure EMPTY --out OUT/f.csv",
+    "predict": "predict starter GONE --out OUT/p.csv",
+    "predict-folder": "predict starter GONE --out OUT",
+    "predict-bundle": "predict GONE EMPTY --out OUT",
+    "pretrain": "pretrain GONE --out OUT",
+    "report": "report GONE",
+    "restore": "restore GONE OUT",
+    "review": "review GONE.csv --images EMPTY",
+    "review-export": "review export --database GONE.sqlite --out OUT/labels.csv",
+    "send": "send GONE.csv --out OUT",
+    "send-columns": "send LABELS --out OUT",
+    "similar": "similar starter GONE.png --in EMPTY --out OUT/s.png",
+    "similar-training": "similar starter GONE.png --out OUT/s.csv",
+    "suggest": "suggest GONE.csv --out OUT/n.csv",
+    "suspects": "suspects GONE --out OUT/n.csv",
+    "train": "train GONE --out OUT",
+    "train-unlabelled": "train CELLS --preset demo --unlabelled GONE --out OUT",
+}
+
+
+@pytest.mark.parametrize("words", MISSING.values(), ids=MISSING)
+def test_what_is_not_there_leaves_no_folder_and_is_all_that_is_said(
+    words: str, rendered_cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "EMPTY").mkdir()
+    (tmp_path / "LABELS").write_text("ID,labels\na.png,LY\n")
+    before = sorted(tmp_path.rglob("*"))
+    arguments = words.replace("OUT", "deep/new").replace("CELLS", str(rendered_cells)).split()
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2, result.output
+    assert sorted(tmp_path.rglob("*")) == before
+    said = result.stdout + result.stderr
+    assert any(name in said for name in ("GONE", "EMPTY", "LABELS"))
+    assert "medical device" not in said

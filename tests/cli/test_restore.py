@@ -115,11 +115,11 @@ def test_a_killed_run_goes_on(
     computed: list[int] = []
     plain = frames.restore_frames
 
-    def count(batch, fitted):
+    def count(batch, fitted, scales):
         if len(computed) == 2 and not (tmp_path / "go on").exists():
             raise KeyboardInterrupt
         computed.append(len(batch))
-        return plain(batch, fitted)
+        return plain(batch, fitted, scales)
 
     monkeypatch.setattr(frames, "restore_frames", count)
     out = tmp_path / "out"
@@ -150,9 +150,9 @@ def test_only_what_changed_is_computed_again(
     computed: list[int] = []
     plain = frames.restore_frames
 
-    def count(batch, fitted):
+    def count(batch, fitted, scales):
         computed.append(len(batch))
-        return plain(batch, fitted)
+        return plain(batch, fitted, scales)
 
     monkeypatch.setattr(frames, "restore_frames", count)
     (out / "a.png").write_bytes(b"not what was written")

@@ -73,3 +73,12 @@ def test_what_is_no_score_is_refused(field: dict[str, float]) -> None:
         with_fields(**field)
     with pytest.raises(TypeError):
         assert BASE < 0.5  # type: ignore[operator]
+
+
+def test_methods_on_one_class_alone_tie_in_specificity() -> None:
+    c = np.zeros((3, 3), dtype=int)
+    c[1] = [1, 5, 0]
+    assert np.isnan(metrics.macro_specificity(c, over="truth"))
+    found = ranking(c, over="truth")
+    assert found == ranking(c, over="truth")
+    assert decided_by(found, ranking(np.diag([0, 6, 0]), over="truth")) == "macro_f1"

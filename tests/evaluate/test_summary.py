@@ -184,3 +184,19 @@ def test_too_few_patients_give_image_level_intervals(split) -> None:
     probs, targets = split
     record = evaluate(probs, targets, PBC, patients=np.arange(200) % 4)
     assert record == evaluate(probs, targets, PBC)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+@pytest.mark.parametrize("patients", [None, np.arange(30) % 6])
+def test_what_one_class_alone_cannot_say_is_not_estimable(is_right, patients) -> None:
+    targets = np.full(30, 2)
+    calls = np.where(np.arange(30) < (30 if is_right else 20), 2, 5)
+    record = evaluate(np.eye(10)[calls], targets, PBC, patients=patients)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["macro_specificity"] == NOT_ESTIMABLE  # no cell of another class
+    assert record["average_precision"][PBC.codes[2]] == NOT_ESTIMABLE
+    assert record["per_class"][2]["specificity"] == NOT_ESTIMABLE
+    assert record["accuracy"]["estimate"] == (1 if is_right else pytest.approx(2 / 3))
+    assert record["per_class"][2]["sensitivity"] == record["accuracy"]["estimate"]
+    both = evaluate(np.eye(10)[calls], np.where(np.arange(30) < 25, 2, 5), PBC)
+    assert both["macro_specificity"]["estimate"] > 0

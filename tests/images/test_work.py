@@ -144,5 +144,5 @@ def test_a_stated_scale_frames_pictures_of_any_size_alike(tmp_path: Path) -> Non
 
 def test_without_a_stated_scale_the_settings_hold() -> None:
     picture = np.zeros((500, 500, 3), np.uint8)
-    assert frame_of(picture, CellRef("x.png"), ImagesConfig(photograph_um=36)) == 0.75
-    assert frame_of(picture, CellRef("x.png", um_per_px=0.1), ImagesConfig()) == 0.75
+    assert frame_of(picture, None, ImagesConfig(photograph_um=36)) == 0.75
+    assert frame_of(picture, 0.1, ImagesConfig()) == 0.75

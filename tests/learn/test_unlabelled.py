@@ -127,11 +127,13 @@ def test_labels_of_unlabelled_cells_are_not_read_and_that_is_said(
 ) -> None:
     names = sorted(file.name for file in archive.glob("*.png"))
     table = tmp_path / "cells.csv"
-    pd.DataFrame({"path": [str(archive / n) for n in names], "label": "SNE"}).to_csv(table)
+    given = pd.DataFrame({"path": [str(archive / n) for n in names], "label": "SNE"})
+    given.assign(split="left", severity="high").to_csv(table)  # nor is it asked what they hold
     words = Words()
     cells = unlabelled.read_cells([table], words)
+    assert len(cells) == 30
     assert not cells.is_labelled.any()
-    assert "30 cells have a label, which is not read" in words.said[0]
+    assert any("not asked for and not read: label, split, severity" in said for said in words.said)
 
 
 def test_smudges_that_find_cut_out_are_left_out_and_counted(archive: Path, tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_cells_of_no_known_class_are_not_pulled_into_one() -> None:
     known = rng.normal(size=(200, 3)) + 8 * np.eye(3)[classes]
     others = rng.normal(size=(100, 3)) + np.array([3.0, 0, 0])  # sure, and yet unlike all
     said = _said(np.concatenate([known, others]))
-    named = name(said, _scores(300, 3, 0), np.ones(300, bool), _settings())
+    named = _named(said)
     is_named = named.labels[:200] != NONE
     assert is_named.mean() > 0.9
     assert (named.labels[:200][is_named] == classes[is_named]).all()
@@ -186,12 +188,58 @@ def test_the_class_mix_of_the_unlabelled_cells_is_estimated_not_assumed() -> Non
     rng = np.random.default_rng(2)
     classes = rng.choice(3, size=3000, p=[0.9, 0.08, 0.02])
     logits = rng.normal(size=(3000, 3)) + 8 * np.eye(3)[classes]
-    named = name(_said(logits), _scores(300, 3, 0), np.ones(300, bool), _settings())
+    named = _named(_said(logits))
     assert named.mix == pytest.approx([0.9, 0.08, 0.02], abs=0.02)
+
+
+def _named(said: Classified) -> fit_students.Named:
+    settings = _settings()
+    limit = fit_students.limit_of(_scores(300, 3, 0), np.ones(300, bool), settings)
+    return name(said, fit_students.are_strange([said], [limit]), settings)
 
 
 def _settings() -> Config:
     return config.load("demo")
+
+
+def _by_models(n: int, seed: int, shift: float = 0) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Logits (n, 8, 3) of the same cells by three models of different scales.
+
+    A cell is more or less of its class for all of them; each model and each view adds noise.
+    """
+    rng = np.random.default_rng(seed)
+    targets = np.arange(n) % 3
+    of_cell = (6 + rng.normal(size=(n, 1, 1)) - shift) * np.eye(3)[targets][:, None]
+    noise = [rng.normal(0, 0.4, (n, 1, 3)) + rng.normal(0, 0.4, (n, 8, 3)) for _ in range(3)]
+    return targets, [scale * (of_cell + one) for scale, one in zip((1, 2, 4), noise, strict=True)]
+
+
+def test_all_models_together_find_as_many_cells_strange_as_is_stated() -> None:
+    n, settings = 3000, _settings()
+    settings = settings.model_copy(
+        update={"classify": settings.classify.model_copy(update={"views": "d4"})}
+    )
+    targets, models = _by_models(n, 0)
+    folds = np.arange(n) // 3 % 3
+    views = np.choose(folds[:, None, None], models)
+    logits = views.mean(axis=1)
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    scores = OutOfFold(targets, folds, logs, logits, [1.0] * 3, "original", [], views)
+    looks = fit_students.naming_views(settings)
+    assert len(looks) == 2
+
+    def strange(shift: float) -> int:
+        _, new = _by_models(n, 1, shift)
+        said = [_said(of_model[:, looks].mean(axis=1)) for of_model in new]
+        return fit_students.name_together(said, scores, settings).n_strange
+
+    assert 0.01 < strange(0) / n < 0.03  # new cells like the labelled ones; 2 % is stated
+    assert strange(6) > 0.5 * n  # of no class
+    for fold, of_model in enumerate(models):
+        limit = fit_students.limit_of(scores, folds == fold, settings)
+        said = _said(of_model[:, looks].mean(axis=1))
+        share = fit_students.are_strange([said], [limit]).mean()
+        assert share == pytest.approx(0.02, abs=0.012)
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def found(folder: Path) -> morphology.Morphology:
 
 
 def test_a_row_a_cell_with_what_measure_gives(found, folder: Path) -> None:
-    assert found.frame.columns.tolist() == morphology.column_names(0.1)
+    assert found.frame.columns.tolist() == morphology.column_names(is_scaled=True)
     assert len(set(found.frame.columns)) == len(found.frame.columns)
     rows = found.frame.set_index("cell_id")
     assert sorted(rows.index) == ["EO.png", "LY.png", "MO.png", "SNE.png", "blank.png"]

@@ -154,8 +154,8 @@ def test_published_ones_equal_plain_numpy(drawn) -> None:
 
 
 def test_pixels_become_micrometres() -> None:
-    assert in_micrometres("cell_area_px", 0.1) == ("cell_area_um2", pytest.approx(0.01))
-    assert in_micrometres("nucleus_diameter_px", 0.1) == ("nucleus_diameter_um", 0.1)
+    assert in_micrometres("cell_area_px") == ("cell_area_um2", 2)
+    assert in_micrometres("nucleus_diameter_px") == ("nucleus_diameter_um", 1)
     assert [name for name in NAMES if is_in_pixels(name)] == [
         "cell_area_px",
         "nucleus_area_px",

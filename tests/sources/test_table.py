@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from buffycoat.errors import ManifestError
+from buffycoat.sources.options import Reading
 from buffycoat.sources.read import read as read_table
 from buffycoat.splits import assign_folds
 
@@ -93,7 +94,7 @@ def test_faults_name_file_and_line(tmp_path: Path, text: str, message: str) -> N
 
 def test_all_faults_at_once(tmp_path: Path) -> None:
     text = "path,lable,severity\n,LY,1\na/1.png,LY,7\n"
-    with pytest.raises(ManifestError, match=r"3 fault\(s\)"):
+    with pytest.raises(ManifestError, match="3 faults"):
         read_table(_csv(tmp_path, text))
 
 
@@ -159,3 +160,38 @@ def test_a_scale_is_read_and_a_wrong_one_named(tmp_path: Path) -> None:
     assert found.fillna(-1).tolist() == [0.1, -1]
     with pytest.raises(ManifestError, match="um_per_px '100', expected micrometres"):
         read_table(_csv(tmp_path, f"{rows}100"))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "split\nleft\nright\n",
+        "label,split\nSNE,train\nLY,\n",
+        "lable\nSNE\nLY\n",
+        "label,diagnosis\nSNE,LY\nLY,LY\n",
+        "class,category\nSNE,LY\nLY,LY\n",
+        "severity\nhigh\nlow\n",
+    ],
+)
+def test_what_is_not_asked_for_may_hold_anything(tmp_path: Path, columns: str) -> None:
+    head, first, second, _ = columns.split("\n")
+    table = _csv(tmp_path, f"path,um_per_px,{head}\na/1.png,0.1,{first}\na/2.png,,{second}\n")
+    manifest = read_table(table, reading=Reading(needs_labels=False))
+    assert len(manifest) == 2
+    assert manifest.frame[["label", "severity"]].isna().all(axis=None)
+    assert manifest.frame["um_per_px"][0] == 0.1
+    assert any(note.startswith("not asked for and not read: ") for note in manifest.notes)
+
+
+def test_a_table_beside_unlabelled_pictures_says_whose_and_how_large_they_are(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cells.csv").write_text("file,split,patient_id,um_per_px\n1.png,left,p1,0.2\n")
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).touch()
+    frame = read_table(tmp_path, "images").frame.set_index("cell_id")
+    assert frame.loc["1.png", ["patient_id", "um_per_px"]].tolist() == ["p1", 0.2]
+    assert frame.loc["2.png", ["patient_id", "um_per_px"]].isna().all()
+    (tmp_path / "cells.csv").write_text("file,um_per_px\n1.png,100\n")
+    with pytest.raises(ManifestError, match="um_per_px '100', expected micrometres"):
+        read_table(tmp_path, "images")

@@ -117,7 +117,7 @@ def test_all_faults_are_listed_at_once(kaggle: Path) -> None:
     (kaggle / "phase2_test.csv").unlink()
     (kaggle / "phase2_train.csv").write_bytes(b"ID,labels\n3.jpg,\0\n")
     text = _fault(kaggle)
-    assert "4 fault(s)" in text
+    assert "4 faults" in text
     assert "phase1_label.csv line 3: ID '2.jpg' has no file in phase1/" in text
     assert "phase2/eval/9.jpg: has no row in phase2_eval.csv" in text
     assert "phase2/test/ is there, but phase2_test.csv is missing" in text

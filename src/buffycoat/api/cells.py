@@ -94,24 +94,28 @@ def of_split(cells: Manifest, split: str, data: str | Path) -> Manifest:
     return chosen
 
 
-def manifest_of(cells: Places, layout: str = "images") -> Manifest:
+def manifest_of(cells: Places, needs_labels: bool = False) -> Manifest:
     """The table of cells that a caller means.
 
     Args:
         cells: In any form but photographs in memory.
-        layout: How a folder is read; files tell their layout themselves.
+        needs_labels: Whether labels, splits and severities are asked for. Where not, every picture
+            of a folder is a cell, and what stands in these columns of a table does not matter.
 
     Raises:
         ManifestError: A path or table that cannot be read, or a table without the column `path`.
     """
     from buffycoat.cells import COLUMNS, PLACE, Manifest
     from buffycoat.errors import ManifestError
+    from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
+    from buffycoat.sources.table import OF_LEARNING
 
     if isinstance(cells, Manifest):
         return cells
     if isinstance(cells, str | Path):
-        return read(cells, layout if Path(cells).is_dir() else "auto")
+        layout = "images" if Path(cells).is_dir() and not needs_labels else "auto"
+        return read(cells, layout, Reading(needs_labels=needs_labels))
     import pandas as pd
 
     if not isinstance(cells, pd.DataFrame):
@@ -129,7 +133,7 @@ def manifest_of(cells: Places, layout: str = "images") -> Manifest:
         if COLUMNS[name] == "string"
         else cells[name].to_numpy()
         for name in cells.columns
-        if name in COLUMNS
+        if name in COLUMNS and (needs_labels or name not in OF_LEARNING)
     }
     columns.setdefault("cell_id", columns["path"])
     return Manifest.from_frame(pd.DataFrame(columns), "table")

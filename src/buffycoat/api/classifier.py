@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -19,8 +20,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from buffycoat.api.features import CellFeatures, Images, listed
-from buffycoat.errors import ConfigError, ShapeError
+from buffycoat.errors import ConfigError, ManifestError, ShapeError
 from buffycoat.fuse.prior import apply_prior, uniform
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     Labels = npt.NDArray[np.generic]
 
 PASSTHROUGH = "passthrough"
+MAX_ROWS_SHOWN = 10
+NO_LABEL = ("", "nan", "None", "<NA>")
+"""What numpy makes of a missing label in an array of texts."""
 
 
 class CellClassifier(ClassifierMixin, BaseEstimator):
@@ -92,9 +97,11 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             BadCellsError: Images that cannot be read; all are listed.
             ConfigError: A prior that is none.
+            ManifestError: Cells without a label; their rows are named.
             ShapeError: Cells and labels do not fit each other.
             ValueError: Fewer than two classes.
         """
+        _check_labels(y)
         rows = self._fit_rows(X, y)
         labels = np.asarray(y)
         check_classification_targets(labels)
@@ -196,3 +203,26 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
             tags.input_tags.one_d_array = True
             tags.input_tags.string = True
         return tags
+
+
+def _check_labels(labels: Labels | None) -> None:
+    """Refuse cells without a label: NA, None, NaN, blank text, or one of these made a text."""
+    if labels is None:  # scikit-learn asks for these words
+        raise ShapeError(
+            "CellClassifier requires y to be passed, but the target y is None. Give the class of "
+            "each cell"
+        )
+    values = np.asarray(labels, dtype=object).ravel()
+    missing = [
+        row
+        for row, value in enumerate(values)
+        if pd.isna(value) is True or (isinstance(value, str) and value.strip() in NO_LABEL)
+    ]
+    if not missing:
+        return
+    shown = ", ".join(map(str, missing[:MAX_ROWS_SHOWN]))
+    more = len(missing) - MAX_ROWS_SHOWN
+    raise ManifestError(
+        f"y: no label for {len(missing)} of {counted(len(values), 'cell')}, rows from 0: {shown}"
+        f"{f' and {more} more' if more > 0 else ''}. Leave these cells out of X and y"
+    )

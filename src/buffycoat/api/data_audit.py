@@ -65,7 +65,7 @@ def audit(
     from buffycoat.predict.embedder import make_embedder
 
     run.check_names(ignore)
-    manifest = manifest_of(data, "auto")
+    manifest = manifest_of(data, needs_labels=True)
     where = name or (str(data) if isinstance(data, str | Path) else "data")
     kept = None if cache is None else Path(cache)
     embed = None if encoder is None else make_embedder(pipeline_of(encoder).fitted, kept)

@@ -30,8 +30,9 @@ def measure(
 
     Args:
         cells: As `predict` takes them.
-        um_per_px: Micrometres that one pixel of the photographs is wide; adds areas in square
-            micrometres and diameters in micrometres.
+        um_per_px: Micrometres that one pixel of all photographs is wide; None takes the column
+            `um_per_px` of a table, cell by cell. A known scale adds areas in square micrometres and
+            diameters in micrometres.
         allow_bad: So many unreadable images are tolerated; they have no row, and are listed in
             `DataFrame.attrs["bad_cells"]`.
         workers: Processes; None for one a CPU where there are cells enough. They are spawned: in a
@@ -40,12 +41,13 @@ def measure(
 
     Returns:
         A row a cell: `cell_id`, `mask_quality` (0 to 1), `image_px` (side of the square that was
-        measured, in pixels), then 56 features (units: docs/morphology.md). NaN where a feature
-        cannot be measured; all features where no cell was found.
+        measured, in pixels), `um_per_px` where any cell has a scale, then 56 features (units:
+        docs/morphology.md). NaN where a feature cannot be measured, all features where no cell was
+        found, sizes in micrometres where a cell has no scale.
 
     Raises:
         BadCellsError: More images than allowed cannot be read; its `cells` lists them.
-        ConfigError: `um_per_px` is not a positive number, or fewer than one process is asked for.
+        ConfigError: `um_per_px` is no width of a pixel, or fewer than one process is asked for.
         ManifestError: The cells cannot be found, or their table has faults (all are listed).
         ShapeError: Arrays that are no photographs.
 
@@ -55,7 +57,7 @@ def measure(
         >>> drawn = [render_cell(code, np.random.default_rng(0)).image for code in ("LY", "MO")]
         >>> features = measure(drawn, um_per_px=0.2)
         >>> features.shape
-        (2, 63)
+        (2, 64)
         >>> bool(features["cell_area_um2"].is_monotonic_increasing)  # the monocyte is larger
         True
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,33 +13,44 @@ from buffycoat.errors import OutputError
 
 @contextmanager
 def new_folder(folder: Path) -> Generator[None]:
-    """Make a folder for the work inside; one that was not there and stays empty is removed.
+    """Make a folder for the work inside; what was not there and stays empty is removed.
 
     Raises:
         OutputError: It cannot be written to.
     """
-    was_there = folder.exists()
-    check_folder(folder)
+    made = check_folder(folder)
     try:
         yield
     finally:
-        if not was_there:
-            with suppress(OSError):  # it holds the results
-                folder.rmdir()
+        remove_empty(made)
 
 
-def check_folder(folder: Path) -> None:
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders in which nothing lies, each before those that it lies in."""
+    for folder in folders:
+        with suppress(OSError):  # it holds something, or is gone
+            folder.rmdir()
+
+
+def check_folder(folder: Path) -> list[Path]:
     """Make a folder and make sure that it can be written to.
+
+    Returns:
+        The folders that were made for it, the deepest first.
 
     Raises:
         OutputError: It cannot.
     """
+    given, folder = folder, folder.absolute()
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(os.urandom(16))
     except OSError as error:
+        remove_empty(made)
         raise OutputError(
-            f"--out {folder}: cannot be written ({error.strerror or error}). Choose a folder that "
+            f"--out {given}: cannot be written ({error.strerror or error}). Choose a folder that "
             "you may write to; no work was started"
         ) from error
+    return made

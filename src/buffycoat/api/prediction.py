@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from buffycoat.api.cells import Cells, Photograph, check_bad, given
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from buffycoat.images import BadCell
-    from buffycoat.predict.predictor import Pipeline
+    from buffycoat.predict.predictor import Pipeline, Scales
     from buffycoat.predict.results import Counts
     from buffycoat.predict.site_look import SiteLooks
     from buffycoat.progress import Reporter
@@ -61,6 +62,7 @@ def predict(
     prior: str | None = None,
     optimise: str | None = None,
     mix: str | None = None,
+    um_per_px: Scales = None,
     allow_bad: int = 0,
     workers: int | None = None,
     parts: str | Path | None = None,
@@ -82,11 +84,15 @@ def predict(
         optimise: What labels maximise: "macro-f1", "balanced-recall", "accuracy", "none" or the
             path of a table of costs; None for the bundle's.
         mix: Class frequencies at which that score counts: "train", "uniform" or a mix.
+        um_per_px: Micrometres that one pixel of photographs in memory is wide, of all or of each; a
+            table has a column `um_per_px`. For a bundle that frames by scale.
         allow_bad: So many unreadable images are tolerated; they have no row, and are listed in
             `DataFrame.attrs["bad_cells"]`.
         workers: Processes; None for one a CPU where there are cells enough. They are spawned: in a
-            script, call this under `if __name__ == "__main__":`.
+            script, call this under `if __name__ == "__main__":`. Photographs in memory are
+            predicted in this one.
         parts: Folder that keeps finished parts: killed, the same call goes on. None keeps none.
+            Not for photographs in memory.
         progress: True shows bars on standard error.
 
     Returns:
@@ -97,9 +103,10 @@ def predict(
     Raises:
         BadCellsError: More images than allowed cannot be read; its `cells` lists them.
         BundleError: No bundle, or one of its files has changed.
-        ConfigError: No such column, prior, mix or score; the message lists what there is.
+        ConfigError: No such column, prior, mix or score (the message lists what there is), a scale
+            that cannot be, or an option that does not go with cells of this form.
         ManifestError: The cells cannot be found, or their table has faults (all are listed).
-        ShapeError: Arrays that are no photographs.
+        ShapeError: Arrays that are no photographs, or not one `um_per_px` for each.
 
     Example:
         >>> import numpy as np
@@ -113,8 +120,10 @@ def predict(
     pipeline = _asked(bundle, prior, optimise, mix)
     asked = columns if isinstance(columns, str) else ",".join(columns)
     manifest = given(cells)
+    _check_options(isinstance(manifest, list), workers, parts, um_per_px)
     if isinstance(manifest, list):
-        return _of_photographs(manifest, pipeline, asked, prior)
+        with shown(progress) as reporter:
+            return _of_photographs(manifest, pipeline, asked, prior, um_per_px, reporter)
     wanted = _wanted(pipeline.columns(manifest), asked)
     from buffycoat.predict.table import predict_frame
 
@@ -155,6 +164,31 @@ def _asked(bundle: Bundle, prior: str | None, optimise: str | None, mix: str | N
     return pipeline if optimise is None else pipeline.optimising(optimise, mix or "train")
 
 
+def _check_options(
+    is_in_memory: bool, workers: int | None, parts: str | Path | None, um_per_px: Scales
+) -> None:
+    """Refuse what cells of a form have no use for, rather than pass over it."""
+    from buffycoat.errors import ConfigError
+
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers: expected at least 1, got {workers}")
+    if is_in_memory and workers not in (None, 1):
+        raise ConfigError(
+            f"workers {workers}: photographs in memory are predicted in this process. Give their "
+            "paths, or leave it out"
+        )
+    if is_in_memory and parts is not None:
+        raise ConfigError(
+            f"parts {str(parts)!r}: photographs in memory are predicted at once, and no part is "
+            "kept. Give their paths, or leave it out"
+        )
+    if not is_in_memory and um_per_px is not None:
+        raise ConfigError(
+            "um_per_px: is of photographs in memory. Of files, give a table (or a DataFrame) with "
+            "the columns path and um_per_px"
+        )
+
+
 def _wanted(has: Sequence[str], asked: str) -> list[str]:
     from buffycoat.predict.columns import choose_columns
 
@@ -162,14 +196,21 @@ def _wanted(has: Sequence[str], asked: str) -> list[str]:
 
 
 def _of_photographs(
-    photographs: list[Photograph], pipeline: Pipeline, asked: str, prior: str | None
+    photographs: list[Photograph],
+    pipeline: Pipeline,
+    asked: str,
+    prior: str | None,
+    um_per_px: Scales,
+    reporter: Reporter,
 ) -> pd.DataFrame:
     from buffycoat.predict import rows
     from buffycoat.predict.results import Counts
     from buffycoat.predict.site_look import SiteLooks
 
-    shift = pipeline.look(photographs)
-    found = pipeline.predict_of_site(photographs, shift, prior=prior)
+    reporter.start("predict", counted(len(photographs), "cell"))
+    shift = pipeline.look(photographs, um_per_px)
+    found = pipeline.predict_of_site(photographs, shift, None, prior, um_per_px, reporter.advance)
+    reporter.finish()
     frame = rows.predictions_frame(found, pipeline.taxonomy)
     frame["bundle_sha256"] = pipeline.bundle_sha256
     has = [str(name) for name in frame.columns]

@@ -128,6 +128,10 @@ def _table(rows: list[ClassAgreement]) -> Table:
 def _words(of: Estimate | None, digits: int = 1) -> str:
     if of is None:
         return "-"
+    if of.value != of.value:  # NaN
+        return "not estimable"
+    if of.low != of.low:
+        return f"{of.value:.{digits}f} (no interval)"
     return f"{of.value:.{digits}f} ({of.low:.{digits}f} to {of.high:.{digits}f})"
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from buffycoat.cli.console import errors_console, print_bad_cells
+from buffycoat.cli.output import tidy
 from buffycoat.errors import BadCellsError, BuffycoatError
 
 EXIT_FAULT = 2
@@ -49,6 +50,8 @@ class ExplainingGroup(TyperGroup):
                 print_bad_cells(error.cells)
             errors_console().print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(_exit_code(error)) from error
+        finally:
+            tidy()
 
 
 def _is_expected(error: Exception) -> bool:

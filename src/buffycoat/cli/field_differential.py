@@ -68,10 +68,12 @@ def count_fields(
     check_prior(finding.prior)
     from buffycoat.api.fields import find_cells
     from buffycoat.cli.field_pictures import PAGE, Results
+    from buffycoat.fields.folder import list_fields
     from buffycoat.fields.tables import BAD, check_places
     from buffycoat.predict.predictor import Pipeline
 
     check_places(fields, out, finding.um_per_px)
+    list_fields(fields)  # where there are none, nothing else is said
     pipeline = Pipeline.load(bundle)
     pipeline.fitted.prior(finding.prior)  # a mix that is wrong is refused before any work
     if pipeline.notice:

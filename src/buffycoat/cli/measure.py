@@ -25,8 +25,9 @@ def measure(
     um_per_px: Annotated[
         float | None,
         typer.Option(
-            help="Micrometres that one pixel of the photographs is wide: adds cell_area_um2, "
-            "nucleus_area_um2, cell_diameter_um and nucleus_diameter_um."
+            help="Micrometres that one pixel of all photographs is wide; default: column "
+            "um_per_px of the table of cells, if it has one. Adds cell_area_um2, nucleus_area_um2, "
+            "cell_diameter_um and nucleus_diameter_um."
         ),
     ] = None,
     allow_bad: Annotated[
@@ -52,7 +53,9 @@ def measure(
     - nc_ratio: area of the nucleus over area of the cell, 0 to 1
     - spikiness: longest over median distance from the contour's centroid to the contour
 
-    Areas and diameters are in pixels of the photograph as it is in the file. The masks are found
+    Areas and diameters are in pixels of the photograph as it is in the file, and also in
+    micrometres where the scale is known: --um-per-px, or a column um_per_px, which find writes (a
+    cell without one has none). The masks are found
     on a copy of 160 x 160 px and scaled up, so a contour is no finer than that. What cannot be
     measured is empty. All features and their units are in docs/morphology.md.
 

@@ -1,13 +1,31 @@
-"""Checks on the place to write to, made before any work starts."""
+"""Checks on the place to write to, made before any work starts.
+
+A command that then fails leaves no empty folder behind.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from buffycoat.api.output import check_folder, new_folder
+from buffycoat.api import output
 from buffycoat.errors import OutputError
 
-__all__ = ["check_file", "check_folder", "new_folder"]
+_made: list[Path] = []
+
+
+def check_folder(folder: Path) -> None:
+    """Make a folder and make sure that it can be written to.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    _made[:0] = output.check_folder(folder)
+
+
+def tidy() -> None:
+    """Remove the folders that were made for results that never came; the commands end with it."""
+    output.remove_empty(_made)
+    _made.clear()
 
 
 def check_file(

@@ -241,7 +241,10 @@ def cells_of(
     from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
 
-    reading = Reading(labels_from=labels_from, leave_out=tuple(leave_out or ()))
+    needs_labels = split is not None or bool(leave_out)
+    reading = Reading(
+        labels_from=labels_from, leave_out=tuple(leave_out or ()), needs_labels=needs_labels
+    )
     cells = read(images, "images" if split is None and images.is_dir() else "auto", reading)
     print_statement(cells)
     return cells if split is None else of_split(cells, split, images)

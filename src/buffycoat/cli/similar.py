@@ -15,7 +15,7 @@ from buffycoat.cli.console import errors_console, print_bad_cells, results_conso
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
-from buffycoat.errors import ManifestError, OutputError
+from buffycoat.errors import ConfigError, ManifestError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +61,13 @@ def similar(
     labels_from: LabelsFrom = "auto",
     leave_out: LeaveOut = None,
     count: Annotated[int, typer.Option(min=1, max=99, help="Cells to show.")] = 14,
+    um_per_px: Annotated[
+        float | None,
+        typer.Option(
+            help="Micrometres that one pixel of CELL is wide, for a bundle that frames by scale; "
+            "of the cells of IN it is in the column um_per_px of their table."
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps embeddings for the next search; default: "
@@ -77,7 +84,7 @@ def similar(
     Among the training cells: `buffycoat similar starter cell.png`
     """
     if within is None:
-        _search_bundle(bundle, cell, out, count)
+        _search_bundle(bundle, cell, out, count, um_per_px)
         return
     if out is None:
         raise OutputError("--in makes a contact sheet: say where it goes, --out sheet.png")
@@ -98,7 +105,7 @@ def similar(
     from buffycoat.predict.similar import find_similar
 
     pipeline = Pipeline.load(bundle)
-    verdict = _verdict(pipeline, photograph, cell)
+    verdict = _verdict(pipeline, photograph, cell, um_per_px)
     with make_reporter() as reporter:
         found = find_similar(
             photograph,
@@ -108,6 +115,7 @@ def similar(
             count,
             embeddings_cache(cache),
             reporter,
+            um_per_px,
         )
     if not len(found.rows):
         raise ManifestError(
@@ -126,7 +134,9 @@ def similar(
         print_bad_cells([(one.cell_id, one.path, one.reason) for one in found.bad])
 
 
-def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> None:
+def _search_bundle(
+    bundle: str, cell: Path, out: Path | None, count: int, um_per_px: float | None
+) -> None:
     if out is not None:
         check_file(out, (".csv",))
     import pandas as pd
@@ -138,8 +148,8 @@ def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> Non
 
     photograph = read(str(cell))
     pipeline = Pipeline.load(bundle)
-    verdict = _verdict(pipeline, photograph, cell)
-    matches = find_remembered(photograph, pipeline.fitted, count)
+    verdict = _verdict(pipeline, photograph, cell, um_per_px)
+    matches = find_remembered(photograph, pipeline.fitted, count, um_per_px)
     table = pd.DataFrame(
         {
             "rank": range(1, len(matches) + 1),
@@ -155,11 +165,22 @@ def _search_bundle(bundle: str, cell: Path, out: Path | None, count: int) -> Non
         results_console().print(f"Table: {escape(str(out))}", soft_wrap=True)
 
 
-def _verdict(pipeline: Pipeline, photograph: np.ndarray, cell: Path) -> str:
-    """The predicted class of the cell, after the notice that must come first."""
+def _verdict(
+    pipeline: Pipeline, photograph: np.ndarray, cell: Path, um_per_px: float | None
+) -> str:
+    """The predicted class of the cell, after the notice that must come first.
+
+    Raises:
+        ConfigError: A scale is given that the bundle does not look at, or that cannot be.
+    """
+    if um_per_px is not None and pipeline.fitted.config.images.photograph_um is None:
+        raise ConfigError(
+            "--um-per-px: this bundle frames cells by the size of the picture, not by scale "
+            "(images.photograph_um is not set). Leave the option out"
+        )
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
-    said = pipeline.predict([photograph], [cell.stem])[0]
+    said = pipeline.predict([photograph], [cell.stem], um_per_px=um_per_px)[0]
     return f"{said.label} {said.probability:.2f}"
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from buffycoat.errors import ShapeError
+from buffycoat.errors import NotEstimableError, ShapeError
 from buffycoat.evaluate.proportion import clopper_pearson
+from buffycoat.plurals import counted
 from buffycoat.taxonomy import Taxonomy, clinical_order
 
 Array = np.ndarray[Any, Any]
@@ -112,6 +113,7 @@ def compare_slides(reader: Array, model: Array, taxonomy: Taxonomy) -> list[Clas
         One entry a class. Slides on which one of the two counted no leukocyte are left out.
 
     Raises:
+        NotEstimableError: No slide is left.
         ShapeError: The shapes do not fit.
     """
     by_reader, by_model = (np.asarray(counts, dtype=np.int64) for counts in (reader, model))
@@ -122,6 +124,11 @@ def compare_slides(reader: Array, model: Array, taxonomy: Taxonomy) -> list[Clas
         )
     is_in = taxonomy.is_leukocyte
     kept = (by_reader[:, is_in].sum(axis=1) > 0) & (by_model[:, is_in].sum(axis=1) > 0)
+    if not kept.any():
+        raise NotEstimableError(
+            f"{counted(len(kept), 'slide')}, and on none did both count a leukocyte: no percentage "
+            "can be compared. Check that both tables hold counts of leukocytes, of the same slides"
+        )
     by_reader, by_model = by_reader[kept], by_model[kept]
     return [_of_class(column, by_reader, by_model, taxonomy) for column in clinical_order(taxonomy)]
 

@@ -113,7 +113,8 @@ def average_precision_intervals(
         level: Probability mass of the intervals.
 
     Returns:
-        For each class its interval, or "not estimable" where it has too few cells or patients.
+        For each class its interval, or "not estimable" where it has too few cells or patients, or
+        where there is no cell of another class: any ranking is then perfect.
         Half a cell more of the class stands last for the lower end and first for the upper.
 
     Raises:
@@ -136,7 +137,7 @@ def average_precision_intervals(
     for column, estimate in enumerate(average_precision(targets, probs)):
         is_class = targets == column
         patients = None if number is None else len(np.unique(number[is_class]))
-        if too_few(int(is_class.sum()), patients):
+        if is_class.all() or too_few(int(is_class.sum()), patients):
             found.append(NOT_ESTIMABLE)
             continue
         area = by_image[:, column]

@@ -2,7 +2,8 @@
 
 Every score takes confusions of shape (..., k, k), rows the truth and columns the prediction, and
 gives shape (...), so that a thousand resamples are scored at once. A ratio 0 / 0 counts as 0, as
-with `zero_division=0` in scikit-learn.
+with `zero_division=0` in scikit-learn; but a macro-specificity without a cell of another class is
+NaN, since 0 would say that all of them are called wrong.
 
 A macro average is taken over one of three sets of classes (`over`):
 
@@ -188,8 +189,8 @@ def macro_precision(confusion: Array, over: Over = "all") -> Array:
 
 
 def macro_specificity(confusion: Array, over: Over = "all") -> Array:
-    """Mean of the classes' specificity; shape (...)."""
-    return _average(per_class(confusion).specificity, confusion, over)
+    """Mean of the classes' specificity; shape (...); NaN where the truth holds one class alone."""
+    return _average(per_class(confusion, np.nan).specificity, confusion, over)
 
 
 def balanced_accuracy(confusion: Array, over: Over = "truth") -> Array:

@@ -82,7 +82,7 @@ def ranking(confusion: Array, over: Over = "all", inference_s: float | None = No
         float(macro_f1(confusion, over)),
         float(balanced_accuracy(confusion)),
         float(macro_precision(confusion, over)),
-        float(macro_specificity(confusion, over)),
+        float(np.nan_to_num(macro_specificity(confusion, over))),  # of one class alone: a tie
         inference_s,
     )
 

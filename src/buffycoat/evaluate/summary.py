@@ -177,9 +177,11 @@ def _overall(split: Split, train_counts: Array | None) -> dict[str, Any]:
         "prior_weighted_macro_f1": None,
         "balanced_accuracy": of.interval(metrics.balanced_accuracy).to_dict(),
         "macro_precision": of.interval(_macro_precision).to_dict(),
-        "macro_specificity": of.interval(_macro_specificity).to_dict(),
+        "macro_specificity": NOT_ESTIMABLE,
         "accuracy": of.accuracy().to_dict(),
     }
+    if len(absent) < len(c) - 1:  # of one class alone there is no other to be called it
+        row["macro_specificity"] = of.interval(_macro_specificity).to_dict()
     if train_counts is not None and (c.sum(axis=1) * train_counts).any():
         row["prior_weighted_macro_f1"] = of.interval(
             lambda c: metrics.prior_weighted_macro_f1(c, train_counts)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.errors import ConfigError, OutputError
+from buffycoat.errors import OutputError
 from buffycoat.fields.folder import CELL_COLUMNS, Outcome
-from buffycoat.images import writing
+from buffycoat.images import check_scale, writing
 from buffycoat.tables import write_csv
 
 CELLS, FIELDS, PARTS, BAD = "cells.parquet", "fields.csv", "parts.csv", "bad-fields.csv"
@@ -18,11 +18,7 @@ def check_places(
     fields: Path, out: Path, um_per_px: float | None = None, overlays: Path | None = None
 ) -> None:
     """Refuse a scale that cannot be, and places where results would be read as fields or cells."""
-    if um_per_px is not None and not 0.01 <= um_per_px <= 5:
-        raise ConfigError(
-            f"--um-per-px: expected micrometres from 0.01 to 5, got {um_per_px:g}. With an "
-            "objective of 100x a pixel is 0.05 to 0.1 micrometres wide"
-        )
+    check_scale(um_per_px, "--um-per-px")
     for option, folder, among in (
         ("--out", out, fields),
         ("--overlays", overlays, fields),

@@ -20,8 +20,10 @@ from buffycoat.images.tiff import describe_unopened_tiff
 from buffycoat.images.work import (
     BadCell,
     WorkImages,
+    check_scale,
     decode_work,
     decoder_versions,
+    framed,
     load_work,
     to_work,
 )
@@ -39,10 +41,12 @@ __all__ = [
     "Survey",
     "WorkImages",
     "check_pictures",
+    "check_scale",
     "decode",
     "decode_work",
     "decoder_versions",
     "describe_unopened_tiff",
+    "framed",
     "is_image",
     "list_images",
     "load_work",

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from buffycoat.cells import CellRef, Manifest
+from buffycoat.cells import SCALE_WORDS, SCALES_UM, CellRef, Manifest
 from buffycoat.config import ImagesConfig
-from buffycoat.errors import ImageError, OutputError
+from buffycoat.errors import ConfigError, ImageError, OutputError
 from buffycoat.images.decode import decode_cell, read_bytes
 from buffycoat.images.parquet_cells import picture_file
 from buffycoat.images.write import write_atomic, writing
@@ -84,23 +84,54 @@ def to_work(image: np.ndarray, work_px: int, frame_fraction: float) -> np.ndarra
     return cv2.resize(crop, (work_px, work_px), interpolation=method)
 
 
-def frame_of(image: np.ndarray, ref: CellRef, config: ImagesConfig) -> float:
+def frame_of(image: np.ndarray, um_per_px: float | None, config: ImagesConfig) -> float:
     """Part of a picture's shorter side that is kept.
 
     Args:
         image: The picture, shape (h, w, 3).
-        ref: Says how wide its pixels are, if that is known.
+        um_per_px: Micrometres that its pixels are wide, if that is known.
         config: Says how much a photograph shows, if scales are to be the same.
 
     Returns:
         In (0, 1]. A picture that shows less than the frame holds is taken whole.
     """
-    if config.photograph_um is None or ref.um_per_px is None:
+    if config.photograph_um is None or um_per_px is None:
         return config.frame_fraction
-    shown = ref.um_per_px * min(image.shape[:2]) / config.photograph_um
+    shown = um_per_px * min(image.shape[:2]) / config.photograph_um
     if abs(shown - 1) < SAME_SCALE:
         return config.frame_fraction
     return min(config.frame_fraction / shown, 1.0)
+
+
+def framed(image: np.ndarray, config: ImagesConfig, um_per_px: float | None = None) -> np.ndarray:
+    """The working image of a photograph in memory, framed by its scale where both are known.
+
+    Args:
+        image: Shape (h, w, 3), uint8.
+        config: Size and frame of the working image.
+        um_per_px: Micrometres that its pixels are wide, if that is known.
+
+    Returns:
+        Shape (work_px, work_px, 3), uint8.
+    """
+    return to_work(image, config.work_px, frame_of(image, um_per_px, config))
+
+
+def check_scale(um_per_px: float | None, name: str = "um_per_px") -> None:
+    """Refuse a width of a pixel that no microscope's picture has.
+
+    Args:
+        um_per_px: In micrometres; None for one that is not known.
+        name: Of the argument or option, for the message.
+
+    Raises:
+        ConfigError: It is out of range, or no number.
+    """
+    if um_per_px is not None and not SCALES_UM[0] <= um_per_px <= SCALES_UM[1]:  # nor NaN
+        raise ConfigError(
+            f"{name}: expected {SCALE_WORDS}, got {um_per_px:g}. With an objective of 100x a pixel "
+            "is 0.05 to 0.1 micrometres wide"
+        )
 
 
 def load_work(
@@ -164,7 +195,7 @@ def decode_work(ref: CellRef, config: ImagesConfig) -> Decoded:
         data = read_bytes(ref)
         digest = hashlib.sha256(data).hexdigest()
         picture = decode_cell(data, ref)
-        return digest, to_work(picture, config.work_px, frame_of(picture, ref, config)), ""
+        return digest, framed(picture, config, ref.um_per_px), ""
     except ImageError as error:
         return digest, None, str(error).removeprefix(f"{ref}: ")
 

@@ -117,11 +117,13 @@ def fit(
         workers: Students that are trained at the same time.
     """
     reporter.start("unlabelled", "each teacher names the cells that it is sure of")
-    views = _views(unlabelled, teachers, teachers_key, store, reporter)
-    each = [
-        name(of_views([view], heat), before, before.folds != fold, config)
-        for fold, (view, heat) in enumerate(zip(views, _of_others(before), strict=True))
-    ]
+    looks = naming_views(config)
+    views = _views(unlabelled, teachers, teachers_key, looks, store, reporter)
+    each = []
+    for fold, (view, heat) in enumerate(zip(views, _of_others(before), strict=True)):
+        said_by_one = of_views([view], heat)
+        limit = limit_of(before, before.folds != fold, config)
+        each.append(name(said_by_one, are_strange([said_by_one], [limit]), config))
     reporter.finish("; ".join(f"fold {f + 1}: {len(n.rows)} named" for f, n in enumerate(each)))
     record = {
         "left_out": unlabelled.left_out,
@@ -159,10 +161,9 @@ def fit(
     reporter.say(said(gain))
     if not gain["is_kept"]:
         return Taught(list(teachers), teachers_key, before, None, record)
-    views = _views(unlabelled, students, key, store, reporter)
+    views = _views(unlabelled, students, key, looks, store, reporter)
     pairs = zip(views, after.temperatures, strict=True)
-    of_all = together([of_views([v], heat) for v, heat in pairs], config.fuse.average)
-    named = name(of_all, after, np.ones(len(after.folds), dtype=bool), config)
+    named = name_together([of_views([v], heat) for v, heat in pairs], after, config)
     return Taught(students, key, after, named, record | {"all": named.to_dict(data.taxonomy.codes)})
 
 
@@ -175,21 +176,64 @@ def _of_others(scores: OutOfFold) -> list[float]:
     return [float(np.delete(heats, fold).mean()) for fold in range(len(heats))]
 
 
-def name(found: Classified, scores: OutOfFold, is_known: np.ndarray, config: Config) -> Named:
+def name_together(each: Sequence[Classified], scores: OutOfFold, config: Config) -> Named:
+    """Name cells by the models of all folds.
+
+    Each model is asked by its own limit whether a cell is strange. The mean of their logits is not
+    compared with a limit: models differ in scale, and a mean is less extreme than a single model,
+    so that the limit would stand for another share of the labelled cells.
+
+    Args:
+        each: What the model of each fold says of m unlabelled cells, under a uniform prior.
+        scores: Of labelled cells, by the model that has not seen them.
+        config: The settings.
+    """
+    limits = [limit_of(scores, scores.folds == fold, config) for fold in range(len(each))]
+    return name(together(each, config.fuse.average), are_strange(each, limits), config)
+
+
+def limit_of(scores: OutOfFold, rows: np.ndarray, config: Config) -> float:
+    """The strangeness that a stated share of labelled cells stays under, by as many views.
+
+    Args:
+        scores: Of labelled cells, out of fold.
+        rows: Shape (2n,), bool: of `scores`, those that are looked at.
+        config: The settings.
+    """
+    if scores.view_logits is None:
+        logits = scores.logits
+    else:  # more views make a flatter mean, and so a stranger cell
+        logits = scores.view_logits[:, naming_views(config)].mean(axis=1)
+    return float(np.quantile(_strangeness(logits[rows]), config.unlabelled.strange_above))
+
+
+def are_strange(each: Sequence[Classified], limits: Sequence[float]) -> np.ndarray:
+    """Which of m cells more than half of the models find stranger than their limits, (m,), bool."""
+    pairs = zip(each, limits, strict=True)
+    votes = [_strangeness(found.logits) > limit for found, limit in pairs]
+    return np.mean(votes, axis=0) > 0.5
+
+
+def naming_views(config: Config) -> list[int]:
+    """Views by which a cell is named: indices into the recipe's set."""
+    return list(order_of(config.classify.views))[:NAMING_VIEWS]
+
+
+def _strangeness(logits: np.ndarray) -> np.ndarray:
+    """Energy of logits (n, k): the larger, the less any class claims the cell; shape (n,)."""
+    return -np.asarray(logsumexp(logits, axis=1))
+
+
+def name(found: Classified, is_strange: np.ndarray, config: Config) -> Named:
     """Name the cells that one class claims, and that resemble those it was learned from.
 
     Args:
-        found: What a teacher says of m unlabelled cells, under a uniform prior.
-        scores: Of labelled cells, out of fold.
-        is_known: Shape (2n,), bool: rows of `scores` whose labels may be used: those that the
-            student learns from.
+        found: What is said of m unlabelled cells, under a uniform prior.
+        is_strange: Shape (m,), bool: cells that are of no class.
         config: The settings.
     """
     k = found.log_probs.shape[1]
     stated = np.exp(found.log_probs)
-    usual = -np.asarray(logsumexp(scores.logits[is_known], axis=1))
-    limit = np.quantile(usual, config.unlabelled.strange_above)
-    is_strange = -np.asarray(logsumexp(found.logits, axis=1)) > limit
     mix = estimate_prior(stated[~is_strange], uniform(k)) if not is_strange.all() else uniform(k)
     probs = apply_prior(stated, uniform(k), mix)
     labels = pseudo_labels(probs, ~is_strange, config.unlabelled.precision)
@@ -244,11 +288,11 @@ def _views(
     unlabelled: UnlabelledCells,
     models: Sequence[FoldModel],
     key: str,
+    looks: Sequence[int],
     store: StageStore,
     reporter: Reporter,
 ) -> list[np.ndarray]:
     """Logits of a few views by each model, each of shape (m, v, k)."""
-    looks = list(order_of(models[0].config.views))[:NAMING_VIEWS]
     found = []
     for number, model in enumerate(models):
 

@@ -137,6 +137,7 @@ def learn(
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
     needs.check(config)
+    further = unlabelled.read_cells(without_labels, watch)
     manifest = prepare.read_data(data, layout, reading, config, watch, out)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
@@ -147,7 +148,6 @@ def learn(
     )
     taxonomy, learned = adapted.taxonomy, adapted.learned
     coarse = sorted({*learned.frame["label"]} - {*taxonomy.codes})
-    further = unlabelled.read_cells(without_labels, watch)
     # What can be wrong in the settings or too little in the data fails here, and not after hours.
     folds_of(learned, taxonomy, config)
     weights = fit_classifier.check(config, len(taxonomy), coarse)

@@ -88,7 +88,7 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
         return Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "no unlabelled cells")
     frames = []
     for path in paths:
-        manifest = read(path, "images" if path.is_dir() else "auto", Reading())
+        manifest = read(path, "images" if path.is_dir() else "auto", Reading(needs_labels=False))
         if manifest.is_labelled.any():
             reporter.say(
                 f"{path}: {int(manifest.is_labelled.sum())} cells have a label, which is not read"

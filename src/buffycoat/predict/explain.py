@@ -10,8 +10,7 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import CellRef, Prediction
 from buffycoat.embed.gallery import Match
 from buffycoat.embed.panel import LABELS
-from buffycoat.errors import ConfigError
-from buffycoat.images import to_work
+from buffycoat.images import check_scale, to_work
 from buffycoat.images.work import decode_work, frame_of
 from buffycoat.predict import stages
 from buffycoat.predict.background import as_seen, paint_if_asked
@@ -53,12 +52,11 @@ def explain(
         The explanation, and the prediction that it is of.
 
     Raises:
-        ConfigError: `um_per_px` is not a positive number.
+        ConfigError: `um_per_px` is no width of a pixel.
     """
-    if um_per_px is not None and not 0 < um_per_px < np.inf:
-        raise ConfigError(f"um_per_px: expected micrometres > 0, got {um_per_px}")
+    check_scale(um_per_px)
     settings = fitted.config.images
-    fraction = frame_of(photograph, CellRef(name, um_per_px=um_per_px), settings)
+    fraction = frame_of(photograph, um_per_px, settings)
     work = as_seen(to_work(photograph, settings.work_px, fraction)[None], fitted)
     found = run_stages(work, [name], fitted, prior)
     (said,) = final_word(found, fitted)
@@ -145,8 +143,7 @@ def _features(
     for feature, value, where in zip(FEATURES, features, places.T, strict=True):
         unit, measured = feature.unit, float(value)
         if is_in_pixels(feature.name):
-            _, factor = in_micrometres(feature.name, px_wide * (um_per_px or 1.0))
-            measured *= factor
+            measured *= (px_wide * (um_per_px or 1.0)) ** in_micrometres(feature.name)[1]
             unit = unit if um_per_px is None else unit.replace("px", "µm")
         rows.append(FeatureRow(feature.name, unit, measured, tuple(where.tolist())))
     return tuple(rows)

@@ -176,6 +176,11 @@ def _left_out(fitted: Fitted) -> list[str]:
     others = [name for name, w in fitted.stack.weights.items() if w > 0 and name != ENSEMBLE]
     if others:
         left.append(f"second opinions that this bundle's score rests on: {', '.join(others)}")
+    if config.images.photograph_um is not None:
+        left.append(
+            "framing by scale: frame_fraction is of a photograph whose shorter side shows "
+            f"{config.images.photograph_um:g} micrometres; take as many micrometres of others"
+        )
     if config.segment.paint_background:
         left.append("the background painted white")
     if config.refine.rescue != "off":

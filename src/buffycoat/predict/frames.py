@@ -16,6 +16,7 @@ import numpy as np
 
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.images import to_work
+from buffycoat.images.work import frame_of
 from buffycoat.predict import cleaning
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.restore.gate import untouched
@@ -66,13 +67,19 @@ class Scaled:
         return slice(int(rows[1]), int(rows[2])), slice(int(columns[1]), int(columns[2]))
 
 
-def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[RestoredFrame]:
+def restore_frames(
+    frames: Sequence[np.ndarray],
+    fitted: Fitted,
+    um_per_px: Sequence[float | None] | None = None,
+) -> list[RestoredFrame]:
     """Restore photographs, each of its own size and on its own.
 
     Args:
         frames: Photographs with one cell in the centre, each (h, w, 3), uint8, RGB. All of them
             are held in memory: hand over a large set in parts.
         fitted: What a bundle holds: `buffycoat.load("starter").fitted`.
+        um_per_px: Micrometres that a pixel of each is wide, None where that is not known: as
+            `predict`, a bundle that frames by scale checks the part that it would classify.
 
     Returns:
         One result a photograph, in order.
@@ -80,7 +87,10 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
     if not frames:
         return []
     settings, restoration = fitted.config.images, fitted.restoration
-    work = np.stack([to_work(f, settings.work_px, settings.frame_fraction) for f in frames])
+    scales = um_per_px or [None] * len(frames)
+    shares = [frame_of(f, um, settings) for f, um in zip(frames, scales, strict=True)]
+    side = settings.work_px
+    work = np.stack([to_work(f, side, share) for f, share in zip(frames, shares, strict=True)])
     scene = paint_if_asked(work, fitted.config)
     found = restoration.severity.estimate(scene)
     limit = restoration.restore_above
@@ -97,7 +107,7 @@ def restore_frames(frames: Sequence[np.ndarray], fitted: Fitted) -> list[Restore
         for row, frame in enumerate(frames)
     ]
     tried = [] if is_off else [int(row) for row in np.flatnonzero(found.severity >= limit)]
-    scaled = [scale(frames[row], settings.work_px, settings.frame_fraction) for row in tried]
+    scaled = [scale(frames[row], side, shares[row]) for row in tried]
     restored = [restoration.restorer.restore(part.image[None])[0] for part in scaled]
     if not tried:
         return results

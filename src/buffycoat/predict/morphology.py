@@ -17,7 +17,7 @@ from buffycoat import images
 from buffycoat.backbones.threads import at_most, cpus
 from buffycoat.cells import CellRef, Manifest
 from buffycoat.errors import ConfigError, ImageError
-from buffycoat.images import BadCell
+from buffycoat.images import BadCell, check_scale
 from buffycoat.progress import Reporter, Silent
 from buffycoat.refine.features import NAMES, in_micrometres, is_in_pixels, measure
 from buffycoat.segment.masks import CellMasks
@@ -35,7 +35,8 @@ class Morphology:
 
     Attributes:
         frame: One row a readable cell; columns as `column_names` gives them. NaN where a feature
-            cannot be measured, all of them where no cell was found.
+            cannot be measured, all of them where no cell was found, and those in micrometres where
+            the scale is not known.
         bad: Cells whose image cannot be used, and why.
     """
 
@@ -61,7 +62,8 @@ def measure_manifest(
 
     Args:
         manifest: n cells.
-        um_per_px: Micrometres that a pixel of the photographs is wide; gives more columns.
+        um_per_px: Micrometres that a pixel of all photographs is wide; None takes what the manifest
+            says of each. Where any cell has a scale there are columns in micrometres.
         workers: Processes; by default one a CPU. Few cells are measured in this one.
         reporter: Is told how far it is.
 
@@ -69,11 +71,13 @@ def measure_manifest(
         The table, and the cells that are not in it.
 
     Raises:
-        ConfigError: `um_per_px` is not a positive number, or fewer than one process is asked for.
+        ConfigError: `um_per_px` is no width of a pixel, or fewer than one process is asked for.
     """
     refs = list(manifest.refs())
     cell_ids = [str(cell_id) for cell_id in manifest.frame["cell_id"]]
-    return _measure(refs, cell_ids, um_per_px, workers, reporter or Silent())
+    check_scale(um_per_px)
+    wide = [ref.um_per_px if um_per_px is None else um_per_px for ref in refs]
+    return _measure(refs, cell_ids, wide, workers, reporter or Silent())
 
 
 def measure_photographs(
@@ -84,57 +88,65 @@ def measure_photographs(
 ) -> Morphology:
     """The same of photographs in memory, each (h, w, 3), uint8; their ids are "0", "1", ..."""
     cell_ids = [str(number) for number in range(len(photographs))]
-    return _measure(photographs, cell_ids, um_per_px, workers, reporter or Silent())
+    check_scale(um_per_px)
+    wide = [um_per_px] * len(photographs)
+    return _measure(photographs, cell_ids, wide, workers, reporter or Silent())
 
 
 def _measure(
     sources: Sequence[CellRef] | Sequence[np.ndarray],
     cell_ids: Sequence[str],
-    um_per_px: float | None,
+    um_per_px: Sequence[float | None],
     workers: int | None,
     reporter: Reporter,
 ) -> Morphology:
-    if um_per_px is not None and not 0 < um_per_px < np.inf:
-        raise ConfigError(f"um_per_px: expected micrometres > 0, got {um_per_px}")
     if workers is not None and workers < 1:
         raise ConfigError(f"workers: expected at least 1, got {workers}")
     workers = at_most(workers or cpus())
-    rows, good, bad = [], [], []
+    rows, good, bad = [], list[int](), []
     reporter.start("measure")
     with _mapped(sources, workers) as results:
         for place, (row, reason) in enumerate(results):
             if row is None:
                 bad.append(BadCell(cell_ids[place], str(sources[place]), reason))
             else:
-                good.append(cell_ids[place])
+                good.append(place)
                 rows.append(row)
             reporter.advance(place + 1, len(sources))
     reporter.finish(f"{len(rows)} cells")
-    return Morphology(_table(good, rows, um_per_px), tuple(bad))
+    names, wide = [cell_ids[place] for place in good], [um_per_px[place] for place in good]
+    frame = _table(names, rows, np.array(wide, dtype=np.float64))
+    is_scaled = any(um is not None for um in um_per_px)
+    return Morphology(frame.reindex(columns=column_names(is_scaled)), tuple(bad))
 
 
-def column_names(um_per_px: float | None = None) -> list[str]:
-    """Columns of the table: the cell, the quality of its masks, sizes, then all other features."""
+def column_names(is_scaled: bool = False) -> list[str]:
+    """Columns of the table: the cell, the quality of its masks, sizes, then all other features.
+
+    Args:
+        is_scaled: Whether the scale of any cell is known: adds it, and sizes in micrometres.
+    """
     sizes = [name for name in NAMES if is_in_pixels(name)]
-    scaled = [in_micrometres(name, um_per_px)[0] for name in sizes] if um_per_px else []
+    scaled = [in_micrometres(name)[0] for name in sizes] if is_scaled else []
     others = [name for name in NAMES if name not in sizes]
-    return ["cell_id", "mask_quality", "image_px", *sizes, *scaled, *others]
+    scale = ["um_per_px"] if is_scaled else []
+    return ["cell_id", "mask_quality", "image_px", *scale, *sizes, *scaled, *others]
 
 
 def _table(
-    cell_ids: Sequence[str], rows: Sequence[np.ndarray], um_per_px: float | None
+    cell_ids: Sequence[str], rows: Sequence[np.ndarray], um_per_px: np.ndarray
 ) -> pd.DataFrame:
+    """Every column that there may be; `um_per_px` has shape (n,), NaN where it is not known."""
     values = np.array(rows, dtype=np.float64).reshape(len(rows), 2 + len(NAMES))
     frame = pd.DataFrame(values, columns=["mask_quality", "image_px", *NAMES])
     frame["image_px"] = frame["image_px"].astype(np.int64)
-    scaled = {}
-    for name in NAMES if um_per_px else ():
-        if is_in_pixels(name):
-            other, factor = in_micrometres(name, um_per_px or 1.0)
-            scaled[other] = frame[name] * factor
+    scaled = {"um_per_px": um_per_px}
+    for name in filter(is_in_pixels, NAMES):
+        other, power = in_micrometres(name)
+        scaled[other] = frame[name].to_numpy() * um_per_px**power
     frame = pd.concat([frame, pd.DataFrame(scaled, index=frame.index)], axis=1)
     frame.insert(0, "cell_id", pd.array(list(cell_ids), dtype="string"))
-    return frame.reindex(columns=column_names(um_per_px))
+    return frame
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,20 @@ from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.bundle.lineage import restricted
 from buffycoat.cells import Manifest, Prediction
-from buffycoat.errors import BadCellsError
+from buffycoat.errors import BadCellsError, ShapeError
 from buffycoat.fuse.label_rule import Objective
-from buffycoat.images import BadCell, to_work
+from buffycoat.images import BadCell, check_scale, framed
 from buffycoat.predict import rows, stages
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.batches import in_batches, predict_batches
 from buffycoat.predict.bracket import predict_cells
 from buffycoat.predict.site_look import look_ahead, look_at_photographs
-from buffycoat.progress import Reporter, Silent
+from buffycoat.progress import Progress, Reporter, Silent
 from buffycoat.sites.shift import Shift
 from buffycoat.taxonomy import Taxonomy
+
+Scales: TypeAlias = float | Sequence[float | None] | None
+"""Micrometres that a pixel is wide: of all photographs, of each, or not known."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Pipeline:
         images: Sequence[np.ndarray],
         cell_ids: Sequence[str] | None = None,
         prior: str | None = None,
+        um_per_px: Scales = None,
     ) -> list[Prediction]:
         """Classify cells.
 
@@ -104,21 +109,30 @@ class Pipeline:
             images: Photographs with one cell in the centre, each (h, w, 3), uint8, RGB.
             cell_ids: Their names; by default "0", "1", ...
             prior: "uniform", "train" or a mix "SNE=60,LY=30,..."; None for the bundle's own.
+            um_per_px: Micrometres that a pixel is wide: of all photographs, or of each, None where
+                it is not known. A bundle that frames by scale (`images.photograph_um`) frames by
+                it, as by the column of a table; others do not look at it.
 
         Returns:
             One prediction an image; the same numbers as the command line gives. Whether they look
             like the training cells is asked of all of them together: give those of one site in
             one call.
-        """
-        return self.predict_of_site(images, self.look(images), cell_ids, prior)
 
-    def look(self, images: Sequence[np.ndarray]) -> Shift | None:
+        Raises:
+            ConfigError: `um_per_px` is no width of a pixel.
+            ShapeError: Not one `um_per_px` an image.
+        """
+        shift = self.look(images, um_per_px)
+        return self.predict_of_site(images, shift, cell_ids, prior, um_per_px)
+
+    def look(self, images: Sequence[np.ndarray], um_per_px: Scales = None) -> Shift | None:
         """How cells of one site compare with the training cells; None of too few cells.
 
         Args:
             images: As `predict` takes them.
+            um_per_px: As `predict` takes it.
         """
-        return look_at_photographs(images, self.fitted)
+        return look_at_photographs(images, self.fitted, scales(um_per_px, len(images)))
 
     def predict_of_site(
         self,
@@ -126,17 +140,20 @@ class Pipeline:
         shift: Shift | None,
         cell_ids: Sequence[str] | None = None,
         prior: str | None = None,
+        um_per_px: Scales = None,
+        on_progress: Progress | None = None,
     ) -> list[Prediction]:
         """`predict` for cells of a site that `look` has compared already."""
         ids = [str(i) for i in range(len(images))] if cell_ids is None else list(cell_ids)
-        settings = self.fitted.config.images
+        settings, wide = self.fitted.config.images, scales(um_per_px, len(images))
         found: list[Prediction] = []
         for part in stages.batches(len(images)):
-            work = np.stack(
-                [to_work(i, settings.work_px, settings.frame_fraction) for i in images[part]]
-            )
+            cells = zip(images[part], wide[part], strict=True)
+            work = np.stack([framed(image, settings, um) for image, um in cells])
             work = as_seen(work, self.fitted)
             found += predict_cells(work, ids[part], self.fitted, prior, shifts=[shift] * len(work))
+            if on_progress is not None:
+                on_progress(len(found), len(images))
         return found
 
     def predict_manifest(
@@ -180,3 +197,21 @@ class Pipeline:
     def columns(self, manifest: Manifest) -> list[str]:
         """Columns of the table that `predict_manifest` makes of these cells."""
         return rows.columns_of(manifest, self.taxonomy)
+
+
+def scales(um_per_px: Scales, n: int) -> list[float | None]:
+    """The scale of each of n photographs.
+
+    Raises:
+        ConfigError: One is no width of a pixel.
+        ShapeError: Not one a photograph.
+    """
+    if um_per_px is None or isinstance(um_per_px, int | float):
+        check_scale(um_per_px)
+        return [um_per_px] * n
+    each = [None if one is None or pd.isna(one) else float(one) for one in um_per_px]
+    if len(each) != n:
+        raise ShapeError(f"um_per_px: expected one for each of {n} photographs, got {len(each)}")
+    for one in each:
+        check_scale(one)
+    return each

@@ -74,7 +74,7 @@ def _restore_all(
         for job in part:
             try:
                 data = read_bytes(job.path)
-                job_key = journal.key(data)
+                job_key = journal.key(data, job.um_per_px)
                 row = journal.find(job.out, job_key)
                 if row is None:
                     waiting.append((job, job_key, decode(data, job.path)))
@@ -94,7 +94,8 @@ def _restore_some(
     waiting: Sequence[tuple[Job, str, Any]], out: Path, fitted: Fitted, journal: Journal
 ) -> dict[Job, dict[str, Any]]:
     rows = {}
-    results = frames.restore_frames([frame for _, _, frame in waiting], fitted)
+    scales = [job.um_per_px for job, _, _ in waiting]
+    results = frames.restore_frames([frame for _, _, frame in waiting], fitted, scales)
     for (job, job_key, _), result in zip(waiting, results, strict=True):
         write_png(out / job.out, result.image)
         rows[job] = {

@@ -37,9 +37,10 @@ class Journal:
         self._file.write(b"\n" if data and not data.endswith(b"\n") else b"")
         self._file.flush()
 
-    def key(self, data: bytes) -> str:
-        """Fingerprint of a photograph's bytes and of the bundle."""
-        return hashlib.sha256(self.bundle_key.encode() + data).hexdigest()
+    def key(self, data: bytes, um_per_px: float | None) -> str:
+        """Fingerprint of a photograph's bytes, of its scale and of the bundle."""
+        scale = "" if um_per_px is None else f" {um_per_px!r}"
+        return hashlib.sha256(f"{self.bundle_key}{scale}".encode() + data).hexdigest()
 
     def find(self, out: str, key: str) -> dict[str, Any] | None:
         """The table's row of a picture, by its name, if it is there and still right."""

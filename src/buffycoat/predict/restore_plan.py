@@ -23,11 +23,13 @@ class Job:
         cell_id: The cell.
         path: Its file.
         out: The picture to write, relative to the folder of results, with slashes.
+        um_per_px: Micrometres that a pixel is wide, if known.
     """
 
     cell_id: str
     path: str
     out: str
+    um_per_px: float | None = None
 
 
 def plan(manifest: Manifest, source: Path, out: Path) -> list[Job]:
@@ -52,8 +54,8 @@ def plan(manifest: Manifest, source: Path, out: Path) -> list[Job]:
             "be restored again. Choose a folder beside it"
         )
     root = source if source.is_dir() else source.parent
-    cells = zip(manifest.frame["cell_id"], manifest.frame["path"], strict=True)
-    jobs = [Job(str(i), str(path), _picture(str(i), str(path), root)) for i, path in cells]
+    cells = zip(manifest.frame["cell_id"].astype(str), manifest.refs(), strict=True)
+    jobs = [Job(i, str(ref), _picture(i, str(ref), root), ref.um_per_px) for i, ref in cells]
     faults = _collisions(jobs, out)
     if faults:
         raise manifest_error(str(source), faults)

@@ -12,7 +12,7 @@ from buffycoat.cells import Manifest
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.gallery import Match
 from buffycoat.embed.neighbours import nearest
-from buffycoat.images import BadCell, load_work, to_work
+from buffycoat.images import BadCell, framed, load_work
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.stages import batches
 from buffycoat.progress import Reporter
@@ -38,17 +38,19 @@ class Found:
     bad: tuple[BadCell, ...]
 
 
-def find_remembered(photograph: np.ndarray, fitted: Fitted, count: int) -> list[Match]:
+def find_remembered(
+    photograph: np.ndarray, fitted: Fitted, count: int, um_per_px: float | None = None
+) -> list[Match]:
     """The training cells of a bundle that look most like a cell, nearest first.
 
     Args:
         photograph: The cell, shape (h, w, 3), uint8.
         fitted: Of a bundle.
         count: Cells wanted.
+        um_per_px: Micrometres that a pixel of the photograph is wide, if known: frames it where
+            the bundle frames by scale.
     """
-    settings = fitted.config.images
-    work = to_work(photograph, settings.work_px, settings.frame_fraction)[None]
-    work = as_seen(work, fitted)
+    work = as_seen(framed(photograph, fitted.config.images, um_per_px)[None], fitted)
     return fitted.gallery.search(fitted.encoder.encode(work), count)[0]
 
 
@@ -60,6 +62,7 @@ def find_similar(
     count: int,
     cache: Path | None,
     reporter: Reporter,
+    um_per_px: float | None = None,
 ) -> Found:
     """Search a collection by the embeddings of a bundle's frozen encoder.
 
@@ -74,11 +77,10 @@ def find_similar(
         count: Neighbours wanted; fewer come where fewer cells can be read.
         cache: Folder of embeddings that were computed before; None to keep none.
         reporter: Progress.
+        um_per_px: As in `find_remembered`; of the collection's cells it is in the manifest.
     """
     settings = fitted.config.images
-    query = _embed(
-        to_work(photograph, settings.work_px, settings.frame_fraction)[None], fitted, cache
-    )
+    query = _embed(framed(photograph, settings, um_per_px)[None], fitted, cache)
     embeddings, rows, copies, bad = [], [], [], []
     reporter.start("similar", f"{len(manifest)} cells")
     for part in batches(len(manifest)):

@@ -16,7 +16,7 @@ import numpy as np
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.errors import OutputError
-from buffycoat.images import load_work, to_work, write_atomic
+from buffycoat.images import framed, load_work, write_atomic
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.job import Job
 from buffycoat.predict.stages import of_views, together
@@ -99,18 +99,20 @@ def look_ahead(cells: Manifest, fitted: Fitted) -> SiteLooks:
     return SiteLooks(shifts)
 
 
-def look_at_photographs(photographs: Sequence[np.ndarray], fitted: Fitted) -> Shift | None:
+def look_at_photographs(
+    photographs: Sequence[np.ndarray], fitted: Fitted, um_per_px: Sequence[float | None]
+) -> Shift | None:
     """The same for photographs in memory, all of one site; None where they are too few.
 
     Args:
-        photographs: Each (h, w, 3), uint8, RGB.
+        photographs: n of them, each (h, w, 3), uint8, RGB.
         fitted: What the bundle holds.
+        um_per_px: Micrometres that a pixel of each is wide, None where that is not known, n.
     """
     if fitted.home is None or len(photographs) < LEAST:
         return None
-    settings = fitted.config.images
-    chosen = (photographs[row] for row in _drawn(len(photographs)))
-    work = [to_work(image, settings.work_px, settings.frame_fraction) for image in chosen]
+    drawn = _drawn(len(photographs))
+    work = [framed(photographs[row], fitted.config.images, um_per_px[row]) for row in drawn]
     return look(np.stack(work), fitted).shift
 
 

@@ -266,18 +266,18 @@ def is_in_pixels(name: str) -> bool:
     return _power(name) > 0
 
 
-def in_micrometres(name: str, um_per_px: float) -> tuple[str, float]:
+def in_micrometres(name: str) -> tuple[str, int]:
     """What a feature in pixels is called in micrometres.
 
     Args:
         name: Of a feature that `is_in_pixels`.
-        um_per_px: Micrometres that one pixel is wide.
 
     Returns:
-        The other name (`cell_area_um2` for `cell_area_px`), and what to multiply by.
+        The other name (`cell_area_um2` for `cell_area_px`), and the power of micrometres a pixel to
+        multiply by.
     """
     power = _power(name)
-    return f"{name.removesuffix('px')}{'um2' if power == 2 else 'um'}", um_per_px**power
+    return f"{name.removesuffix('px')}{'um2' if power == 2 else 'um'}", power
 
 
 def _power(name: str) -> int:

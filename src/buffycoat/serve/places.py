@@ -11,6 +11,7 @@ from typing import Any
 from buffycoat.cells import CellRef, manifest_error
 from buffycoat.errors import ConfigError, ManifestError
 from buffycoat.notes import tell
+from buffycoat.sources.options import Reading
 from buffycoat.sources.read import read
 from buffycoat.tables import join_names, read_rows
 
@@ -82,7 +83,8 @@ def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:
         ManifestError: None of the cells is there, a name may be of several pictures, or a picture
             lies outside the folder.
     """
-    manifest = read(images, "images" if images.is_dir() else "auto")
+    plain = Reading(needs_labels=False)
+    manifest = read(images, "images" if images.is_dir() else "auto", plain)
     there = {str(name): row for row, name in enumerate(manifest.column("cell_id"))}
     joined = join_names(names, there)
     faults = [

@@ -94,8 +94,12 @@ def read_beside(found: Pictures, reading: Reading) -> Draft:
     return replace(draft, not_used={k: v for k, v in unused.items() if k not in draft.used})
 
 
+OF_CELLS = ("patient_id", "slide_id", "um_per_px")
+"""What a table beside unlabelled pictures says of them."""
+
+
 def read_unlabelled(path: Path, reading: Reading) -> Draft:
-    """Every picture as an unlabelled cell, with the patients and slides of a table beside them.
+    """Every picture as an unlabelled cell, with what a table beside them says: `OF_CELLS`.
 
     Args:
         path: A folder, or one image.
@@ -116,8 +120,8 @@ def read_unlabelled(path: Path, reading: Reading) -> Draft:
     tables = [
         t for t in _look(found, for_reading(reading.taxonomy), reading.leave_out) if t.looks_useful
     ]
-    of_cells = [t for t in tables if t.columns.patient_id or t.columns.slide_id]
-    draft = add_columns(draft, of_cells, found, ("patient_id", "slide_id"))
+    of_cells = [t for t in tables if any(getattr(t.columns, name) for name in OF_CELLS)]
+    draft = add_columns(draft, of_cells, found, OF_CELLS)
     others = [found.name(t.path) for t in tables if found.name(t.path) not in draft.used]
     return replace(draft, not_used=dict.fromkeys(others, "labels and splits are not asked for"))
 

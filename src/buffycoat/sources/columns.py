@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from buffycoat.sources.parts import part_of
 from buffycoat.tables.columns import (
@@ -67,14 +67,27 @@ class Columns:
 
     @property
     def says_something(self) -> bool:
-        """Whether a split, a label or a patient stands in the table."""
-        of_cell = (self.patient_id, self.slide_id, self.severity, self.original_id)
+        """Whether a split, a label, a patient or a scale stands in the table."""
+        of_cell = (
+            self.patient_id, self.slide_id, self.severity, self.original_id, self.um_per_px
+        )  # fmt: skip
         return self.has_labels or any((self.several, self.split, self.flag, *of_cell))
 
     @property
     def tells_split(self) -> str | None:
         """The column that splits are read from."""
         return self.split or self.flag
+
+    @property
+    def of_learning(self) -> tuple[str, ...]:
+        """Columns of labels, splits and severities, which only training and scoring ask for."""
+        named = (self.label, *self.one_hot, *self.several, self.split, self.flag, self.severity)
+        return tuple(name for name in named if name is not None)
+
+    def without_learning(self) -> Columns:
+        """The same as if those were not there."""
+        nothing = dict.fromkeys(("label", "split", "flag", "severity"))
+        return replace(self, one_hot=(), several=(), **nothing)
 
     def label_of(self, row: Row) -> str:
         """The label in a row, "" if it has none.

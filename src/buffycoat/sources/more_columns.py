@@ -43,6 +43,7 @@ def add_columns(
     used, splits = list(draft.used), []
     for table in tables:
         name = found.name(table.path)
+        columns = table.columns if "split" in wanted else table.columns.without_learning()
         column = table.columns.tells_split
         gives = [key for key in wanted if getattr(table.columns, key) and key != "split"]
         if (column or table.part) and "split" in wanted:
@@ -59,7 +60,7 @@ def add_columns(
                 what = "names several pictures" if pictures else "names no picture"
                 faults.append(f"{table.where(number)}: {value!r} {what}; --leave-out leaves it out")
                 continue
-            said = read_row(row, table.columns, table.where(number), faults)
+            said = read_row(row, columns, table.where(number), faults)
             said["split"] = said["split"] or table.part
             _fill(known, place[str(pictures[0])], {key: said[key] for key in gives},
                   table.where(number), faults)  # fmt: skip

@@ -18,9 +18,12 @@ class Reading:
             are not wanted; `*` stands for any characters.
         is_of_several: Whether this is one of several data sets: what is to be left out need not be
             in each of them.
+        needs_labels: Whether labels, splits and severities are asked for. Where not, those of a
+            table are passed over, whatever stands there; what leaves cells out by a label needs it.
     """
 
     taxonomy: str = "auto"
     labels_from: str = "auto"
     leave_out: tuple[str, ...] = ()
     is_of_several: bool = False
+    needs_labels: bool = True

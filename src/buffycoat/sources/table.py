@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import PLACE, manifest_error
+from buffycoat.cells import PLACE, SCALE_WORDS, SCALES_UM, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
 from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
@@ -22,6 +22,7 @@ from buffycoat.tables import Rows, is_unknown, known_name, read_rows, to_number
 from buffycoat.tables.columns import ID_NAMES, ON, key
 from buffycoat.taxonomy.built_in import for_reading
 
+OF_LEARNING = ("label", "split", "severity")
 SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
 
 
@@ -35,7 +36,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
             `split`, `severity`, `original_id` and `cell_id` are read if they are there, also under
             other usual names. `cell_id` is by default the picture's path from the table's folder;
             `split` is by default "train" with a label, else "test".
-        reading: The taxonomy whose names are looked for.
+        reading: The taxonomy whose names are looked for, and whether labels are asked for.
 
     Returns:
         The cells in the table's order, which never reaches a model.
@@ -51,24 +52,27 @@ def read_table(path: Path, reading: Reading) -> Draft:
         )
     file_column = _file_column(table.header, path)
     spelling = for_reading(reading.taxonomy).spelling
-    columns = find_columns(table.header, [row for _, row in table.rows], spelling)
+    found = find_columns(table.header, [row for _, row in table.rows], spelling)
+    columns = found if reading.needs_labels else found.without_learning()
     faults = [
         f"unknown column {name!r}; rename it to {near!r}, or remove it"
         for name, near in misspelt(table.header).items()
+        if reading.needs_labels or near not in OF_LEARNING
     ]
     if columns.several:
         faults.append(f"labels may be in {' or '.join(columns.several)}: rename one to 'label'")
     if not table.rows:
         faults.append("the table has no rows")
+    passed_over = [] if reading.needs_labels else list(found.of_learning)
     files = _Files(path)
     rows, places = [], []
     for number, row in table.rows:
         places.append(f"{path.name} {table.unit} {number}")
         value = row.get(file_column, "")
-        found = files.find(value, file_column, places[-1], faults)
+        file = files.find(value, file_column, places[-1], faults)
         said = read_row(row, columns, places[-1], faults)
         split = said["split"] or ("train" if said["label"] else "test")
-        rows.append({**said, "split": split, "path": found})
+        rows.append({**said, "split": split, "path": file})
     names = [_name(str(row["path"]), path.parent) for row in rows]
     cell_ids = _cell_ids(table.header, [row for _, row in table.rows], file_column, names)
     faults += _doubles(cell_ids, places)
@@ -76,7 +80,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
         raise manifest_error(str(path), faults)
     kept, left_out = _leave_out(names, reading.leave_out)
     rows, cell_ids = [rows[row] for row in kept], [cell_ids[row] for row in kept]
-    used = {file_column, *columns.one_hot, *vars(columns).values()}
+    used = {file_column, *found.one_hot, *vars(columns).values(), *passed_over}
     ignored = [c for c in table.header if c not in used and key(c) not in OTHERS]
     ignored = [] if {*PLACE} <= {*table.header} else ignored  # of `find`: see `found`
     return Draft(
@@ -92,6 +96,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
             *table.notes,
             *_unknown_notes(table, columns),
             *([f"columns ignored: {', '.join(ignored)}"] if ignored else []),
+            *([f"not asked for and not read: {', '.join(passed_over)}"] if passed_over else []),
         ),
     )
 
@@ -143,8 +148,8 @@ def _scale(text: str, where: str, faults: list[str]) -> float | None:
     if is_unknown(text):
         return None
     value = to_number(text)
-    if not 0.01 <= value <= 5:  # nor NaN
-        faults.append(f"{where}: um_per_px {text!r}, expected micrometres from 0.01 to 5")
+    if not SCALES_UM[0] <= value <= SCALES_UM[1]:  # nor NaN
+        faults.append(f"{where}: um_per_px {text!r}, expected {SCALE_WORDS}")
         return None
     return value
 
