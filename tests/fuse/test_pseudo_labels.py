@@ -36,6 +36,21 @@ def test_a_class_that_is_called_with_doubt_keeps_its_surest_cells() -> None:
     assert (found[50 : 50 + n_taken] == 1).all()  # the surest, and no other
 
 
+def test_a_class_that_is_never_sure_is_named_for_a_share_of_its_expected_cells() -> None:
+    sure = np.tile([0.99, 0.01], (60, 1))
+    doubtful = np.column_stack([np.linspace(0.3, 0.4, 40), np.linspace(0.7, 0.6, 40)])
+    probs, asked = np.concatenate([sure, doubtful]), np.ones(100, bool)
+    assert (pseudo_labels(probs, asked, 0.95)[60:] == NONE).all()
+    found = pseudo_labels(probs, asked, 0.95, 0.5)
+    expected = round(0.5 * probs[:, 1].sum())
+    assert (found[60 : 60 + expected] == 1).all()  # the surest
+    assert (found[60 + expected :] == NONE).all()
+    whole = pseudo_labels(probs, asked, 0.95, 1.0)
+    assert (whole == 1).sum() == round(probs[:, 1].sum())
+    more = pseudo_labels(np.tile([0.55, 0.45], (9, 1)), np.ones(9, bool), 0.95, 1.0)
+    assert not (more == 1).any()  # expected, but called another class
+
+
 def test_a_cell_that_may_not_be_asked_is_taken_for_nothing() -> None:
     probs = np.tile([0.99, 0.01], (3, 1))
     found = pseudo_labels(probs, np.array([True, False, True]), 0.9)
@@ -45,6 +60,11 @@ def test_a_cell_that_may_not_be_asked_is_taken_for_nothing() -> None:
 def test_no_cell_is_taken_where_none_is_sure_enough() -> None:
     assert (pseudo_labels(np.full((9, 3), 1 / 3), np.ones(9, bool), 0.9) == NONE).all()
     assert len(pseudo_labels(np.empty((0, 3)), np.empty(0, bool), 0.9)) == 0
+
+
+def test_a_least_share_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="least_share"):
+        pseudo_labels(np.ones((1, 1)), np.ones(1, bool), 0.9, 1.5)
 
 
 @pytest.mark.parametrize("precision", [0.0, 1.2, float("nan")])

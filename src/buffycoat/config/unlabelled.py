@@ -21,6 +21,13 @@ class UnlabelledConfig(Section):
         le=1,
         description="how many of the cells that are taken for one class are expected to be of it",
     )
+    least_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="of the cells that are expected to be of a class, those named at least, "
+        "however sure",
+    )
     strange_above: float = Field(
         default=0.98,
         gt=0,

@@ -236,7 +236,8 @@ def name(found: Classified, is_strange: np.ndarray, config: Config) -> Named:
     stated = np.exp(found.log_probs)
     mix = estimate_prior(stated[~is_strange], uniform(k)) if not is_strange.all() else uniform(k)
     probs = apply_prior(stated, uniform(k), mix)
-    labels = pseudo_labels(probs, ~is_strange, config.unlabelled.precision)
+    wanted = config.unlabelled
+    labels = pseudo_labels(probs, ~is_strange, wanted.precision, wanted.least_share)
     return Named(labels, mix, int(is_strange.sum()))
 
 
