@@ -22,7 +22,7 @@ class UnlabelledConfig(Section):
         description="how many of the cells that are taken for one class are expected to be of it",
     )
     least_share: float = Field(
-        default=0.0,
+        default=0.5,
         ge=0,
         le=1,
         description="of the cells that are expected to be of a class, those named at least, "
