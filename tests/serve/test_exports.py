@@ -58,6 +58,7 @@ def test_signed_and_preliminary_reports(single: Any) -> None:
     single.decide(("decision-2", n, "ARTEFACT", None), role="consensus")
     assert rows_of(single, "/slides/1/export/csv")[0]["status"] == "preliminary"
     assert rows_of(single, "/slides/1/export/csv?version=1") == first
+    single.finish(1, "consensus")
     single.sign(1, "signature-2")
     amended = rows_of(single, "/slides/1/export/csv")
     assert {(row["status"], row["version"]) for row in amended} == {("amended", "2")}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +81,7 @@ def test_more_cells_are_added_when_asked_for(
 def test_a_running_server_sees_cells_that_another_one_adds(
     store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
 ) -> None:
-    whole = frame.assign(slide_id="smear 1")
+    whole = frame.assign(slide_id="smear 1", patient_id="A")
     import_predictions(store, written(whole[:10]), "test")
     client = serve_from(store, add=False).client()
     client.take(1)
@@ -93,7 +95,7 @@ def test_a_running_server_sees_cells_that_another_one_adds(
 def test_a_signed_slide_gets_no_more_cells(
     store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
 ) -> None:
-    whole = frame.assign(slide_id="smear 1")
+    whole = frame.assign(slide_id="smear 1", patient_id="A")
     import_predictions(store, written(whole[:10]), "test")
     client = serve_from(store, add=False).client()
     client.take(1)
@@ -101,6 +103,70 @@ def test_a_signed_slide_gets_no_more_cells(
     client.sign(1)
     with pytest.raises(ConfigError, match="is signed and would get more cells"):
         import_predictions(store, written(whole), "test", is_adding=True)
+
+
+def test_cells_of_another_patient_are_not_added_to_a_slide(
+    store: Any, written: Any, frame: pd.DataFrame
+) -> None:
+    whole = frame.assign(slide_id="7", patient_id="A")
+    import_predictions(store, written(whole[:10]), "test")
+    for patient, words in (("B", "of patient 'B'"), ("", "of no known patient, or of several")):
+        others = written(whole[10:].assign(patient_id=patient))
+        with pytest.raises(ConfigError, match=f"slide '7' is {words}, .* of patient 'A'"):
+            import_predictions(store, others, "test", is_adding=True)
+    with pytest.raises(ConfigError, match="of patient 'B'"):
+        import_predictions(store, written(whole[:10].assign(patient_id="B")), "test")
+    assert import_predictions(store, written(whole[:10].assign(patient_id="")), "test") == 0
+    assert import_predictions(store, written(whole), "test", is_adding=True) == 10
+
+
+def test_a_patient_that_comes_too_late_is_told(
+    store: Any, written: Any, frame: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    import_predictions(store, written(frame.assign(patient_id="")), "test")
+    import_predictions(store, written(frame), "test")
+    assert "2 slides were put under review without a patient" in caplog.text
+
+
+def test_nobody_has_read_cells_that_are_added_to_a_slide_that_is_read(
+    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+) -> None:
+    whole = frame.assign(slide_id="smear 1", patient_id="A")
+    import_predictions(store, written(whole[:10]), "test")
+    client = serve_from(store, add=False).client()
+    client.take(1)
+    assert client.finish(1)["status"] == "ready"
+    import_predictions(store, written(whole), "test", is_adding=True)
+    refused = client.post("/slides/1/sign", 409, client_id="signature-1")
+    assert "the first reading is not finished" in refused["error"]["message"]
+    assert [e["kind"] for e in client.get("/log")["entries"]][-2:] == ["reopened", "imported"]
+    client.finish(1)
+    assert client.sign(1)["n_cells"] == 20
+
+
+def test_a_signed_version_says_the_same_after_cells_of_another_model_were_added(
+    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+) -> None:
+    read = written(frame.assign(slide_id="smear 1", patient_id="A"))
+    field = {"field": {"name": "field.png", "box": "0,0,9,9"}}
+    boxed = [replace(cell, details=cell.details | field) for cell in read.cells]
+    import_predictions(store, replace(read, cells=tuple(boxed[:10])), "test")
+    client = serve_from(store, add=False).client()
+    client.take(1)
+    client.finish(1)
+    client.sign(1)
+
+    def sent() -> list[str]:
+        kinds = ("csv", "hl7", "fhir", "geojson")
+        return [client.raw(f"/slides/1/export/{kind}?version=1").text for kind in kinds]
+
+    before = sent()
+    assert len(json.loads(before[-1])["features"]) == 10
+    client.post("/slides/1/amend", client_id="amendment-1", reason="more cells")
+    late = tuple(replace(cell, bundle_sha256="c" * 64) for cell in boxed[10:])
+    import_predictions(store, replace(read, cells=late), "test", is_adding=True)
+    assert client.cells(1)[0]
+    assert sent() == before
 
 
 def test_a_table_of_two_bundles_is_refused(written: Any, frame: pd.DataFrame) -> None:

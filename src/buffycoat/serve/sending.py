@@ -82,7 +82,8 @@ def make_report(
     )
     wbc = state.wbc if version is None else body.get("wbc")
     items = report_items(counted, cells.taxonomy, wbc)
-    bundles = sorted({cell.bundle_sha256 or "" for cell in cells.cells})
+    # A slide that was amended may have got more cells since, of another bundle.
+    bundles = body.get("bundle_sha256", sorted({cell.bundle_sha256 or "" for cell in cells.cells}))
     final = "final" if version and version.version == 1 else "amended"
     return DifferentialReport(
         slide=state.name,
@@ -174,15 +175,16 @@ def to_geojson(cells: SlideCells, labels: dict[str, str]) -> str:
     """The decisions as QuPath reads them, over the fields that the cells were cut from.
 
     Cells with an outline or a box in a field; each names its field in its metadata, since a
-    GeoJSON file of QuPath's is of one image.
+    GeoJSON file of QuPath's is of one image. A cell without a label was added after the version
+    was signed, and is left out.
     """
     codes = [*cells.taxonomy.codes, *EXTRA]
     features = []
     for cell in cells.cells:
         ring = _ring(cell.details.get("field", {}), cell.ref.box)
-        if ring is None:
+        label = labels.get(cell.name)
+        if ring is None or label is None:
             continue
-        label = labels[cell.name]
         features.append(
             {
                 "type": "Feature",

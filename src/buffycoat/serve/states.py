@@ -92,6 +92,12 @@ class SlideState:
         return self.is_finished(FIRST) and (not self.needs_second or self.is_finished(SECOND))
 
     @property
+    def is_being_decided(self) -> bool:
+        """Whether somebody is about to decide on the consensus, and may still change labels."""
+        held = self.readings.get(CONSENSUS)
+        return held is not None and held.reader is not None and not held.is_finished
+
+    @property
     def is_blind(self) -> bool:
         """Whether a reader must not see what another decided."""
         return self.needs_second and not self.is_read
@@ -235,6 +241,8 @@ def obstacle(state: SlideState, final: Final) -> str | None:
     if final.disputed:
         n = len(final.disputed)
         return f"{n} disagreement{'s' if n > 1 else ''} without a consensus"
+    if state.is_being_decided:
+        return f"the consensus of {state.readings[CONSENSUS].reader} is not finished"
     return None
 
 
@@ -245,7 +253,9 @@ def status_of(state: SlideState, final: Final, n_decided: int) -> str:
     if state.version:
         return "amending"
     if state.is_read:
-        return "disagreement" if final.disputed else "ready"
+        if final.disputed:
+            return "disagreement"
+        return "reading" if state.is_being_decided else "ready"
     if state.is_finished(FIRST) or state.is_finished(SECOND):
         return "second" if SECOND in state.readings else "read"
     is_begun = n_decided or any(reading.reader for reading in state.readings.values())
