@@ -125,4 +125,4 @@ def test_a_flag_by_an_adjusted_figure_states_that_figure(counted: Path, tmp_path
     table.to_csv(tmp_path / "d.csv", index=False)
     _run("send", tmp_path / "d.csv", "--format", "csv", "--out", tmp_path)
     said = _rows(tmp_path / "%2E.%2Fone.csv")[0]["remarks"]
-    assert "immature granulocytes 2.0 % (adjusted 3.2 %), flagged" in said
+    assert "immature granulocytes 2.0 % (adjusted 3.3 %), flagged" in said

@@ -181,8 +181,9 @@ def raw_percents(
         )
         if not is_inside:  # a share p of both is a ratio p / (1 - p) to the leukocytes
             low, high = (end / (1 - end) if end < 1 else np.inf for end in (low, high))
-        value = count / whole if whole else np.nan
-        found.append(Percent(100 * value, 100 * low, 100 * high))
+        # Not 100 * (count / whole): 23 of 80 would be 28.749999999999996, and be stated as 28.7.
+        value = 100 * count / whole if whole else np.nan
+        found.append(Percent(value, 100 * low, 100 * high))
     return found
 
 

@@ -17,7 +17,13 @@ from buffycoat.evaluate.differential import BLAST, IMMATURE, raw_percents
 from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL, REFUSED
 from buffycoat.evaluate.grain import common_grain
 from buffycoat.evaluate.limits import DOUBTFUL_SHARE
-from buffycoat.exchange.differential_report import DifferentialReport, Item, absolute, rounded
+from buffycoat.exchange.differential_report import (
+    DifferentialReport,
+    Item,
+    absolute,
+    one_decimal,
+    rounded,
+)
 from buffycoat.exchange.remarks import Flag
 from buffycoat.notes import tell
 from buffycoat.tables import Rows, known_name, read_rows, to_number
@@ -153,8 +159,8 @@ def _flags(rows: Rows) -> dict[str, tuple[Flag, ...]]:
         if said in FLAG_WORDS:
             words = "blasts" if name == BLAST else name
             raw, better = (to_number(row.get(f"{c}_value", "")) for c in ("raw", "adjusted"))
-            adjusted = "" if np.isnan(better) else f" (adjusted {better:.1f} %)"
-            text = f"{words} {raw:.1f} %{adjusted}, {FLAG_WORDS[said]}"
+            adjusted = "" if np.isnan(better) else f" (adjusted {one_decimal(better)} %)"
+            text = f"{words} {one_decimal(raw)} %{adjusted}, {FLAG_WORDS[said]}"
             code = FLAG_CODES.get(name, name)
             of[code] = Flag(code, text)
         doubtful, cells = (to_number(row.get(c, "")) for c in ("n_doubtful", "n_cells"))

@@ -226,6 +226,15 @@ def rounded(value: float | Decimal | None, step: Decimal = TENTH) -> Decimal | N
     return Decimal(str(value)).quantize(step, ROUND_HALF_UP)
 
 
+def one_decimal(value: float) -> str:
+    """A figure in a sentence, rounded as it is sent; "inf" or "nan" where it is not finite.
+
+    >>> one_decimal(1.25), one_decimal(float("inf"))
+    ('1.3', 'inf')
+    """
+    return str(rounded(value)) if math.isfinite(value) else f"{value}"
+
+
 def absolute(wbc: float | Decimal, count: int, n_leukocytes: int) -> Decimal | None:
     """Cells of a class, 10^9/L.
 

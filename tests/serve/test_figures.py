@@ -1,0 +1,96 @@
+"""The page, its flags and every export state the same figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from buffycoat.serve.places import Place
+from buffycoat.serve.predictions import PredictedCell, Predictions
+from buffycoat.serve.project import import_predictions
+from buffycoat.taxonomy import BUILT_IN
+
+Serve = Callable[..., Any]
+Counts = dict[str, int]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """SQLite alone: figures do not depend on the database."""
+    return f"sqlite:///{tmp_path / 'review.sqlite'}"
+
+
+def cells_of(counts: Counts, slide: str = "S") -> tuple[PredictedCell, ...]:
+    """So many cells of each class on a slide."""
+    codes = [code for code, n in counts.items() for _ in range(n)]
+    return tuple(
+        PredictedCell(
+            f"{slide}-{n}", slide, None, Place("none.png"), code, 0.9, False, {}, None, "b" * 64
+        )
+        for n, code in enumerate(codes)
+    )
+
+
+@pytest.fixture
+def serve_cells(store: Any, serve_from: Serve) -> Callable[..., Any]:
+    """Serves cells whose pictures nobody asks for."""
+
+    def make(cells: tuple[PredictedCell, ...]) -> Any:
+        import_predictions(store, Predictions("table", BUILT_IN["blood"], cells), "test")
+        return serve_from(store, add=False).client()
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("counts", "wbc"),
+    [
+        ({"SNE": 56, "LY": 23, "BL": 1}, 7.5),  # 23 of 80 are 28.75 %, one is 1.25 %
+        ({"SNE": 94, "LY": 5, "BL": 1, "ERB": 7}, 2.1),  # 5 % of 2.1 are 0.105
+        ({"SNE": 194, "LY": 101, "MY": 100, "BL": 5}, 0.3),
+    ],
+)
+def test_page_and_report_state_the_same_figures(
+    serve_cells: Any, counts: Counts, wbc: float
+) -> None:
+    client = serve_cells(cells_of(counts))
+    client.post("/slides/1/wbc", client_id="white-cells-1", wbc=wbc)
+    client.take(1)
+    client.finish(1)
+    shown = {row["code"]: row for row in client.get("/slides/1/differential")["rows"]}
+    client.sign(1)
+    sent = list(csv.DictReader(io.StringIO(client.raw("/slides/1/export/csv").text, newline="")))
+    for row in sent:
+        one = shown[row["code"]]
+        for name, column, digits in (
+            ("percent", "percent", 1), ("low", "low", 1), ("high", "high", 1),
+            ("absolute", "absolute_1e9_per_l", 2),
+        ):  # fmt: skip
+            assert f"{one[name]:.{digits}f}" == row[column], (row["code"], name)
+    blasts = next(row for row in sent if row["code"] == "BL")
+    assert f"Flag: blasts {blasts['percent']} %, flagged from 1 % on." in blasts["remarks"]
+
+
+def test_halves_are_rounded_up(serve_cells: Any) -> None:
+    client = serve_cells(cells_of({"SNE": 56, "LY": 23, "BL": 1}))
+    found = client.get("/slides/1/differential", wbc=6.0)
+    rows = {row["code"]: row for row in found["rows"]}
+    assert (rows["LY"]["percent"], rows["BL"]["percent"], rows["BL"]["absolute"]) == (
+        28.8, 1.3, 0.08,
+    )  # fmt: skip
+    assert found["flags"][0]["text"] == "blasts 1.3 %, flagged from 1 % on"
+
+
+def test_the_share_of_doubtful_cells_is_of_those_that_count(serve_cells: Any) -> None:
+    cells = cells_of({"SNE": 100})
+    left_out = tuple(replace(cell, details={"not_counted": "cut"}) for cell in cells[:60])
+    doubtful = tuple(replace(cell, is_doubtful=True) for cell in cells[60:75])
+    client = serve_cells((*left_out, *doubtful, *cells[75:]))
+    (row,) = client.get("/slides")["slides"]
+    assert [flag["text"] for flag in row["flags"]] == ["15 of 40 cells need a look"]
