@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError, ManifestError
+from buffycoat.evaluate.counting import Counting, count
 from buffycoat.serve import predictions as tables
 from buffycoat.serve.places import check_fields, find_places
 from buffycoat.serve.project import import_predictions
@@ -121,11 +122,14 @@ def test_cells_of_another_patient_are_not_added_to_a_slide(
 
 
 def test_a_patient_that_comes_too_late_is_told(
-    store: Any, written: Any, frame: pd.DataFrame, caplog: pytest.LogCaptureFixture
+    store: Any, written: Any, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("buffycoat.notes._listeners", [told.append])
     import_predictions(store, written(frame.assign(patient_id="")), "test")
     import_predictions(store, written(frame), "test")
-    assert "2 slides were put under review without a patient" in caplog.text
+    (said,) = told
+    assert "2 slides were put under review without a patient" in said
 
 
 def test_nobody_has_read_cells_that_are_added_to_a_slide_that_is_read(
@@ -187,6 +191,22 @@ def test_plain_labels_are_reviewed_without_reasons(
     assert client.get("/slides/1/differential")["status"] == "doubt unknown"
     assert client.get("/slides/1/cells")["cells"][0]["probability"] is None
     assert client.get("/cells/1")["alike"] == []
+
+
+@pytest.mark.parametrize("lacks", [[], ["slide_id"], ["slide_id", "patient_id"]])
+def test_a_review_and_a_differential_count_alike(
+    written: Any, frame: pd.DataFrame, tmp_path: Path, lacks: list[str]
+) -> None:
+    table = frame.drop(columns=lacks)
+    reviewed = {cell.name: cell.slide for cell in written(table).cells}
+    counted = count(tmp_path / "other.parquet", Counting(taxonomy="blood"))
+    assert counted.group_of == reviewed
+    assert [*counted.cautions] == (
+        [] if not lacks else
+        ["other.parquet has no slide_id: counted by patient_id."] if len(lacks) == 1 else
+        ["other.parquet has no slide_id and no patient_id: all cells are counted together. Name "
+         "another column with --by, or --groups."]
+    )  # fmt: skip
 
 
 def test_slides_of_another_table(written: Any, frame: pd.DataFrame, tmp_path: Path) -> None:

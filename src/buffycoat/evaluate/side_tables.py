@@ -16,6 +16,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
 from buffycoat.notes import tell
 from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows, to_number
+from buffycoat.tables.columns import OWN_IDS
 from buffycoat.tables.labels import read_labels
 from buffycoat.taxonomy import Taxonomy
 
@@ -84,7 +85,11 @@ def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
         ManifestError: A column is missing, an ID is there twice, or a cell has none: with some of
             the patients unknown, nothing can be said about patients.
     """
-    texts = by_cell(read_rows(path, (column,)), column, cell_ids, [])
+    rows = read_rows(path, (column,))
+    texts = by_cell(rows, column, cell_ids, [])
+    ids = find_ids(rows, known=cell_ids)
+    if ids not in OWN_IDS:
+        tell(path, f"IDs from column {ids!r}")
     known = {cell_id: known_name(texts.get(cell_id, "")) for cell_id in cell_ids}
     missing = [cell_id for cell_id, name in known.items() if name is None]
     if missing:
