@@ -13,7 +13,7 @@ from buffycoat.evaluate.label_next import choose_next
 from buffycoat.serve import log, schema
 from buffycoat.serve.decisions import Decision, decide
 from buffycoat.serve.routes.forms import DecisionsForm, Id, Number, Served, SignedIn
-from buffycoat.serve.states import Label, labels_of, state_of
+from buffycoat.serve.states import READINGS, Label, decided_cells, labels_of, state_of
 
 ALIKE = 8
 CACHE = {"Cache-Control": "private, max-age=86400"}
@@ -127,7 +127,8 @@ def suggestions(
         state = state_of(reader, slide)
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
-    known = {n for role in given if state.may_see(person, role) for n in given[role]}
+    seen = [role for role in READINGS if state.may_see(person, role)]
+    known = decided_cells(given, *seen) if seen else set[int]()
     is_known = np.array([cell.n in known for cell in cells.cells], dtype=bool)
     rows = choose_next(cells.scores**2, is_known, count, cells.without_cell)
     return {"cells": [{"n": cells.cells[row].n, "slide": slide} for row in rows]}

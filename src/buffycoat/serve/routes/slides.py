@@ -119,7 +119,6 @@ def slide_cells(
     """The cells of a slide, most doubtful first, with the decisions of one reading."""
     with review.store.reading() as reader:
         state = state_of(reader, slide)
-        review.catalogue.refresh(reader)
         cells = review.catalogue.slide(reader, slide)
         if role is not None:
             state.require_sight(person, role)
@@ -196,7 +195,6 @@ def differential(
     """The differential by the labels of a reading, by those that count, or by the model's."""
     with review.store.reading() as reader:
         state = state_of(reader, slide)
-        review.catalogue.refresh(reader)
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
     wbc = state.wbc if wbc is None else wbc
