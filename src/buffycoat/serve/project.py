@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -100,7 +101,7 @@ def import_predictions(
                 "file": predictions.name,
                 "n_cells": len(new),
                 "bundle_sha256": new[0].bundle_sha256,
-                "cells_sha256": _digest(new),
+                "cells_sha256": digest_of_cells(new),
             }
             log.append(writer, [log.Event(log.IMPORTED, person, data)])
         return len(new)
@@ -256,8 +257,12 @@ def _row(slide: int, n: int, cell: PredictedCell) -> dict[str, object]:
     }
 
 
-def _digest(cells: Iterable[PredictedCell]) -> str:
-    """SHA-256 over what was predicted of each cell: binds the log to it."""
+def digest_of_cells(cells: Iterable[Any]) -> str:
+    """SHA-256 over what was predicted of each cell: binds the log to it.
+
+    Args:
+        cells: `PredictedCell`s, or rows with the same columns, in the order of their numbers.
+    """
     rows = [
         [c.name, c.slide, c.predicted, c.probability, c.image_sha256, c.bundle_sha256]
         for c in cells
