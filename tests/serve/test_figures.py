@@ -94,3 +94,15 @@ def test_the_share_of_doubtful_cells_is_of_those_that_count(serve_cells: Any) ->
     client = serve_cells((*left_out, *doubtful, *cells[75:]))
     (row,) = client.get("/slides")["slides"]
     assert [flag["text"] for flag in row["flags"]] == ["15 of 40 cells need a look"]
+
+
+def test_a_comment_may_come_from_a_word_processor(serve_cells: Any) -> None:
+    client = serve_cells(cells_of({"SNE": 3}))
+    client.take(1)
+    client.finish(1)
+    refused = client.post("/slides/1/sign", 422, client_id="signature-1", comment="ok \u200c")
+    assert refused["error"]["message"] == (
+        "the text has a character that cannot be seen, U+200C, behind 'ok ': take it out"
+    )
+    signed = client.sign(1, comment="blasts\u00a010\u202f%\r\n\tno Auer rods\u2028")
+    assert signed["comment"] == "blasts 10 %\n no Auer rods\n"
