@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from buffycoat.errors import TaxonomyError
+from buffycoat.serve import predictions as tables
 from buffycoat.serve.places import Place
 from buffycoat.serve.predictions import PredictedCell, Predictions
 from buffycoat.serve.project import import_predictions
-from buffycoat.taxonomy import BUILT_IN
+from buffycoat.taxonomy import BUILT_IN, CellClass, Taxonomy
 
 Serve = Callable[..., Any]
 Counts = dict[str, int]
@@ -41,8 +43,8 @@ def cells_of(counts: Counts, slide: str = "S") -> tuple[PredictedCell, ...]:
 def serve_cells(store: Any, serve_from: Serve) -> Callable[..., Any]:
     """Serves cells whose pictures nobody asks for."""
 
-    def make(cells: tuple[PredictedCell, ...]) -> Any:
-        import_predictions(store, Predictions("table", BUILT_IN["blood"], cells), "test")
+    def make(cells: tuple[PredictedCell, ...], taxonomy: Taxonomy = BUILT_IN["blood"]) -> Any:
+        import_predictions(store, Predictions("table", taxonomy, cells), "test")
         return serve_from(store, add=False).client()
 
     return make
@@ -106,3 +108,38 @@ def test_a_comment_may_come_from_a_word_processor(serve_cells: Any) -> None:
     )
     signed = client.sign(1, comment="blasts\u00a010\u202f%\r\n\tno Auer rods\u2028")
     assert signed["comment"] == "blasts 10 %\n no Auer rods\n"
+
+
+def test_a_class_of_ones_own_may_have_the_code_of_an_extra_label(serve_cells: Any) -> None:
+    smudge = CellClass("SMUDGE", "broken cell of ours", "none", is_leukocyte=False)
+    others = (
+        CellClass("SNE", "neutrophil", "granulocytic"),
+        CellClass("LY", "lymphocyte", "lymphoid"),
+    )
+    own = Taxonomy("own", (*others, smudge))
+    client = serve_cells(cells_of({"SNE": 5, "LY": 2, "SMUDGE": 2}), own)
+    extra = client.get("/session")["taxonomy"]["extra"]
+    assert [one["code"] for one in extra] == ["ARTEFACT", "UNSURE"]
+    client.take(1)
+    client.decide(("decision-1", client.cells(1)[0]["n"], "ARTEFACT", None))
+    client.finish(1)
+    found = client.get("/slides/1/differential")
+    assert {row["code"]: row["count"] for row in found["rows"]} == {"SNE": 4, "LY": 2, "SMUDGE": 2}
+    assert found["outside"] == {"ARTEFACT": 1}
+    client.sign(1)
+    sent = list(csv.DictReader(io.StringIO(client.raw("/slides/1/export/csv").text, newline="")))
+    assert {row["code"]: row["count"] for row in sent} == {"SNE": "4", "LY": "2", "SMUDGE": "2"}
+    assert sent[0]["comment"].startswith("Not counted: 1 no white cell (ARTEFACT).\n")
+
+
+def test_classes_without_a_leukocyte_are_refused_before_the_server_starts(
+    reviewed: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    classes = ("SNE", "LY", "MO", "BL", "ERB")
+    own.write_text('name = "own"\n' + "".join(
+        f'[[classes]]\ncode = "{code}"\nname = "of {code}"\nlineage = "none"\n'
+        "is_leukocyte = false\n" for code in classes
+    ))  # fmt: skip
+    with pytest.raises(TaxonomyError, match="has no leukocyte: nothing makes up 100 %"):
+        tables.read(reviewed / "cells.parquet", reviewed / "cells", str(own))

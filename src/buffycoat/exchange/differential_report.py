@@ -203,7 +203,8 @@ def _faults(report: DifferentialReport) -> Iterable[str]:
 
 
 def _reading_faults(report: DifferentialReport) -> Iterable[str]:
-    for text in [f.text for f in report.flags] + [one.name for one in report.readings]:
+    texts = [f.text for f in report.flags] + [one.name for one in report.readings]
+    for text in [*texts, *(text for item in report.items for text in (item.code, item.name))]:
         if _CONTROL.search(text):
             yield f"{text!r} holds a control character, which no format can carry"
     roles = [one.role for one in report.readings]

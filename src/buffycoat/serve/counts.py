@@ -88,8 +88,9 @@ def count(
             use where the labels are the model's.
         left_out: Cell of the slide that is not in `labels` -> why it does not count.
     """
-    outside = Counter(label for label in labels.values() if label in EXTRA)
-    kept = [cell for cell, label in labels.items() if label not in EXTRA]
+    classes = {*taxonomy.codes}
+    outside = Counter(label for label in labels.values() if label not in classes)
+    kept = [cell for cell, label in labels.items() if label in classes]
     rows: list[CheckedRow] = []
     if kept:
         rows = check_doubt(

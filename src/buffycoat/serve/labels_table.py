@@ -8,9 +8,9 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from buffycoat.serve import schema
+from buffycoat.serve.project import open_project
 from buffycoat.serve.states import (
     CONSENSUS,
-    EXTRA,
     FIRST,
     READINGS,
     SECOND,
@@ -38,7 +38,7 @@ def labels_table(
 
     Args:
         reader: From `Store.reading`.
-        has_extra: Whether cells without a class (`EXTRA`) are rows too.
+        has_extra: Whether cells without a class (`states.EXTRA`) are rows too.
         has_accepted: Whether cells that nobody decided are rows too, where the readings of their
             slide are finished: these have the model's class, and nobody may have looked at them.
 
@@ -48,7 +48,7 @@ def labels_table(
         predicted", `is_decided` says whether somebody decided on
         this very cell, `version` is the signed one that holds the label, NA for none.
     """
-    rows = []
+    rows, classes = [], open_project(reader).taxonomy.codes
     for state in states(reader):
         cells = {
             row.id: row
@@ -61,7 +61,7 @@ def labels_table(
             if n in final.disputed or not (decided or (has_accepted and state.is_read)):
                 continue
             label = final.labels[n]
-            if label in EXTRA and not has_extra:
+            if label not in classes and not has_extra:
                 continue
             who, agreement = _whose(state, decided)
             version = state.version if state.version and not state.is_open else None

@@ -12,6 +12,7 @@ from typing import Any
 from buffycoat.cells import DOUBTS
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.counted_cells import read_counted
+from buffycoat.evaluate.differential import check_leukocytes
 from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.evaluate.scored import PROBABILITY, read_predictions
 from buffycoat.evaluate.side_tables import TRUTH_VALUES
@@ -93,12 +94,14 @@ def read(
 
     Raises:
         ManifestError: Lists every fault; two bundles in one table are one.
+        TaxonomyError: No class is a leukocyte.
     """
     stated, frame = read_predictions(path, taxonomy)
     rows = read_rows(path)
     probs = [] if frame is None else [str(c) for c in frame if str(c).startswith(PROBABILITY)]
     codes = [name.removeprefix(PROBABILITY) for name in probs]
     classes = common_grain(resolve(taxonomy, {*stated.values(), *codes}), stated.values())
+    check_leukocytes(classes)
     names = rows.column(find_ids(rows))
     texts = dict(zip(names, (row for _, row in rows), strict=True))
     _check_bundle(path, texts)

@@ -77,9 +77,10 @@ def make_report(
     labels, version = labels_sent(reader, slide, cells, number)
     body: dict[str, Any] = {} if version is None else version.body
     left_out = _left_out(cells, version)
-    counted = Counter(
-        label for name, label in labels.items() if label not in EXTRA and name not in left_out
-    )
+    kept = Counter(label for name, label in labels.items() if name not in left_out)
+    no_class = body.get("outside", EXTRA.keys() - cells.taxonomy.codes)
+    counted = {label: n for label, n in kept.items() if label not in no_class}
+    outside = {label: n for label, n in kept.items() if label in no_class}
     wbc = state.wbc if version is None else body.get("wbc")
     items = report_items(counted, cells.taxonomy, wbc)
     # A slide that was amended may have got more cells since, of another bundle.
@@ -98,7 +99,7 @@ def make_report(
         items=items,
         n_leukocytes=sum(item.count for item in items if item.is_leukocyte),
         n_counted=sum(item.count for item in items),
-        comment=_comment(body, labels, left_out, bundles),
+        comment=_comment(body, outside, left_out, bundles),
         n_decided=body.get("n_decided"),
         n_read=body.get("n_cells"),
         signer_identity=body.get("identity"),
@@ -154,12 +155,9 @@ def _left_out(cells: SlideCells, version: Version | None) -> dict[str, str]:
 
 
 def _comment(
-    body: dict[str, Any], labels: dict[str, str], left_out: dict[str, str], bundles: list[str]
+    body: dict[str, Any], outside: dict[str, int], left_out: dict[str, str], bundles: list[str]
 ) -> str:
     """The signer's words, what was left out of the count, and the models where they are several."""
-    outside = Counter(
-        label for name, label in labels.items() if label in EXTRA and name not in left_out
-    )
     said = [f"Not counted: {n} {EXTRA[code]} ({code})." for code, n in sorted(outside.items())]
     if body.get("undecided_doubtful"):
         said.append(f"Doubtful cells that no reader decided: {body['undecided_doubtful']}.")

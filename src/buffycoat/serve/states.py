@@ -20,7 +20,8 @@ EXTRA = {
     SMUDGE: "broken cell",
     UNSURE: "cannot be told",
 }
-"""Labels beside the classes; such cells are in no differential."""
+"""Labels beside the classes; such cells are in no differential. A taxonomy of one's own may have a
+class of that code: then it is a class as any other."""
 
 
 @dataclass(frozen=True)

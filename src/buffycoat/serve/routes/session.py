@@ -96,7 +96,11 @@ def taxonomy(review: Review) -> dict[str, Any]:
         }
         for cell in ordered
     ]
-    extra = [{"code": code, "name": name, "key": keys[code]} for code, name in EXTRA.items()]
+    extra = [
+        {"code": code, "name": name, "key": keys[code]}
+        for code, name in EXTRA.items()
+        if code not in found.codes
+    ]
     return {"name": found.name, "classes": classes, "extra": extra}
 
 
