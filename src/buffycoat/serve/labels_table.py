@@ -12,7 +12,6 @@ from buffycoat.serve.project import open_project
 from buffycoat.serve.states import (
     CONSENSUS,
     FIRST,
-    READINGS,
     SECOND,
     Label,
     SlideState,
@@ -57,7 +56,7 @@ def labels_table(
         given = labels_of(reader, state.id)
         final = final_labels(state, {n: row.predicted for n, row in cells.items()}, given)
         for n, row in cells.items():
-            decided = _decided(given, n)
+            decided = _decided({role: given[role] for role in state.counted_roles}, n)
             if n in final.disputed or not (decided or (has_accepted and state.is_read)):
                 continue
             label = final.labels[n]
@@ -74,7 +73,7 @@ def labels_table(
 
 def _decided(given: Mapping[str, Mapping[int, Label]], n: int) -> dict[str, Label]:
     """Role -> decision on a cell that stands."""
-    found = {role: given[role].get(n) for role in READINGS}
+    found = {role: of.get(n) for role, of in given.items()}
     return {role: label for role, label in found.items() if label is not None and label.label}
 
 

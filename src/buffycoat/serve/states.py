@@ -88,6 +88,11 @@ class SlideState:
         return self.needs_second or self.is_finished(SECOND)
 
     @property
+    def counted_roles(self) -> tuple[str, ...]:
+        """Readings whose decisions count; a second one may have been begun and given up."""
+        return READINGS if self.is_second_counted else (FIRST, CONSENSUS)
+
+    @property
     def is_read(self) -> bool:
         """Whether every reading that it needs is done."""
         return self.is_finished(FIRST) and (not self.needs_second or self.is_finished(SECOND))
