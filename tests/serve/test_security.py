@@ -247,6 +247,10 @@ def test_a_server_for_others_demands_tls_users_and_a_secret(
     assert made.hosts == {"review.example.org"}
     with pytest.raises(ConfigError, match="https://"):
         make_settings(tmp_path, behind_proxy="http://review.example.org", has_users=True)
+    monkeypatch.delenv(SECRET)
+    with pytest.raises(ConfigError, match=r"others can reach --name review\.example\.org"):
+        make_settings(tmp_path, name="review.example.org")  # through a proxy that is not stated
+    assert not make_settings(tmp_path, name="localhost").is_public
     local = make_settings(tmp_path)
     assert local.hosts == {"127.0.0.1:8642", "localhost:8642", "[::1]:8642"}
 
