@@ -12,11 +12,13 @@ import numpy as np
 
 from buffycoat import __version__
 from buffycoat.cells import manifest_error
+from buffycoat.errors import ManifestError
 from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.differential import BLAST, IMMATURE, raw_percents
 from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL, REFUSED
 from buffycoat.evaluate.grain import common_grain
 from buffycoat.evaluate.limits import DOUBTFUL_SHARE
+from buffycoat.evaluate.side_tables import TRUTH_VALUES
 from buffycoat.exchange.differential_report import (
     DifferentialReport,
     Item,
@@ -96,7 +98,8 @@ def read_reports(
 
     Raises:
         ManifestError: Lists every fault: a missing column, a count or `wbc` that is none, a class
-            or slide that is there twice, or none of the slides is in `slides`.
+            or slide that is there twice, or none of the slides is in `slides`; or the table was
+            counted by another taxonomy.
     """
     rows = read_rows(table, ("group", "name", "count", "status"))
     faults: list[str] = []
@@ -106,6 +109,7 @@ def read_reports(
         raise manifest_error(str(table if slides is None else f"{table} and {slides}"), faults)
     names = {name for of in counts.values() for name in of}
     classes = common_grain(resolve(taxonomy, names), names)
+    _check_leukocytes(rows, classes)
     checksums = set(rows.column(BUNDLE)) if BUNDLE in rows.header else set()
     checksum = checksums.pop() or None if len(checksums) == 1 else None
     refused = {row["group"] for _, row in rows if row["status"] == REFUSED}
@@ -148,6 +152,19 @@ def _counts(rows: Rows, faults: list[str]) -> dict[str, dict[str, int]]:
         elif row["name"] != IMMATURE:
             of[row["name"]] = int(count)
     return found
+
+
+def _check_leukocytes(rows: Rows, classes: Taxonomy) -> None:
+    """Refuse a table whose percentages are of other classes than those of the reports would be."""
+    known = dict(zip(classes.codes, map(bool, classes.is_leukocyte), strict=True))
+    for place, (_, row) in zip(rows.places, rows, strict=True):
+        said, name = TRUTH_VALUES.get(row.get("is_leukocyte", "").strip().lower()), row["name"]
+        if said is not None and known.get(name, said) != said:
+            words = {True: "a leukocyte", False: "no leukocyte"}
+            raise ManifestError(
+                f"{rows.path} {place}: {name} is {words[said]}, in taxonomy {classes.name!r} it is "
+                f"{words[not said]}. Give --taxonomy as `differential` was given it"
+            )
 
 
 def _flags(rows: Rows) -> dict[str, tuple[Flag, ...]]:
