@@ -49,6 +49,24 @@ def test_a_long_worklist_reads_no_cells_again(serve: Serve, monkeypatch: Any) ->
     assert client.get("/slides") == before
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("prob_LY", None, "SNE-0.png: prob_LY is '', expected a number"),
+        ("is_abstained", "maybe", "is_abstained 'maybe', expected True or False"),
+        ("slide_id", "a\tb", "'a\\\\tb' has a control character, which no report can carry"),
+        ("patient_id", "a\x00b", "which no report can carry"),
+    ],
+)
+def test_what_a_review_could_not_use_is_refused_before_it_begins(
+    written: Any, frame: pd.DataFrame, column: str, value: str | None, words: str
+) -> None:
+    others = frame[column].astype(object)
+    others[0] = value
+    with pytest.raises(ManifestError, match=words):
+        written(frame.assign(**{column: others if value is None else others.astype(str)}))
+
+
 def test_a_table_of_two_bundles_is_refused(written: Any, frame: pd.DataFrame) -> None:
     mixed = frame.assign(bundle_sha256=["b" * 64, *["c" * 64] * (len(frame) - 1)])
     with pytest.raises(ManifestError, match="2 bundles"):

@@ -170,6 +170,11 @@ class DifferentialReport:
         return tuple(dict.fromkeys(names))
 
 
+def is_carried(text: str) -> bool:
+    """Whether every format can carry a text of one line: it has no control character."""
+    return not _CONTROL.search(text)
+
+
 def _faults(report: DifferentialReport) -> Iterable[str]:
     if not report.slide.strip():
         yield "it has no name of a slide"
@@ -205,7 +210,7 @@ def _faults(report: DifferentialReport) -> Iterable[str]:
 def _reading_faults(report: DifferentialReport) -> Iterable[str]:
     texts = [f.text for f in report.flags] + [one.name for one in report.readings]
     for text in [*texts, *(text for item in report.items for text in (item.code, item.name))]:
-        if _CONTROL.search(text):
+        if not is_carried(text):
             yield f"{text!r} holds a control character, which no format can carry"
     roles = [one.role for one in report.readings]
     if [role for role in ROLES if role in roles] != roles:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from buffycoat.cells import manifest_error
 from buffycoat.evaluate.counted_cells import PATIENT, group_cells, groups_of
+from buffycoat.exchange.differential_report import is_carried
 from buffycoat.notes import tell
 from buffycoat.serve.places import Place
 from buffycoat.tables import known_name, read_rows
@@ -49,9 +51,14 @@ def slides_of(
         by: As in `predictions.read`.
 
     Raises:
-        ManifestError: A column is missing, or a cell has no slide.
+        ManifestError: A column is missing, a cell has no slide, or no report could carry a name.
     """
     slides, patients = _slides(table, groups, by), _patients(table, groups)
+    names = dict.fromkeys((*slides.values(), *filter(None, patients.values())))
+    odd = [name for name in names if not is_carried(name)]
+    if odd:
+        fault = f"slide or patient {odd[0]!r} has a control character, which no report can carry"
+        raise manifest_error(str(groups or table.path), [fault])
     known: dict[str, set[str | None]] = {}
     for cell, slide in slides.items():
         known.setdefault(slide, set()).add(patients[cell])
