@@ -143,3 +143,19 @@ def test_classes_without_a_leukocyte_are_refused_before_the_server_starts(
     ))  # fmt: skip
     with pytest.raises(TaxonomyError, match="has no leukocyte: nothing makes up 100 %"):
         tables.read(reviewed / "cells.parquet", reviewed / "cells", str(own))
+
+
+def test_what_is_shown_before_a_signature_is_what_is_signed(serve_cells: Any) -> None:
+    cells = cells_of({"BL": 5, "SNE": 55, "LY": 40})
+    mostly = tuple(replace(cell, is_doubtful=n < 60) for n, cell in enumerate(cells))
+    client = serve_cells(mostly)
+    client.take(1)
+    unread = client.get("/slides/1/differential", role="final")
+    assert [flag["code"] for flag in unread["flags"]] == ["doubtful"]  # no differential yet
+    shown = client.get("/slides/1/differential", role="final", as_signed=True)
+    assert [flag["code"] for flag in shown["flags"]] == ["blasts"]
+    assert shown["undecided_doubtful"] == 60
+    client.finish(1)
+    signed = client.sign(1)
+    same = ("rows", "flags", "notes", "n_cells", "n_leukocytes", "n_decided", "undecided_doubtful")
+    assert {key: signed[key] for key in same} == {key: shown[key] for key in same}

@@ -191,8 +191,13 @@ def differential(
     person: SignedIn,
     role: View | None = None,
     wbc: Annotated[Wbc | None, Query()] = None,
+    as_signed: bool = False,
 ) -> JSONResponse:
-    """The differential by the labels of a reading, by those that count, or by the model's."""
+    """The differential by the labels of a reading, by those that count, or by the model's.
+
+    With `as_signed`, flags and notes are those of a signature now: it takes doubtful cells that
+    nobody decided as predicted.
+    """
     with review.store.reading() as reader:
         state = state_of(reader, slide)
         cells = review.catalogue.slide(reader, slide)
@@ -214,7 +219,7 @@ def differential(
         is_done, decided = state.is_finished(view), decided_cells(given, *seen)
     doubtful = cells.doubtful
     if doubtful is not None:
-        doubtful = frozenset() if is_done else doubtful - decided
+        doubtful = frozenset() if is_done or as_signed else doubtful - decided
     counted = cells.counted(labels, doubtful)
     model = cells.counted(cells.predicted, cells.doubtful, review.confusion)
     rows = counts.to_rows(counted, model, cells.taxonomy, wbc)
