@@ -159,3 +159,10 @@ def test_what_is_shown_before_a_signature_is_what_is_signed(serve_cells: Any) ->
     signed = client.sign(1)
     same = ("rows", "flags", "notes", "n_cells", "n_leukocytes", "n_decided", "undecided_doubtful")
     assert {key: signed[key] for key in same} == {key: shown[key] for key in same}
+
+
+def test_every_cell_of_a_large_slide_is_shown(serve_cells: Any) -> None:
+    client = serve_cells(cells_of({"SNE": 5001}))
+    found = client.get("/slides/1/cells")
+    assert len(found["cells"]) == found["n_cells"] == 5001
+    assert len(client.get("/slides/1/cells", offset=4990, limit=5)["cells"]) == 5

@@ -114,16 +114,19 @@ def slide_cells(
     person: SignedIn,
     role: Role | None = None,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_CELLS)] = MOST_CELLS,
+    limit: Annotated[int | None, Query(ge=1, le=MOST_CELLS)] = None,
 ) -> JSONResponse:
-    """The cells of a slide, most doubtful first, with the decisions of one reading."""
+    """The cells of a slide, most doubtful first, with the decisions of one reading.
+
+    All of them unless a limit is named: who reads a slide must see every cell that is signed.
+    """
     with review.store.reading() as reader:
         state = state_of(reader, slide)
         cells = review.catalogue.slide(reader, slide)
         if role is not None:
             state.require_sight(person, role)
         given = labels_of(reader, slide)
-    part = slice(offset, offset + limit)
+    part = slice(offset, None if limit is None else offset + limit)
     said = {} if role is None else given[role]
     rows = [
         row | _now(review, cell, said.get(cell.n))
