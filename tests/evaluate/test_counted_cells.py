@@ -103,7 +103,7 @@ def test_slides_are_named_by_the_first_that_is_known(predictions: Path, tmp_path
     assert (in_folders.by, in_folders.names) == ("slide", ["one", "one", "smear 7"])
     together = found(bare)
     assert (together.by, together.names) == ("slide", ["smear 7"] * 3)
-    assert "all cells are counted together. Name another column with --by" in together.note
+    assert "all cells are counted together. Name a column with --by" in together.note
     groups = tmp_path / "patients.csv"
     pd.DataFrame({"ID": IDS, "patient_id": ["p", "q", "q"]}).to_csv(groups, index=False)
     assert found(whole, groups).names == ["p", "q", "q"]

@@ -30,6 +30,20 @@ def test_the_same_predictions_again_continue(serve: Serve) -> None:
     assert again.get("/session")["project"]["n_cells"] == 20
 
 
+def test_a_second_reader_who_is_left_out_is_told(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("buffycoat.notes._listeners", [told.append])
+    serve(second=True)
+    serve(second=True)
+    assert told == []
+    serve()
+    serve(second=True)
+    assert "started without it: no slide needs a second reading any more" in told[0]
+    assert "from now on every slide needs a second reading" in told[1]
+
+
 def test_other_predictions_are_refused(store: Any, written: Any, frame: pd.DataFrame) -> None:
     import_predictions(store, written(frame), "test")
     for other, words in (
@@ -98,8 +112,8 @@ def test_a_review_and_a_differential_count_alike(
     assert [*counted.cautions] == (
         [] if not lacks else
         ["other.parquet has no slide_id: counted by patient_id."] if len(lacks) == 1 else
-        ["other.parquet has no slide_id and no patient_id: all cells are counted together. Name "
-         "another column with --by, or --groups."]
+        ["other.parquet has no slide_id and no patient_id: all cells are counted together. Name a "
+         "column with --by, or a table with --groups."]
     )  # fmt: skip
 
 

@@ -146,7 +146,8 @@ def group_cells(
     if fields is not None:
         names = [os.path.dirname(field) or predictions.stem for field in fields]
         return GroupedCells("slide", names, f"{lacks}: a slide is the folder that a field lies in.")
-    note = f"{lacks}: all cells are counted together. Name another column with --by, or --groups."
+    remedy = "Name a column with --by, or a table with --groups."
+    note = f"{lacks}: all cells are counted together. {remedy}"
     return GroupedCells("slide", [predictions.stem] * len(cell_ids), note)
 
 

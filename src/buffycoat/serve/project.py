@@ -25,6 +25,12 @@ _REMEDY = (
     "Give the predictions that this review was begun with, or begin another one: --database "
     "sqlite:///another.sqlite"
 )
+SECOND_READER = {
+    True: "from now on every slide needs a second reading (--second-reader)",
+    False: "begun with --second-reader and started without it: no slide needs a second reading any "
+    "more, and none is blind. Start it with --second-reader to go on as before",
+}
+"""What changes with the option, for whoever left it out without meaning to."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,7 @@ def import_predictions(
             writer.execute(update(schema.project).values(has_second_reader=has_second_reader))
             data = {"has_second_reader": has_second_reader}
             log.append(writer, [log.Event("setting", person, data)])
+            tell(Path(predictions.name), SECOND_READER[has_second_reader])
         new = _new_cells(writer, predictions, is_adding or row is None)
         _check_patients(writer, predictions, {cell.slide for cell in new})
         if new:
