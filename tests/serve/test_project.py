@@ -135,6 +135,12 @@ def test_a_table_of_fields_gives_slides_and_patients(
     assert [(cell.slide, cell.patient) for cell in read.cells] == [("S1", "P1")] * 10 + [
         ("S2", "P2")
     ] * 10
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S2,\n")
+    half = written(of_fields, groups=groups, by="slide_id")
+    assert {(cell.slide, cell.patient) for cell in half.cells} == {("S1", "P1"), ("S2", None)}
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,,P2\n")
+    with pytest.raises(ManifestError, match="10 of 20 cells have no slide_id"):
+        written(of_fields, groups=groups, by="slide_id")
     groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S1,P2\n")
     mixed = written(of_fields, groups=groups, by="slide_id")
     assert {(cell.slide, cell.patient) for cell in mixed.cells} == {("S1", None)}

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from buffycoat.cells import manifest_error
-from buffycoat.evaluate.side_tables import TRUTH_VALUES, by_cell, read_groups
+from buffycoat.evaluate.side_tables import (
+    TRUTH_VALUES,
+    by_cell,
+    complete,
+    read_known_groups,
+)
 from buffycoat.tables import find_ids, join_names, read_rows
 
 Array = np.ndarray[Any, Any]
@@ -176,12 +181,20 @@ def groups_of(
     Raises:
         ManifestError: A column is missing, an ID is there twice, or a cell has no group.
     """
+    found = known_groups_of(predictions, groups, by, cell_ids, fields)
+    return complete(groups or predictions, by, cell_ids, found)
+
+
+def known_groups_of(
+    predictions: Path, groups: Path | None, by: str, cell_ids: list[str], fields: list[str] | None
+) -> list[str | None]:
+    """As `groups_of`, but None for a cell that has no group, shape (n,)."""
     if groups is None or fields is None:
-        return read_groups(groups or predictions, by, cell_ids)
+        return read_known_groups(groups or predictions, by, cell_ids)
     names = list(dict.fromkeys(fields))
     rows = read_rows(groups, (by,))
     ids = rows.column(find_ids(rows, known=[*names, *cell_ids]))
     if not join_names(ids, names).known:
-        return read_groups(groups, by, cell_ids)
-    of_field = dict(zip(names, read_groups(groups, by, names), strict=True))
+        return read_known_groups(groups, by, cell_ids)
+    of_field = dict(zip(names, read_known_groups(groups, by, names), strict=True))
     return [of_field[field] for field in fields]

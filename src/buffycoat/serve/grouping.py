@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buffycoat.cells import manifest_error
-from buffycoat.evaluate.counted_cells import PATIENT, group_cells, groups_of
+from buffycoat.evaluate.counted_cells import PATIENT, group_cells, known_groups_of
 from buffycoat.exchange.differential_report import is_carried
 from buffycoat.notes import tell
 from buffycoat.serve.places import Place
@@ -81,6 +81,6 @@ def _slides(table: Table, groups: Path | None, by: str | None) -> dict[str, str]
 def _patients(table: Table, groups: Path | None) -> dict[str, str | None]:
     """By the table of groups if it has the column, else by the predictions."""
     if groups is not None and PATIENT in read_rows(groups).header:
-        names = groups_of(table.path, groups, PATIENT, list(table.names), table.fields)
+        names = known_groups_of(table.path, groups, PATIENT, list(table.names), table.fields)
         return dict(zip(table.names, names, strict=True))
     return {cell: known_name(table.rows[cell].get(PATIENT, "")) for cell in table.names}
