@@ -73,6 +73,10 @@ def test_slides_are_counted_unless_another_column_is_named(slides: Path, tmp_pat
     frame = pd.read_parquet(slides).rename(columns={"slide_id": "smear"})
     frame.to_parquet(tmp_path / "no-slides.parquet")
     result, said = _differential(tmp_path / "no-slides.parquet")
+    assert result.exit_code == 0, result.output
+    assert "no slide_id and no patient_id: all cells are counted together." in said
+    assert "Counted by slide: 1 slide, 154 cells." in said
+    result, said = _differential(tmp_path / "no-slides.parquet", "--by", "slide_id")
     assert result.exit_code == 2
     assert "'slide_id' is missing" in said
     assert "name another column with --by, or give a table of ID and slide_id with --groups" in said

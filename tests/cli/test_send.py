@@ -125,4 +125,26 @@ def test_a_flag_by_an_adjusted_figure_states_that_figure(counted: Path, tmp_path
     table.to_csv(tmp_path / "d.csv", index=False)
     _run("send", tmp_path / "d.csv", "--format", "csv", "--out", tmp_path)
     said = _rows(tmp_path / "%2E.%2Fone.csv")[0]["remarks"]
-    assert "immature granulocytes 2.0 % (adjusted 3.2 %), flagged" in said
+    assert "immature granulocytes 2.0 % (adjusted 3.3 %), flagged" in said
+
+
+def test_a_table_of_another_taxonomy_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    classes = (("SNE", "segmented neutrophil"), ("LY", "lymphocyte"), ("ERB", "erythroblast"))
+    own.write_text('name = "own"\n' + "".join(
+        f'[[classes]]\ncode = "{code}"\nname = "{name}"\nlineage = "none"\n'
+        for code, name in classes
+    ))  # fmt: skip
+    calls = ["SNE"] * 5 + ["LY"] * 3 + ["ERB"] * 2
+    frame = pd.DataFrame({"cell_id": [f"{n}.png" for n in range(10)], "label": calls})
+    frame.assign(slide_id="one").to_parquet(tmp_path / "cells.parquet")
+    out = tmp_path / "d.csv"
+    code, said = _run("differential", tmp_path / "cells.parquet", "--taxonomy", own, "--out", out)
+    assert code == 0, said
+    code, said = _run("send", out, "--format", "csv", "--out", tmp_path / "sent")
+    assert code == 2
+    assert "ERB is a leukocyte, in taxonomy 'pbc' it is no leukocyte. Give --taxonomy" in said
+    options = ("--format", "csv", "--taxonomy", own)
+    assert _run("send", out, *options, "--out", tmp_path / "sent")[0] == 0
+    sent = {row["code"]: row["percent"] for row in _rows(tmp_path / "sent" / "one.csv")}
+    assert sent == {"SNE": "50.0", "LY": "30.0", "ERB": "20.0"}

@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from buffycoat.errors import ManifestError
-from buffycoat.evaluate.counted_cells import groups_of, read_counted
+from buffycoat.evaluate.counted_cells import (
+    GroupedCells,
+    group_cells,
+    groups_of,
+    read_counted,
+)
 
 IDS = ["a.jpg-x1-y1.png", "a.jpg-x9-y9.png", "b.jpg-x5-y5.png"]
 
@@ -62,6 +67,49 @@ def test_a_table_of_groups_names_fields_or_cells(
     pd.DataFrame({"ID": ids, "patient_id": patients}).to_csv(groups, index=False)
     fields = ["a.jpg", "a.jpg", "b.jpg"]
     assert groups_of(predictions, groups, "patient_id", IDS, fields) == ["p1", "p1", "p2"]
+
+
+def test_a_column_of_names_of_patients_is_no_column_of_ids(
+    predictions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("buffycoat.notes._listeners", [told.append])
+    cells, numbered = [f"{n}.png" for n in range(1, 4)], tmp_path / "numbered.parquet"
+    pd.DataFrame({"cell_id": cells, "label": "LY"}).to_parquet(numbered)
+    groups = tmp_path / "slides.csv"
+    # Without their suffix, the names of the cells are numbers too.
+    groups.write_text("cell,slide_id,name\n1.png,a,3\n2.png,b,2\n3.png,c,1\n")
+    assert groups_of(numbered, groups, "slide_id", cells, None) == ["a", "b", "c"]
+    assert told == ["slides.csv: IDs from column 'cell'"]
+    groups.write_text("field,slide_id,name\na.jpg,s1,Berg\nb.jpg,s2,Dahl\n")
+    fields = ["a.jpg", "a.jpg", "b.jpg"]
+    assert groups_of(predictions, groups, "slide_id", IDS, fields) == ["s1", "s1", "s2"]
+
+
+def test_slides_are_named_by_the_first_that_is_known(predictions: Path, tmp_path: Path) -> None:
+    assert group_cells(predictions, None, None, IDS) == GroupedCells("slide_id", ["s1", "s1", "s2"])
+    whole = pd.read_parquet(predictions)
+    bare = whole.drop(columns=["slide_id", "field"])
+    path = tmp_path / "smear 7.parquet"
+
+    def found(table: pd.DataFrame, groups: Path | None = None) -> GroupedCells:
+        table.to_parquet(path)
+        return group_cells(path, groups, None, IDS)
+
+    by_patient = found(bare.assign(patient_id=["p", "p", "q"]))
+    assert (by_patient.by, by_patient.names) == ("patient_id", ["p", "p", "q"])
+    assert by_patient.note == "smear 7.parquet has no slide_id: counted by patient_id."
+    in_folders = found(bare.assign(field=["one/a.jpg", "one/a.jpg", "b.jpg"]))
+    assert (in_folders.by, in_folders.names) == ("slide", ["one", "one", "smear 7"])
+    together = found(bare)
+    assert (together.by, together.names) == ("slide", ["smear 7"] * 3)
+    assert "all cells are counted together. Name a column with --by" in together.note
+    groups = tmp_path / "patients.csv"
+    pd.DataFrame({"ID": IDS, "patient_id": ["p", "q", "q"]}).to_csv(groups, index=False)
+    assert found(whole, groups).names == ["p", "q", "q"]
+    groups.write_text("ID,ward\n" + "".join(f"{name},1\n" for name in IDS))
+    with pytest.raises(ManifestError, match="'slide_id' is missing"):
+        found(whole, groups)
 
 
 def test_without_a_table_the_predictions_have_the_column(predictions: Path) -> None:

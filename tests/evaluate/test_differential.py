@@ -43,6 +43,13 @@ def test_percent_is_of_leukocytes_with_the_limits_of_the_count():
     assert rows["SNE"].adjusted is None
 
 
+def test_a_percentage_is_the_nearest_to_its_fraction():
+    for count, whole in ((23, 80), (41, 80), (46, 160)):  # 100 * (23 / 80) is below 28.75
+        calls = np.repeat(WBCBENCH.encode(["LY", "SNE"]), (count, whole - count))
+        rows = differential(calls, np.zeros(whole), WBCBENCH)
+        assert next(row for row in rows if row.name == "LY").raw.value == 100 * count / whole
+
+
 def test_erythroblasts_are_per_hundred_leukocytes_and_outside_them():
     row = rows_of(CALLS)["ERB"]
     assert not row.is_leukocyte

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
+from buffycoat.cells import CellRef
 from buffycoat.errors import ManifestError
 from buffycoat.exchange.boxes import Box, LabelledField
 from buffycoat.exchange.coco import is_coco, read_coco, write_coco
@@ -15,7 +17,7 @@ from buffycoat.exchange.outlines import Outline
 from buffycoat.exchange.read import read_boxes
 from buffycoat.exchange.voc import is_voc, read_voc
 from buffycoat.exchange.yolo import is_yolo, read_names, read_yolo, write_yolo
-from buffycoat.images import write_png
+from buffycoat.images import read, write_png
 
 BOXES = (Box(10, 20, 30, 40, "LY"), Box(0, 0, 12.5, 8, "EO"))
 
@@ -159,11 +161,67 @@ def _coco(tmp_path: Path, **changes: object) -> Path:
         ({"images": [{"id": n, "file_name": "a.png", "width": 100, "height": 80} for n in (1, 2)]},
          "picture 'a.png' is described 2 times"),
         ({"categories": None}, "no COCO file"),
+        ({"categories": [{"id": 1}]}, "categories: id 1 has no name"),
+        ({"categories": ["LY"]}, "categories: entry 0 is 'LY', expected an object"),
+        ({"categories": [{"id": 1, "name": "LY"}, {"id": 1, "name": "MO"}]},
+         "categories: id 1 is there 2 times"),
+        ({"images": [{"id": [1], "file_name": "a.png"}]}, "an id that is no number or text"),
+        ({"images": [{"id": 1, "file_name": name, "width": 100, "height": 80}
+                     for name in ("a.png", "b.png")]}, "images: id 1 is there 2 times"),
+        ({"images": [{"id": 1, "file_name": "a.png", "width": "wide", "height": 80}]},
+         "a.png: size 'wide' x 80, expected numbers of pixels"),
+        ({"images": [{"id": 1, "file_name": "a.png", "width": 200, "height": 160}]},
+         "a.png: says 200 x 160 px, its picture has 100 x 80: the boxes are of another picture"),
     ],
 )  # fmt: skip
 def test_faults_of_coco_name_the_place(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(ManifestError, match=message):
         read_coco(_coco(tmp_path, **changes))
+
+
+@pytest.mark.usefixtures("fields")
+def test_coco_without_sizes_has_those_of_its_pictures(tmp_path: Path) -> None:
+    for size in ({}, {"width": None, "height": None}, {"width": 0, "height": 0}):
+        found = read_coco(_coco(tmp_path, images=[{"id": 1, "file_name": "a.png"} | size]))
+        assert (found[0].width, found[0].height, len(found[0].boxes)) == (100, 80, 1)
+
+
+def test_a_picture_that_a_telephone_turned_has_the_size_it_is_seen_in(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for name in ("a.jpg", "a.png", "a.tif"):
+        folder = tmp_path / name
+        folder.mkdir()
+        Image.new("RGB", (100, 80), "white").save(folder / name, exif=exif)
+        (folder / "classes.txt").write_text("LY")
+        (folder / "a.txt").write_text("0\t0.5 0.5 0.25 0.1\n")
+        (field,) = read_boxes(folder)
+        seen = read(CellRef(str(folder / name)))
+        assert (field.height, field.width) == seen.shape[:2] == (100, 80)
+        assert field.boxes == (Box(30, 45, 20, 10, "LY"),)
+
+
+@pytest.mark.usefixtures("fields")
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_names_of_yolo_are_read_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "classes.txt").write_bytes("Ödem\r\nLY\r\n".encode(encoding))
+    assert read_names(tmp_path) == {0: "Ödem", 1: "LY"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("names: [a, b\n: x", "data.yaml: no YAML"),
+        ("- LY\n- MO", "expected `names:` with a list"),
+        ("names: LY", "expected `names:` with a list"),
+        ("names: {first: LY}", "expected `names:` with a list"),
+        ("nc: 2", "names no class"),
+    ],
+)
+def test_names_of_yolo_that_are_none_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(ManifestError, match=message):
+        read_names(tmp_path)
 
 
 @pytest.mark.usefixtures("fields")

@@ -46,6 +46,7 @@ REPORT = DifferentialReport(
         ({"readings": (ReadBy("second", "a", None), ReadBy("first", "b", None))}, "once each"),
         ({"readings": (ReadBy("first", "a", datetime(2026, 3, 1)),)}, "no time zone"),
         ({"reason": "a\x0bb"}, "control character"),
+        ({"items": (replace(ITEMS[0], name="a\nb"), *ITEMS[1:])}, "control character"),
         ({"n_counted": 204}, "classes sum to 203 cells, n_counted is 204"),
         ({"n_leukocytes": 203}, "leukocytes sum to 200 cells, n_leukocytes is 203"),
     ],

@@ -217,3 +217,20 @@ def serve(store: Store, serve_from: Callable[..., Served]) -> Serve:
 def single(serve: Serve) -> Client:
     """The single user's browser."""
     return serve().client()
+
+
+@pytest.fixture
+def frame(reviewed: Path) -> pd.DataFrame:
+    return pd.read_parquet(reviewed / "cells.parquet")
+
+
+@pytest.fixture
+def written(tmp_path: Path, reviewed: Path) -> Callable[[pd.DataFrame], Any]:
+    """Reads a table of predictions for the same pictures."""
+
+    def make(frame: pd.DataFrame, **options: Any) -> Any:
+        path = tmp_path / "other.parquet"
+        frame.to_parquet(path, index=False)
+        return tables.read(path, reviewed / "cells", **options)
+
+    return make

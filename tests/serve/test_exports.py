@@ -15,7 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
+from buffycoat.serve import predictions as tables
 from buffycoat.serve.labels_table import labels_table
+from buffycoat.serve.project import import_predictions
 from buffycoat.sources.options import Reading
 from buffycoat.sources.read import read
 from buffycoat.tables.labels import read_labels
@@ -58,6 +60,7 @@ def test_signed_and_preliminary_reports(single: Any) -> None:
     single.decide(("decision-2", n, "ARTEFACT", None), role="consensus")
     assert rows_of(single, "/slides/1/export/csv")[0]["status"] == "preliminary"
     assert rows_of(single, "/slides/1/export/csv?version=1") == first
+    single.finish(1, "consensus")
     single.sign(1, "signature-2")
     amended = rows_of(single, "/slides/1/export/csv")
     assert {(row["status"], row["version"]) for row in amended} == {("amended", "2")}
@@ -153,6 +156,31 @@ def test_readers_agree_only_on_what_both_decided(serve: Serve, store: Any) -> No
     assert found == {("anna + bela", "both readers"), ("anna", "one reader")}
     assert len(table) == 2
     assert Counter(every["agreement"])["accepted as predicted"] == 8
+
+
+def test_a_second_reading_that_was_given_up_does_not_count(
+    serve: Serve, store: Any, reviewed: Path
+) -> None:
+    served = serve(second=True)
+    for name, *roles in (("anna", "reader", "signer"), ("bela", "reader")):
+        served.add(name, *roles)
+    anna, bela = served.client("anna"), served.client("bela")
+    anna.take(1)
+    bela.take(1, "second")
+    first, other = (cell["n"] for cell in anna.cells(1)[:2])
+    bela.decide(("bela-decision-1", first, "MO", None), role="second")
+    anna.decide(("anna-decision-1", other, "BL", None))
+    predicted = tables.read(reviewed / "cells.parquet", reviewed / "cells")
+    import_predictions(store, predicted, "test")  # started again without --second-reader
+    anna.finish(1)
+    with store.reading() as reader:
+        table = labels_table(reader)
+    assert table[["label", "reader", "agreement"]].to_numpy().tolist() == [
+        ["BL", "anna", "one reader"]
+    ]
+    assert anna.get("/slides/1/differential")["n_decided"] == 1
+    signed = anna.sign(1)
+    assert (signed["n_decided"], signed["undecided_doubtful"]) == (1, 1)
 
 
 def test_readers_and_model_are_compared(single: Any) -> None:

@@ -18,6 +18,8 @@ from buffycoat.cli.main import app
 from buffycoat.images import read, write_png
 from buffycoat.serve import predictions as tables
 from buffycoat.serve import schema
+from buffycoat.serve.database import Store
+from buffycoat.serve.migrate import migrate
 from buffycoat.serve.pictures import balanced
 from buffycoat.serve.project import import_predictions
 from buffycoat.simulate.fields import Placed, render_field
@@ -41,6 +43,33 @@ def test_a_picture_is_sent_as_it_is_stored_and_once(single: Any, reviewed: Path)
     assert answer.content == (reviewed / "cells" / "LY-1.png").read_bytes()
     again = single.raw("/cells/2/image", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_browser_shows_no_picture_of_an_earlier_review(
+    serve_from: Serve, reviewed: Path, tmp_path: Path
+) -> None:
+    """The pictures of all reviews have the same addresses, and mostly the same server's."""
+    kept: dict[str, Any] = {}
+    for number, name in enumerate(("LY-1.png", "MO-2.png")):
+        table = tmp_path / f"{number}.csv"
+        pd.DataFrame({"ID": [name], "labels": [name[:2]]}).to_csv(table, index=False)
+        store = Store(f"sqlite:///{tmp_path / f'{number}.sqlite'}")
+        migrate(store)
+        import_predictions(store, tables.read(table, reviewed / "cells"), "test")
+        client = serve_from(store, add=False).client()
+        with store.writing() as writer:
+            writer.execute(update(schema.cells).values(box="0,0,48,48"))
+        for path in ("/cells/1/image", "/cells/1/image?white=1", "/cells/1/context"):
+            old = kept.get(path)
+            asked = {} if old is None else {"If-None-Match": old.headers["etag"]}
+            found = client.raw(path, headers=asked)
+            assert found.headers["cache-control"] == "private, no-cache"  # asked for each time
+            assert found.status_code == 200
+            assert old is None or found.content != old.content
+            again = client.raw(path, headers={"If-None-Match": found.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+            kept[path] = found
+        store.close()
 
 
 def test_white_balance_takes_a_cast_away(single: Any, reviewed: Path) -> None:

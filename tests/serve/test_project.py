@@ -12,28 +12,12 @@ from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError, ManifestError
+from buffycoat.evaluate.counting import Counting, count
 from buffycoat.serve import predictions as tables
 from buffycoat.serve.places import check_fields, find_places
 from buffycoat.serve.project import import_predictions
 
 Serve = Callable[..., Any]
-
-
-@pytest.fixture
-def frame(reviewed: Path) -> pd.DataFrame:
-    return pd.read_parquet(reviewed / "cells.parquet")
-
-
-@pytest.fixture
-def written(tmp_path: Path, reviewed: Path) -> Callable[[pd.DataFrame], Any]:
-    """Reads a table of predictions for the same pictures."""
-
-    def make(frame: pd.DataFrame, **options: Any) -> Any:
-        path = tmp_path / "other.parquet"
-        frame.to_parquet(path, index=False)
-        return tables.read(path, reviewed / "cells", **options)
-
-    return make
 
 
 def test_the_same_predictions_again_continue(serve: Serve) -> None:
@@ -44,6 +28,20 @@ def test_the_same_predictions_again_continue(serve: Serve) -> None:
     again = serve().client()
     assert again.cells(1)[0]["label"] == "MO"
     assert again.get("/session")["project"]["n_cells"] == 20
+
+
+def test_a_second_reader_who_is_left_out_is_told(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("buffycoat.notes._listeners", [told.append])
+    serve(second=True)
+    serve(second=True)
+    assert told == []
+    serve()
+    serve(second=True)
+    assert "started without it: no slide needs a second reading any more" in told[0]
+    assert "from now on every slide needs a second reading" in told[1]
 
 
 def test_other_predictions_are_refused(store: Any, written: Any, frame: pd.DataFrame) -> None:
@@ -57,50 +55,30 @@ def test_other_predictions_are_refused(store: Any, written: Any, frame: pd.DataF
             import_predictions(store, written(other), "test")
 
 
-def test_more_cells_are_added_when_asked_for(
-    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+def test_a_long_worklist_reads_no_cells_again(serve: Serve, monkeypatch: Any) -> None:
+    monkeypatch.setattr("buffycoat.serve.catalogue.KEPT_SLIDES", 1)
+    client = serve().client()
+    before = client.get("/slides")
+    monkeypatch.setattr("buffycoat.serve.catalogue._cell", None)
+    assert client.get("/slides") == before
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("prob_LY", None, "SNE-0.png: prob_LY is '', expected a number"),
+        ("is_abstained", "maybe", "is_abstained 'maybe', expected True or False"),
+        ("slide_id", "a\tb", "'a\\\\tb' has a control character, which no report can carry"),
+        ("patient_id", "a\x00b", "which no report can carry"),
+    ],
+)
+def test_what_a_review_could_not_use_is_refused_before_it_begins(
+    written: Any, frame: pd.DataFrame, column: str, value: str | None, words: str
 ) -> None:
-    import_predictions(store, written(frame[frame["slide_id"] == "smear 1"]), "test")
-    with pytest.raises(ConfigError, match="--add"):
-        import_predictions(store, written(frame), "test")
-    assert import_predictions(store, written(frame), "test", is_adding=True) == 10
-    client = serve_from(store, add=False).client()
-    assert [row["n_cells"] for row in client.get("/slides")["slides"]] == [10, 10]
-    client.take(1)
-    client.finish(1)
-    client.sign(1)
-    extra = frame.assign(slide_id="smear 1")
-    extra = extra[extra["cell_id"].str.startswith("LY")]
-    with pytest.raises(ConfigError, match="on slide 'smear 1', under review it is"):
-        import_predictions(store, written(extra), "test", is_adding=True)
-    assert client.get("/log/check")["is_whole"]
-
-
-def test_a_running_server_sees_cells_that_another_one_adds(
-    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
-) -> None:
-    whole = frame.assign(slide_id="smear 1")
-    import_predictions(store, written(whole[:10]), "test")
-    client = serve_from(store, add=False).client()
-    client.take(1)
-    assert len(client.cells(1)) == 10
-    import_predictions(store, written(whole), "test", is_adding=True)
-    assert client.finish(1)["n_cells"] == 20
-    assert client.sign(1)["n_cells"] == 20
-    assert len(client.cells(1)) == 20
-
-
-def test_a_signed_slide_gets_no_more_cells(
-    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
-) -> None:
-    whole = frame.assign(slide_id="smear 1")
-    import_predictions(store, written(whole[:10]), "test")
-    client = serve_from(store, add=False).client()
-    client.take(1)
-    client.finish(1)
-    client.sign(1)
-    with pytest.raises(ConfigError, match="is signed and would get more cells"):
-        import_predictions(store, written(whole), "test", is_adding=True)
+    others = frame[column].astype(object)
+    others[0] = value
+    with pytest.raises(ManifestError, match=words):
+        written(frame.assign(**{column: others if value is None else others.astype(str)}))
 
 
 def test_a_table_of_two_bundles_is_refused(written: Any, frame: pd.DataFrame) -> None:
@@ -123,6 +101,22 @@ def test_plain_labels_are_reviewed_without_reasons(
     assert client.get("/cells/1")["alike"] == []
 
 
+@pytest.mark.parametrize("lacks", [[], ["slide_id"], ["slide_id", "patient_id"]])
+def test_a_review_and_a_differential_count_alike(
+    written: Any, frame: pd.DataFrame, tmp_path: Path, lacks: list[str]
+) -> None:
+    table = frame.drop(columns=lacks)
+    reviewed = {cell.name: cell.slide for cell in written(table).cells}
+    counted = count(tmp_path / "other.parquet", Counting(taxonomy="blood"))
+    assert counted.group_of == reviewed
+    assert [*counted.cautions] == (
+        [] if not lacks else
+        ["other.parquet has no slide_id: counted by patient_id."] if len(lacks) == 1 else
+        ["other.parquet has no slide_id and no patient_id: all cells are counted together. Name a "
+         "column with --by, or a table with --groups."]
+    )  # fmt: skip
+
+
 def test_slides_of_another_table(written: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
     groups = tmp_path / "slides.csv"
     names = [f"slide {n % 3}" for n in range(len(frame))]
@@ -141,6 +135,12 @@ def test_a_table_of_fields_gives_slides_and_patients(
     assert [(cell.slide, cell.patient) for cell in read.cells] == [("S1", "P1")] * 10 + [
         ("S2", "P2")
     ] * 10
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S2,\n")
+    half = written(of_fields, groups=groups, by="slide_id")
+    assert {(cell.slide, cell.patient) for cell in half.cells} == {("S1", "P1"), ("S2", None)}
+    groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,,P2\n")
+    with pytest.raises(ManifestError, match="10 of 20 cells have no slide_id"):
+        written(of_fields, groups=groups, by="slide_id")
     groups.write_text("ID,slide_id,patient_id\na.png,S1,P1\nb.png,S1,P2\n")
     mixed = written(of_fields, groups=groups, by="slide_id")
     assert {(cell.slide, cell.patient) for cell in mixed.cells} == {("S1", None)}
@@ -209,16 +209,6 @@ def test_the_first_account_of_the_command_line_is_an_admins(
     code, said = run("users", "add", "bob", "--role", "reader", *options)
     assert (code, "must have the role admin" in said) == (2, True)
     assert "No accounts" in run("users", "list", *options)[1]
-
-
-def test_another_bundles_predictions_of_the_same_cells_are_not_added(
-    store: Any, written: Any, frame: pd.DataFrame
-) -> None:
-    import_predictions(store, written(frame), "test")
-    with pytest.raises(ConfigError, match="20 of its cells"):
-        import_predictions(
-            store, written(frame.assign(bundle_sha256="c" * 64)), "test", is_adding=True
-        )
 
 
 def test_fields_of_another_folder_are_refused(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def without_triggers(store: Store, statement: Any) -> None:
         (update(schema.labels).values(label="BL"), "the label is"),
         (delete(schema.labels), "the label is"),
         (update(schema.versions).values(body="{}"), "is not what was signed"),
+        (update(schema.slides).values(wbc=99.0), "its WBC is 99.0, by the log None"),
+        (update(schema.slides).values(is_open=True), "open again after version 1, by the log sig"),
+        (update(schema.readings).values(reader="eve"), "it is eve's, finished, by the log "),
+        (delete(schema.readings), "it is nobody's, by the log "),
+        (update(schema.cells).values(predicted="BL"), "import 1: its 20 cells are not what was"),
     ],
 )
 def test_a_change_of_the_record_is_found(
@@ -80,6 +85,9 @@ def test_a_shortened_log_has_another_head(single: Any, store: Store) -> None:
     single.take(1)
     before = single.get("/log/check")
     without_triggers(store, delete(schema.log).where(schema.log.c.seq == before["n"]))
+    assert not single.get("/log/check")["is_whole"]
+    with store.writing() as writer:
+        writer.execute(delete(schema.readings))  # what the entry said is gone too
     after = single.get("/log/check")
     assert after["is_whole"]
     assert after["head"] != before["head"]

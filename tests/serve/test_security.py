@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import update
 from buffycoat.errors import ConfigError
 from buffycoat.serve import schema, users
 from buffycoat.serve.app import make_app
-from buffycoat.serve.attempts import Attempts
+from buffycoat.serve.attempts import AT_ONCE, FAILURES, Attempts
 from buffycoat.serve.settings import SECRET, make_settings
 
 Serve = Callable[..., Any]
@@ -165,6 +166,21 @@ def test_wrong_passwords_are_limited(serve: Serve) -> None:
     assert 1 <= int(answer.headers["retry-after"]) <= 60
 
 
+def test_passwords_that_are_sent_at_once_are_limited_too(serve: Serve) -> None:
+    served = serve()
+    served.add("anna")
+    clients = [served.client() for _ in range(20)]
+
+    def attempt(client: Any) -> int:
+        form = {"name": "anna", "password": "not the right words"}
+        return client.http.post("/api/v1/login", json=form).status_code
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        codes = [*pool.map(attempt, clients)]
+    assert set(codes) == {401, 429}
+    assert codes.count(401) < FAILURES + AT_ONCE
+
+
 def test_passwords_are_argon2_and_stay_out_of_the_log(serve: Serve) -> None:
     served = serve()
     served.add("anna", "admin")
@@ -231,6 +247,10 @@ def test_a_server_for_others_demands_tls_users_and_a_secret(
     assert made.hosts == {"review.example.org"}
     with pytest.raises(ConfigError, match="https://"):
         make_settings(tmp_path, behind_proxy="http://review.example.org", has_users=True)
+    monkeypatch.delenv(SECRET)
+    with pytest.raises(ConfigError, match=r"others can reach --name review\.example\.org"):
+        make_settings(tmp_path, name="review.example.org")  # through a proxy that is not stated
+    assert not make_settings(tmp_path, name="localhost").is_public
     local = make_settings(tmp_path)
     assert local.hosts == {"127.0.0.1:8642", "localhost:8642", "[::1]:8642"}
 

@@ -32,3 +32,24 @@ def test_a_picture_without_a_white_cell_is_not_suggested(
     suggested = browser.get("/suggestions", slide=1, count=200)["cells"]
     assert {cell["n"] for cell in suggested} == {*cells.values()}
     store.close()
+
+
+def test_a_cell_whose_decision_was_withdrawn_is_suggested_again(
+    serve_from: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'review.sqlite'}")
+    migrate(store)
+    browser = serve_from(store).client()
+
+    def suggested() -> set[int]:
+        cells = browser.get("/suggestions", slide=1, count=200)["cells"]
+        return {cell["n"] for cell in cells}
+
+    every = suggested()
+    browser.take(1)
+    n = min(every)
+    (done,) = browser.decide(("decision-1", n, "MO", None))["accepted"]
+    assert suggested() == every - {n}
+    browser.decide(("decision-2", n, None, done["seq"]))
+    assert suggested() == every
+    store.close()

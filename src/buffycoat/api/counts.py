@@ -21,7 +21,7 @@ LOGGER = logging.getLogger("buffycoat")
 
 def differential(
     predictions: Table | Mapping[str, str],
-    by: str = "slide_id",
+    by: str | None = None,
     *,
     groups: Table | Mapping[str, str] | None = None,
     calibration: Table | Mapping[str, str] | None = None,
@@ -40,7 +40,8 @@ def differential(
     Args:
         predictions: What `predict` gave, or a file that it wrote; with `is_abstained`, doubtful
             cells are counted apart too.
-        by: Column to count by: `slide_id`, `patient_id`, `field`, ...
+        by: Column to count by: `slide_id`, `patient_id`, `field`, ...; None takes `slide_id`, else
+            `patient_id`, else the folder of the field, else all cells together.
         groups: Cell's name -> slide, or a table with ID and that column; None for `predictions`'
             own.
         calibration: Predictions for labelled cells that the model has not learned from: adds
@@ -80,7 +81,7 @@ def differential(
 
         asked = Counting(
             by=by,
-            groups=file(groups, "groups", by),
+            groups=file(groups, "groups", by or "slide_id"),
             calibration=file(calibration, "calibration", "label"),
             calibration_labels=file(calibration_labels, "calibration_labels", "label"),
             thresholds=thresholds(threshold, blast_threshold),

@@ -30,12 +30,12 @@ def show(found: Differential, asked: Counting, *, is_of_fields: bool = False) ->
         caution(note)
     if found.rows:
         source = f" of {asked.groups}" if asked.groups else ""
-        if is_of_fields and not source and asked.by == "slide_id":
+        if is_of_fields and not source and found.by == "slide_id":
             source = " (the folder that each field lies in)"
-        slides = number(len({*found.group_of.values()}), asked.by.removesuffix("_id"))
+        slides = number(len({*found.group_of.values()}), found.by.removesuffix("_id"))
         cells = number(len(found.counted), "cell")
-        typer.echo(f"Counted by {asked.by}{source}: {slides}, {cells}.")
-        print_differential(found.rows, asked.by, asked.thresholds)
+        typer.echo(f"Counted by {found.by}{source}: {slides}, {cells}.")
+        print_differential(found.rows, found.by, asked.thresholds)
 
 
 def write(found: Differential, out: Path) -> None:

@@ -11,6 +11,7 @@ from buffycoat.cli.console import results_console
 from buffycoat.cli.tables import new_table
 from buffycoat.evaluate.differential import Percent
 from buffycoat.evaluate.doubtful_cells import REFUSED, CheckedRow, alike, flag
+from buffycoat.exchange.differential_report import one_decimal
 
 FULL_TABLES = 3
 """Groups up to which all classes are shown; of more, one line each."""
@@ -126,8 +127,8 @@ def _flag_table(
 def _words(of: Percent | None) -> str:
     if of is None:
         return "-"
-    value = "-" if of.value != of.value else f"{of.value:.1f}"
-    return f"{value} ({of.low:.1f} - {of.high:.1f})"
+    value = "-" if of.value != of.value else one_decimal(of.value)
+    return f"{value} ({one_decimal(of.low)} - {one_decimal(of.high)})"
 
 
 def _doubtful(row: CheckedRow) -> str:

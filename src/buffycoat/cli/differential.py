@@ -31,12 +31,13 @@ def differential(
     ] = None,
     *,
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Column to count by: slide_id, patient_id, ... Of FIELDS, slide_id is the folder "
-            "that a field lies in, and `field` counts each by itself."
+            help="Column to count by: slide_id, patient_id, ...; default: slide_id, else "
+            "patient_id, else the folder of the field, else all together. Of FIELDS, slide_id is "
+            "the folder that a field lies in, and `field` counts each by itself."
         ),
-    ] = "slide_id",
+    ] = None,
     groups: Annotated[
         Path | None,
         typer.Option(

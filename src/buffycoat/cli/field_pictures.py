@@ -131,7 +131,7 @@ def write_page(
         asked: How they were counted.
         warnings: What differs from the training cells, and what to do.
     """
-    by = asked.by
+    by = found.by
     called = results.predictions()
     slides = by_slide(found.rows).values()
     given = [of for of in slides if of[0].status != REFUSED]

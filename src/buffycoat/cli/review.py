@@ -217,7 +217,7 @@ def export(
 
 @review.command()
 def check(database: Database) -> None:
-    """Check that the record is whole: the chain of the log, labels and signed versions.
+    """Check that the record is whole: the chain of the log, and what is derived from it.
 
     The hash that it prints stands for all entries so far: noted elsewhere, it also shows whether
     entries were cut off. Exit code 2 if something does not agree.

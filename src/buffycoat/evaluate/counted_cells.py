@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,17 @@ from typing import Any
 import numpy as np
 
 from buffycoat.cells import manifest_error
-from buffycoat.evaluate.side_tables import TRUTH_VALUES, by_cell, read_groups
+from buffycoat.evaluate.side_tables import (
+    TRUTH_VALUES,
+    by_cell,
+    complete,
+    read_known_groups,
+)
 from buffycoat.tables import find_ids, join_names, read_rows
 
 Array = np.ndarray[Any, Any]
+SLIDE, PATIENT = "slide_id", "patient_id"
+FIELD = "field"
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,69 @@ def read_counted(path: Path, cell_ids: list[str], count_faulty: bool) -> Counted
     return CountedCells(fields, ~inside, of_field, inside & (is_good | count_faulty))
 
 
+@dataclass(frozen=True)
+class GroupedCells:
+    """What cells are counted together by.
+
+    Attributes:
+        by: Column, or "slide" where no column says it.
+        names: Slide, patient or field of each cell, shape (n,).
+        note: What was taken for granted, in a sentence; "" for nothing.
+    """
+
+    by: str
+    names: list[str]
+    note: str = ""
+
+
+def group_cells(
+    predictions: Path,
+    groups: Path | None,
+    by: str | None,
+    cell_ids: list[str],
+    fields: list[str] | None = None,
+) -> GroupedCells:
+    """What cells are counted together by: a differential and a review count alike.
+
+    Args:
+        predictions: Its own columns are used where no other table is given.
+        groups: A table whose IDs are the cells, or their fields.
+        by: Column; None takes `slide_id`, else `patient_id`, else, of predictions, the folder that
+            each field lies in, else all cells together.
+        cell_ids: The cells, shape (n,).
+        fields: Field of each cell; None takes column `field` of the predictions, if it has one.
+
+    Raises:
+        ManifestError: A column is missing, an ID is there twice, or a cell has no group.
+    """
+    if fields is None:
+        fields = _fields(predictions, cell_ids)
+    header = read_rows(groups or predictions).header
+    column = by or next((name for name in (SLIDE, PATIENT) if name in header), None)
+    if column is not None or groups is not None:
+        names = groups_of(predictions, groups, column or SLIDE, cell_ids, fields)
+        table = (groups or predictions).name
+        note = "" if by or column != PATIENT else f"{table} has no {SLIDE}: counted by {PATIENT}."
+        return GroupedCells(column or SLIDE, names, note)
+    lacks = f"{predictions.name} has no {SLIDE} and no {PATIENT}"
+    if fields is not None:
+        names = [os.path.dirname(field) or predictions.stem for field in fields]
+        return GroupedCells("slide", names, f"{lacks}: a slide is the folder that a field lies in.")
+    remedy = "Name a column with --by, or a table with --groups."
+    note = f"{lacks}: all cells are counted together. {remedy}"
+    return GroupedCells("slide", [predictions.stem] * len(cell_ids), note)
+
+
+def _fields(predictions: Path, cell_ids: list[str]) -> list[str] | None:
+    """Field of each cell, if the predictions know that of all, shape (n,)."""
+    rows = read_rows(predictions)
+    if FIELD not in rows.header:
+        return None
+    known = by_cell(rows, FIELD, cell_ids, [])
+    found = [known.get(cell_id, "") for cell_id in cell_ids]
+    return found if all(found) else None
+
+
 def groups_of(
     predictions: Path, groups: Path | None, by: str, cell_ids: list[str], fields: list[str] | None
 ) -> list[str]:
@@ -110,12 +181,20 @@ def groups_of(
     Raises:
         ManifestError: A column is missing, an ID is there twice, or a cell has no group.
     """
+    found = known_groups_of(predictions, groups, by, cell_ids, fields)
+    return complete(groups or predictions, by, cell_ids, found)
+
+
+def known_groups_of(
+    predictions: Path, groups: Path | None, by: str, cell_ids: list[str], fields: list[str] | None
+) -> list[str | None]:
+    """As `groups_of`, but None for a cell that has no group, shape (n,)."""
     if groups is None or fields is None:
-        return read_groups(groups or predictions, by, cell_ids)
+        return read_known_groups(groups or predictions, by, cell_ids)
     names = list(dict.fromkeys(fields))
     rows = read_rows(groups, (by,))
     ids = rows.column(find_ids(rows, known=[*names, *cell_ids]))
     if not join_names(ids, names).known:
-        return read_groups(groups, by, cell_ids)
-    of_field = dict(zip(names, read_groups(groups, by, names), strict=True))
+        return read_known_groups(groups, by, cell_ids)
+    of_field = dict(zip(names, read_known_groups(groups, by, names), strict=True))
     return [of_field[field] for field in fields]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.errors import ManifestError
-from buffycoat.evaluate.counted_cells import groups_of, read_counted
+from buffycoat.evaluate.counted_cells import SLIDE, group_cells, read_counted
 from buffycoat.evaluate.differential import BLAST, IMMATURE
 from buffycoat.evaluate.doubtful_cells import CheckedRow, check_doubt, flag
 from buffycoat.evaluate.grain import common_grain, relabelled
@@ -39,7 +39,7 @@ class Counting:
     """How cells are counted.
 
     Attributes:
-        by: Column to count by.
+        by: Column to count by; None as `counted_cells.group_cells`.
         groups: Table with that column; None takes the predictions.
         calibration: Predictions for labelled cells, or out-of-fold ones.
         calibration_labels: Their labels.
@@ -49,7 +49,7 @@ class Counting:
         count_faulty: Whether cells of fields with a fault count.
     """
 
-    by: str
+    by: str | None = None
     groups: Path | None = None
     calibration: Path | None = None
     calibration_labels: Path | None = None
@@ -71,6 +71,7 @@ class Differential:
         notes: What does not count and why, in sentences.
         cautions: What a reader of the figures must know of how they were made, in sentences.
         bundle_sha256: Of the model that made all predictions; None where it is not known.
+        by: What the cells were counted by.
     """
 
     rows: Sequence[CheckedRow]
@@ -80,6 +81,7 @@ class Differential:
     notes: Sequence[str]
     cautions: Sequence[str] = ()
     bundle_sha256: str | None = None
+    by: str = SLIDE
 
     def to_frame(self) -> pd.DataFrame:
         """A row a slide and class: counts, figures with limits, cells left out, flag."""
@@ -143,14 +145,16 @@ def count(predictions: Path, asked: Counting) -> Differential:
             "counted as any others. Predict to .parquet, or to .csv with --columns doubt."
         )
     of_fields = read_counted(predictions, cell_ids, asked.count_faulty)
-    fields = None if of_fields is None else of_fields.fields
     try:
-        slides = np.array(groups_of(predictions, asked.groups, asked.by, cell_ids, fields))
+        grouped = group_cells(predictions, asked.groups, asked.by, cell_ids)
     except ManifestError as error:
+        by = asked.by or SLIDE
         raise ManifestError(
-            f"{error}. Cells are counted by {asked.by}: name another column with --by, or give a "
-            f"table of ID and {asked.by} with --groups"
+            f"{error}. Cells are counted by {by}: name another column with --by, or give a "
+            f"table of ID and {by} with --groups"
         ) from error
+    slides = np.array(grouped.names)
+    cautions += [grouped.note] if grouped.note else []
     keep = np.ones(len(cell_ids), dtype=bool) if of_fields is None else of_fields.is_counted
     codes = classes.encode(relabelled([stated[cell_id] for cell_id in cell_ids], classes))
     rows = [] if not keep.any() else check_doubt(
@@ -167,9 +171,10 @@ def count(predictions: Path, asked: Counting) -> Differential:
         [None if at is None else flag(row, at) for row, at in zip(rows, limits, strict=True)],
         dict(zip(cell_ids, slides.tolist(), strict=True)),
         frozenset(cell_id for cell_id, is_kept in zip(cell_ids, keep, strict=True) if is_kept),
-        [*([] if of_fields is None else of_fields.notes()), *_empty(slides, keep, asked.by)],
+        [*([] if of_fields is None else of_fields.notes()), *_empty(slides, keep, grouped.by)],
         cautions,
         None if frame is None else _bundle_of(frame),
+        grouped.by,
     )
 
 

@@ -117,8 +117,7 @@ def differential(
     names = np.unique(np.asarray(groups).astype(str))
     counts = np.bincount(number * k + calls, minlength=n_groups * k).reshape(n_groups, k)
     parts, labels = parts_of(taxonomy)
-    if not taxonomy.is_leukocyte.any():
-        raise TaxonomyError(f"taxonomy {taxonomy.name!r} has no leukocyte: nothing makes up 100 %")
+    check_leukocytes(taxonomy)
     adjusted = _adjusted(counts, parts, taxonomy, confusion, level, n_draws, seed)
     why = _why_not(parts, taxonomy, confusion)
     rows = []
@@ -140,6 +139,16 @@ def differential(
                 )
             )
     return rows
+
+
+def check_leukocytes(taxonomy: Taxonomy) -> None:
+    """Make sure that there is something to count percentages of.
+
+    Raises:
+        TaxonomyError: No class is a leukocyte.
+    """
+    if not taxonomy.is_leukocyte.any():
+        raise TaxonomyError(f"taxonomy {taxonomy.name!r} has no leukocyte: nothing makes up 100 %")
 
 
 def parts_of(taxonomy: Taxonomy) -> tuple[Array, list[str]]:
@@ -181,8 +190,9 @@ def raw_percents(
         )
         if not is_inside:  # a share p of both is a ratio p / (1 - p) to the leukocytes
             low, high = (end / (1 - end) if end < 1 else np.inf for end in (low, high))
-        value = count / whole if whole else np.nan
-        found.append(Percent(100 * value, 100 * low, 100 * high))
+        # Not 100 * (count / whole): 23 of 80 would be 28.749999999999996, and be stated as 28.7.
+        value = 100 * count / whole if whole else np.nan
+        found.append(Percent(value, 100 * low, 100 * high))
     return found
 
 

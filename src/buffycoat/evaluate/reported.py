@@ -12,12 +12,20 @@ import numpy as np
 
 from buffycoat import __version__
 from buffycoat.cells import manifest_error
+from buffycoat.errors import ManifestError
 from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.differential import BLAST, IMMATURE, raw_percents
 from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL, REFUSED
 from buffycoat.evaluate.grain import common_grain
 from buffycoat.evaluate.limits import DOUBTFUL_SHARE
-from buffycoat.exchange.differential_report import DifferentialReport, Item, absolute, rounded
+from buffycoat.evaluate.side_tables import TRUTH_VALUES
+from buffycoat.exchange.differential_report import (
+    DifferentialReport,
+    Item,
+    absolute,
+    one_decimal,
+    rounded,
+)
 from buffycoat.exchange.remarks import Flag
 from buffycoat.notes import tell
 from buffycoat.tables import Rows, known_name, read_rows, to_number
@@ -90,7 +98,8 @@ def read_reports(
 
     Raises:
         ManifestError: Lists every fault: a missing column, a count or `wbc` that is none, a class
-            or slide that is there twice, or none of the slides is in `slides`.
+            or slide that is there twice, or none of the slides is in `slides`; or the table was
+            counted by another taxonomy.
     """
     rows = read_rows(table, ("group", "name", "count", "status"))
     faults: list[str] = []
@@ -100,6 +109,7 @@ def read_reports(
         raise manifest_error(str(table if slides is None else f"{table} and {slides}"), faults)
     names = {name for of in counts.values() for name in of}
     classes = common_grain(resolve(taxonomy, names), names)
+    _check_leukocytes(rows, classes)
     checksums = set(rows.column(BUNDLE)) if BUNDLE in rows.header else set()
     checksum = checksums.pop() or None if len(checksums) == 1 else None
     refused = {row["group"] for _, row in rows if row["status"] == REFUSED}
@@ -144,6 +154,19 @@ def _counts(rows: Rows, faults: list[str]) -> dict[str, dict[str, int]]:
     return found
 
 
+def _check_leukocytes(rows: Rows, classes: Taxonomy) -> None:
+    """Refuse a table whose percentages are of other classes than those of the reports would be."""
+    known = dict(zip(classes.codes, map(bool, classes.is_leukocyte), strict=True))
+    for place, (_, row) in zip(rows.places, rows, strict=True):
+        said, name = TRUTH_VALUES.get(row.get("is_leukocyte", "").strip().lower()), row["name"]
+        if said is not None and known.get(name, said) != said:
+            words = {True: "a leukocyte", False: "no leukocyte"}
+            raise ManifestError(
+                f"{rows.path} {place}: {name} is {words[said]}, in taxonomy {classes.name!r} it is "
+                f"{words[not said]}. Give --taxonomy as `differential` was given it"
+            )
+
+
 def _flags(rows: Rows) -> dict[str, tuple[Flag, ...]]:
     """Slide -> why it should be looked at, by columns that older tables lack."""
     found: dict[str, dict[str, Flag]] = {}
@@ -153,8 +176,8 @@ def _flags(rows: Rows) -> dict[str, tuple[Flag, ...]]:
         if said in FLAG_WORDS:
             words = "blasts" if name == BLAST else name
             raw, better = (to_number(row.get(f"{c}_value", "")) for c in ("raw", "adjusted"))
-            adjusted = "" if np.isnan(better) else f" (adjusted {better:.1f} %)"
-            text = f"{words} {raw:.1f} %{adjusted}, {FLAG_WORDS[said]}"
+            adjusted = "" if np.isnan(better) else f" (adjusted {one_decimal(better)} %)"
+            text = f"{words} {one_decimal(raw)} %{adjusted}, {FLAG_WORDS[said]}"
             code = FLAG_CODES.get(name, name)
             of[code] = Flag(code, text)
         doubtful, cells = (to_number(row.get(c, "")) for c in ("n_doubtful", "n_cells"))

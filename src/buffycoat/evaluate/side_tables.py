@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -16,6 +16,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
 from buffycoat.notes import tell
 from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows, to_number
+from buffycoat.tables.columns import OWN_IDS
 from buffycoat.tables.labels import read_labels
 from buffycoat.taxonomy import Taxonomy
 
@@ -84,15 +85,32 @@ def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
         ManifestError: A column is missing, an ID is there twice, or a cell has none: with some of
             the patients unknown, nothing can be said about patients.
     """
-    texts = by_cell(read_rows(path, (column,)), column, cell_ids, [])
-    known = {cell_id: known_name(texts.get(cell_id, "")) for cell_id in cell_ids}
-    missing = [cell_id for cell_id, name in known.items() if name is None]
+    return complete(path, column, cell_ids, read_known_groups(path, column, cell_ids))
+
+
+def read_known_groups(path: Path, column: str, cell_ids: list[str]) -> list[str | None]:
+    """As `read_groups`, but None for a cell that has none, shape (n,)."""
+    rows = read_rows(path, (column,))
+    texts = by_cell(rows, column, cell_ids, [])
+    ids = find_ids(rows, known=cell_ids)
+    if ids not in OWN_IDS:
+        tell(path, f"IDs from column {ids!r}")
+    return [known_name(texts.get(cell_id, "")) for cell_id in cell_ids]
+
+
+def complete(
+    path: Path, column: str, cell_ids: list[str], names: Sequence[str | None]
+) -> list[str]:
+    """Names of groups, which every cell must have, shape (n,).
+
+    Raises:
+        ManifestError: A cell has none.
+    """
+    missing = [cell_id for cell_id, name in zip(cell_ids, names, strict=True) if name is None]
     if missing:
-        raise manifest_error(
-            str(path),
-            [f"{len(missing)} of {len(cell_ids)} cells have no {column}, first {missing[0]!r}"],
-        )
-    return [name for cell_id in cell_ids if (name := known[cell_id]) is not None]
+        fault = f"{len(missing)} of {len(cell_ids)} cells have no {column}, first {missing[0]!r}"
+        raise manifest_error(str(path), [fault])
+    return [name for name in names if name is not None]
 
 
 def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:

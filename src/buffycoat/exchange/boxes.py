@@ -11,6 +11,9 @@ from buffycoat.errors import ImageError
 SLACK_PX = 2.0
 """By which a box may leave its picture: other tools round outwards. It is cut there."""
 
+QUARTER_TURNS = (5, 6, 7, 8)
+"""EXIF orientations by which width and height change places, as telephones write them."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -64,18 +67,60 @@ def relative_name(image: Path) -> str:
 
 
 def size_of(image: Path) -> tuple[int, int]:
-    """Width and height of a picture as it is stored, from its header.
+    """Width and height of a picture as it is decoded: turned as its header asks (EXIF).
 
     Raises:
         ImageError: It cannot be read.
     """
-    from PIL import Image
+    from PIL import ExifTags, Image
 
     try:
         with Image.open(image) as opened:
-            return opened.size
+            exif = Image.Image.getexif(opened)  # PNG's own would decode the whole picture
+            is_turned = exif.get(ExifTags.Base.Orientation, 1) in QUARTER_TURNS
+            # Some versions of Pillow turn the size of a TIFF, others do not; its tags hold it.
+            tags = getattr(opened, "tag_v2", {})
+            width, height = tags.get(256, opened.width), tags.get(257, opened.height)
+            return (height, width) if is_turned else (width, height)
     except (OSError, ValueError) as error:
         raise ImageError(f"{image}: cannot be read ({error}). Check the file") from error
+
+
+def picture_size(
+    image: Path, stated: Sequence[object], place: str, faults: list[str]
+) -> tuple[int, int] | None:
+    """Width and height of a picture, which must be those that a data set states.
+
+    A picture that cannot be read is taken at its word: who cuts cells out of it names it.
+
+    Args:
+        image: The file.
+        stated: Width and height as the data set has them; None, "" and 0 state none.
+        place: Where they stand, for messages.
+        faults: What is wrong is added to them.
+
+    Returns:
+        None where something is wrong.
+    """
+    try:
+        known = [float(str(side or 0)) for side in stated]
+    except ValueError:
+        faults.append(f"{place}: size {stated[0]!r} x {stated[1]!r}, expected numbers of pixels")
+        return None
+    try:
+        own = size_of(image)
+    except ImageError as error:
+        if all(known):
+            return int(known[0]), int(known[1])
+        faults.append(str(error))
+        return None
+    if all(known) and known != [*own]:
+        faults.append(
+            f"{place}: says {known[0]:g} x {known[1]:g} px, its picture has {own[0]} x {own[1]}: "
+            "the boxes are of another picture, or it was resized or turned after they were drawn"
+        )
+        return None
+    return own
 
 
 def checked(box: Box, width: int, height: int) -> Box | str:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from buffycoat.cells import manifest_error
-from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, relative_name
+from buffycoat.exchange.boxes import (
+    Box,
+    LabelledField,
+    checked,
+    keep,
+    picture_size,
+    relative_name,
+)
 from buffycoat.exchange.outlines import Outline, area_of
 from buffycoat.images import write_atomic
 
@@ -31,28 +38,33 @@ def read_coco(path: Path) -> list[LabelledField]:
     """Fields with their boxes; a field without a box is kept.
 
     Pictures are looked for beside the file, in its folder `images`, and in the folder that has the
-    file's name.
+    file's name. Where the file states no size, the picture's own counts.
 
     Args:
         path: The .json file.
 
     Raises:
-        ManifestError: Lists every fault: no COCO, a picture missing or described twice, a box of no
-            area or outside its picture, an unknown category, an annotation of an unknown picture.
+        ManifestError: Lists every fault: no COCO, a picture missing, described twice or of another
+            size, an id used twice, a box of no area or outside its picture, an unknown category, an
+            annotation of an unknown picture.
     """
     table = _load(path)
     faults: list[str] = []
-    names = {entry.get("id"): str(entry.get("name")) for entry in table["categories"]}
+    images, annotations, categories = (_entries(table, part, faults) for part in PARTS)
+    names = {entry.get("id"): str(entry.get("name")) for entry in categories}
     fields, files = {}, {}
-    twice = Counter(str(entry.get("file_name")) for entry in table["images"])
+    twice = Counter(str(entry.get("file_name")) for entry in images)
     faults += [f"picture {name!r} is described {n} times" for name, n in twice.items() if n > 1]
-    for entry in table["images"]:
+    for part, entries in (("images", images), ("categories", categories)):
+        ids = Counter(entry.get("id") for entry in entries)
+        faults += [f"{part}: id {key!r} is there {n} times" for key, n in ids.items() if n > 1]
+    for entry in images:
         image = _beside(path, str(entry.get("file_name")))
         if image is None:
             faults.append(f"picture {entry.get('file_name')!r} is not beside {path.name}")
         fields[entry.get("id")], files[entry.get("id")] = entry, image
     found: dict[Any, list[Box]] = {key: [] for key in fields}
-    for number, entry in enumerate(table["annotations"]):
+    for number, entry in enumerate(annotations):
         place = f"annotation {entry.get('id', number)}"
         if entry.get("image_id") not in fields:
             faults.append(f"{place}: picture {entry.get('image_id')!r} is not in the file")
@@ -66,12 +78,14 @@ def read_coco(path: Path) -> list[LabelledField]:
             found[entry["image_id"]].append(box)
     made = []
     for key, entry in fields.items():
-        width, height = int(entry.get("width", 0)), int(entry.get("height", 0))
-        boxes = [checked(box, width, height) for box in found[key]]
-        where = [f"{entry.get('file_name')}, box {n}" for n in range(1, len(boxes) + 1)]
-        kept, image = keep(boxes, where, faults), files[key]
-        if image is not None:
-            made.append(LabelledField(image, width, height, kept))
+        image, name = files[key], str(entry.get("file_name"))
+        stated = entry.get("width"), entry.get("height")
+        size = None if image is None else picture_size(image, stated, name, faults)
+        if image is None or size is None:
+            continue
+        boxes = [checked(box, *size) for box in found[key]]
+        where = [f"{name}, box {n}" for n in range(1, len(boxes) + 1)]
+        made.append(LabelledField(image, *size, keep(boxes, where, faults)))
     if faults:
         raise manifest_error(str(path), faults)
     return made
@@ -133,6 +147,22 @@ def _load(path: Path) -> Mapping[str, Any]:
     if not is_whole:
         raise manifest_error(str(path), [f"no COCO file: expected lists {', '.join(PARTS)}"])
     return table
+
+
+def _entries(table: Mapping[str, Any], part: str, faults: list[str]) -> list[Mapping[str, Any]]:
+    """The entries of a list that can be read."""
+    keys = ("id", "image_id", "category_id")
+    found = []
+    for number, entry in enumerate(table[part]):
+        if not isinstance(entry, dict):
+            faults.append(f"{part}: entry {number} is {str(entry)[:60]!r}, expected an object")
+        elif not all(isinstance(entry.get(key), (int, str, float, type(None))) for key in keys):
+            faults.append(f"{part}: entry {number} has an id that is no number or text")
+        elif part == "categories" and not str(entry.get("name") or "").strip():
+            faults.append(f"{part}: id {entry.get('id')!r} has no name")
+        else:
+            found.append(entry)
+    return found
 
 
 def _beside(path: Path, name: str) -> Path | None:

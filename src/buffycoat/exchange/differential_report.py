@@ -170,6 +170,11 @@ class DifferentialReport:
         return tuple(dict.fromkeys(names))
 
 
+def is_carried(text: str) -> bool:
+    """Whether every format can carry a text of one line: it has no control character."""
+    return not _CONTROL.search(text)
+
+
 def _faults(report: DifferentialReport) -> Iterable[str]:
     if not report.slide.strip():
         yield "it has no name of a slide"
@@ -203,8 +208,9 @@ def _faults(report: DifferentialReport) -> Iterable[str]:
 
 
 def _reading_faults(report: DifferentialReport) -> Iterable[str]:
-    for text in [f.text for f in report.flags] + [one.name for one in report.readings]:
-        if _CONTROL.search(text):
+    texts = [f.text for f in report.flags] + [one.name for one in report.readings]
+    for text in [*texts, *(text for item in report.items for text in (item.code, item.name))]:
+        if not is_carried(text):
             yield f"{text!r} holds a control character, which no format can carry"
     roles = [one.role for one in report.readings]
     if [role for role in ROLES if role in roles] != roles:
@@ -224,6 +230,15 @@ def rounded(value: float | Decimal | None, step: Decimal = TENTH) -> Decimal | N
     if value is None or not math.isfinite(value):
         return None
     return Decimal(str(value)).quantize(step, ROUND_HALF_UP)
+
+
+def one_decimal(value: float) -> str:
+    """A figure in a sentence, rounded as it is sent; "inf" or "nan" where it is not finite.
+
+    >>> one_decimal(1.25), one_decimal(float("inf"))
+    ('1.3', 'inf')
+    """
+    return str(rounded(value)) if math.isfinite(value) else f"{value}"
 
 
 def absolute(wbc: float | Decimal, count: int, n_leukocytes: int) -> Decimal | None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from buffycoat.cells import manifest_error
-from buffycoat.errors import ImageError
-from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, size_of
+from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, picture_size
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -40,7 +39,7 @@ def read_voc(folder: Path) -> list[LabelledField]:
     for path in _files(folder):
         try:
             root = ElementTree.fromstring(path.read_bytes())
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, LookupError) as error:  # LookupError: an unknown encoding
             faults.append(f"{path.name}: no XML ({error})")
             continue
         field = _field(root, path, folder, faults)
@@ -62,18 +61,11 @@ def _field(
     if image is None:
         faults.append(f"{path.name}: its picture {name!r} is missing")
         return None
-    try:
-        width, height = size_of(image)
-    except ImageError as error:
-        faults.append(str(error))
+    stated = [(root.findtext(f"size/{side}") or "").strip() for side in ("width", "height")]
+    size = picture_size(image, stated, path.name, faults)
+    if size is None:
         return None
-    stated = tuple(int(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
-    if all(stated) and stated != (width, height):
-        faults.append(
-            f"{path.name}: says {stated[0]} x {stated[1]} px, its picture has {width} x {height}: "
-            "the boxes are of another picture, or it was resized after they were drawn"
-        )
-        return None
+    width, height = size
     boxes: list[Box | str] = []
     for element in root.iter("object"):
         texts = [element.findtext(f"bndbox/{corner}") for corner in CORNERS]

@@ -21,12 +21,13 @@ from buffycoat.errors import ImageError, ManifestError
 from buffycoat.exchange.boxes import Box, LabelledField, checked, keep, relative_name, size_of
 from buffycoat.images import is_image, write_atomic
 from buffycoat.optional import require
+from buffycoat.tables.text import read_text
 
 NAMES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 """Files that name the classes, in the order in which they are looked for."""
 NO_BOXES = {*NAMES, "readme.txt", "train.txt", "val.txt", "test.txt", "notes.txt"}
 _NUMBER = r"-?\d*\.?\d+(e-?\d+)?"
-_LINE = re.compile(rf"\d+( {_NUMBER}){{4}}(( {_NUMBER}){{2}})*\s*")
+_LINE = re.compile(rf"\s*\d+(\s+{_NUMBER}){{4}}((\s+{_NUMBER}){{2}})*\s*")
 
 
 def is_yolo(folder: Path) -> bool:
@@ -113,7 +114,7 @@ def read_names(folder: Path) -> dict[int, str]:
     """Number -> class, from the first of `NAMES` that is there.
 
     Raises:
-        ManifestError: There is none, or it names no class.
+        ManifestError: There is none, it names no class, or it cannot be read.
     """
     file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
     if file is None:
@@ -121,23 +122,31 @@ def read_names(folder: Path) -> dict[int, str]:
             f"{folder}: YOLO numbers the classes, and no file names them. Put a classes.txt there, "
             "a name a line"
         )
-    text = file.read_text(encoding="utf-8")
+    text, _ = read_text(file)
     if file.suffix != ".yaml":
         found = {n: line.strip() for n, line in enumerate(text.splitlines()) if line.strip()}
     else:
-        found = _yaml_names(text)
+        found = _yaml_names(file, text)
     if not found:
         raise ManifestError(f"{file}: names no class. Write them under `names:`")
     return found
 
 
-def _yaml_names(text: str) -> dict[int, str]:
+def _yaml_names(file: Path, text: str) -> dict[int, str]:
     yaml = require("yaml", extra="fields")
-    # As text: YAML 1.1 takes a class that is called NO for a truth value, and 1.0 for a number.
-    names: Any = (yaml.load(text, Loader=yaml.BaseLoader) or {}).get("names")
-    if isinstance(names, Mapping):
+    try:
+        # As text: YAML 1.1 takes a class that is called NO for a truth value, and 1.0 for a number.
+        table: Any = yaml.load(text, Loader=yaml.BaseLoader) or {}
+    except yaml.YAMLError as error:
+        raise ManifestError(f"{file}: no YAML ({' '.join(str(error).split())})") from error
+    names: Any = table.get("names") or [] if isinstance(table, Mapping) else None
+    if isinstance(names, Mapping) and all(str(number).isdecimal() for number in names):
         return {int(number): str(name) for number, name in names.items()}
-    return dict(enumerate(map(str, names or ())))
+    if not isinstance(names, list):
+        raise ManifestError(
+            f"{file}: expected `names:` with a list, or with a number before each name"
+        )
+    return dict(enumerate(map(str, names)))
 
 
 def _read(
@@ -145,7 +154,7 @@ def _read(
 ) -> tuple[list[Box | str], list[str]]:
     boxes: list[Box | str] = []
     where: list[str] = []
-    lines = [] if path is None else path.read_text(encoding="utf-8-sig").splitlines()
+    lines = [] if path is None else read_text(path)[0].splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from buffycoat.evaluate.differential import Percent
 from buffycoat.evaluate.doubtful_cells import REFUSED, CheckedRow
+from buffycoat.exchange.differential_report import one_decimal
 from buffycoat.report import svg
 from buffycoat.report.interval_plot import AXIS, NARROW, WIDE, Layout, name_row
 
@@ -65,7 +66,7 @@ def _bar(row: CheckedRow, thresholds: Mapping[str, float]) -> Bar:
         share.value * n_doubtful / of.count if is_known else 0.0,
         of.adjusted,
         thresholds.get(of.name),
-        f"{share.value:.1f} ({share.low:.1f} to {share.high:.1f})",
+        "{} ({} to {})".format(*map(one_decimal, (share.value, share.low, share.high))),
     )
 
 

@@ -24,6 +24,7 @@ from buffycoat.serve.gate import Gate, answer
 from buffycoat.serve.refused import RefusedError
 from buffycoat.serve.review import Review, signed_in
 from buffycoat.serve.routes import admin, cells, exports, session, signing, slides
+from buffycoat.serve.routes.forms import OWN_WORDS
 
 API = "/api/v1"
 RETRY_S = "2"
@@ -126,7 +127,7 @@ def _add_handlers(app: FastAPI) -> None:
 
 def _fault(found: dict[str, Any]) -> str:
     """One fault of a request; those with words of our own say all themselves."""
-    if found["type"] == "wbc":
+    if found["type"] in OWN_WORDS:
         return found["msg"]
     return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
 

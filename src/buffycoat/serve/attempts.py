@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from buffycoat.serve.refused import RefusedError
 
@@ -14,6 +15,8 @@ FAILURES = 5
 """Wrong passwords for one name, or from one address, within `WINDOW_S`."""
 WINDOW_S = 60.0
 MOST_KEYS = 10_000
+AT_ONCE = 2
+"""Passwords that are checked side by side: each takes 64 MiB and four threads."""
 
 
 class Attempts:
@@ -27,6 +30,22 @@ class Attempts:
         self._clock = clock
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
+        self._turns = threading.Semaphore(AT_ONCE)
+
+    @contextlib.contextmanager
+    def trying(self, *keys: str) -> Iterator[None]:
+        """Wait for a turn to check a password; a failure must be counted before the turn ends.
+
+        So of many passwords that are sent at once, no more are tried than one after the other, but
+        for those that are checked side by side.
+
+        Raises:
+            RefusedError: As `check`.
+        """
+        self.check(*keys)
+        with self._turns:
+            self.check(*keys)
+            yield
 
     def check(self, *keys: str) -> None:
         """Refuse while a key has too many failures.

@@ -178,30 +178,26 @@ class Catalogue:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
-        self._kept: OrderedDict[int, SlideCells] = OrderedDict()
-        self._newest = 0
+        self._kept: OrderedDict[tuple[int, int], SlideCells] = OrderedDict()
         self._lock = threading.Lock()
 
-    def refresh(self, reader: Connection) -> None:
-        """Forget what is kept if another server has added cells since."""
-        newest = reader.execute(select(func.max(schema.cells.c.id))).scalar() or 0
-        with self._lock:
-            if newest != self._newest:
-                self._kept.clear()
-                self._newest = newest
+    def newest(self, reader: Connection) -> int:
+        """Number of the cell that was added last: another server may add some."""
+        return reader.execute(select(func.max(schema.cells.c.id))).scalar() or 0
 
     def slide(self, reader: Connection, slide: int) -> SlideCells:
-        """The cells of a slide; empty if there is no such slide."""
+        """The cells of a slide as a reader sees them; empty if there is no such slide."""
+        key = slide, self.newest(reader)
         with self._lock:
-            found = self._kept.get(slide)
+            found = self._kept.get(key)
             if found is not None:
-                self._kept.move_to_end(slide)
+                self._kept.move_to_end(key)
                 return found
         rows = reader.execute(select(schema.cells).where(schema.cells.c.slide == slide))
         cells = sorted(map(_cell, rows), key=_doubt)
         found = SlideCells(tuple(cells), self.taxonomy)
         with self._lock:
-            self._kept[slide] = found
+            self._kept[key] = found
             while len(self._kept) > KEPT_SLIDES:
                 self._kept.popitem(last=False)
         return found

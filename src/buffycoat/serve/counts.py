@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from buffycoat.evaluate.differential import BLAST, IMMATURE, Percent
+from buffycoat.evaluate.differential import BLAST, IMMATURE, DifferentialRow, Percent
 from buffycoat.evaluate.doubtful_cells import (
     FLAGGED,
     NO_FLAG,
@@ -19,6 +20,7 @@ from buffycoat.evaluate.doubtful_cells import (
     flag,
 )
 from buffycoat.evaluate.limits import DOUBTFUL_SHARE
+from buffycoat.exchange.differential_report import absolute, one_decimal, rounded
 from buffycoat.serve.states import EXTRA, UNSURE
 from buffycoat.taxonomy import Taxonomy
 
@@ -31,8 +33,8 @@ MOSTLY = 0.5
 UNFAMILIAR = 1.0
 """Site shift above which cells look like another laboratory's."""
 _WORDS = {
-    FLAGGED: "{name} {value:.1f} %, flagged from {limit:g} % on",
-    ONLY_DOUBTFUL: "{name} {value:.1f} %, only with doubtful cells: look at them",
+    FLAGGED: "{name} {value} %, flagged from {limit:g} % on",
+    ONLY_DOUBTFUL: "{name} {value} %, only with doubtful cells: look at them",
 }
 
 
@@ -86,8 +88,9 @@ def count(
             use where the labels are the model's.
         left_out: Cell of the slide that is not in `labels` -> why it does not count.
     """
-    outside = Counter(label for label in labels.values() if label in EXTRA)
-    kept = [cell for cell, label in labels.items() if label not in EXTRA]
+    classes = {*taxonomy.codes}
+    outside = Counter(label for label in labels.values() if label not in classes)
+    kept = [cell for cell, label in labels.items() if label in classes]
     rows: list[CheckedRow] = []
     if kept:
         rows = check_doubt(
@@ -120,12 +123,13 @@ def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[d
         row = counted.row(name)
         said = NO_FLAG if row is None else flag(row, limit)
         if row is not None and said in _WORDS:
-            value = row.every.raw.value
+            value = one_decimal(row.every.raw.value)
             text = _WORDS[said].format(name=words, value=value, limit=limit)
             found.append({"code": code, "text": text})
     n = counted.n_doubtful
-    if n and n >= DOUBTFUL_SHARE * counted.n_cells:
-        found.append({"code": "doubtful", "text": f"{n} of {counted.n_cells} cells need a look"})
+    n_cells = counted.n_cells - sum(counted.left_out.values())
+    if n and n >= DOUBTFUL_SHARE * n_cells:
+        found.append({"code": "doubtful", "text": f"{n} of {n_cells} cells need a look"})
     if (site_shift is not None and site_shift > UNFAMILIAR) or unfamiliar:
         text = "cells look like another laboratory's"
         if site_shift is not None:
@@ -137,7 +141,7 @@ def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[d
 def to_rows(
     counted: Counted, model: Counted, taxonomy: Taxonomy, wbc: float | None = None
 ) -> list[dict[str, Any]]:
-    """Figures as the page and a signed version have them.
+    """Figures as the page and a signed version have them: rounded as every export states them.
 
     Args:
         counted: Of the labels that are asked for.
@@ -170,7 +174,7 @@ def to_rows(
                 "adjusted": adjusted[0],
                 "adjusted_low": adjusted[1],
                 "adjusted_high": adjusted[2],
-                "absolute": _absolute(wbc, figures[0]),
+                "absolute": _absolute(wbc, every),
             }
         )
     return rows
@@ -199,13 +203,15 @@ def notes(counted: Counted, wbc: float | None) -> list[str]:
 def _figures(of: Percent | None) -> tuple[float | None, float | None, float | None]:
     if of is None:
         return None, None, None
-    value, low, high = (_finite(end) for end in (of.value, of.low, of.high))
+    value, low, high = (_plain(rounded(end)) for end in (of.value, of.low, of.high))
     return value, low, high
 
 
-def _finite(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None
+def _plain(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
 
 
-def _absolute(wbc: float | None, percent: float | None) -> float | None:
-    return None if wbc is None or percent is None else round(wbc * percent / 100, 3)
+def _absolute(wbc: float | None, of: DifferentialRow | None) -> float | None:
+    if wbc is None or of is None:
+        return None
+    return _plain(absolute(wbc, of.count, of.n_leukocytes))

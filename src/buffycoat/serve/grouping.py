@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from buffycoat.cells import manifest_error
-from buffycoat.evaluate.counted_cells import groups_of
+from buffycoat.evaluate.counted_cells import PATIENT, group_cells, known_groups_of
+from buffycoat.exchange.differential_report import is_carried
 from buffycoat.notes import tell
 from buffycoat.serve.places import Place
 from buffycoat.tables import known_name, read_rows
-
-SLIDE, PATIENT = "slide_id", "patient_id"
 
 
 @dataclass(frozen=True)
@@ -32,15 +30,14 @@ class Table:
     rows: Mapping[str, Mapping[str, str]]
     places: Mapping[str, Place]
 
-    def column(self, of: Path | None, name: str) -> dict[str, str]:
-        """A column of a table whose IDs are the cells or their fields, by cell."""
-        fields = [
+    @property
+    def fields(self) -> list[str] | None:
+        """Field of each cell, if that of all is known, shape (n,)."""
+        found = [
             self.rows[cell].get("field") or self.places[cell].field.get("name", "")
             for cell in self.names
         ]
-        known = fields if all(fields) else None
-        found = groups_of(self.path, of, name, list(self.names), known)
-        return dict(zip(self.names, found, strict=True))
+        return found if all(found) else None
 
 
 def slides_of(
@@ -54,9 +51,14 @@ def slides_of(
         by: As in `predictions.read`.
 
     Raises:
-        ManifestError: A column is missing, or a cell has no slide.
+        ManifestError: A column is missing, a cell has no slide, or no report could carry a name.
     """
     slides, patients = _slides(table, groups, by), _patients(table, groups)
+    names = dict.fromkeys((*slides.values(), *filter(None, patients.values())))
+    odd = [name for name in names if not is_carried(name)]
+    if odd:
+        fault = f"slide or patient {odd[0]!r} has a control character, which no report can carry"
+        raise manifest_error(str(groups or table.path), [fault])
     known: dict[str, set[str | None]] = {}
     for cell, slide in slides.items():
         known.setdefault(slide, set()).add(patients[cell])
@@ -71,25 +73,14 @@ def slides_of(
 
 
 def _slides(table: Table, groups: Path | None, by: str | None) -> dict[str, str]:
-    if groups is not None or by is not None:
-        return table.column(groups, by or SLIDE)
-    header = next(iter(table.rows.values()))
-    column = next((name for name in (SLIDE, PATIENT) if name in header), None)
-    if column is not None:
-        found = {cell: known_name(table.rows[cell][column]) for cell in table.names}
-        missing = [cell for cell, slide in found.items() if slide is None]
-        if missing:
-            fault = f"{len(missing)} cells have no {column}, the first {missing[0]!r}"
-            raise manifest_error(str(table.path), [fault])
-        return {cell: slide for cell, slide in found.items() if slide is not None}
-    folders = {
-        cell: os.path.dirname(table.places[cell].field.get("name", "")) for cell in table.names
-    }
-    return {cell: folder or table.path.stem for cell, folder in folders.items()}
+    found = group_cells(table.path, groups, by, list(table.names), table.fields)
+    tell(table.path, found.note)
+    return dict(zip(table.names, found.names, strict=True))
 
 
 def _patients(table: Table, groups: Path | None) -> dict[str, str | None]:
     """By the table of groups if it has the column, else by the predictions."""
     if groups is not None and PATIENT in read_rows(groups).header:
-        return {**table.column(groups, PATIENT)}
+        names = known_groups_of(table.path, groups, PATIENT, list(table.names), table.fields)
+        return dict(zip(table.names, names, strict=True))
     return {cell: known_name(table.rows[cell].get(PATIENT, "")) for cell in table.names}

@@ -18,4 +18,4 @@ def keys_of(codes: Sequence[str]) -> dict[str, str | None]:
         codes: Of the classes, in the order of the page.
     """
     keys = dict.fromkeys(codes) | dict(zip(codes, CLASS_KEYS, strict=False))
-    return keys | EXTRA_KEYS
+    return EXTRA_KEYS | keys

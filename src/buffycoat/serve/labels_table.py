@@ -8,11 +8,10 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from buffycoat.serve import schema
+from buffycoat.serve.project import open_project
 from buffycoat.serve.states import (
     CONSENSUS,
-    EXTRA,
     FIRST,
-    READINGS,
     SECOND,
     Label,
     SlideState,
@@ -38,7 +37,7 @@ def labels_table(
 
     Args:
         reader: From `Store.reading`.
-        has_extra: Whether cells without a class (`EXTRA`) are rows too.
+        has_extra: Whether cells without a class (`states.EXTRA`) are rows too.
         has_accepted: Whether cells that nobody decided are rows too, where the readings of their
             slide are finished: these have the model's class, and nobody may have looked at them.
 
@@ -48,7 +47,7 @@ def labels_table(
         predicted", `is_decided` says whether somebody decided on
         this very cell, `version` is the signed one that holds the label, NA for none.
     """
-    rows = []
+    rows, classes = [], open_project(reader).taxonomy.codes
     for state in states(reader):
         cells = {
             row.id: row
@@ -57,11 +56,11 @@ def labels_table(
         given = labels_of(reader, state.id)
         final = final_labels(state, {n: row.predicted for n, row in cells.items()}, given)
         for n, row in cells.items():
-            decided = _decided(given, n)
+            decided = _decided({role: given[role] for role in state.counted_roles}, n)
             if n in final.disputed or not (decided or (has_accepted and state.is_read)):
                 continue
             label = final.labels[n]
-            if label in EXTRA and not has_extra:
+            if label not in classes and not has_extra:
                 continue
             who, agreement = _whose(state, decided)
             version = state.version if state.version and not state.is_open else None
@@ -74,7 +73,7 @@ def labels_table(
 
 def _decided(given: Mapping[str, Mapping[int, Label]], n: int) -> dict[str, Label]:
     """Role -> decision on a cell that stands."""
-    found = {role: given[role].get(n) for role in READINGS}
+    found = {role: of.get(n) for role, of in given.items()}
     return {role: label for role, label in found.items() if label is not None and label.label}
 
 

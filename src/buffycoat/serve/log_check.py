@@ -1,15 +1,20 @@
-"""Whether the record is whole: the chain, what is derived from it, and the signed versions."""
+"""Whether the record is whole: the chain, what is derived from it, and the signed versions.
+
+Derived are the latest labels, who holds which reading and whether it is finished, which slides are
+signed, and their white cells; what was predicted is bound by a checksum of each import.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from buffycoat.serve import log, schema
+from buffycoat.serve.project import digest_of_cells
 
 MAX_FAULTS = 20
 _REPEATED = ("kind", "person", "slide", "cell", "client_id", "seq", "at")
@@ -35,12 +40,58 @@ class LogCheck:
         return not self.faults
 
 
+@dataclass
+class _Derived:
+    """What follows from the log.
+
+    Attributes:
+        labels: Cell and role -> label, number of its entry, reader.
+        signed: Slide and version -> checksum.
+        white: Slide -> white cells by the analyser, where somebody has entered or removed them.
+        readings: Slide and role -> reader, and whether it is finished.
+        slides: Slide -> last version, and whether it is open, of those that were signed.
+        imports: Number and checksum of the cells of each import.
+    """
+
+    labels: dict[tuple[int, str], tuple[str | None, int, str]] = field(default_factory=dict)
+    signed: dict[tuple[int, int], str] = field(default_factory=dict)
+    white: dict[int, float | None] = field(default_factory=dict)
+    readings: dict[tuple[int, str], tuple[str | None, bool]] = field(default_factory=dict)
+    slides: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    imports: list[tuple[int, str]] = field(default_factory=list)
+
+    def take(self, n: int, body: dict[str, Any]) -> None:
+        """Go on by one entry.
+
+        Args:
+            n: Its number.
+            body: What was hashed.
+        """
+        kind, data, slide = body.get("kind"), body.get("data", {}), body.get("slide", 0)
+        held = (slide, data.get("role", ""))
+        if kind == log.DECIDED:
+            self.labels[body["cell"], data["role"]] = (data["label"], n, body["person"])
+        elif kind == log.SIGNED:
+            self.signed[slide, data["version"]] = data["hash"]
+            self.slides[slide] = (data["version"], False)
+        elif kind == log.AMENDED:
+            self.slides[slide] = (data["version"], True)
+        elif kind == log.WBC:
+            self.white[slide] = data["wbc"]
+        elif kind == log.TAKEN:
+            self.readings[held] = (body["person"], False)
+        elif kind == log.RELEASED:
+            self.readings[held] = (None, False)
+        elif kind in (log.FINISHED, log.REOPENED):
+            self.readings[held] = (self.readings.get(held, (None,))[0], kind == log.FINISHED)
+        elif kind == log.IMPORTED:
+            self.imports.append((data["n_cells"], data["cells_sha256"]))
+
+
 def check(reader: Connection) -> LogCheck:
-    """Go through the whole log, and compare labels and signed versions with it."""
+    """Go through the whole log, and compare what is derived from it, and signed versions."""
     faults: list[str] = []
-    labels: dict[tuple[int, str], tuple[str | None, int, str]] = {}
-    signed: dict[tuple[int, int], str] = {}
-    white: dict[int, float | None] = {}
+    derived = _Derived()
     n, head = 0, log.GENESIS
     rows = reader.execution_options(yield_per=1000).execute(
         select(schema.log).order_by(schema.log.c.seq)
@@ -53,21 +104,15 @@ def check(reader: Connection) -> LogCheck:
         if log.digest(head, row["body"]) != row["hash"]:
             faults.append(f"entry {n}: its hash does not follow from it and the entry before")
         head = row["hash"]
-        body = _body(row, faults)
-        data = body.get("data", {})
-        if body.get("kind") == log.DECIDED:
-            key = (body["cell"], data["role"])
-            labels[key] = (data["label"], n, body["person"])
-        elif body.get("kind") == log.SIGNED:
-            signed[body["slide"], data["version"]] = data["hash"]
-        elif body.get("kind") == log.WBC:
-            white[body["slide"]] = data["wbc"]
+        derived.take(n, _body(row, faults))
         if len(faults) >= MAX_FAULTS:
             break
     else:
-        faults += _label_faults(reader, labels)
-        faults += _version_faults(reader, signed)
-        faults += _wbc_faults(reader, white)
+        faults += _label_faults(reader, derived.labels)
+        faults += _version_faults(reader, derived.signed)
+        faults += _reading_faults(reader, derived.readings)
+        faults += _slide_faults(reader, derived)
+        faults += _cell_faults(reader, derived.imports)
     return LogCheck(n, head, tuple(faults[:MAX_FAULTS]))
 
 
@@ -101,13 +146,69 @@ def _label_faults(
     ]
 
 
-def _wbc_faults(reader: Connection, white: dict[int, float | None]) -> list[str]:
-    stored = {row.id: row.wbc for row in reader.execute(select(schema.slides))}
+def _reading_faults(
+    reader: Connection, readings: dict[tuple[int, str], tuple[str | None, bool]]
+) -> list[str]:
+    stored = {
+        (row.slide, row.role): (row.reader, row.is_finished)
+        for row in reader.execute(select(schema.readings))
+    }
+    differ = sorted(
+        key for key in stored.keys() | readings.keys() if stored.get(key) != readings.get(key)
+    )
     return [
-        f"slide {slide}: its WBC is {stored.get(slide)}, by the log {wbc}"
-        for slide, wbc in white.items()
-        if stored.get(slide) != wbc
+        f"slide {slide}, {role} reading: it is {_held(stored.get((slide, role)))}, by the log "
+        f"{_held(readings.get((slide, role)))}"
+        for slide, role in differ
     ]
+
+
+def _held(reading: tuple[str | None, bool] | None) -> str:
+    if reading is None or reading[0] is None:
+        return "nobody's"
+    return f"{reading[0]}'s, {'' if reading[1] else 'not '}finished"
+
+
+def _slide_faults(reader: Connection, derived: _Derived) -> list[str]:
+    """Of states and white cells."""
+    of_versions = select(schema.versions.c.slide, schema.versions.c.body)
+    # Until version 0003 white cells were kept with the signed versions alone.
+    white = {
+        row.slide: json.loads(row.body).get("wbc")
+        for row in reader.execute(of_versions.order_by(schema.versions.c.version))
+        if row.body.startswith("{")
+    } | derived.white
+    faults = []
+    for row in reader.execute(select(schema.slides).order_by(schema.slides.c.id)):
+        if row.wbc != white.get(row.id):
+            faults.append(f"slide {row.id}: its WBC is {row.wbc}, by the log {white.get(row.id)}")
+        stored, known = (row.version, row.is_open), derived.slides.get(row.id, (0, True))
+        if stored != known:
+            faults.append(f"slide {row.id}: it is {_signed(*stored)}, by the log {_signed(*known)}")
+    return faults
+
+
+def _signed(version: int, is_open: bool) -> str:
+    if not version:
+        return "not signed"
+    return f"{'open again after' if is_open else 'signed as'} version {version}"
+
+
+def _cell_faults(reader: Connection, imports: list[tuple[int, str]]) -> list[str]:
+    """Of what was predicted: the cells of each import are numbered in its order."""
+    columns = schema.cells.c
+    query = select(
+        columns.name, schema.slides.c.name.label("slide"), columns.predicted, columns.probability,
+        columns.image_sha256, columns.bundle_sha256,
+    ).join(schema.slides)  # fmt: skip
+    rows = reader.execute(query.order_by(columns.id))
+    faults = []
+    for place, (n, checksum) in enumerate(imports, 1):
+        if digest_of_cells(rows.fetchmany(n)) != checksum:
+            faults.append(f"import {place}: its {n} cells are not what was predicted of them")
+    if rows.first() is not None:
+        faults.append("there are cells that no import put under review")
+    return faults
 
 
 def _version_faults(reader: Connection, signed: dict[tuple[int, int], str]) -> list[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from buffycoat.evaluate.agreement import compare_slides, kappa
 from buffycoat.evaluate.metrics import confusion
 from buffycoat.serve.catalogue import Catalogue
-from buffycoat.serve.states import EXTRA, final_labels, labels_of, states
+from buffycoat.serve.states import final_labels, labels_of, states
 
 DRAWS = 200
 """Of slides, for the interval of kappa."""
@@ -39,7 +39,7 @@ def compare_methods(reader: Connection, catalogue: Catalogue) -> dict[str, Any]:
         cells = catalogue.slide(reader, state.id)
         final = final_labels(state, cells.predicted, labels_of(reader, state.id)).labels
         kept = [n for n, label in final.items()
-                if label not in EXTRA and n not in cells.not_counted]  # fmt: skip
+                if label in taxonomy.codes and n not in cells.not_counted]  # fmt: skip
         read = taxonomy.encode([final[n] for n in kept])
         called = taxonomy.encode([cells.predicted[n] for n in kept])
         tables.append(confusion(read, called, len(taxonomy)))

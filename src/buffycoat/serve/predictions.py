@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from buffycoat.cells import DOUBTS
+from buffycoat.cells import DOUBTS, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.counted_cells import read_counted
+from buffycoat.evaluate.differential import check_leukocytes
 from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.evaluate.scored import PROBABILITY, read_predictions
-from buffycoat.evaluate.side_tables import TRUTH_VALUES
+from buffycoat.evaluate.side_tables import read_doubt
 from buffycoat.serve.grouping import Table, slides_of
 from buffycoat.serve.places import Place, find_places
 from buffycoat.tables import find_ids, read_rows, to_number
@@ -93,22 +94,31 @@ def read(
 
     Raises:
         ManifestError: Lists every fault; two bundles in one table are one.
+        TaxonomyError: No class is a leukocyte.
     """
     stated, frame = read_predictions(path, taxonomy)
     rows = read_rows(path)
     probs = [] if frame is None else [str(c) for c in frame if str(c).startswith(PROBABILITY)]
     codes = [name.removeprefix(PROBABILITY) for name in probs]
     classes = common_grain(resolve(taxonomy, {*stated.values(), *codes}), stated.values())
+    check_leukocytes(classes)
     names = rows.column(find_ids(rows))
     texts = dict(zip(names, (row for _, row in rows), strict=True))
     _check_bundle(path, texts)
     places = find_places(images, names)
     labels = dict(zip(names, relabelled([stated[n] for n in names], classes), strict=True))
+    _check_probabilities(path, texts, probs)
+    doubtful = read_doubt(path, names)
+    is_doubtful: Sequence[bool | None] = (
+        [None] * len(names) if doubtful is None else doubtful.tolist()
+    )
     why_not = _not_counted(path, names, texts)
     on = slides_of(Table(path, names, texts, places), groups, by)
     cells = tuple(
-        _cell(name, labels[name], texts[name], on[name], places[name], codes, why_not.get(name))
-        for name in names
+        _cell(
+            name, labels[name], texts[name], on[name], places[name], codes, why_not.get(name), doubt
+        )
+        for name, doubt in zip(names, is_doubtful, strict=True)
     )
     return Predictions(path.name, classes, cells)
 
@@ -121,6 +131,19 @@ def _check_bundle(path: Path, texts: dict[str, dict[str, str]]) -> None:
             f"{path}: its cells were predicted by {len(found)} bundles ({shown}). Review those of "
             "one; predict the others again"
         )
+
+
+def _check_probabilities(
+    path: Path, texts: Mapping[str, Mapping[str, str]], columns: Sequence[str]
+) -> None:
+    faults = [
+        f"{name}: {column} is {row[column]!r}, expected a number"
+        for name, row in texts.items()
+        for column in columns
+        if not math.isfinite(to_number(row[column]))
+    ]
+    if faults:
+        raise manifest_error(str(path), faults)
 
 
 def _not_counted(
@@ -151,10 +174,10 @@ def _cell(
     place: Place,
     codes: Sequence[str],
     not_counted: str | None,
+    is_doubtful: bool | None,
 ) -> PredictedCell:
     probs = {code: round(to_number(row[PROBABILITY + code]), 5) for code in codes}
     probability = _number(row.get("probability", ""))
-    doubt = row.get("is_abstained", "").strip().lower()
     details = {
         "probs": probs,
         "set": row.get("conformal_set", "").split(),
@@ -172,7 +195,7 @@ def _cell(
         place,
         label,
         probs.get(label) if probability is None else probability,
-        TRUTH_VALUES.get(doubt),
+        is_doubtful,
         {key: value for key, value in details.items() if value not in (None, [], {})},
         row.get("image_sha256") or None,
         row.get("bundle_sha256") or None,

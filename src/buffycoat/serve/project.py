@@ -8,19 +8,29 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from buffycoat.errors import ConfigError
+from buffycoat.notes import tell
 from buffycoat.serve import log, schema
 from buffycoat.serve.database import Store
 from buffycoat.serve.predictions import PredictedCell, Predictions
+from buffycoat.serve.states import CONSENSUS
 from buffycoat.taxonomy import Taxonomy
 
 _REMEDY = (
     "Give the predictions that this review was begun with, or begin another one: --database "
     "sqlite:///another.sqlite"
 )
+SECOND_READER = {
+    True: "from now on every slide needs a second reading (--second-reader)",
+    False: "begun with --second-reader and started without it: no slide needs a second reading any "
+    "more, and none is blind. Start it with --second-reader to go on as before",
+}
+"""What changes with the option, for whoever left it out without meaning to."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,8 @@ def import_predictions(
 ) -> int:
     """Begin a review, or continue it; the same predictions again change nothing.
 
+    A finished reading of a slide that gets more cells is opened again: nobody has seen these.
+
     Args:
         store: The database, migrated.
         predictions: What is to be reviewed.
@@ -77,7 +89,7 @@ def import_predictions(
 
     Raises:
         ConfigError: Other cells, other predictions of the same cells, or another bundle; or a slide
-            that would get more cells is signed.
+            that would get more cells is signed, or of another patient.
     """
     with store.writing() as writer:
         row = writer.execute(select(schema.project)).first()
@@ -87,14 +99,16 @@ def import_predictions(
             writer.execute(update(schema.project).values(has_second_reader=has_second_reader))
             data = {"has_second_reader": has_second_reader}
             log.append(writer, [log.Event("setting", person, data)])
+            tell(Path(predictions.name), SECOND_READER[has_second_reader])
         new = _new_cells(writer, predictions, is_adding or row is None)
+        _check_patients(writer, predictions, {cell.slide for cell in new})
         if new:
-            _insert(writer, new)
+            _reopen(writer, _insert(writer, new), person, predictions.name)
             data = {
                 "file": predictions.name,
                 "n_cells": len(new),
                 "bundle_sha256": new[0].bundle_sha256,
-                "cells_sha256": _digest(new),
+                "cells_sha256": digest_of_cells(new),
             }
             log.append(writer, [log.Event(log.IMPORTED, person, data)])
         return len(new)
@@ -166,11 +180,49 @@ def _check_bundles(predictions: Predictions, known: dict[str, str | None]) -> No
         )
 
 
+def _check_patients(writer: Connection, predictions: Predictions, gets_more: set[str]) -> None:
+    """Refuse cells of one patient on a slide of another; a report would name the wrong one."""
+    under_review = {row.name: row.patient for row in writer.execute(select(schema.slides))}
+    stated = {cell.slide: cell.patient for cell in predictions.cells if cell.slide in under_review}
+    differ = {slide: of for slide, of in stated.items() if of != under_review[slide]}
+    for slide, patient in differ.items():
+        known = under_review[slide]
+        if slide in gets_more or None not in (patient, known):
+            raise ConfigError(
+                f"{predictions.name}: slide {slide!r} is of {_of(patient)}, under review it is of "
+                f"{_of(known)}. Give the slide's patient, or rename the slides of these predictions"
+            )
+    n = sum(patient is not None for patient in differ.values())
+    if n:
+        told = f"{n} slides were put under review without a patient: their reports name none"
+        tell(Path(predictions.name), told)
+
+
+def _of(patient: str | None) -> str:
+    return "no known patient, or of several" if patient is None else f"patient {patient!r}"
+
+
 def _short(checksum: str | None) -> str:
     return checksum[:12] if checksum else "not stated"
 
 
-def _insert(writer: Connection, new: Sequence[PredictedCell]) -> None:
+def _reopen(writer: Connection, slides: Iterable[int], person: str, file: str) -> None:
+    """Open finished readings again, except a consensus: it decides on what readers differ."""
+    columns = schema.readings.c
+    is_done = columns.slide.in_(slides) & columns.is_finished & (columns.role != CONSENSUS)
+    found = writer.execute(select(columns.slide, columns.role).where(is_done)).all()
+    if not found:
+        return
+    writer.execute(update(schema.readings).where(is_done).values(is_finished=False))
+    log.append(
+        writer, [log.Event(log.REOPENED, person, {"role": row.role}, row.slide) for row in found]
+    )
+    told = f"{len(found)} finished readings are open again, since their slides have more cells"
+    tell(Path(file), told)
+
+
+def _insert(writer: Connection, new: Sequence[PredictedCell]) -> set[int]:
+    """Put cells under review; the numbers of the slides that have more cells than before."""
     known = {row.name: row for row in writer.execute(select(schema.slides))}
     closed = sorted({c.slide for c in new if c.slide in known and not known[c.slide].is_open})
     if closed:
@@ -193,6 +245,7 @@ def _insert(writer: Connection, new: Sequence[PredictedCell]) -> None:
     first = writer.execute(select(func.coalesce(func.max(schema.cells.c.id), 0))).scalar_one() + 1
     rows = [_row(number[cell.slide], n, cell) for n, cell in enumerate(new, first)]
     writer.execute(insert(schema.cells), rows)
+    return {number[cell.slide] for cell in new if cell.slide in known}
 
 
 def _row(slide: int, n: int, cell: PredictedCell) -> dict[str, object]:
@@ -211,8 +264,12 @@ def _row(slide: int, n: int, cell: PredictedCell) -> dict[str, object]:
     }
 
 
-def _digest(cells: Iterable[PredictedCell]) -> str:
-    """SHA-256 over what was predicted of each cell: binds the log to it."""
+def digest_of_cells(cells: Iterable[Any]) -> str:
+    """SHA-256 over what was predicted of each cell: binds the log to it.
+
+    Args:
+        cells: `PredictedCell`s, or rows with the same columns, in the order of their numbers.
+    """
     rows = [
         [c.name, c.slide, c.predicted, c.probability, c.image_sha256, c.bundle_sha256]
         for c in cells

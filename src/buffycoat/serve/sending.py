@@ -77,12 +77,14 @@ def make_report(
     labels, version = labels_sent(reader, slide, cells, number)
     body: dict[str, Any] = {} if version is None else version.body
     left_out = _left_out(cells, version)
-    counted = Counter(
-        label for name, label in labels.items() if label not in EXTRA and name not in left_out
-    )
+    kept = Counter(label for name, label in labels.items() if name not in left_out)
+    no_class = body.get("outside", EXTRA.keys() - cells.taxonomy.codes)
+    counted = {label: n for label, n in kept.items() if label not in no_class}
+    outside = {label: n for label, n in kept.items() if label in no_class}
     wbc = state.wbc if version is None else body.get("wbc")
     items = report_items(counted, cells.taxonomy, wbc)
-    bundles = sorted({cell.bundle_sha256 or "" for cell in cells.cells})
+    # A slide that was amended may have got more cells since, of another bundle.
+    bundles = body.get("bundle_sha256", sorted({cell.bundle_sha256 or "" for cell in cells.cells}))
     final = "final" if version and version.version == 1 else "amended"
     return DifferentialReport(
         slide=state.name,
@@ -97,7 +99,7 @@ def make_report(
         items=items,
         n_leukocytes=sum(item.count for item in items if item.is_leukocyte),
         n_counted=sum(item.count for item in items),
-        comment=_comment(body, labels, left_out, bundles),
+        comment=_comment(body, outside, left_out, bundles),
         n_decided=body.get("n_decided"),
         n_read=body.get("n_cells"),
         signer_identity=body.get("identity"),
@@ -114,7 +116,8 @@ def _read(
     if body is None:
         given = labels_of(reader, state.id)
         labels = final_labels(state, cells.predicted, given).labels
-        left = frozenset() if state.is_read else (cells.doubtful or set()) - decided_cells(given)
+        decided = decided_cells(given, *state.counted_roles)
+        left = frozenset() if state.is_read else (cells.doubtful or set()) - decided
         doubtful = None if cells.doubtful is None else left
         body = {
             "flags": flags_of(cells, cells.counted(labels, doubtful)),
@@ -153,12 +156,9 @@ def _left_out(cells: SlideCells, version: Version | None) -> dict[str, str]:
 
 
 def _comment(
-    body: dict[str, Any], labels: dict[str, str], left_out: dict[str, str], bundles: list[str]
+    body: dict[str, Any], outside: dict[str, int], left_out: dict[str, str], bundles: list[str]
 ) -> str:
     """The signer's words, what was left out of the count, and the models where they are several."""
-    outside = Counter(
-        label for name, label in labels.items() if label in EXTRA and name not in left_out
-    )
     said = [f"Not counted: {n} {EXTRA[code]} ({code})." for code, n in sorted(outside.items())]
     if body.get("undecided_doubtful"):
         said.append(f"Doubtful cells that no reader decided: {body['undecided_doubtful']}.")
@@ -174,15 +174,16 @@ def to_geojson(cells: SlideCells, labels: dict[str, str]) -> str:
     """The decisions as QuPath reads them, over the fields that the cells were cut from.
 
     Cells with an outline or a box in a field; each names its field in its metadata, since a
-    GeoJSON file of QuPath's is of one image.
+    GeoJSON file of QuPath's is of one image. A cell without a label was added after the version
+    was signed, and is left out.
     """
     codes = [*cells.taxonomy.codes, *EXTRA]
     features = []
     for cell in cells.cells:
         ring = _ring(cell.details.get("field", {}), cell.ref.box)
-        if ring is None:
+        label = labels.get(cell.name)
+        if ring is None or label is None:
             continue
-        label = labels[cell.name]
         features.append(
             {
                 "type": "Feature",

@@ -46,8 +46,12 @@ class Settings:
 
     @property
     def is_public(self) -> bool:
-        """Whether others than this machine's own users may reach it."""
-        return self.is_behind_proxy or not is_loopback(self.host)
+        """Whether others than this machine's own users may reach it.
+
+        A server on loopback is reached by another name only through something in front of it.
+        """
+        names = (urlsplit(origin).hostname or "" for origin in self.origins)
+        return self.is_behind_proxy or not all(map(is_loopback, (self.host, *names)))
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -177,4 +181,6 @@ def _check_public(settings: Settings, has_users: bool, name: str | None) -> None
         missing.append("the name that browsers reach it by: --name review.example.org")
     if missing:
         shown = "\n  ".join(missing)
-        raise ConfigError(f"others can reach --host {settings.host}, and it lacks:\n  {shown}")
+        is_named = name is not None and is_loopback(settings.host)
+        where = f"--name {name}" if is_named else f"--host {settings.host}"
+        raise ConfigError(f"others can reach {where}, and it lacks:\n  {shown}")

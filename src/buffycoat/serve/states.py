@@ -20,7 +20,8 @@ EXTRA = {
     SMUDGE: "broken cell",
     UNSURE: "cannot be told",
 }
-"""Labels beside the classes; such cells are in no differential."""
+"""Labels beside the classes; such cells are in no differential. A taxonomy of one's own may have a
+class of that code: then it is a class as any other."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,20 @@ class SlideState:
         return self.needs_second or self.is_finished(SECOND)
 
     @property
+    def counted_roles(self) -> tuple[str, ...]:
+        """Readings whose decisions count; a second one may have been begun and given up."""
+        return READINGS if self.is_second_counted else (FIRST, CONSENSUS)
+
+    @property
     def is_read(self) -> bool:
         """Whether every reading that it needs is done."""
         return self.is_finished(FIRST) and (not self.needs_second or self.is_finished(SECOND))
+
+    @property
+    def is_being_decided(self) -> bool:
+        """Whether somebody is about to decide on the consensus, and may still change labels."""
+        held = self.readings.get(CONSENSUS)
+        return held is not None and held.reader is not None and not held.is_finished
 
     @property
     def is_blind(self) -> bool:
@@ -235,6 +247,8 @@ def obstacle(state: SlideState, final: Final) -> str | None:
     if final.disputed:
         n = len(final.disputed)
         return f"{n} disagreement{'s' if n > 1 else ''} without a consensus"
+    if state.is_being_decided:
+        return f"the consensus of {state.readings[CONSENSUS].reader} is not finished"
     return None
 
 
@@ -245,7 +259,9 @@ def status_of(state: SlideState, final: Final, n_decided: int) -> str:
     if state.version:
         return "amending"
     if state.is_read:
-        return "disagreement" if final.disputed else "ready"
+        if final.disputed:
+            return "disagreement"
+        return "reading" if state.is_being_decided else "ready"
     if state.is_finished(FIRST) or state.is_finished(SECOND):
         return "second" if SECOND in state.readings else "read"
     is_begun = n_decided or any(reading.reader for reading in state.readings.values())

@@ -28,11 +28,29 @@ Decided = Mapping[str, int]
 
 
 @dataclass(frozen=True)
+class _Model:
+    """What the model says of a slide; kept, since all cells of a long list are not.
+
+    Attributes:
+        newest: Number of the cell that was added last to the review.
+        n_cells: Of the slide.
+        n_doubtful: Those that a person should look at; None where unknown.
+        flags: By the model's labels.
+    """
+
+    newest: int
+    n_cells: int
+    n_doubtful: int | None
+    flags: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
 class _Summary:
     """What follows from the labels of a slide.
 
     Attributes:
-        key: Of the labels that it was made from: state and the last entry that concerns them.
+        key: Of the labels that it was made from: state, and the last entry and cell that concern
+            them.
         final: The labels that count.
         n_changed: Cells whose label is not the model's.
         flags: By the labels that count.
@@ -54,7 +72,7 @@ class Worklist:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._summaries: dict[int, _Summary] = {}
-        self._model_flags: dict[tuple[int, int], list[dict[str, str]]] = {}
+        self._models: dict[int, _Model] = {}
         self._lock = threading.Lock()
 
     def rows(
@@ -67,55 +85,23 @@ class Worklist:
             person: Who asks.
             slides: Numbers; None for all.
         """
-        self.catalogue.refresh(reader)
+        newest = self.catalogue.newest(reader)
         wanted = None if slides is None else list(slides)
         decided, last = _decided(reader, wanted)
-        return [
-            self._row(reader, person, state, decided.get(state.id, {}), last.get(state.id, 0))
-            for state in states(reader, wanted)
-        ]
+        rows = []
+        for state in states(reader, wanted):
+            summary = self._summary(reader, state, (last.get(state.id, 0), newest))
+            model = self._of_model(reader, state, newest)
+            rows.append(_row(person, state, decided.get(state.id, {}), summary, model))
+        return rows
 
-    def _row(
-        self, reader: Connection, person: Person, state: SlideState, decided: Decided, last: int
-    ) -> dict[str, Any]:
-        cells = self.catalogue.slide(reader, state.id)
-        summary = self._summary(reader, state, cells, last)
-        sees_all = all(state.may_see(person, role) for role in READINGS)
-        why_not = obstacle(state, summary.final)
-        return {
-            "n": state.id,
-            "id": state.name,
-            "patient": state.patient,
-            "n_cells": len(cells.cells),
-            "n_doubtful": None if cells.doubtful is None else len(cells.doubtful),
-            "n_changed": summary.n_changed if sees_all else None,
-            "status": status_of(state, summary.final, sum(decided.values()) if sees_all else 0),
-            "flags": summary.flags if state.is_read else self._of_model(state, cells),
-            "my_role": state.role_of(person),
-            "can_sign": why_not is None and SIGNER in person.roles,
-            "why_not": why_not,
-            "version": state.version or None,
-            "wbc": state.wbc,
-            "readings": [
-                {
-                    "role": role,
-                    "reader": state.readings[role].reader,
-                    "finished": state.readings[role].is_finished,
-                    "n_decided": decided.get(role, 0) if state.may_see(person, role) else None,
-                }
-                for role in READINGS
-                if role in state.readings
-            ],
-        }
-
-    def _summary(
-        self, reader: Connection, state: SlideState, cells: SlideCells, last: int
-    ) -> _Summary:
-        key = (last, len(cells.cells), state.is_read, state.is_second_counted)
+    def _summary(self, reader: Connection, state: SlideState, last: tuple[int, int]) -> _Summary:
+        key = (*last, state.is_read, state.is_second_counted)
         with self._lock:
             known = self._summaries.get(state.id)
         if known is not None and known.key == key:
             return known
+        cells = self.catalogue.slide(reader, state.id)
         final = final_labels(state, cells.predicted, labels_of(reader, state.id))
         n_changed = sum(final.labels[n] != code for n, code in cells.predicted.items())
         flags = flags_of(cells, cells.counted(final.labels, frozenset()))
@@ -124,15 +110,54 @@ class Worklist:
             self._summaries[state.id] = found
         return found
 
-    def _of_model(self, state: SlideState, cells: SlideCells) -> list[dict[str, str]]:
-        key = state.id, len(cells.cells)
+    def _of_model(self, reader: Connection, state: SlideState, newest: int) -> _Model:
         with self._lock:
-            known = self._model_flags.get(key)
-        if known is None:
-            known = flags_of(cells, cells.counted(cells.predicted, cells.doubtful))
-            with self._lock:
-                self._model_flags[key] = known
-        return known
+            known = self._models.get(state.id)
+        if known is not None and known.newest == newest:
+            return known
+        cells = self.catalogue.slide(reader, state.id)
+        doubtful = cells.doubtful
+        found = _Model(
+            newest,
+            len(cells.cells),
+            None if doubtful is None else len(doubtful),
+            flags_of(cells, cells.counted(cells.predicted, doubtful)),
+        )
+        with self._lock:
+            self._models[state.id] = found
+        return found
+
+
+def _row(
+    person: Person, state: SlideState, decided: Decided, summary: _Summary, model: _Model
+) -> dict[str, Any]:
+    sees_all = all(state.may_see(person, role) for role in READINGS)
+    why_not = obstacle(state, summary.final)
+    return {
+        "n": state.id,
+        "id": state.name,
+        "patient": state.patient,
+        "n_cells": model.n_cells,
+        "n_doubtful": model.n_doubtful,
+        "n_changed": summary.n_changed if sees_all else None,
+        "status": status_of(state, summary.final, sum(decided.values()) if sees_all else 0),
+        "flags": summary.flags if state.is_read else model.flags,
+        "my_role": state.role_of(person),
+        "can_sign": why_not is None and SIGNER in person.roles,
+        "why_not": why_not,
+        "version": state.version or None,
+        "wbc": state.wbc,
+        "readings": [
+            {
+                "role": role,
+                "reader": state.readings[role].reader,
+                "finished": state.readings[role].is_finished,
+                "n_decided": decided.get(role, 0) if state.may_see(person, role) else None,
+            }
+            for role in READINGS
+            if role in state.readings
+        ],
+    }
 
 
 def flags_of(cells: SlideCells, counted: counts.Counted) -> list[dict[str, str]]:

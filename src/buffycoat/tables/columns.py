@@ -47,7 +47,8 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
     Args:
         rows: The table.
         chosen: The column, if a person has named it.
-        known: The cells' names; among several columns, the one that holds them is meant.
+        known: The cells' names; the column that holds them is meant, whatever the others are
+            called: a column `name` may be of patients.
 
     Raises:
         ManifestError: No column, or several, may be meant.
@@ -56,6 +57,8 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
         rows.require((chosen,))
         return chosen
     found = [name for name in rows.header if key(name) in ID_NAMES]
+    if known and len(found) == 1 and not _holds_some(rows, found[0], known):
+        found = [name for name in rows.header if _holds_some(rows, name, known)] or found
     if known and len(found) != 1:
         found = _that_join(rows, found or list(rows.header), known) or found
     own = [name for name in OWN_IDS if name in found]
@@ -67,6 +70,11 @@ def find_ids(rows: Rows, chosen: str | None = None, known: Collection[str] = ())
     if len(found) > 1 and not own:
         raise _ambiguous(rows, "names of the cells", found, "ID", "--id-column")
     return (own or found)[0]
+
+
+def _holds_some(rows: Rows, name: str, known: Collection[str]) -> bool:
+    """Whether a column has one of the names as they stand."""
+    return not {*known}.isdisjoint(rows.column(name))
 
 
 def _that_join(rows: Rows, names: list[str], known: Collection[str]) -> list[str]:

@@ -69,10 +69,15 @@ export class Differential {
     clearTimeout(this.#timer);
   }
 
-  /** The figures by the labels of `role`; "final" are those that a signature freezes. */
-  figures(role) {
+  /** The figures by the labels of `role`. */
+  figures(role, more = "") {
     const wbc = this.wbcValue === null ? "" : `&wbc=${this.wbcValue}`;
-    return get(`slides/${this.slide.n}/differential?role=${role}${wbc}`);
+    return get(`slides/${this.slide.n}/differential?role=${role}${wbc}${more}`);
+  }
+
+  /** The figures that a signature freezes, with its flags. */
+  asSigned() {
+    return this.figures("final", "&as_signed=true");
   }
 
   async load() {

@@ -33,7 +33,7 @@ export async function sign(view) {
   const { slide, reading, differential } = view;
   await view.saved();
   await differential.store();
-  const found = await differential.figures("final");
+  const found = await differential.asSigned();
   const [label, comment] = area("Comment", { maxlength: "2000" });
   draft(`comment.${slide.n}`, comment);
   const id = crypto.randomUUID(); // the same for every try

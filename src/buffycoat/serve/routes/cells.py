@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Annotated, Any
 
@@ -13,10 +14,12 @@ from buffycoat.evaluate.label_next import choose_next
 from buffycoat.serve import log, schema
 from buffycoat.serve.decisions import Decision, decide
 from buffycoat.serve.routes.forms import DecisionsForm, Id, Number, Served, SignedIn
-from buffycoat.serve.states import Label, labels_of, state_of
+from buffycoat.serve.states import READINGS, Label, decided_cells, labels_of, state_of
 
 ALIKE = 8
-CACHE = {"Cache-Control": "private, max-age=86400"}
+CACHE = {"Cache-Control": "private, no-cache"}
+"""A browser may keep a picture, and asks each time whether it is still the one: the next review has
+the same addresses, and a file may be swapped."""
 router = APIRouter()
 
 
@@ -61,23 +64,30 @@ def image(
     with review.store.reading() as reader:
         found = review.catalogue.cell(reader, n)
     picture = review.pictures.image(found, is_white=white)
-    etag = f'"{picture.etag}"'
-    headers = CACHE | {"ETag": etag}
     if picture.fault == "missing":
         headers = {"X-Buffycoat-Missing": "1"}
-    elif picture.fault:
-        headers["X-Buffycoat-Changed"] = "1"
-    if request.headers.get("if-none-match") == etag:
+        return Response(picture.data, media_type=picture.media_type, headers=headers)
+    headers = {"X-Buffycoat-Changed": "1"} if picture.fault else {}
+    return _kept(request, picture.data, picture.media_type, picture.etag, headers)
+
+
+def _kept(
+    request: Request, data: bytes, media_type: str, etag: str, headers: dict[str, str]
+) -> Response:
+    """A picture that the browser keeps, or that it still has the right one."""
+    headers = CACHE | {"ETag": f'"{etag}"'} | headers
+    if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return Response(picture.data, media_type=picture.media_type, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
 
 
 @router.get("/cells/{n}/context", response_class=Response)
-def context(n: Id, review: Served, person: SignedIn) -> Response:
+def context(n: Id, request: Request, review: Served, person: SignedIn) -> Response:
     """The field of view around a cell, with its box."""
     with review.store.reading() as reader:
         found = review.catalogue.cell(reader, n)
-    return Response(review.surroundings.context(found), media_type="image/jpeg", headers=CACHE)
+    data = review.surroundings.context(found)
+    return _kept(request, data, "image/jpeg", hashlib.sha256(data).hexdigest()[:32], {})
 
 
 @router.get("/cells/{n}/outline")
@@ -127,7 +137,8 @@ def suggestions(
         state = state_of(reader, slide)
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
-    known = {n for role in given if state.may_see(person, role) for n in given[role]}
+    seen = [role for role in READINGS if state.may_see(person, role)]
+    known = decided_cells(given, *seen) if seen else set[int]()
     is_known = np.array([cell.n in known for cell in cells.cells], dtype=bool)
     rows = choose_next(cells.scores**2, is_known, count, cells.without_cell)
     return {"cells": [{"n": cells.cells[row].n, "slide": slide} for row in rows]}

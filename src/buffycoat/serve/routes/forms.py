@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path
@@ -21,12 +22,29 @@ from buffycoat.serve.people import Person
 from buffycoat.serve.review import Review, review_of, signed_in
 
 MOST_ID = 2**31 - 1
+MOST_CODE = 200
+"""Characters of a class's code: a taxonomy of one's own may have long ones."""
+
+
+OWN_WORDS = {"wbc", "text"}
+"""Kinds of fault whose message says all itself."""
+_LINE_END = re.compile("\r\n|[\r\u2028\u2029]")
+_ODD_SPACE = re.compile(r"[^\S\n]")
+"""A tab, or a space that does not break, as word processors write them."""
 
 
 def _printable(text: str) -> str:
-    if any(not letter.isprintable() for letter in text.replace("\n", "")):
-        raise ValueError("expected printable text")
-    return text
+    """Text with plain spaces and ends of lines; what cannot be seen is refused."""
+    plain = _ODD_SPACE.sub(" ", _LINE_END.sub("\n", text))
+    hidden = next((c for c in plain if not c.isprintable() and c != "\n"), None)
+    if hidden is not None:
+        raise PydanticCustomError(
+            "text",
+            "the text has a character that cannot be seen, U+{code}, behind '{before}': "
+            "take it out",
+            {"code": f"{ord(hidden):04X}", "before": plain.partition(hidden)[0][-20:]},
+        )
+    return plain
 
 
 def _white_cells(value: Any) -> Any:
@@ -48,7 +66,9 @@ Number = Annotated[int, Field(ge=1, le=MOST_ID)]
 Id = Annotated[int, Path(ge=1, le=MOST_ID)]
 ClientId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
-Code = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_printable)]
+Code = Annotated[
+    str, StringConstraints(min_length=1, max_length=MOST_CODE), AfterValidator(_printable)
+]
 Comment = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_printable)]
 TokenId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=200)]

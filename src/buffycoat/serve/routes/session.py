@@ -96,7 +96,11 @@ def taxonomy(review: Review) -> dict[str, Any]:
         }
         for cell in ordered
     ]
-    extra = [{"code": code, "name": name, "key": keys[code]} for code, name in EXTRA.items()]
+    extra = [
+        {"code": code, "name": name, "key": keys[code]}
+        for code, name in EXTRA.items()
+        if code not in found.codes
+    ]
     return {"name": found.name, "classes": classes, "extra": extra}
 
 
@@ -105,12 +109,12 @@ def login(request: Request, response: Response, review: Served, form: LoginForm)
     """Sign in with name and password."""
     address = request.client.host if request.client else "?"
     keys = (f"name {form.name}", f"address {address}")
-    review.attempts.check(*keys)
-    with review.store.reading() as reader:
-        user = users.check_password(reader, form.name, form.password)
-    if user is None:
-        review.attempts.failed(*keys)
-        raise users.login_refused()
+    with review.attempts.trying(*keys):
+        with review.store.reading() as reader:
+            user = users.check_password(reader, form.name, form.password)
+        if user is None:
+            review.attempts.failed(*keys)
+            raise users.login_refused()
     with review.store.writing() as writer:
         cookie = users.begin_session(writer, user, review.secret)
     response.set_cookie(

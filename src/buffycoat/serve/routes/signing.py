@@ -22,7 +22,6 @@ def sign(slide: Id, form: SignForm, review: Served, person: SignedIn) -> dict[st
         cells = review.catalogue.slide(reader, slide).cells
         faulty = review.pictures.n_faulty(cells, is_afresh=True)
     with review.store.writing() as writer:
-        review.catalogue.refresh(writer)
         cells = review.catalogue.slide(writer, slide)
         version = signatures.sign(
             writer, person, slide, cells, form.client_id, form.wbc, form.comment, faulty

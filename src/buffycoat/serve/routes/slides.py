@@ -114,17 +114,19 @@ def slide_cells(
     person: SignedIn,
     role: Role | None = None,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_CELLS)] = MOST_CELLS,
+    limit: Annotated[int | None, Query(ge=1, le=MOST_CELLS)] = None,
 ) -> JSONResponse:
-    """The cells of a slide, most doubtful first, with the decisions of one reading."""
+    """The cells of a slide, most doubtful first, with the decisions of one reading.
+
+    All of them unless a limit is named: who reads a slide must see every cell that is signed.
+    """
     with review.store.reading() as reader:
         state = state_of(reader, slide)
-        review.catalogue.refresh(reader)
         cells = review.catalogue.slide(reader, slide)
         if role is not None:
             state.require_sight(person, role)
         given = labels_of(reader, slide)
-    part = slice(offset, offset + limit)
+    part = slice(offset, None if limit is None else offset + limit)
     said = {} if role is None else given[role]
     rows = [
         row | _now(review, cell, said.get(cell.n))
@@ -192,11 +194,15 @@ def differential(
     person: SignedIn,
     role: View | None = None,
     wbc: Annotated[Wbc | None, Query()] = None,
+    as_signed: bool = False,
 ) -> JSONResponse:
-    """The differential by the labels of a reading, by those that count, or by the model's."""
+    """The differential by the labels of a reading, by those that count, or by the model's.
+
+    With `as_signed`, flags and notes are those of a signature now: it takes doubtful cells that
+    nobody decided as predicted.
+    """
     with review.store.reading() as reader:
         state = state_of(reader, slide)
-        review.catalogue.refresh(reader)
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
     wbc = state.wbc if wbc is None else wbc
@@ -205,18 +211,18 @@ def differential(
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
-        is_done, decided = state.is_read, decided_cells(given)
+        is_done, decided = state.is_read, decided_cells(given, *state.counted_roles)
         differ = n_differ(state, cells.predicted, given)
     elif view == "model":
         labels, is_done, decided = cells.predicted, False, set[int]()
     else:
         state.require_sight(person, view)
         labels = as_read(cells.predicted, given[view])
-        seen = READINGS if view == CONSENSUS else (view,)
+        seen = state.counted_roles if view == CONSENSUS else (view,)
         is_done, decided = state.is_finished(view), decided_cells(given, *seen)
     doubtful = cells.doubtful
     if doubtful is not None:
-        doubtful = frozenset() if is_done else doubtful - decided
+        doubtful = frozenset() if is_done or as_signed else doubtful - decided
     counted = cells.counted(labels, doubtful)
     model = cells.counted(cells.predicted, cells.doubtful, review.confusion)
     rows = counts.to_rows(counted, model, cells.taxonomy, wbc)
