@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from buffycoat.evaluate.limits import MOSTLY
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.predict.results import Counts
@@ -105,4 +106,4 @@ def _several_classes(counts: Counts) -> list[str]:
 
 
 def _images(n: int) -> str:
-    return "1 image" if n == 1 else f"{n} images"
+    return counted(n, "image")

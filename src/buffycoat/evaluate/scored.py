@@ -15,6 +15,7 @@ from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.exchange.boxes import cell_name
 from buffycoat.exchange.read import read_boxes
 from buffycoat.notes import tell
+from buffycoat.plurals import missing_columns
 from buffycoat.sources.boxed import is_boxed
 from buffycoat.tables import Rows, find_ids, find_labels, read_rows, to_number
 from buffycoat.tables.labels import as_codes, join, read_labels, unique
@@ -248,7 +249,7 @@ def _probs(
         frame = frame.assign(**dict.fromkeys(missing, 0.0))
     elif missing:
         raise ManifestError(
-            f"{path}: column {', '.join(map(repr, missing))} is missing for taxonomy "
+            f"{path}: {missing_columns(missing)} for taxonomy "
             f"{taxonomy.name!r}; name another with --taxonomy"
         )
     return frame.loc[cell_ids, columns].to_numpy(dtype=np.float64)
