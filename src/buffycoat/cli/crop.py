@@ -149,7 +149,8 @@ def cut_boxes(
     )
     small = small_boxes(fields, typical)
     if small:
-        text = f"{len(small)} boxes are under a quarter of the typical size: {'; '.join(small[:5])}"
+        n_small = counted(len(small), "box", "boxes")
+        text = f"{n_small} under a quarter of the typical size: {'; '.join(small[:5])}"
         errors_console().print(f"[yellow]{escape(text)}. Look at their crops[/]", soft_wrap=True)
     console.print(escape(f"Cells: {out / CELLS}, crops beside it"), soft_wrap=True)
     if found.bad:

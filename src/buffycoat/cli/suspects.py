@@ -52,7 +52,7 @@ def suspects(
     from buffycoat.tables import write_csv
 
     cells = (
-        read_out_of_fold(scores, taxonomy)
+        read_out_of_fold(scores, taxonomy, "--labels")
         if labels is None
         else read_scored(scores, labels, taxonomy)
     )

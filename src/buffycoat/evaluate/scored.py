@@ -116,7 +116,9 @@ def _of_boxes(path: Path, taxonomy: str, known: Collection[str]) -> dict[str, st
     return {name: code for (name, _), code in zip(kept, codes, strict=True)}
 
 
-def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:
+def read_out_of_fold(
+    path: Path, taxonomy: str = "auto", option: str = "--calibration-labels"
+) -> Scored:
     """Read a run's own scores of its training cells, each by a model that has not learned from it.
 
     The call is the likeliest class. Cells are taken as they are: the row of a cell's degraded twin
@@ -125,16 +127,19 @@ def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:
     Args:
         path: `out_of_fold.parquet`, as `buffycoat train` writes it.
         taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
+        option: That takes the labels of another table, for the message.
 
     Raises:
-        ManifestError: Another table.
+        ManifestError: Another table, or none.
         TaxonomyError: A label is not in the taxonomy.
     """
+    if not path.exists():
+        raise ManifestError(f"{path}: no such file. Check the path")
     frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else pd.DataFrame()
     if not is_out_of_fold(frame):
         raise ManifestError(
             f"{path}: not an out_of_fold.parquet of a run; give the true labels of its cells with "
-            "--calibration-labels"
+            f"{option}"
         )
     frame = frame.loc[~frame["is_twin"]]
     columns = _codes_of(frame)
