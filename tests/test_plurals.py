@@ -21,6 +21,7 @@ def test_one_is_told_from_several() -> None:
     ]  # fmt: skip
     assert counted(1, "class", "classes") == "1 class"
     assert counted(3, "class", "classes") == "3 classes"
+    assert counted(1200, "cell", comma="") == "1200 cells"
     assert missing_columns(["a"]) == "column 'a' is missing"
     assert missing_columns(["a", "b"]) == "columns 'a', 'b' are missing"
 

@@ -259,4 +259,4 @@ def limits_text(item: Item) -> str:
 def total_text(items: Sequence[Item]) -> str:
     """What the percentages are of, in words."""
     n = sum(item.count for item in items if item.is_leukocyte)
-    return counted(n, "leukocyte")
+    return counted(n, "leukocyte", comma="")

@@ -144,7 +144,7 @@ def _more_results(order: Any, n: int, report: DifferentialReport) -> None:
 
 def _counted(item: Item) -> str:
     limits = limits_text(item)
-    return counted(item.count, "cell") + (f"; 95 % limits {limits}" if limits else "")
+    return counted(item.count, "cell", comma="") + (f"; 95 % limits {limits}" if limits else "")
 
 
 def _note(nte: Any, place: int, text: str) -> None:

@@ -85,5 +85,5 @@ def too_few(n_leukocytes: int) -> str | None:
     """
     if n_leukocytes >= FEWEST:
         return None
-    cells = counted(n_leukocytes, "leukocyte")
+    cells = counted(n_leukocytes, "leukocyte", comma="")
     return f"{cells} counted: too few for a differential of {FEWEST}; limits are wide"

@@ -140,7 +140,7 @@ class Taxonomy:
         """The error that names labels which mean no class here, each with what may be meant."""
         told = "\n  ".join(self._remedy(label) for label in labels)
         return TaxonomyError(
-            f"{counted(len(labels), 'label')} of no class in taxonomy {self.name!r} "
+            f"{counted(len(labels), 'label')} of no class of taxonomy {self.name!r} "
             f"({', '.join(self.codes)}):\n  {told}\nFix the label; or add the class, or the label "
             "as an alias of one, in a taxonomy file (--set taxonomy=my.toml in train and bench, "
             "--taxonomy my.toml elsewhere); or, in train, bench and audit, leave its cells out "
