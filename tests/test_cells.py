@@ -92,7 +92,7 @@ def test_targets_need_every_label_and_the_taxonomy() -> None:
     manifest = Manifest.from_frame(_frame(label=["LY", "SNE", "LY"]), "here")
     assert manifest.targets(PBC).tolist() == [1, 0, 1]
     assert manifest.counts() == {"LY": 2, "SNE": 1}
-    with pytest.raises(ManifestError, match="1 cells have no label, first: 'b'"):
+    with pytest.raises(ManifestError, match="no label for 1 cell, first: 'b'"):
         Manifest.from_frame(_frame(label=["LY", None, "LY"]), "here").targets(PBC)
     with pytest.raises(TaxonomyError, match="'PLY'"):
         Manifest.from_frame(_frame(label=["LY", "PLY", "LY"]), "here").targets(PBC)

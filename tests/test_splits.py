@@ -88,8 +88,8 @@ def test_rare_classes_are_spread_and_noted() -> None:
     folds = assign_folds(targets, None, 5, seed=0, codes=("SNE", "PC", "PLY"))
     assert len(set(folds.fold[targets == 1])) == 3
     notes = " | ".join(folds.notes)
-    assert "PC: 3 cells are in 3 of 5 folds" in notes
-    assert "PLY: 1 cells are in 1 of 5 folds; the model of that fold trains on none" in notes
+    assert "PC: 3 cells in 3 of 5 folds" in notes
+    assert "PLY: 1 cell in 1 of 5 folds; the model of that fold trains on none" in notes
     assert "SNE" not in notes
 
 
@@ -98,7 +98,7 @@ def test_a_class_of_one_patient_is_noted() -> None:
     patients = np.array([f"p{row % 6}" for row in range(30)] + ["p0"] * 11)
     folds = assign_folds(targets, patients, 3, seed=0, codes=("LY", "PLY"))
     assert folds.notes == (
-        "PLY: 11 cells of 1 patients are in 1 of 3 folds; "
+        "PLY: 11 cells of 1 patient in 1 of 3 folds; "
         "the model of that fold trains on none, so its out-of-fold recall is 0",
     )
 
@@ -200,5 +200,5 @@ def test_one_site_cannot_be_held_out() -> None:
 
 
 def test_a_photograph_at_two_sites_is_seen_by_both() -> None:
-    with pytest.raises(ConfigError, match=r"1 photograph\(s\) are at two sites, such as a and b"):
+    with pytest.raises(ConfigError, match=r"1 photograph at two sites, such as a and b"):
         hold_out_sites(np.array([0, 1, 0]), np.array(["a", "a", "b"]), copies=np.array([5, 6, 5]))

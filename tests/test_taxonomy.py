@@ -104,7 +104,7 @@ def test_a_malformed_taxonomy_says_what_is_wrong(
 def test_a_missing_file_and_a_single_class_are_errors(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"gone.toml: not a readable"):
         resolve(str(tmp_path / "gone.toml"), [])
-    with pytest.raises(TaxonomyError, match="has 1 classes"):
+    with pytest.raises(TaxonomyError, match="has 1 class;"):
         Taxonomy("one", (CellClass("LY", "lymphocyte", "lymphoid"),))
 
 

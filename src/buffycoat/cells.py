@@ -201,8 +201,8 @@ class Manifest:
     def targets(self, taxonomy: Taxonomy) -> np.ndarray:
         """Column index of each label, shape (n,), int64; every cell must have a label."""
         missing = self.frame.loc[~self.is_labelled, "cell_id"]
-        if len(missing):
-            raise ManifestError(f"{len(missing)} cells have no label, first: {missing.iloc[0]!r}")
+        if n := len(missing):
+            raise ManifestError(f"no label for {counted(n, 'cell')}, first: {missing.iloc[0]!r}")
         return taxonomy.encode(self.frame["label"].tolist())
 
     def counts(self) -> dict[str, int]:

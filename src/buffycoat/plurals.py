@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def counted(n: int, noun: str, several: str = "") -> str:
+def counted(n: int, noun: str, several: str = "", comma: str = ",") -> str:
     """A number and what it counts.
 
     >>> counted(1, "cell"), counted(1200, "cell"), counted(2, "copy", "copies")
@@ -15,8 +15,9 @@ def counted(n: int, noun: str, several: str = "") -> str:
         n: How many.
         noun: For one, of one or more words; "s" at its end makes several.
         several: For several, where that is another word.
+        comma: Between thousands; "" in reports that others read: some take it for a decimal point.
     """
-    return f"{n:,} {noun if n == 1 else several or f'{noun}s'}"
+    return f"{n:,}".replace(",", comma) + f" {noun if n == 1 else several or f'{noun}s'}"
 
 
 def missing_columns(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.errors import ConfigError, ShapeError
+from buffycoat.plurals import counted
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,9 @@ def hold_out_sites(
     if len(shared):
         one, other = names[lowest[shared[0]]], names[highest[shared[0]]]
         raise ConfigError(
-            f"hold_out='site': {len(shared)} photograph(s) are at two sites, such as {one} and "
-            f"{other}, so neither is unseen. Leave the copies out, or set classify.hold_out=cell"
+            f"hold_out='site': {counted(len(shared), 'photograph')} at two sites, such as {one} "
+            f"and {other}, so neither is unseen. Leave the copies out, or set "
+            "classify.hold_out=cell"
         )
     table = _table(fold, targets, None, len(names), _class_names(targets, codes))
     labels = _class_names(targets, codes)
@@ -293,8 +295,10 @@ def _class_notes(table: pd.DataFrame, n_folds: int, labels: Sequence[str]) -> li
         n_filled = int((cells > 0).sum())
         if n_filled == n_folds:
             continue
-        of_patients = "" if pd.isna(patients).any() else f" of {patients.sum()} patients"
-        note = f"{label}: {cells.sum()} cells{of_patients} are in {n_filled} of {n_folds} folds"
+        held = counted(int(cells.sum()), "cell")
+        if not pd.isna(patients).any():
+            held += f" of {counted(int(patients.sum()), 'patient')}"
+        note = f"{label}: {held} in {n_filled} of {n_folds} folds"
         if n_filled == 1:
             note += "; the model of that fold trains on none, so its out-of-fold recall is 0"
         notes.append(note)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from buffycoat.plurals import counted
+
 MAX_NAMES = 3
 """Names of files, tables or labels that a line spells out; the rest is counted."""
 MAX_KEPT = 20
@@ -86,7 +88,7 @@ class Statement:
         return found
 
     def _files(self) -> str:
-        said = f"{self.n_files:,} picture{'' if self.n_files == 1 else 's'}"
+        said = counted(self.n_files, "picture")
         why = []
         for reason, files in self.not_looked_at.items():
             names = f" ({_some(files)})" if len(files) <= MAX_NAMES else ""
@@ -107,8 +109,8 @@ class Statement:
         if self.split_from:
             said.append(f"splits from {self.split_from}")
         if self.patients:
-            gap = f", {self.without_patient:,} cells of unknown patient"
-            said.append(f"{self.patients:,} patients{gap if self.without_patient else ''}")
+            gap = f", {counted(self.without_patient, 'cell')} of unknown patient"
+            said.append(f"{counted(self.patients, 'patient')}{gap if self.without_patient else ''}")
         elif self.label_from:
             said.append("no patients known: every figure is image-level")
         return "; ".join(said)
@@ -133,8 +135,8 @@ def _counts(counts: Mapping[str, int]) -> str:
     total = sum(counts.values())
     parts = [f"{label} {count:,}" for label, count in counts.items()]
     if [*counts] == [UNLABELLED]:
-        return f"{total:,} cells {UNLABELLED}"
-    return f"{total:,} cells: {', '.join(parts)}"
+        return f"{counted(total, 'cell')} {UNLABELLED}"
+    return f"{counted(total, 'cell')}: {', '.join(parts)}"
 
 
 def _some(names: tuple[str, ...] | list[str], limit: int = MAX_NAMES) -> str:

@@ -145,7 +145,7 @@ def test_compare_leaves_coarse_cells_out_and_says_so(
     for name in ("a", "b"):
         run("predict", out / "bundle", table, "--split", "eval", "--out", tmp_path / f"{name}.csv")
     said = run("compare", tmp_path / "a.csv", tmp_path / "b.csv", truth)
-    assert "2 cells have a label coarser than a class" in said
+    assert "2 cells left out: the label is coarser than a class" in said
 
 
 def test_a_five_class_set_trains_and_predicts_neutrophils(

@@ -80,7 +80,7 @@ def test_other_cells_are_a_fault_that_counts_them(tables, tmp_path: Path) -> Non
     assert "the 77 that all three hold with --common" in said
     result, said = _compare(a, b, labels, "--common", "--out", tmp_path / "out")
     assert result.exit_code == 0
-    assert "4 cells are not in all three files and were left out" in said
+    assert "4 cells left out: not in all three files" in said
     assert json.loads((tmp_path / "out" / "comparison.json").read_text())["n"] == 77
 
 
@@ -149,7 +149,7 @@ def test_won_and_lost_cells_are_drawn(tables, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "1 of" in said
     assert "have no image" in said
-    assert "1 cell(s) could not be used" in said
+    assert "1 cell could not be used" in said
 
 
 def test_images_need_a_place_for_the_sheet(tables, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_stated_side_is_kept(boxes: Path, tmp_path: Path) -> None:
     done = _run(boxes, "--out", tmp_path / "cells", "--side-px", 40)
     assert done.exit_code == 0, done.output
     assert "3 cells of 40 x 40 px" in done.output
-    assert "boxes are under a quarter" not in done.output
+    assert "under a quarter" not in done.output
 
 
 def test_boxes_that_are_no_cells_by_their_size_are_named(boxes: Path, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_boxes_that_are_no_cells_by_their_size_are_named(boxes: Path, tmp_path: 
     done = _run(boxes, "--out", tmp_path / "cells")
     assert done.exit_code == 0, done.output
     words = " ".join(done.output.split())
-    assert "1 boxes are under a quarter of the typical size: a.png: box of 3 x 2 px" in words
+    assert "1 box under a quarter of the typical size: a.png: box of 3 x 2 px" in words
 
 
 def test_what_is_no_annotation_is_refused_with_what_is_read(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_slide_gives_the_same_tables_whatever_is_read_at_once(
         arguments = ["find", str(tmp_path / "a.ome.tif"), "--out", str(tmp_path / out)]
         done = CliRunner().invoke(app, [*arguments, "--tile-px", tile_px])
         assert done.exit_code == 0, done.output
-        assert "3 cells in 1 fields" in done.output
+        assert "3 cells in 1 field " in done.output
         tables.append(pd.read_parquet(tmp_path / out / "cells.parquet"))
     assert tables[0].equals(tables[1])
     assert set(tables[0]["slide_id"]) == {"a.ome.tif"}

@@ -193,6 +193,7 @@ def _counts(*reasons: str, n_bad: int = 0, sets: str = "LY", is_restored: bool =
 
 def test_the_summary_in_words() -> None:
     assert summary(_counts("", "")) == ["None of 2 cells needs a look (column is_abstained)."]
+    assert summary(_counts("")) == ["None of 1 cell needs a look (column is_abstained)."]
     assert summary(_counts("outlier", "")) == [
         "1 of 2 cells (50%) needs a look: 1 unlike the training cells."
     ]

@@ -72,3 +72,13 @@ def test_a_table_without_probabilities_is_refused(tmp_path: Path) -> None:
     )
     assert code == 2
     assert "no probabilities" in said
+
+
+def test_what_is_no_run_s_table_names_the_option_of_this_command(tmp_path: Path) -> None:
+    pd.DataFrame({"cell_id": ["a"], "label": ["LY"]}).to_parquet(tmp_path / "p.parquet")
+    code, said = _suspects(tmp_path / "p.parquet", "--out", tmp_path / "o.csv")
+    assert code == 2
+    assert "give the true labels of its cells with --labels" in said
+    code, said = _suspects(tmp_path / "gone", "--out", tmp_path / "o.csv")
+    assert code == 2
+    assert "gone: no such file. Check the path" in said

@@ -134,7 +134,7 @@ def test_one_class_of_one_beside_larger_ones_is_trained_and_noted(tmp_path: Path
     data = _draw(tmp_path / "data", {"SNE": 9, "LY": 9, "BA": 1})
     code, said = _train(data, tmp_path / "run", "classify.folds=3", "restore.method=identity")
     assert code == 0, said
-    assert "BA: 1 cells are in 1 of 3 folds" in said
+    assert "BA: 1 cell in 1 of 3 folds" in said
     assert "head" not in _notes(tmp_path / "run")
 
 

@@ -86,7 +86,8 @@ def numbers_of_hl7(report: DifferentialReport) -> Numbers:
             notes[last] = str(segment[3])
     found = {}
     for item in report.items:
-        count, _, limits = notes[item.code].partition(" cells; 95 % limits ")
+        text = notes[item.code].replace("1 cell;", "1 cells;")
+        count, _, limits = text.partition(" cells; 95 % limits ")
         low, _, high = limits.removesuffix(f" {item.unit}").partition(" - ")
         high = "" if high == "no upper limit" else high
         absolute = results.get(f"{item.code}.absolute", "")

@@ -46,7 +46,7 @@ def test_lists_named_after_a_split_give_it(tmp_path: Path, suffix: str, head: st
         "SNE/sne2.png",
     ]
     (tmp_path / f"val.{suffix}").write_text(f"{head}sne2.png{tail.get('sne', '')}\n")
-    with pytest.raises(ManifestError, match=r"1 cells have no split .* LY/ly2.png"):
+    with pytest.raises(ManifestError, match=r"1 cell without a split .* LY/ly2.png"):
         read(tmp_path)
 
 
@@ -215,7 +215,7 @@ def test_class_folders_beside_a_test_folder_are_training_and_it_is_said(tmp_path
     _files(tmp_path, "SNE/1.png", "LY/1.png", "test/SNE/2.png")
     cells = read(tmp_path)
     assert sorted(cells.frame["split"]) == ["test", "train", "train"]
-    assert "2 cells are in no folder of a split" in cells.statement.notes[0]
+    assert "in no folder of a split, and taken as train: 2 cells" in cells.statement.notes[0]
 
 
 def test_patients_of_a_table_join_unlabelled_pictures(tmp_path: Path) -> None:

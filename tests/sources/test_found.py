@@ -47,7 +47,7 @@ def test_smudges_are_left_out_and_the_others_know_their_field(
     assert found.frame["is_counted"].tolist() == [True, False]
     assert found.frame["field_faults"].tolist() == ["", "too thick"]
     said = " ".join(text for _, text in found.statement.lines())
-    assert "1 smudges left out" in said
+    assert "1 smudge left out" in said
     assert "columns ignored" not in said
 
 
@@ -67,7 +67,7 @@ def test_a_crop_that_is_gone_is_said(cells: Path) -> None:
     (cells / "a.png").unlink()
     found = read(cells, "images")
     assert found.frame["cell_id"].tolist() == ["b.png"]
-    assert any("1 cells of cells.parquet are not among the pictures" in n for n in found.notes)
+    assert any("not among the pictures: 1 cell of cells.parquet" in n for n in found.notes)
 
 
 def test_smudges_alone_are_refused(cells: Path) -> None:

@@ -273,4 +273,4 @@ def test_a_split_column_counts_more_than_a_folder_and_it_is_said(tmp_path: Path)
     )
     cells = read(tmp_path)
     assert _splits(cells) == {"train": 2, "eval": 1}
-    assert "1 cells lie in a folder of another split" in cells.statement.notes[0]
+    assert "another split than the table says: 1 cell; the table counts" in cells.statement.notes[0]

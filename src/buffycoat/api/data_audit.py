@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from buffycoat.api.cells import Places, manifest_of
 from buffycoat.api.prediction import Bundle, pipeline_of
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.audit.findings import Audit
@@ -70,7 +71,7 @@ def audit(
     kept = None if cache is None else Path(cache)
     embed = None if encoder is None else make_embedder(pipeline_of(encoder).fitted, kept)
     with shown(progress) as reporter:
-        reporter.start("read", f"{len(manifest)} cells")
+        reporter.start("read", counted(len(manifest), "cell"))
         seen = scan(manifest, embed, on_progress=reporter.advance)
         reporter.finish()
         reporter.start("compare", "pairs that may show one photograph")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from buffycoat.api.tables import Table, kept, on_disk
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +110,7 @@ class Scores:
             for name, score in named
             if score is not None
         ]
-        return "\n".join([f"{self.n} cells, {self.level} intervals", *lines])
+        return "\n".join([f"{counted(self.n, 'cell')}, {self.level} intervals", *lines])
 
 
 def evaluate(

@@ -7,6 +7,7 @@ import pandas as pd
 from buffycoat.audit.findings import Finding, Looked
 from buffycoat.audit.naming import TRAIN, ids_of, labels_of, order, splits_of
 from buffycoat.evaluate.class_table import MIN_SUPPORT
+from buffycoat.plurals import counted
 
 NAME = "class_counts"
 UNLABELLED = "unlabelled"
@@ -48,10 +49,11 @@ def check(frame: pd.DataFrame) -> Looked:
             continue
         for code, n in held_out.items():
             if trained and code not in trained:
-                text = f"{split} has {n:,} cells of {code}, and training has none"
+                text = f"{split} has {counted(n, 'cell')} of {code}, and training has none"
                 findings.append(Finding(NAME, "finding", text, number=float(n)))
             elif n < MIN_SUPPORT:
-                text = f"{split} has {n} cells of {code}: its scores are hardly more than chance"
+                cells = counted(n, "cell")
+                text = f"{split} has {cells} of {code}: its scores are hardly more than chance"
                 findings.append(Finding(NAME, "note", text, number=float(n)))
     findings.sort(key=lambda finding: finding.severity)
     told = [f"{split} {sum(classes.values()):,}" for split, classes in counts.items()]

@@ -27,6 +27,7 @@ from buffycoat.errors import (
     WeightsNotFoundError,
 )
 from buffycoat.optional import require
+from buffycoat.plurals import counted
 from buffycoat.predict import local, site_look
 from buffycoat.predict.cells_file import read_part
 from buffycoat.predict.job import Job
@@ -74,7 +75,7 @@ def run(job: Job, reporter: Reporter, bundle: str, workers: int | None = None) -
     missing = job.missing()
     done = job.n_cells - sum(job.size(part) for part in missing)
     resumed = f", {done} of them done before" if done else ""
-    reporter.start("predict", f"{job.n_cells} cells{resumed}")
+    reporter.start("predict", f"{counted(job.n_cells, 'cell')}{resumed}")
     if missing:
         for left in job.folder.glob(TRIES.format("*")):
             left.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.errors import ConfigError
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -103,7 +104,7 @@ def _table(rows: list[ClassAgreement]) -> Table:
 
     n = len(rows[0].reader)
     shown = new_table(
-        f"{n} slides; percent of leukocytes, model minus reader",
+        f"{counted(n, 'slide')}; percent of leukocytes, model minus reader",
         "class", "reader", "model", "bias", "limits of agreement", "slope", "intercept",
         "within limits",
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from buffycoat.cli.output import check_file, check_folder
+from buffycoat.plurals import counted
 
 
 class Format(StrEnum):
@@ -56,6 +57,6 @@ def annotate(
     write = {Format.GEOJSON: found.to_geojson, Format.COCO: found.to_coco}.get(kind, found.to_yolo)
     n_files = write(known, out)
     typer.echo(
-        f"{len(known.cells)} cells of {len(known.sizes)} fields in {n_files} "
-        f"file{'' if n_files == 1 else 's'}: {out}"
+        f"{counted(len(known.cells), 'cell')} of {counted(len(known.sizes), 'field')} in "
+        f"{counted(n_files, 'file')}: {out}"
     )

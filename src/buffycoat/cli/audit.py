@@ -13,6 +13,7 @@ from buffycoat.cli.errors import EXIT_FINDINGS
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut, print_statement
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +138,9 @@ def _read_or_none(path: str) -> np.ndarray | None:
 def _print(result: Audit, out: Path | None) -> None:
     from rich.table import Table
 
-    table = Table(title=f"{escape(result.data)}: {result.n_cells:,} cells", title_justify="left")
+    table = Table(
+        title=f"{escape(result.data)}: {counted(result.n_cells, 'cell')}", title_justify="left"
+    )
     table.add_column("check", no_wrap=True)
     table.add_column("result", no_wrap=True)
     table.add_column("looked at", overflow="fold")
@@ -156,8 +159,8 @@ def _print(result: Audit, out: Path | None) -> None:
     if failed:
         names = ", ".join(one.name for one in failed)
         errors_console().print(
-            f"[bold red]{len(failed)} check(s) failed:[/] {names}. Scores on this data are not "
-            "what they seem until that is dealt with, or accepted by --ignore CHECK",
+            f"[bold red]{counted(len(failed), 'check')} failed:[/] {names}. Scores on this data "
+            "are not what they seem until that is dealt with, or accepted by --ignore CHECK",
             highlight=False,
         )
 
@@ -165,10 +168,10 @@ def _print(result: Audit, out: Path | None) -> None:
 def _state(one: Result) -> str:
     n_notes = len(one.looked.findings) - one.n_findings
     if one.state == "noted":
-        return f"passed, {n_notes} note(s)"
+        return f"passed, {counted(n_notes, 'note')}"
     if one.state == "ignored":
         return f"{one.n_findings} accepted"
-    return f"{one.n_findings} finding(s)" if one.state == "found" else one.state
+    return counted(one.n_findings, "finding") if one.state == "found" else one.state
 
 
 def _print_findings(one: Result, out: Path | None) -> None:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from buffycoat.cli.console import errors_console, print_bad_cells
 from buffycoat.cli.output import check_folder
 from buffycoat.errors import ConfigError, ImageError
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,12 +67,12 @@ def compare(
     record = compare_methods(truth, by_a, by_b, compared.taxonomy, groups)
     if compared.left_out:
         errors_console().print(
-            f"[yellow]{compared.left_out} cells are not in all three files and were left out.[/]"
+            f"[yellow]{counted(compared.left_out, 'cell')} left out: not in all three files.[/]"
         )
     if compared.coarse:
         errors_console().print(
-            f"[yellow]{compared.coarse} cells have a label coarser than a class and were left "
-            "out.[/]"
+            f"[yellow]{counted(compared.coarse, 'cell')} left out: the label is coarser than a "
+            "class.[/]"
         )
     print_comparison(record, a, b)
     if out is not None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from buffycoat.cli.console import results_console
 from buffycoat.cli.tables import figure, interval_cells, new_table
 from buffycoat.evaluate.compare import BOTH_WRONG
+from buffycoat.plurals import counted
 from buffycoat.report.wording import ends
 
 
@@ -27,7 +28,7 @@ def print_comparison(record: Mapping[str, Any], a: Path, b: Path) -> None:
     """Print what `evaluate.compare.compare` gives."""
     console = results_console()
     console.print(f"A: {escape(str(a))}\nB: {escape(str(b))}", highlight=False, soft_wrap=True)
-    title = f"{record['n']} cells, {record['level']} figures"
+    title = f"{counted(record['n'], 'cell')}, {record['level']} figures"
     overall = new_table(title, "score", "A", "B", "B - A", "95% interval of B - A")
     for name, of in record["overall"].items():
         words = name.replace("_", " ").replace("f1", "F1")

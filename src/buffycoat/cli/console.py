@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from buffycoat.plurals import counted
+
 MAX_BAD_SHOWN = 30
 CHATTY = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
 """Loggers of Fabric's remarks, such as which precision it uses; they would tear the bars."""
@@ -88,7 +90,7 @@ def print_bad_cells(cells: Sequence[tuple[str, str, str]]) -> None:
     Args:
         cells: Each (cell_id, path, reason).
     """
-    table = Table(title=f"{len(cells)} cell(s) could not be used", title_justify="left")
+    table = Table(title=f"{counted(len(cells), 'cell')} could not be used", title_justify="left")
     table.add_column("cell", overflow="fold")
     table.add_column("reason", overflow="fold")
     for cell_id, _, reason in cells[:MAX_BAD_SHOWN]:

@@ -24,7 +24,7 @@ def show(found: Differential, asked: Counting, *, is_of_fields: bool = False) ->
         is_of_fields: Whether `find` named the slides.
     """
     from buffycoat.cli.counted import print_differential
-    from buffycoat.evaluate.counted_cells import number
+    from buffycoat.plurals import counted
 
     for note in (*found.cautions, *found.notes):
         caution(note)
@@ -32,8 +32,8 @@ def show(found: Differential, asked: Counting, *, is_of_fields: bool = False) ->
         source = f" of {asked.groups}" if asked.groups else ""
         if is_of_fields and not source and found.by == "slide_id":
             source = " (the folder that each field lies in)"
-        slides = number(len({*found.group_of.values()}), found.by.removesuffix("_id"))
-        cells = number(len(found.counted), "cell")
+        slides = counted(len({*found.group_of.values()}), found.by.removesuffix("_id"))
+        cells = counted(len(found.counted), "cell")
         typer.echo(f"Counted by {found.by}{source}: {slides}, {cells}.")
         print_differential(found.rows, found.by, asked.thresholds)
 

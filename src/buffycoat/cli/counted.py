@@ -12,6 +12,7 @@ from buffycoat.cli.tables import new_table
 from buffycoat.evaluate.differential import Percent
 from buffycoat.evaluate.doubtful_cells import REFUSED, CheckedRow, alike, flag
 from buffycoat.exchange.differential_report import one_decimal
+from buffycoat.plurals import counted
 
 FULL_TABLES = 3
 """Groups up to which all classes are shown; of more, one line each."""
@@ -62,7 +63,7 @@ def slide_table(of: Sequence[CheckedRow]) -> tuple[str, list[str], list[list[str
     The figures without doubtful cells are there only where there are some.
     """
     first = of[0]
-    title = f"{first.every.group}: {first.every.n_leukocytes} leukocytes"
+    title = f"{first.every.group}: {counted(first.every.n_leukocytes, 'leukocyte')}"
     columns = ["percent", *(["adjusted"] if any(row.every.adjusted for row in of) else [])]
     if first.n_doubtful:
         title += f"; {_doubtful(first)} cells are doubtful"

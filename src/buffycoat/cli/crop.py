@@ -16,6 +16,7 @@ from buffycoat.cli.console import errors_console, print_bad_cells, results_conso
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.errors import BadCellsError, ManifestError, OutputError
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.exchange.boxes import LabelledField
@@ -140,12 +141,16 @@ def cut_boxes(
     listed = ", ".join(f"{kind} {n}" for kind, n in kinds.most_common())
     console = results_console()
     console.print(
-        escape(f"{len(table)} cells of {side} x {side} px in {len(fields)} fields: {listed}"),
+        escape(
+            f"{counted(len(table), 'cell')} of {side} x {side} px in "
+            f"{counted(len(fields), 'field')}: {listed}"
+        ),
         soft_wrap=True,
     )
     small = small_boxes(fields, typical)
     if small:
-        text = f"{len(small)} boxes are under a quarter of the typical size: {'; '.join(small[:5])}"
+        n_small = counted(len(small), "box", "boxes")
+        text = f"{n_small} under a quarter of the typical size: {'; '.join(small[:5])}"
         errors_console().print(f"[yellow]{escape(text)}. Look at their crops[/]", soft_wrap=True)
     console.print(escape(f"Cells: {out / CELLS}, crops beside it"), soft_wrap=True)
     if found.bad:

@@ -11,6 +11,7 @@ from buffycoat.cli.console import results_console
 from buffycoat.cli.demo_review import Shown, open_review
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.progress import Reporter
@@ -106,4 +107,4 @@ def _render(cells: Path, reporter: Reporter) -> None:
         size_px=SIZE_PX,
         on_progress=reporter.advance,
     )
-    reporter.finish(f"{len(rows)} cells")
+    reporter.finish(counted(len(rows), "cell"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from buffycoat.evaluate.limits import MOSTLY
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.predict.results import Counts
@@ -61,7 +62,9 @@ def print_without_doubtful(metrics: Mapping[str, Any]) -> None:
     n_doubtful, n = kept["n_doubtful"], kept["n"] + kept["n_doubtful"]
     console = results_console()
     if not n_doubtful:
-        console.print(f"None of {n} cells needs a look (column is_abstained).", highlight=False)
+        console.print(
+            f"None of {counted(n, 'cell')} needs a look (column is_abstained).", highlight=False
+        )
         return
     if kept["n"]:
         title = f"Without the {n_doubtful} of {n} cells that need a look ({n_doubtful / n:.0%})"
@@ -85,11 +88,12 @@ def _needs_look(counts: Counts) -> list[str]:
 
     n, n_cells = counts.n_doubtful, counts.n_cells
     if not n:
-        return [f"None of {n_cells} cells needs a look (column is_abstained)."]
+        return [f"None of {counted(n_cells, 'cell')} needs a look (column is_abstained)."]
     reasons = ", ".join(f"{count} {DOUBTS[code]}" for code, count in counts.reasons.most_common())
     several = " (a cell can have several reasons)" if counts.reasons.total() > n else ""
     verb = "needs" if n == 1 else "need"
-    text = f"{n} of {n_cells} cells ({n / n_cells:.0%}) {verb} a look: {reasons}{several}."
+    cells = counted(n_cells, "cell")
+    text = f"{n} of {cells} ({n / n_cells:.0%}) {verb} a look: {reasons}{several}."
     if counts.n_restored:
         verb = "was" if counts.n_restored == 1 else "were"
         text += f" {counts.n_restored} of them {verb} restored."
@@ -105,4 +109,4 @@ def _several_classes(counts: Counts) -> list[str]:
 
 
 def _images(n: int) -> str:
-    return "1 image" if n == 1 else f"{n} images"
+    return counted(n, "image")

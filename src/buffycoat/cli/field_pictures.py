@@ -16,7 +16,6 @@ from buffycoat import images
 from buffycoat.cells import DOUBTS
 from buffycoat.cli.counted import by_slide, flag_tables, limits_in_words, refusal, slide_table
 from buffycoat.errors import ImageError
-from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.doubtful_cells import REFUSED
 from buffycoat.exchange.geojson import colour_of
 from buffycoat.fields.crops import part_in_field
@@ -24,6 +23,7 @@ from buffycoat.fields.folder import Outcome, Place
 from buffycoat.fields.overlay import MarkedCell, draw_classes, hatch_outside
 from buffycoat.fields.rows import box_of
 from buffycoat.images import write_atomic
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter
 from buffycoat.report import field_page
 from buffycoat.report.differential_plot import bars_of, differential_bars
@@ -97,10 +97,10 @@ def draw_overlays(
         of_field.setdefault(row["field"], []).append(row)
     faults = {row["field"]: row["faults"] for row in results.outcome.fields}
     places = [place for place in results.places if place.name in faults]
-    reporter.start("draw", f"{len(places)} fields")
+    reporter.start("draw", counted(len(places), "field"))
     for done, place in enumerate(places, start=1):
         rows = of_field.get(place.name, ())
-        footer = f"{place.name}: {number(len(rows), 'cell')}. ? look, ( ) not counted"
+        footer = f"{place.name}: {counted(len(rows), 'cell')}. ? look, ( ) not counted"
         footer += f". Field left out: {faults[place.name]}" if faults[place.name] else ""
         try:
             pixels, factor = place.picture()
@@ -263,17 +263,17 @@ def _summary(
     n_doubtful = sum(bool(called[cell_id]["is_abstained"]) for cell_id in found.counted)
     slides = len({*found.group_of.values()})
     lines = [
-        f"{number(len(called), 'white cell')} in {number(len(outcome.fields), 'field')}, counted "
+        f"{counted(len(called), 'white cell')} in {counted(len(outcome.fields), 'field')}, counted "
         f"by {by} ({slides} in all).",
-        f"{n_doubtful} of {number(len(found.counted), 'counted cell')} left to be looked at by a "
+        f"{n_doubtful} of {counted(len(found.counted), 'counted cell')} left to be looked at by a "
         "person (dashed frames below).",
         *found.notes,
     ]
     if smudges:
-        lines.append(f"{number(smudges, 'smudge')}: broken cells, neither classified nor counted.")
+        lines.append(f"{counted(smudges, 'smudge')}: broken cells, neither classified nor counted.")
     if n_faulty:
-        lines.append(f"{number(n_faulty, 'field')} with a fault, listed below.")
+        lines.append(f"{counted(n_faulty, 'field')} with a fault, listed below.")
     if outcome.bad:
-        lines.append(f"{number(len(outcome.bad), 'field')} that cannot be used, listed below.")
+        lines.append(f"{counted(len(outcome.bad), 'field')} that cannot be used, listed below.")
     is_adjusted = any(row.every.adjusted for row in found.rows)
     return [*lines, limits_in_words(is_adjusted=is_adjusted)]

@@ -12,6 +12,7 @@ from rich.markup import escape
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.progress import make_reporter
 from buffycoat.errors import BadCellsError
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.fields.folder import Outcome
@@ -85,9 +86,9 @@ def print_found(outcome: Outcome, out: Path) -> None:
     empty = sum(row["cells"] == 0 for row in outcome.fields)
     faults = Counter(f for row in outcome.fields for f in row["faults"].split("; ") if f)
     lines = [
-        f"{len(cells)} cells in {len(outcome.fields)} fields ({n_cut} cut by a border), {smudges} "
-        f"smudges; {empty} fields without a cell",
-        *(f"{n} fields {fault}" for fault, n in faults.most_common()),
+        f"{counted(len(cells), 'cell')} in {counted(len(outcome.fields), 'field')} ({n_cut} cut by "
+        f"a border), {counted(smudges, 'smudge')}; {counted(empty, 'field')} without a cell",
+        *(f"{counted(n, 'field')} {fault}" for fault, n in faults.most_common()),
         f"Cells: {out / CELLS}, crops beside it",
         f"Fields: {out / FIELDS}",
     ]

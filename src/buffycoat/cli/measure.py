@@ -12,6 +12,7 @@ from buffycoat.cli.output import check_file
 from buffycoat.cli.predict import cells_of, report_bad, write_bad
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ def measure(
             "their features are empty.[/]",
             highlight=False,
         )
-    typer.echo(f"Features of {len(found.frame)} cells: {out}")
+    typer.echo(f"Features of {counted(len(found.frame), 'cell')}: {out}")
     report_bad(found.bad, len(found.frame), out, allow_bad)
 
 

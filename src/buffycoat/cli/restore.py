@@ -15,6 +15,7 @@ from buffycoat.cli.predict import cells_of
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LeaveOut
 from buffycoat.errors import BadCellsError
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.predict.restore_folder import Outcome
@@ -79,7 +80,7 @@ def _print_summary(outcome: Outcome, out: Path) -> None:
 
     kinds = Counter((row["is_restored"], kind_of(row["reason"])) for _, row in outcome.done)
     n_restored = sum(count for (is_restored, _), count in kinds.items() if is_restored)
-    table = Table(title=f"{len(outcome.done)} cells", title_justify="left")
+    table = Table(title=counted(len(outcome.done), "cell"), title_justify="left")
     table.add_column("picture")
     table.add_column("why", overflow="fold")
     table.add_column("cells", justify="right")
@@ -95,7 +96,7 @@ def _print_summary(outcome: Outcome, out: Path) -> None:
     not_shown = max(len(outcome.done) - MAX_PAIRS, 0)
     sheet = str(out / CONTACT_SHEET)
     if not_shown:
-        sheet += f" ({not_shown} cells not shown)"
+        sheet += f" ({counted(not_shown, 'cell')} not shown)"
     for line in (
         f"Before and after: {sheet}",
         f"Decisions: {out / TABLE}",

@@ -195,7 +195,7 @@ def export(
     Example: `buffycoat review export --database cells.parquet --out labels.csv`
     """
     from buffycoat.cli.output import check_file
-    from buffycoat.evaluate.counted_cells import number
+    from buffycoat.plurals import counted
     from buffycoat.serve.labels_table import labels_table
     from buffycoat.tables import write_csv
 
@@ -211,7 +211,7 @@ def export(
     write_csv(out, table)
     decided = int(table["is_decided"].to_numpy().sum())
     changed = int((table["label"] != table["predicted"]).to_numpy().sum())
-    labels = number(len(table), "label")
+    labels = counted(len(table), "label")
     typer.echo(f"{labels}, {decided} decided one by one, {changed} changed: {out}")
 
 

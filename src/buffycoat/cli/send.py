@@ -12,6 +12,7 @@ from rich.markup import escape
 from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.errors import EXIT_FINDINGS
 from buffycoat.cli.output import check_folder
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from buffycoat.exchange.differential_report import DifferentialReport
@@ -61,9 +62,7 @@ def send(
         write_atomic(out / f"{name}{SUFFIX[format]}", _written(report, format))
     console = results_console()
     n = len(reports)
-    console.print(
-        f"{n} preliminary report{'' if n == 1 else 's'}: {escape(str(out))}", soft_wrap=True
-    )
+    console.print(f"{counted(n, 'preliminary report')}: {escape(str(out))}", soft_wrap=True)
     console.print("Not a medical device.")
     for slide in refused:
         errors_console().print(

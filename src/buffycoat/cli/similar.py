@@ -16,6 +16,7 @@ from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
 from buffycoat.errors import ConfigError, ManifestError, OutputError
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +124,7 @@ def similar(
         )
     table = _table(found, manifest, known)
     _write(table, photograph, cell.stem, verdict, found.n_searched, out)
-    _print(table, f"{cell.name}: {verdict}; nearest of {found.n_searched} cells")
+    _print(table, f"{cell.name}: {verdict}; nearest of {counted(found.n_searched, 'cell')}")
     console = results_console()
     if len(found.copies):
         console.print(f"Left out as copies of the cell's file: {len(found.copies)}")

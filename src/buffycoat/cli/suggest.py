@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from buffycoat.cli.console import results_console
 from buffycoat.cli.output import check_file
+from buffycoat.plurals import counted
 
 
 def suggest(
@@ -54,7 +55,7 @@ def suggest(
             found.table.to_parquet(part, index=False)
     console = results_console()
     console.print(
-        f"{len(found.table)} cells to label next, of {found.n_open} without a label.",
+        f"{counted(len(found.table), 'cell')} to label next, of {found.n_open} without a label.",
         highlight=False,
     )
     counts = Counter(found.predicted).most_common()

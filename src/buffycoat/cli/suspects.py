@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.output import check_file
+from buffycoat.plurals import counted
 
 
 def suspects(
@@ -51,7 +52,7 @@ def suspects(
     from buffycoat.tables import write_csv
 
     cells = (
-        read_out_of_fold(scores, taxonomy)
+        read_out_of_fold(scores, taxonomy, "--labels")
         if labels is None
         else read_scored(scores, labels, taxonomy)
     )
@@ -69,7 +70,7 @@ def suspects(
     coarse = len(cells.targets) - int(cells.taxonomy.is_fine(cells.targets).sum())
     if coarse:
         errors_console().print(
-            f"[yellow]{coarse} cells have a label coarser than a class and were left out.[/]"
+            f"[yellow]{counted(coarse, 'cell')} left out: the label is coarser than a class.[/]"
         )
     console = results_console()
     console.print(f"{n_wrong} of {len(cells.targets) - coarse} labels may be wrong.")

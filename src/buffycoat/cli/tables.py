@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from buffycoat.cli.console import results_console
+from buffycoat.plurals import counted
 from buffycoat.report.wording import ends
 
 OVERALL = (
@@ -32,7 +33,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
         metrics: Its result.
     """
     console = results_console()
-    title = f"{metrics['n']} cells, {metrics['level']} figures"
+    title = f"{counted(metrics['n'], 'cell')}, {metrics['level']} figures"
     overall = new_table(title, "score", "estimate", "95% interval")
     for name in OVERALL:
         if name == "macro_f1_estimable" and not metrics.get("not_estimable"):
@@ -95,7 +96,9 @@ def print_counts(
         names: Code -> full name.
         doubtful: Code -> cells that need a look; a code without any may be left out.
     """
-    table = new_table(f"{sum(counts.values())} cells", "class", "name", "cells", "need a look")
+    table = new_table(
+        counted(sum(counts.values()), "cell"), "class", "name", "cells", "need a look"
+    )
     for code, count in sorted(counts.items(), key=lambda item: -item[1]):
         table.add_row(code, escape(names.get(code, "")), str(count), str(doubtful.get(code, 0)))
     results_console().print(table)

@@ -12,6 +12,7 @@ from buffycoat.evaluate import metrics
 from buffycoat.evaluate.bootstrap import Resamples
 from buffycoat.evaluate.draws import group_numbers
 from buffycoat.evaluate.interval import NOT_ESTIMABLE, Interval
+from buffycoat.plurals import counted
 from buffycoat.taxonomy import Taxonomy
 
 Array = np.ndarray[Any, Any]
@@ -87,9 +88,9 @@ def too_few(n_cells: int, n_patients: int | None) -> str | None:
         n_patients: Patients that have them; None at image level.
     """
     if n_cells < MIN_SUPPORT:
-        return f"{n_cells} cells, at least {MIN_SUPPORT} are needed"
+        return f"{counted(n_cells, 'cell')}, at least {MIN_SUPPORT} are needed"
     if n_patients is not None and n_patients < MIN_PATIENTS:
-        return f"cells of {n_patients} patients, at least {MIN_PATIENTS} are needed"
+        return f"cells of {counted(n_patients, 'patient')}, at least {MIN_PATIENTS} are needed"
     return None
 
 

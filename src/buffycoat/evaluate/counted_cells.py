@@ -17,6 +17,7 @@ from buffycoat.evaluate.side_tables import (
     complete,
     read_known_groups,
 )
+from buffycoat.plurals import counted
 from buffycoat.tables import find_ids, join_names, read_rows
 
 Array = np.ndarray[Any, Any]
@@ -44,7 +45,7 @@ class CountedCells:
     def notes(self) -> list[str]:
         """What is not counted and why, in sentences."""
         found = []
-        n_border, cells = int(self.at_border.sum()), number(len(self.fields), "cell")
+        n_border, cells = int(self.at_border.sum()), counted(len(self.fields), "cell")
         if n_border:
             found.append(
                 f"Not counted: {n_border} of {cells}, cut by the right or lower border of their "
@@ -55,21 +56,12 @@ class CountedCells:
         if dropped:
             why = Counter({self.fields[row]: self.faults[row] for row in dropped}.values())
             listed = ", ".join(f"{n} {faults}" for faults, n in why.most_common())
-            cells, fields = number(len(dropped), "cell"), number(why.total(), "field")
+            cells, fields = counted(len(dropped), "cell"), counted(why.total(), "field")
             found.append(
                 f"Not counted: {cells} of {fields} with a fault ({listed}); --count-faulty counts "
                 "them."
             )
         return found
-
-
-def number(count: int, noun: str) -> str:
-    """A count in words.
-
-    >>> number(1, "cell"), number(2, "cell")
-    ('1 cell', '2 cells')
-    """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def read_counted(path: Path, cell_ids: list[str], count_faulty: bool) -> CountedCells | None:

@@ -20,6 +20,7 @@ import pandas as pd
 
 from buffycoat.errors import ShapeError
 from buffycoat.evaluate.metrics import check_indices
+from buffycoat.plurals import counted
 
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator
@@ -143,7 +144,9 @@ def group_numbers(groups: Array, n: int) -> tuple[int, Array]:
         raise ShapeError(f"groups: expected shape ({n},), got {groups.shape}")
     unknown = int(pd.isna(groups).sum())
     if unknown:
-        raise ShapeError(f"groups: {unknown} cells have no patient or slide; leave them out")
+        raise ShapeError(
+            f"groups: no patient or slide for {counted(unknown, 'cell')}; leave them out"
+        )
     names, number = np.unique(groups.astype(str), return_inverse=True)
     return len(names), number
 

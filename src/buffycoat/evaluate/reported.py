@@ -13,7 +13,6 @@ import numpy as np
 from buffycoat import __version__
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
-from buffycoat.evaluate.counted_cells import number
 from buffycoat.evaluate.differential import BLAST, IMMATURE, raw_percents
 from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL, REFUSED
 from buffycoat.evaluate.grain import common_grain
@@ -28,6 +27,7 @@ from buffycoat.exchange.differential_report import (
 )
 from buffycoat.exchange.remarks import Flag
 from buffycoat.notes import tell
+from buffycoat.plurals import counted
 from buffycoat.tables import Rows, known_name, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, clinical_order, loinc_of, resolve
 
@@ -209,5 +209,5 @@ def _known(
         tell(path, f"{told}: sent without patient and absolute counts")
     unknown = [slide for slide in found if slide not in slides]
     if unknown and len(missing) < len(slides):
-        tell(path, f"not counted: {number(len(unknown), 'slide')}, first {unknown[0]!r}")
+        tell(path, f"not counted: {counted(len(unknown), 'slide')}, first {unknown[0]!r}")
     return found

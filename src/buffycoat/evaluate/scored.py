@@ -15,6 +15,7 @@ from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.exchange.boxes import cell_name
 from buffycoat.exchange.read import read_boxes
 from buffycoat.notes import tell
+from buffycoat.plurals import missing_columns
 from buffycoat.sources.boxed import is_boxed
 from buffycoat.tables import Rows, find_ids, find_labels, read_rows, to_number
 from buffycoat.tables.labels import as_codes, join, read_labels, unique
@@ -115,7 +116,9 @@ def _of_boxes(path: Path, taxonomy: str, known: Collection[str]) -> dict[str, st
     return {name: code for (name, _), code in zip(kept, codes, strict=True)}
 
 
-def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:
+def read_out_of_fold(
+    path: Path, taxonomy: str = "auto", option: str = "--calibration-labels"
+) -> Scored:
     """Read a run's own scores of its training cells, each by a model that has not learned from it.
 
     The call is the likeliest class. Cells are taken as they are: the row of a cell's degraded twin
@@ -124,16 +127,19 @@ def read_out_of_fold(path: Path, taxonomy: str = "auto") -> Scored:
     Args:
         path: `out_of_fold.parquet`, as `buffycoat train` writes it.
         taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
+        option: That takes the labels of another table, for the message.
 
     Raises:
-        ManifestError: Another table.
+        ManifestError: Another table, or none.
         TaxonomyError: A label is not in the taxonomy.
     """
+    if not path.exists():
+        raise ManifestError(f"{path}: no such file. Check the path")
     frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else pd.DataFrame()
     if not is_out_of_fold(frame):
         raise ManifestError(
             f"{path}: not an out_of_fold.parquet of a run; give the true labels of its cells with "
-            "--calibration-labels"
+            f"{option}"
         )
     frame = frame.loc[~frame["is_twin"]]
     columns = _codes_of(frame)
@@ -248,7 +254,7 @@ def _probs(
         frame = frame.assign(**dict.fromkeys(missing, 0.0))
     elif missing:
         raise ManifestError(
-            f"{path}: column {', '.join(map(repr, missing))} is missing for taxonomy "
+            f"{path}: {missing_columns(missing)} for taxonomy "
             f"{taxonomy.name!r}; name another with --taxonomy"
         )
     return frame.loc[cell_ids, columns].to_numpy(dtype=np.float64)

@@ -15,6 +15,7 @@ from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.class_table import MIN_PATIENTS
 from buffycoat.notes import tell
+from buffycoat.plurals import counted
 from buffycoat.tables import Rows, find_ids, join_names, known_name, read_rows, to_number
 from buffycoat.tables.columns import OWN_IDS
 from buffycoat.tables.labels import read_labels
@@ -153,7 +154,7 @@ def read_patients(path: Path, cell_ids: list[str]) -> list[str]:
     n = len(set(patients))
     if n < MIN_PATIENTS:
         raise ManifestError(
-            f"{path}: cells of {n} patient{'s' if n != 1 else ''}, and an interval over patients "
+            f"{path}: cells of {counted(n, 'patient')}, and an interval over patients "
             f"needs {MIN_PATIENTS}. Leave --patients out: intervals are image-level then"
         )
     return patients

@@ -24,6 +24,7 @@ from buffycoat.exchange.remarks import (
     named,
     too_few,
 )
+from buffycoat.plurals import counted
 
 Status = Literal["preliminary", "final", "amended"]
 STATUSES: tuple[Status, ...] = ("preliminary", "final", "amended")
@@ -273,4 +274,4 @@ def limits_text(item: Item) -> str:
 def total_text(items: Sequence[Item]) -> str:
     """What the percentages are of, in words."""
     n = sum(item.count for item in items if item.is_leukocyte)
-    return f"{n} leukocyte{'' if n == 1 else 's'}"
+    return counted(n, "leukocyte", comma="")

@@ -22,6 +22,7 @@ from buffycoat.exchange.differential_report import (
     shown,
 )
 from buffycoat.optional import require
+from buffycoat.plurals import counted
 from buffycoat.taxonomy.loinc import PANEL, PANEL_NAME
 
 STATUS = {"preliminary": "P", "final": "F", "amended": "C"}
@@ -143,7 +144,7 @@ def _more_results(order: Any, n: int, report: DifferentialReport) -> None:
 
 def _counted(item: Item) -> str:
     limits = limits_text(item)
-    return f"{item.count} cells" + (f"; 95 % limits {limits}" if limits else "")
+    return counted(item.count, "cell", comma="") + (f"; 95 % limits {limits}" if limits else "")
 
 
 def _note(nte: Any, place: int, text: str) -> None:

@@ -15,6 +15,7 @@ from buffycoat.exchange.differential_report import (
     total_text,
 )
 from buffycoat.optional import require
+from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -74,7 +75,8 @@ def _lines(page: FPDF, report: DifferentialReport) -> None:
     signed = "not signed" if report.signer is None else f"signed by {report.signer}, {issued}"
     _text(page, f"Slide {report.slide}" + (f"; patient {report.patient}" if report.patient else ""))
     _text(page, f"Version {report.version}, {signed}" + ("" if report.signer else f"; {issued}"))
-    _text(page, f"{report.method}; {total_text(report.items)}, {report.n_counted} cells in all")
+    every = counted(report.n_counted, "cell", comma="")
+    _text(page, f"{report.method}; {total_text(report.items)}, {every} in all")
     _text(page, f"Model {report.model}, SHA-256 {report.model_checksum or 'unknown'}")
     _text(page, report.software)
     page.ln(2)

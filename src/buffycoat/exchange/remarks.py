@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from buffycoat.plurals import counted
+
 FEWEST = 100
 """Leukocytes that a manual differential is of; of fewer, every report says so."""
 
@@ -83,5 +85,5 @@ def too_few(n_leukocytes: int) -> str | None:
     """
     if n_leukocytes >= FEWEST:
         return None
-    counted = f"{n_leukocytes} leukocyte{'' if n_leukocytes == 1 else 's'} counted"
-    return f"{counted}: too few for a differential of {FEWEST}; limits are wide"
+    cells = counted(n_leukocytes, "leukocyte", comma="")
+    return f"{cells} counted: too few for a differential of {FEWEST}; limits are wide"

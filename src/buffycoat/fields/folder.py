@@ -24,6 +24,7 @@ from buffycoat.fields.scales import Scale, scales_of
 from buffycoat.fields.slides.slide import PixelSlide, Slide
 from buffycoat.fields.whole_slide import TILE_PX, Mapper, SlideTask
 from buffycoat.images import write_png
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter, Silent
 
 __all__ = ["CELL_COLUMNS", "TILE_PX", "Outcome", "Place", "find_folder", "list_fields"]
@@ -186,10 +187,10 @@ def _find_fields(
 ) -> dict[Place, dict[str, Any] | ImageError]:
     if not scales:
         return {}
-    reporter.start("find", f"{len(scales)} fields")
+    reporter.start("find", counted(len(scales), "field"))
     found = dict(zip(scales, mapped(task.picture, list(scales.items()), reporter), strict=True))
     n_cells = sum(len(one["cells"]) for one in found.values() if not isinstance(one, ImageError))
-    reporter.finish(f"{n_cells} cells")
+    reporter.finish(counted(n_cells, "cell"))
     return found
 
 
@@ -199,7 +200,7 @@ def _find_slide(
     reporter.start("find", place.name)
     with ThreadPoolExecutor(cpus()) as pool:
         done = task.slide(place, scale, (pool.map, reporter))
-    reporter.finish("" if isinstance(done, ImageError) else f"{len(done['cells'])} cells")
+    reporter.finish("" if isinstance(done, ImageError) else counted(len(done["cells"]), "cell"))
     return done
 
 

@@ -15,6 +15,7 @@ from buffycoat.exchange.boxes import Box, LabelledField, cell_name
 from buffycoat.fields.field import Field
 from buffycoat.fields.outlines import TYPICAL, WINDOW
 from buffycoat.images import write_png
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter
 
 SMALL = 0.25
@@ -79,7 +80,7 @@ def cut_out(
         side_px: Of each square, in pixels of the fields: one magnification.
         reporter: Progress.
     """
-    reporter.start("cut", f"{len(fields)} fields")
+    reporter.start("cut", counted(len(fields), "field"))
     rows: list[dict[str, Any]] = []
     bad: list[tuple[str, str, str]] = []
     for done, field in enumerate(fields, start=1):
@@ -94,7 +95,7 @@ def cut_out(
             centre = (box.left + box.width / 2, box.top + box.height / 2)
             write_png(out / rows[-1]["path"], view.square(centre, side_px))
         reporter.advance(done, len(fields))
-    reporter.finish(f"{len(rows)} cells")
+    reporter.finish(counted(len(rows), "cell"))
     return GivenCells(rows, bad)
 
 

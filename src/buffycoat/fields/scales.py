@@ -15,6 +15,7 @@ from buffycoat.fields.mapped import mapped
 from buffycoat.fields.places import Place
 from buffycoat.fields.red_cells import RED_CELL_UM, SAME, RedCells
 from buffycoat.fields.slide_scale import measure_slide
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter
 
 UNLIKE = 1.5
@@ -78,7 +79,7 @@ def scales_of(
         except ImageError as error:
             return error
 
-    reporter.start("scale", f"{len(places)} fields")
+    reporter.start("scale", counted(len(places), "field"))
     found = dict(zip(places, mapped(look, places, reporter), strict=True))
     reporter.finish()
     bad = [(place, str(seen)) for place, seen in found.items() if isinstance(seen, ImageError)]

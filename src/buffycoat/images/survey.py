@@ -11,6 +11,7 @@ from pathlib import Path
 
 from buffycoat.errors import ManifestError
 from buffycoat.images.formats import HEAD_BYTES, format_of_suffix, identify
+from buffycoat.plurals import counted
 
 FIGURE_SUFFIX = ".explained.png"
 """What `explain` adds to a cell's name for the figure that it draws beside it."""
@@ -94,7 +95,7 @@ class Survey:
             f"{n:,} {why if n == 1 else why.replace(kind, f'{kind}s', 1)}"
             for (kind, why), n in counts.most_common()
         ]
-        total = f"{len(self.others):,} file{'s' if len(self.others) > 1 else ''}"
+        total = counted(len(self.others), "file")
         return f"{total} not looked at: {', '.join(parts)}"
 
 

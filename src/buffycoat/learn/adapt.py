@@ -28,6 +28,7 @@ from buffycoat.learn.site_labels import SiteLabels
 from buffycoat.learn.site_steps import coloured, framed, normed
 from buffycoat.learn.site_trial import NoGainError
 from buffycoat.learn.teach import teach
+from buffycoat.plurals import counted
 from buffycoat.predict.site_look import Seen, look
 from buffycoat.progress import Reporter, Silent
 from buffycoat.sites.colour import measure
@@ -112,7 +113,7 @@ def adapt(
     fitted = files.read(bundle)
     home = home_of(fitted, str(bundle))
     few = None if labels is None else site_labels.read(labels, manifest, fitted.taxonomy)
-    reporter.start("adapt", f"{len(manifest)} cells")
+    reporter.start("adapt", counted(len(manifest), "cell"))
     site_checks.enough(len(manifest))
     made, sentences = without_labels(fitted, home, manifest, name, allow_bad)
     reporter.finish()

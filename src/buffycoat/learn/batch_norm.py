@@ -15,6 +15,7 @@ from buffycoat.classify.ensemble import FoldModel
 from buffycoat.classify.network import PixelClassifier, make_network
 from buffycoat.classify.views import VIEWS, centre, views_of
 from buffycoat.errors import ConfigError, NotEstimableError
+from buffycoat.plurals import counted
 
 SHARE = 0.3
 """Weight of the site's statistics beside the training's: after the colour step better than 0.5 or
@@ -58,7 +59,9 @@ def reestimate(
     if not 0 <= share <= 1:
         raise ConfigError(f"share of the site's statistics: expected 0 to 1, got {share}")
     if len(images) < LEAST:
-        raise NotEstimableError(f"{len(images)} cells: batch statistics need at least {LEAST}")
+        raise NotEstimableError(
+            f"{counted(len(images), 'cell')}: batch statistics need at least {LEAST}"
+        )
     network = make_network(model.state, model.config, model.log_prior, is_plain=True)
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     if not norms:

@@ -19,6 +19,7 @@ from buffycoat.images import write_atomic, writing
 from buffycoat.learn import outcome, unlabelled
 from buffycoat.learn.stage_store import Outcome, StageStore, of_weights
 from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter, Silent
 
 WEIGHTS, CARD = "backbone.safetensors", "CARD.md"
@@ -64,7 +65,7 @@ def pretrain(
     if known is None:
         known = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
     store = StageStore(out / "stages")
-    reporter.start("images", f"{len(manifest)} cells")
+    reporter.start("images", counted(len(manifest), "cell"))
     found, bad = unlabelled.load(manifest, known, config, out / "cache", store, reporter)
     outcome.write_bad_cells(out / "bad_cells.csv", bad)
     reporter.finish(found.sentence)

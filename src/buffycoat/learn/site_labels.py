@@ -14,6 +14,7 @@ from buffycoat.audit.pairs import photographs
 from buffycoat.audit.scan import scan
 from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import NotEstimableError, TaxonomyError
+from buffycoat.plurals import counted
 from buffycoat.splits import assign_folds, merge_groups
 from buffycoat.tables.labels import join, read_labels
 from buffycoat.taxonomy import Taxonomy
@@ -115,10 +116,11 @@ class SiteLabels:
         # a cell whose patient is not known counts for one of its own
         named = [f"cell {n}" if pd.isna(one) else f"of {one}" for n, one in enumerate(patients)]
         whole = merge_groups(found, np.array(named, dtype=str))
-        if len(np.unique(whole)) < FOLDS:
+        n = len(np.unique(whole))
+        if n < FOLDS:
             raise NotEstimableError(
-                f"the {len(self)} labelled cells are of {len(np.unique(whole))} photograph(s) or "
-                f"patient(s); at least {FOLDS} are needed to try what was learned on cells that "
+                f"the {len(self)} labelled cells are of {counted(n, 'photograph or patient')}; at "
+                f"least {FOLDS} are needed to try what was learned on cells that "
                 "it was not learned from. Label others"
             )
         known = None if pd.isna(patients).all() else patients

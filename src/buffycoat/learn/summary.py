@@ -28,6 +28,7 @@ from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.learn.fit_students import said
 from buffycoat.learn.held_out import HeldOut
 from buffycoat.learn.training_set import TrainingSet
+from buffycoat.plurals import counted
 from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import Doubt, StageNote
 from buffycoat.report.wording import between, signed
@@ -197,8 +198,8 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
         name=f"buffycoat {config.preset}: {data['name']}",
         description=(
             f"Classifies single white blood cells from smear images: {len(fitted.taxonomy)} "
-            f"classes, {len(fitted.models)} model(s), trained on {record['training_cells']} "
-            "labelled cells."
+            f"classes, {counted(len(fitted.models), 'model')}, trained on "
+            f"{record['training_cells']} labelled cells."
         ),
         classes={cell.code: cell.name for cell in fitted.taxonomy.classes},
         train_counts=fitted.label_counts,

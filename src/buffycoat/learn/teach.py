@@ -25,6 +25,7 @@ from buffycoat.learn.site_lessons import lessons as lessons_of
 from buffycoat.learn.site_lessons import other_cells, said
 from buffycoat.learn.site_trial import Trial
 from buffycoat.learn.tail import Tail
+from buffycoat.plurals import counted
 from buffycoat.predict import cleaning, stages
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.bracket import Stages, conclude, run_stages
@@ -78,7 +79,8 @@ def teach(
     others = other_cells(made, labels, manifest)
     n_models = len(made.models)
     reporter.start(
-        "features", f"{len(labels)} labelled and {len(others)} other cells, {n_models} model(s)"
+        "features",
+        f"{len(labels)} labelled and {len(others)} other cells, {counted(n_models, 'model')}",
     )
     lessons = lessons_of(made, cells.images, labels, others, reporter)
     reporter.finish()
@@ -156,8 +158,8 @@ def _cross_fit(
     parts, total = np.unique(folds), len(np.unique(folds)) * len(models)
     reporter.start(
         "cross-fit",
-        f"{total} trainings of the last stage ({len(models)} model(s), {len(parts)} parts of the "
-        "labelled cells, each left out once)",
+        f"{total} trainings of the last stage ({counted(len(models), 'model')}, {len(parts)} parts "
+        "of the labelled cells, each left out once)",
     )
     found = []
     for number, (model, lesson) in enumerate(zip(models, lessons, strict=True)):

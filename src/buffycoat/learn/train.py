@@ -44,6 +44,7 @@ from buffycoat.learn.outcome import RunResult
 from buffycoat.learn.stage_store import StageStore
 from buffycoat.learn.stopwatch import Stopwatch
 from buffycoat.learn.training_set import TrainingSet, build_training_set, folds_of
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter, Silent
 from buffycoat.refine.features import NAMES
 from buffycoat.segment.segmenters import build_segmenter
@@ -168,7 +169,7 @@ def learn(
 
     others = None
     if without_labels:
-        watch.start("unlabelled", f"{len(further)} cells")
+        watch.start("unlabelled", counted(len(further), "cell"))
         others, bad = unlabelled.load(further, manifest, config, out / "cache", store, watch)
         watch.finish(others.sentence)
         outcome.write_bad_cells(out / "bad_unlabelled_cells.csv", bad)

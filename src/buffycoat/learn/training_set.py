@@ -16,6 +16,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.learn.copies import find_photographs
 from buffycoat.learn.prepare import Cells
 from buffycoat.learn.stage_store import StageStore, digest
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter
 from buffycoat.simulate.degrade import degrade
 from buffycoat.splits import Folds, assign_folds, hold_out_sites
@@ -181,8 +182,8 @@ def folds_of(
     counts = np.bincount(targets, minlength=len(taxonomy))
     if (counts > 0).sum() < MIN_CLASSES:
         raise ManifestError(
-            f"the training split holds {(counts > 0).sum()} class(es), expected at least "
-            f"{MIN_CLASSES}. Add cells of another class, or mend the labels"
+            f"the training split holds {counted(int((counts > 0).sum()), 'class', 'classes')}, "
+            f"expected at least {MIN_CLASSES}. Add cells of another class, or mend the labels"
         )
     names = (*taxonomy.codes, *coarse)
     patients = manifest.column("patient_id")

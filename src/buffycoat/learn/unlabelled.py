@@ -18,6 +18,7 @@ from buffycoat.images import BadCell, decoder_versions, load_work
 from buffycoat.learn.copies import find_photographs
 from buffycoat.learn.prepare import Cells, places, segment_key
 from buffycoat.learn.stage_store import Outcome, StageStore, digest, gather
+from buffycoat.plurals import counted
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.predict.stages import batches
 from buffycoat.progress import Reporter
@@ -91,7 +92,7 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
         manifest = read(path, "images" if path.is_dir() else "auto", Reading(needs_labels=False))
         if manifest.is_labelled.any():
             reporter.say(
-                f"{path}: {int(manifest.is_labelled.sum())} cells have a label, which is not read"
+                f"{path}: labels of {counted(int(manifest.is_labelled.sum()), 'cell')} are not read"
             )
         for note in manifest.notes:
             reporter.say(f"{path}: {note}")
@@ -102,8 +103,8 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
     cells = Manifest.from_frame(frame, "unlabelled cells")
     if len(cells) < LEAST_CELLS:
         raise ManifestError(
-            f"{', '.join(map(str, paths))}: {len(cells)} unlabelled cells, expected at least "
-            f"{LEAST_CELLS}. Give more, or do without them"
+            f"{', '.join(map(str, paths))}: {counted(len(cells), 'unlabelled cell')}, expected at "
+            f"least {LEAST_CELLS}. Give more, or do without them"
         )
     return cells
 

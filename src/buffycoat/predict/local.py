@@ -12,6 +12,7 @@ import pyarrow as pa
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.images import BadCell
+from buffycoat.plurals import counted
 from buffycoat.predict import rows, site_look
 from buffycoat.predict.batches import in_batches
 from buffycoat.predict.cells_file import read_part
@@ -55,7 +56,7 @@ def run(
     n_missing = sum(job.size(part) for part in missing)
     done = job.n_cells - n_missing
     resumed = f", {done} of them done before" if done else ""
-    reporter.start("predict", f"{job.n_cells} cells{resumed}")
+    reporter.start("predict", f"{counted(job.n_cells, 'cell')}{resumed}")
     batches = (batch for part in missing for batch in in_batches(read_part(job, part), BATCH_CELLS))
     looks = site_look.read(job)
     n_workers = default_workers() if workers is None else workers

@@ -18,6 +18,7 @@ from buffycoat.backbones.threads import at_most, cpus
 from buffycoat.cells import CellRef, Manifest
 from buffycoat.errors import ConfigError, ImageError
 from buffycoat.images import BadCell, check_scale
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter, Silent
 from buffycoat.refine.features import NAMES, in_micrometres, is_in_pixels, measure
 from buffycoat.segment.masks import CellMasks
@@ -113,7 +114,7 @@ def _measure(
                 good.append(place)
                 rows.append(row)
             reporter.advance(place + 1, len(sources))
-    reporter.finish(f"{len(rows)} cells")
+    reporter.finish(counted(len(rows), "cell"))
     names, wide = [cell_ids[place] for place in good], [um_per_px[place] for place in good]
     frame = _table(names, rows, np.array(wide, dtype=np.float64))
     is_scaled = any(um is not None for um in um_per_px)

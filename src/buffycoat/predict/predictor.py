@@ -17,6 +17,7 @@ from buffycoat.cells import Manifest, Prediction
 from buffycoat.errors import BadCellsError, ShapeError
 from buffycoat.fuse.label_rule import Objective
 from buffycoat.images import BadCell, check_scale, framed
+from buffycoat.plurals import counted
 from buffycoat.predict import rows, stages
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.batches import in_batches, predict_batches
@@ -171,7 +172,7 @@ class Pipeline:
             BadCellsError: More cells than allowed could not be read.
         """
         reporter = reporter or Silent()
-        reporter.start("predict", f"{len(manifest)} cells")
+        reporter.start("predict", counted(len(manifest), "cell"))
         found: list[Prediction] = []
         bad: list[BadCell] = []
         digests: list[str] = []

@@ -15,6 +15,7 @@ from buffycoat import __version__
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.errors import ImageError
 from buffycoat.images import CONTACT_SHEET, decode, read, read_bytes, write_png
+from buffycoat.plurals import counted
 from buffycoat.predict import frames
 from buffycoat.predict.restore_journal import Journal
 from buffycoat.predict.restore_plan import BAD, TABLE, Job
@@ -65,7 +66,7 @@ def restore_folder(
 def _restore_all(
     jobs: Sequence[Job], out: Path, fitted: Fitted, journal: Journal, reporter: Reporter
 ) -> Outcome:
-    reporter.start("restore", f"{len(jobs)} cells")
+    reporter.start("restore", counted(len(jobs), "cell"))
     outcome = Outcome()
     for start in range(0, len(jobs), FRAMES_AT_ONCE):
         part = jobs[start : start + FRAMES_AT_ONCE]

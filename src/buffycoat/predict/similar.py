@@ -13,6 +13,7 @@ from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.gallery import Match
 from buffycoat.embed.neighbours import nearest
 from buffycoat.images import BadCell, framed, load_work
+from buffycoat.plurals import counted
 from buffycoat.predict.background import as_seen
 from buffycoat.predict.stages import batches
 from buffycoat.progress import Reporter
@@ -82,7 +83,7 @@ def find_similar(
     settings = fitted.config.images
     query = _embed(framed(photograph, settings, um_per_px)[None], fitted, cache)
     embeddings, rows, copies, bad = [], [], [], []
-    reporter.start("similar", f"{len(manifest)} cells")
+    reporter.start("similar", counted(len(manifest), "cell"))
     for part in batches(len(manifest)):
         inside = np.arange(part.start, part.stop)
         loaded = load_work(manifest.subset(inside), settings)

@@ -18,6 +18,7 @@ from buffycoat.config import RefineConfig
 from buffycoat.errors import NotEstimableError, ShapeError, TaxonomyError
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.paired import paired_interval
+from buffycoat.plurals import counted
 from buffycoat.refine.apply import RescueResult, Scores, apply, checks, holds
 from buffycoat.refine.features import PUBLISHED, columns
 from buffycoat.refine.published import published_rules
@@ -139,7 +140,7 @@ def _tried(
     n_own, missed = data.count(own), data.count(own & (tops != column))
     n_folds = len(np.unique(data.folds[own]))
     if n_own < config.min_corrected or n_folds < 2:
-        return Rule(code, reason=f"not estimable: {n_own} cells in {n_folds} folds")
+        return Rule(code, reason=f"not estimable: {counted(n_own, 'cell')} in {n_folds} folds")
     if missed < config.min_corrected:
         return Rule(
             code,

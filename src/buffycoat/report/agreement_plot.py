@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from buffycoat.evaluate.agreement import ClassAgreement
+from buffycoat.plurals import counted
 from buffycoat.report import svg
 
 PANEL_PX = 200
@@ -45,7 +46,9 @@ def agreement_plot(classes: Sequence[ClassAgreement]) -> str:
 def _figures(axes: Axes, of: ClassAgreement) -> None:
     ends = np.array([of.reader, of.model])
     low, high = _padded(ends)
-    axes.set(xlim=(low, high), ylim=(low, high), title=f"{of.name}, {len(of.reader)} slides")
+    axes.set(
+        xlim=(low, high), ylim=(low, high), title=f"{of.name}, {counted(len(of.reader), 'slide')}"
+    )
     axes.set(xlabel="reader, percent", ylabel="model, percent")
     axes.axline((0, 0), slope=1, color=svg.SOFT, linewidth=1.2, dashes=(5, 4))
     if of.line is not None:

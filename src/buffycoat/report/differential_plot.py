@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from buffycoat.evaluate.differential import Percent
 from buffycoat.evaluate.doubtful_cells import REFUSED, CheckedRow
 from buffycoat.exchange.differential_report import one_decimal
+from buffycoat.plurals import counted
 from buffycoat.report import svg
 from buffycoat.report.interval_plot import AXIS, NARROW, WIDE, Layout, name_row
 
@@ -94,7 +95,7 @@ def differential_picture(
         thresholds: As in `bars_of`.
     """
     parts = [
-        (f"{name}: {rows[0].every.n_leukocytes} leukocytes", bars_of(rows, thresholds))
+        (f"{name}: {counted(rows[0].every.n_leukocytes, 'leukocyte')}", bars_of(rows, thresholds))
         for name, rows in slides.items()
         if rows[0].status != REFUSED
     ][:MOST_SLIDES]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from buffycoat.cells import manifest_error
 from buffycoat.images import list_images
+from buffycoat.plurals import counted
 from buffycoat.sources.draft import Draft
 from buffycoat.sources.folders import (
     Pictures,
@@ -54,7 +55,7 @@ _HOLDS_LISTS = (
     ".pkl",
     ".xml",
 )
-_MOVED = "{n:,} cells lie in a folder of another split than the table says: the table counts"
+_MOVED = "in a folder of another split than the table says: {cells}; the table counts"
 _DECIDE = "decide by --labels-from tables, or --labels-from folders, or --leave-out {name}"
 
 
@@ -234,7 +235,10 @@ def _from_tables(
         not_looked_at=found.not_looked_at,
         used=tuple(found.name(table.path) for table in tables),
         left_out=found.left_out,
-        notes=(*patients_note(places), *([_MOVED.format(n=moved)] if moved else [])),
+        notes=(
+            *patients_note(places),
+            *([_MOVED.format(cells=counted(moved, "cell"))] if moved else []),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from buffycoat.cells import manifest_error
 from buffycoat.images import is_image, survey
+from buffycoat.plurals import counted
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
@@ -243,7 +244,7 @@ def _train_note(places: Sequence[Place], labels: Sequence[str]) -> list[str]:
     loose = sum(bool(label) and not p.part for p, label in zip(places, labels, strict=True))
     if not loose or not any(place.part for place in places):
         return []
-    return [f"{loose:,} cells are in no folder of a split, and are taken as train"]
+    return [f"in no folder of a split, and taken as train: {counted(loose, 'cell')}"]
 
 
 def split_words(places: Sequence[Place]) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from buffycoat.cells import PLACE
 from buffycoat.errors import ManifestError
+from buffycoat.plurals import counted
 from buffycoat.sources.draft import Draft
 from buffycoat.sources.parquet import columns_of
 
@@ -51,11 +52,11 @@ def add_found(draft: Draft, table: Path) -> Draft:
     notes = list(draft.notes)
     if is_smudge.any():
         notes.append(
-            f"{int(is_smudge.sum()):,} smudges left out (column kind of {table.name}): broken "
-            "cells have no class"
+            f"{counted(int(is_smudge.sum()), 'smudge')} left out (column kind of {table.name}): "
+            "broken cells have no class"
         )
     if missing:
-        notes.append(f"{missing:,} cells of {table.name} are not among the pictures")
+        notes.append(f"not among the pictures: {counted(missing, 'cell')} of {table.name}")
     if is_smudge.all():
         raise ManifestError(f"{table}: lists smudges only, and no whole cell to classify")
     kept = frame.loc[~is_smudge].reset_index(drop=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
+from buffycoat.plurals import missing_columns
 from buffycoat.sources.hub import is_hub_table, read_hub
 from buffycoat.tables import known_name
 from buffycoat.tables.parquet import class_names, text_of
@@ -118,10 +119,7 @@ def _read_table(file: Path, root: Path, faults: list[str]) -> list[dict[str, obj
         schema = pyarrow.parquet.read_schema(file)
         missing = [column for column in REQUIRED if column not in schema.names]
         if missing:
-            faults.append(
-                f"{name}: column {', '.join(map(repr, missing))} is missing; "
-                f"it has {', '.join(schema.names)}"
-            )
+            faults.append(f"{name}: {missing_columns(missing)}; it has {', '.join(schema.names)}")
             return []
         columns = [c for c in (*REQUIRED, *OPTIONAL) if c in schema.names and c != "image"]
         table = pyarrow.parquet.ParquetFile(file).read(columns=columns).to_pylist()

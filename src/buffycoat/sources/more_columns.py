@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from buffycoat.cells import manifest_error
+from buffycoat.plurals import counted
 from buffycoat.sources.draft import Draft
 from buffycoat.sources.folders import Pictures
 from buffycoat.sources.label_table import LabelTable
@@ -111,6 +112,6 @@ def _without_split(
     if not missing:
         return []
     return [
-        f"{len(missing)} cells have no split in {' or '.join(splits)}, such as {missing[0]}. Add "
-        "them, or leave the tables or these cells out with --leave-out"
+        f"{counted(len(missing), 'cell')} without a split in {' or '.join(splits)}, such as "
+        f"{missing[0]}. Add them, or leave the tables or these cells out with --leave-out"
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from buffycoat.errors import NotEstimableError
+from buffycoat.plurals import counted
 
 MIN_ROWS = 3
 """Different rows under which a covariance is not estimable. Two leave one direction, and
@@ -77,8 +78,9 @@ def checked_spread(rows: np.ndarray, residuals: np.ndarray, targets: np.ndarray)
     found, least = different_rows(rows[:, kept], targets), n_classes + MIN_ROWS - 1
     if found < least:
         raise NotEstimableError(
-            f"a covariance of {n_classes} class(es) is not estimable from {found} different "
-            f"row(s); expected at least {least}. Add cells that are no copies of each other"
+            f"a covariance of {counted(n_classes, 'class', 'classes')} is not estimable from "
+            f"{counted(found, 'different row')}; expected at least {least}. Add cells "
+            "that are no copies of each other"
         )
     return kept
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from buffycoat.errors import ManifestError
+from buffycoat.plurals import missing_columns
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,6 @@ class Rows:
         missing = [column for column in columns if column not in self.header]
         if missing:
             raise ManifestError(
-                f"{self.path.name}: column {', '.join(map(repr, missing))} is missing; "
+                f"{self.path.name}: {missing_columns(missing)}; "
                 f"it has {', '.join(self.header) or 'none'}"
             )

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from buffycoat.errors import TaxonomyError
+from buffycoat.plurals import counted
 from buffycoat.taxonomy.classes import KNOWN, CellClass, CellGroup
 from buffycoat.taxonomy.faults import class_faults, group_faults, name_faults
 from buffycoat.taxonomy.spelling import Spelling, is_no_class
@@ -47,7 +48,8 @@ class Taxonomy:
             raise TaxonomyError(f"taxonomy {self.name!r}:\n  " + "\n  ".join(faults))
         codes = self.codes
         if len(codes) < 2:
-            raise TaxonomyError(f"taxonomy {self.name!r} has {len(codes)} classes; it needs >= 2")
+            has = counted(len(codes), "class", "classes")
+            raise TaxonomyError(f"taxonomy {self.name!r} has {has}; it needs >= 2")
         twice = sorted({code for code in codes if codes.count(code) > 1})
         faults = name_faults((*self.classes, *self.groups))
         if faults and not twice:
@@ -138,7 +140,7 @@ class Taxonomy:
         """The error that names labels which mean no class here, each with what may be meant."""
         told = "\n  ".join(self._remedy(label) for label in labels)
         return TaxonomyError(
-            f"{len(labels)} label(s) mean no class of taxonomy {self.name!r} "
+            f"{counted(len(labels), 'label')} of no class of taxonomy {self.name!r} "
             f"({', '.join(self.codes)}):\n  {told}\nFix the label; or add the class, or the label "
             "as an alias of one, in a taxonomy file (--set taxonomy=my.toml in train and bench, "
             "--taxonomy my.toml elsewhere); or, in train, bench and audit, leave its cells out "

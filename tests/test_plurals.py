@@ -1,0 +1,33 @@
+"""Numbers with their nouns, in every message."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from buffycoat.plurals import counted, missing_columns
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
+EVASIVE = re.compile(r"[a-z]\((s|es|ies)\)")
+"""As in "1 cell(s)"; Python's own signatures are no words of a message."""
+
+
+def test_one_is_told_from_several() -> None:
+    assert [counted(n, "cell") for n in (0, 1, 2, 1000)] == [
+        "0 cells", "1 cell", "2 cells", "1,000 cells",
+    ]  # fmt: skip
+    assert counted(1, "class", "classes") == "1 class"
+    assert counted(3, "class", "classes") == "3 classes"
+    assert counted(1200, "cell", comma="") == "1200 cells"
+    assert missing_columns(["a"]) == "column 'a' is missing"
+    assert missing_columns(["a", "b"]) == "columns 'a', 'b' are missing"
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.name)
+def test_no_message_leaves_the_number_open(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not EVASIVE.search(node.value), node.value
