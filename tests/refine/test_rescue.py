@@ -8,6 +8,7 @@ import pytest
 from buffycoat.config import RefineConfig
 from buffycoat.errors import BundleError, ConfigError, ShapeError, TaxonomyError
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
+from buffycoat.plurals import counted
 from buffycoat.refine.apply import Scores
 from buffycoat.refine.features import NAMES
 from buffycoat.refine.rescue import OutOfFold, RescueRules, apply, fit_rules, published_rules
@@ -108,7 +109,7 @@ def test_too_few_cells_is_not_estimable(n_tail: int) -> None:
     rules = fit_rules(population(n_tail=n_tail), PBC, [TAIL], CONFIG)
     (row,) = rules.table()
     assert not row["is_on"]
-    assert row["reason"].startswith(f"not estimable: {n_tail} cells")
+    assert row["reason"].startswith(f"not estimable: {counted(n_tail, 'cell')} in")
     assert not applied(rules, population()).is_rescued.any()
 
 
