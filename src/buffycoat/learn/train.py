@@ -85,7 +85,7 @@ def train(
     allow_bad: int = 0,
     reading: Reading | None = None,
     without_labels: Sequence[Path] = (),
-    workers: int | None = None,
+    workers: int | None = 1,
 ) -> RunResult:
     """Learn every stage from labelled cells; write a bundle, metrics and a report.
 
@@ -100,8 +100,9 @@ def train(
         allow_bad: Unreadable cells that are tolerated; they are listed in `bad_cells.csv`.
         reading: Where the layout leaves a choice; its taxonomy is that of the settings.
         without_labels: Folders or tables of further cells, whose labels are unknown or not read.
-        workers: Models that are trained at the same time; None for as many as CPUs and memory
-            suggest.
+        workers: Models that are trained at the same time, each in a process that is spawned: in a
+            script, call this under `if __name__ == "__main__":`. None for as many as CPUs and
+            memory suggest.
 
     Returns:
         Where the bundle and the report are, and the metrics.
@@ -134,7 +135,7 @@ def learn(
     allow_bad: int,
     reading: Reading | None = None,
     without_labels: Sequence[Path] = (),
-    workers: int | None = None,
+    workers: int | None = 1,
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
     needs.check(config)
