@@ -280,7 +280,7 @@ def test_cells_of_parquet_tables_are_named_by_their_id(tmp_path: Path) -> None:
 def test_a_journal_believes_only_whole_lines(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"picture")
     journal = Journal(tmp_path, "bundle")
-    journal.add("a.png", journal.key(b"data"), {"severity": 1.0})
+    journal.add("a.png", journal.key(b"data", None), {"severity": 1.0})
     journal.close()
     whole = journal.path.read_bytes()
     for data, is_found in (
@@ -292,11 +292,12 @@ def test_a_journal_believes_only_whole_lines(tmp_path: Path) -> None:
     ):
         journal.path.write_bytes(data)
         again = Journal(tmp_path, "bundle")
-        assert (again.find("a.png", again.key(b"data")) is not None) == is_found
-        assert again.find("a.png", again.key(b"other")) is None
+        assert (again.find("a.png", again.key(b"data", None)) is not None) == is_found
+        assert again.find("a.png", again.key(b"other", None)) is None
+        assert again.find("a.png", again.key(b"data", 0.25)) is None  # framed otherwise
         again.close()
     other = Journal(tmp_path, "another bundle")
-    assert other.key(b"data") != journal.key(b"data")
+    assert other.key(b"data", None) != journal.key(b"data", None)
     other.close()
 
 

@@ -325,7 +325,8 @@ def test_students_learn_from_restored_cells_where_models_do_and_give_their_own_p
 def test_without_a_named_cell_nothing_is_trained_and_nothing_gained(
     archive: Path, rendered_cells: Path, tiny_overrides: tuple[str, ...], tmp_path: Path
 ) -> None:
-    settings = config.load("demo", (*tiny_overrides, "unlabelled.precision=1"))
+    none_is_named = ("unlabelled.precision=1", "unlabelled.least_share=0")
+    settings = config.load("demo", (*tiny_overrides, *none_is_named))
     out = tmp_path / "run"
     train.train(rendered_cells, out, settings, without_labels=[archive])
     record = json.loads((out / "metrics.json").read_text())["unlabelled"]
