@@ -20,9 +20,8 @@ from buffycoat import config
 from buffycoat.backbones import memory
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.errors import OutputError
-from buffycoat.learn import train_models
 from buffycoat.learn.stage_store import StageStore
-from buffycoat.learn.train_models import MODEL_FILE, Training, default_workers, train_each
+from buffycoat.learn.train_models import MODEL_FILE, Training, train_each
 from buffycoat.progress import Silent
 from buffycoat.simulate.render import render_cell
 
@@ -114,23 +113,6 @@ def test_a_killed_command_leaves_no_training_behind(tmp_path: Path) -> None:
     command.wait()
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
-
-
-def test_as_many_as_cpus_and_memory_allow_and_only_where_it_takes_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    recipe = config.load("cpu")
-    monkeypatch.setattr(train_models, "cpus", lambda: 4)
-    monkeypatch.setattr(train_models, "total_bytes", lambda: 64 * 2**30)
-    assert default_workers(recipe, 2000) == 8
-    assert default_workers(recipe, 10) == 1  # done before a process has started
-    monkeypatch.setattr(train_models, "total_bytes", lambda: 4 * 2**30)
-    assert default_workers(recipe, 2000) == 1
-    monkeypatch.setattr(train_models, "total_bytes", lambda: None)
-    assert default_workers(recipe, 2000) == 1
-    shared = config.load("cpu", ["classify.devices=2"])
-    monkeypatch.setattr(train_models, "total_bytes", lambda: 64 * 2**30)
-    assert default_workers(shared, 2000) == 1
 
 
 def test_memory_is_what_the_container_may_use(

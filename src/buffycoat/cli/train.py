@@ -46,13 +46,9 @@ def train(
         int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share each batch.")
     ] = 1,
     workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Models trained at the same time, each with its share of the CPUs.",
-            show_default="as many as CPUs and memory suggest",
-        ),
-    ] = None,
+        int,
+        typer.Option(min=1, help="Models trained at the same time, each with a share of the CPUs."),
+    ] = 1,
     allow_bad: Annotated[
         int, typer.Option(min=0, help="Go on if at most so many images are unreadable.")
     ] = 0,

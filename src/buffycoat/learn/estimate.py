@@ -168,16 +168,6 @@ def _classifier(config: Config, cells: int) -> list[StageEstimate]:
     ]
 
 
-def model_bytes(config: Config, cells: int) -> float:
-    """Memory of a process that trains one classifier, about.
-
-    Args:
-        config: The settings.
-        cells: That it learns from.
-    """
-    return PROCESS_BYTES + _training_bytes(config, cells, _network(config))
-
-
 def _network(config: Config) -> NetworkCost:
     recipe = config.classify
     side = (3, recipe.input_px, recipe.input_px)

@@ -36,7 +36,6 @@ from buffycoat.learn import (
     outcome,
     prepare,
     summary,
-    train_models,
     unlabelled,
 )
 from buffycoat.learn.fit_restoration import CleanedSet
@@ -85,7 +84,7 @@ def train(
     allow_bad: int = 0,
     reading: Reading | None = None,
     without_labels: Sequence[Path] = (),
-    workers: int | None = 1,
+    workers: int = 1,
 ) -> RunResult:
     """Learn every stage from labelled cells; write a bundle, metrics and a report.
 
@@ -101,8 +100,7 @@ def train(
         reading: Where the layout leaves a choice; its taxonomy is that of the settings.
         without_labels: Folders or tables of further cells, whose labels are unknown or not read.
         workers: Models that are trained at the same time, each in a process that is spawned: in a
-            script, call this under `if __name__ == "__main__":`. None for as many as CPUs and
-            memory suggest.
+            script, call this under `if __name__ == "__main__":`.
 
     Returns:
         Where the bundle and the report are, and the metrics.
@@ -135,7 +133,7 @@ def learn(
     allow_bad: int,
     reading: Reading | None = None,
     without_labels: Sequence[Path] = (),
-    workers: int | None = 1,
+    workers: int = 1,
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
     needs.check(config)
@@ -178,7 +176,6 @@ def learn(
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
     if others is not None:
         others = fit_restoration.as_learned(others, restoration, key, store, watch)
-    workers = workers or train_models.default_workers(config, len(training.labels))
     models = fit_models.fit(training, cleaned, others, config, store, watch, workers)
     scores = models.scores
     opinion = fit_opinion.fit(

@@ -1,8 +1,8 @@
 """Models trained one by one, or at the same time, each in a process with its share of the CPUs.
 
-A step of a small network keeps one CPU busy and leaves much of a second one idle, so two trainings
-beside each other take less time than one after the other. A model is the same however many are
-trained beside it, but for rounding that depends on the number of threads.
+A step of a small network keeps one CPU busy and leaves part of a second one idle; what that is
+worth is in docs/adr/0009. A model is the same however many are trained beside it, but for rounding
+that depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
-from buffycoat.backbones.devices import device, to_tensors
-from buffycoat.backbones.memory import total_bytes
+from buffycoat.backbones.devices import to_tensors
 from buffycoat.backbones.threads import at_most, cpus, limited
 from buffycoat.classify.processes import Arguments
 from buffycoat.classify.train import fit_fold
@@ -29,19 +28,10 @@ from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.config import Config
 from buffycoat.errors import OutputError
 from buffycoat.images import writing
-from buffycoat.learn.estimate import model_bytes
 from buffycoat.learn.stage_store import Outcome, StageResult, StageStore
 from buffycoat.progress import Progress, Reporter
 
 MODEL_FILE = "model.safetensors"
-SHARE_OF_MEMORY = 0.5
-"""Of the machine's, that trainings beside each other may need by default."""
-A_CPU = 2
-"""Trainings that share a CPU by default: three models on two CPUs then end together, where by two
-the third would have one CPU to itself and leave the other idle."""
-WORTH_PASSES = 4000
-"""Cells that a training is shown, under which no process is started for it by default: at 160 px
-a minute of one CPU, where a process takes some seconds to start."""
 SECONDS_BETWEEN_LOOKS = 0.5
 """At the progress of other processes."""
 
@@ -67,24 +57,6 @@ class Training:
     config: Config
     number: int
     initial: Mapping[str, np.ndarray] | None = None
-
-
-def default_workers(config: Config, cells: int) -> int:
-    """Models that are trained at the same time unless a number is given.
-
-    One on a GPU, and where several processes share each batch. Otherwise up to `A_CPU` for each
-    CPU, if they need at most `SHARE_OF_MEMORY` and take long enough.
-
-    Args:
-        config: The recipe.
-        cells: That it learns from.
-    """
-    if device().type != "cpu" or config.classify.devices > 1:
-        return 1
-    if config.classify.epochs * cells < WORTH_PASSES or cpus() == 1:
-        return 1
-    free = SHARE_OF_MEMORY * (total_bytes() or 0)
-    return max(1, min(A_CPU * cpus(), int(free / model_bytes(config, cells))))
 
 
 def train_each(
