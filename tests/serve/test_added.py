@@ -16,6 +16,14 @@ from buffycoat.serve.project import import_predictions
 Serve = Callable[..., Any]
 
 
+@pytest.fixture
+def whole(store: Any, written: Any, frame: pd.DataFrame) -> pd.DataFrame:
+    """Twenty cells of one slide; the first ten are under review."""
+    cells = frame.assign(slide_id="smear 1", patient_id="A")
+    import_predictions(store, written(cells[:10]), "test")
+    return cells
+
+
 def test_more_cells_are_added_when_asked_for(
     store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
 ) -> None:
@@ -36,10 +44,8 @@ def test_more_cells_are_added_when_asked_for(
 
 
 def test_a_running_server_sees_cells_that_another_one_adds(
-    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+    store: Any, written: Any, whole: pd.DataFrame, serve_from: Serve
 ) -> None:
-    whole = frame.assign(slide_id="smear 1", patient_id="A")
-    import_predictions(store, written(whole[:10]), "test")
     client = serve_from(store, add=False).client()
     client.take(1)
     assert len(client.cells(1)) == 10
@@ -50,10 +56,8 @@ def test_a_running_server_sees_cells_that_another_one_adds(
 
 
 def test_what_is_kept_of_a_slide_is_never_older_than_who_asks(
-    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+    store: Any, written: Any, whole: pd.DataFrame, serve_from: Serve
 ) -> None:
-    whole = frame.assign(slide_id="smear 1", patient_id="A")
-    import_predictions(store, written(whole[:10]), "test")
     served = serve_from(store, add=False)
     client, catalogue = served.client(), served.review.catalogue
     with store.reading() as earlier:
@@ -67,10 +71,8 @@ def test_what_is_kept_of_a_slide_is_never_older_than_who_asks(
 
 
 def test_a_signed_slide_gets_no_more_cells(
-    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+    store: Any, written: Any, whole: pd.DataFrame, serve_from: Serve
 ) -> None:
-    whole = frame.assign(slide_id="smear 1", patient_id="A")
-    import_predictions(store, written(whole[:10]), "test")
     client = serve_from(store, add=False).client()
     client.take(1)
     client.finish(1)
@@ -106,10 +108,8 @@ def test_a_patient_that_comes_too_late_is_told(
 
 
 def test_nobody_has_read_cells_that_are_added_to_a_slide_that_is_read(
-    store: Any, written: Any, frame: pd.DataFrame, serve_from: Serve
+    store: Any, written: Any, whole: pd.DataFrame, serve_from: Serve
 ) -> None:
-    whole = frame.assign(slide_id="smear 1", patient_id="A")
-    import_predictions(store, written(whole[:10]), "test")
     client = serve_from(store, add=False).client()
     client.take(1)
     assert client.finish(1)["status"] == "ready"
