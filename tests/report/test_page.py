@@ -169,7 +169,7 @@ def test_a_bare_report_says_what_it_lacks(parse):
     assert parsed.open == []
     assert [a["id"] for a in parsed.of("section")] == list(page.SECTIONS)
     for words in (
-        "No ablation was made in this run.",
+        "What each stage adds is measured on labelled cells of an evaluation split.",
         "The severity of degradation is not known for these cells.",
         "These predictions came without probabilities.",
         "this run left no probabilities of single cells",

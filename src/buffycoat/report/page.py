@@ -97,6 +97,7 @@ def render(
         folder=folder,
         sections=SECTIONS,
         split=split,
+        where=wording.where(split),
         record=record,
         shown=shown,
         notice=NOT_A_MEDICAL_DEVICE,

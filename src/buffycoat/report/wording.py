@@ -127,6 +127,11 @@ def metric_rows(split: str, record: Record) -> list[dict[str, str]]:
     return rows
 
 
+def where(split: str) -> str:
+    """The cells of a split, after "on" or "of"; `split` is a key of `ReportData.evaluations`."""
+    return "the training cells, scored out of fold" if split == "out of fold" else split
+
+
 def verdict(split: str, record: Record, n_cells: int, n_doubtful: int) -> str:
     """The one line that opens a report.
 
@@ -138,8 +143,8 @@ def verdict(split: str, record: Record, n_cells: int, n_doubtful: int) -> str:
     """
     found = record["balanced_accuracy"]
     text = (
-        f"{100 * found['estimate']:.0f} of 100 cells of each class in {split} are classified "
-        f"correctly ({_of_hundred(found, 0)})"
+        f"{100 * found['estimate']:.0f} of 100 cells of each class in {where(split)} are "
+        f"classified correctly ({_of_hundred(found, 0)})"
     )
     weakest = _by_f1(record)
     if len(weakest) > 1:
@@ -156,7 +161,7 @@ def sentences(split: str, record: Record) -> list[str]:
     """What the figures on a split say, in plain words."""
     found, score = record["balanced_accuracy"], record["balanced_macro_f1"]
     text = [
-        f"Of 100 cells of each class in {split} ({record['n']:,} cells in all), "
+        f"Of 100 cells of each class in {where(split)} ({record['n']:,} cells in all), "
         f"{100 * found['estimate']:.1f} are classified correctly ({_of_hundred(found)}). Balanced "
         f"macro-F1, which also counts how often a predicted class is wrong, is "
         f"{number(score['estimate'])} ({ends(score)}).",
