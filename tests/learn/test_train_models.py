@@ -45,6 +45,14 @@ class Watching(Silent):
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, int]] = []
+        self.started: list[str] = []
+        self.said: list[str] = []
+
+    def start(self, stage: str, detail: str = "") -> None:
+        self.started.append(detail)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def advance(self, done: int, total: int) -> None:
         self.steps.append((done, total))
@@ -65,7 +73,26 @@ def test_models_trained_at_the_same_time_are_those_trained_one_by_one(
         assert not (ours.folder / "checkpoint.safetensors").exists()
     done, total = watching.steps[-1]
     assert done == total  # of both
+    assert watching.started == ["2 models, 2 at a time"]  # and none of them once more
+    assert ["fold 0: training loss" in watching.said[0], len(watching.said)] == [True, 2]
     assert [step for step, _ in watching.steps] == sorted(step for step, _ in watching.steps)
+
+
+@pytest.mark.slow
+def test_a_stopped_training_says_that_it_goes_on(tmp_path: Path) -> None:
+    class Stopping(Watching):
+        def advance(self, done: int, total: int) -> None:
+            if done == total:
+                raise KeyboardInterrupt
+
+    one, _ = trainings(tmp_path, ("classify.epochs=2",))
+    store, again, third = StageStore(tmp_path / "run"), Watching(), Watching()
+    with pytest.raises(KeyboardInterrupt):
+        train_each([one], 1, store, Stopping(), "classify")
+    train_each([one], 1, store, again, "classify")
+    assert again.started == ["fold 0, goes on from the last epoch"]
+    train_each([one], 1, store, third, "classify")
+    assert third.started == []
 
 
 @pytest.mark.slow

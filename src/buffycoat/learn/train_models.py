@@ -31,7 +31,7 @@ from buffycoat.images import writing
 from buffycoat.learn.stage_store import Outcome, StageResult, StageStore
 from buffycoat.progress import Progress, Reporter
 
-MODEL_FILE = "model.safetensors"
+MODEL_FILE, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 SECONDS_BETWEEN_LOOKS = 0.5
 """At the progress of other processes."""
 
@@ -87,11 +87,23 @@ def train_each(
         reporter.finish()
     found = []
     for one in trainings:
-        reporter.start(called, one.title)
+        is_trained = store.has(one.stage, one.inputs)
+        if not is_trained:
+            reporter.start(called, f"{one.title}{_resumed(one, store)}")
         found.append(_train(one, store, reporter.advance))
         last = found[-1].values["history"][-1]
-        reporter.finish(f"training loss {last['loss']:.3f}, accuracy {last['accuracy']:.3f}")
+        words = f"training loss {last['loss']:.3f}, accuracy {last['accuracy']:.3f}"
+        if is_trained:
+            reporter.say(f"[{called}] {one.title}: {words}")
+        else:
+            reporter.finish(words)
     return found
+
+
+def _resumed(one: Training, store: StageStore) -> str:
+    """That a stopped training goes on; "" for one that begins."""
+    folder = store.folder(one.stage, one.inputs)[1]
+    return ", goes on from the last epoch" if (folder / CHECKPOINT).exists() else ""
 
 
 def _train(one: Training, store: StageStore, on_progress: Progress) -> StageResult:
@@ -100,7 +112,7 @@ def _train(one: Training, store: StageStore, on_progress: Progress) -> StageResu
 
 def train_model(one: Training, folder: Path, on_progress: Progress) -> Outcome:
     """Train one model, going on from the checkpoint in `folder`, and keep its weights there."""
-    checkpoint = folder / "checkpoint.safetensors"
+    checkpoint = folder / CHECKPOINT
     seed = one.config.seed * 100 + one.number
     initial = None if one.initial is None else to_tensors(one.initial)
     model, history = fit_fold(
@@ -140,9 +152,8 @@ def _in_processes(
                 "done is kept: the same command goes on"
             ) from error
         finally:
-            stop.value = (
-                1  # whoever still trains, after an error or Ctrl-C, ends with its next step
-            )
+            # whoever still trains, after an error or Ctrl-C, ends with its next step
+            stop.value = 1
             pool.shutdown(cancel_futures=True)
 
 

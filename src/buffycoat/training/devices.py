@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from lightning.fabric import Fabric
 
+logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # else a line for each model
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
