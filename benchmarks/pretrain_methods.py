@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 from benchmarks.active_cells import CODES, Cells, reduce
 from benchmarks.unlabelled_draws import folds_of, logits, scored
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
@@ -137,6 +138,12 @@ def out_of_fold(cells: Cells, kind: str) -> dict[str, float]:
     }
 
 
+def minutes_of(weights: Path) -> float:
+    """What the training took; NaN of a file that something else made, or after a resume."""
+    with safe_open(str(weights), "np") as file:
+        return float((file.metadata() or {}).get("minutes", "nan"))
+
+
 def main() -> None:
     """Train what is not trained yet, embed, score."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -160,7 +167,7 @@ def main() -> None:
     home = read(options.shared / "pbc-lt")
     more = read(options.shared / "pbc-more")
     store = StageStore(options.out / "stages")
-    others, _ = unlabelled.load(more, home, preset, options.out / "cache", store, Silent())
+    others = unlabelled.load(more, home, preset, options.out / "cache", store, Silent())
     frames = [home.of_split("train"), home.of_split("eval"), more]
     images = [load_work(part, preset.images).images for part in frames]
     sizes = [len(part) for part in images]
@@ -170,21 +177,23 @@ def main() -> None:
     rows = []
     for method in options.methods:
         place = options.out / f"{method}.safetensors"
-        started = time.monotonic()
+        checkpoint = options.out / f"{method}.checkpoint"
         if not place.exists():
+            started, is_whole = time.monotonic(), not checkpoint.exists()
             model, _, history = fit_backbone(
                 others.cells.images,
                 recipe,
                 settings,
                 options.seed,
-                options.out / f"{method}.checkpoint",
+                checkpoint,
                 None,
                 objectives[method],
             )
             print(method, [round(epoch["loss"], 3) for epoch in history], flush=True)
             with writing(place) as part:
-                save_file({k: v.contiguous() for k, v in model.state_dict().items()}, part)
-        minutes = (time.monotonic() - started) / 60
+                state = {k: v.contiguous() for k, v in model.state_dict().items()}
+                minutes = f"{(time.monotonic() - started) / 60:.1f}"
+                save_file(state, part, {"minutes": minutes if is_whole else "nan"})
         features[method] = embed(
             str(place), images, recipe.input_px, recipe.crop_fraction, recipe.backbone
         )
@@ -197,7 +206,7 @@ def main() -> None:
             {
                 "method": method,
                 "epochs": options.epochs,
-                "minutes": round(minutes, 1),
+                "minutes": minutes_of(place),
                 **out_of_fold(cells, method),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from dataclasses import replace
@@ -19,12 +20,13 @@ from buffycoat.errors import ManifestError
 from buffycoat.fuse.prior import shares
 from buffycoat.fuse.pseudo_labels import NONE
 from buffycoat.images import load_work
-from buffycoat.learn import fit_students, train, train_models, unlabelled
+from buffycoat.learn import fit_students, train, train_models, unlabelled, unlabelled_notes
 from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.learn.fit_students import name
 from buffycoat.learn.stage_store import StageStore
 from buffycoat.predict.stages import Classified
 from buffycoat.progress import Silent
+from buffycoat.report.markdown import inline
 from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read
 from buffycoat.sources.several import read_sites
@@ -55,7 +57,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _load(folder: Path, known: Path, settings: Config, scratch: Path) -> unlabelled.UnlabelledCells:
     cells = unlabelled.read_cells([folder], Silent())
     store = StageStore(scratch / "stages")
-    return unlabelled.load(cells, read(known), settings, scratch / "cache", store, Silent())[0]
+    return unlabelled.load(cells, read(known), settings, scratch / "cache", store, Silent())
 
 
 def test_copies_of_labelled_and_held_out_cells_are_left_out(
@@ -71,7 +73,14 @@ def test_copies_of_labelled_and_held_out_cells_are_left_out(
     assert found.left_out[unlabelled.COPY] == 4
     assert len(found.cells.manifest) == 30
     assert "30 of 34" in found.sentence
-    assert "4 copies" in found.sentence
+    assert f"4 {unlabelled.COPY}" in found.sentence
+    lost = found.given[found.given["left_out"] == unlabelled.COPY]
+    assert {Path(path).name for path in lost["path"]} == {
+        "train.png",
+        "eval.png",
+        "test.png",
+        "cell00.png",
+    }
 
 
 def test_unreadable_and_empty_pictures_are_left_out_and_counted(
@@ -86,6 +95,13 @@ def test_unreadable_and_empty_pictures_are_left_out_and_counted(
     assert found.left_out[unlabelled.UNREADABLE] == 1
     assert found.left_out[unlabelled.NO_CELL] == 1
     assert len(found.cells.manifest) == 30
+    words = unlabelled_notes.listed(found, tmp_path)
+    assert "1 unreadable, 1 without a cell in the picture" in words
+    table = pd.read_csv(tmp_path / unlabelled_notes.TABLE, keep_default_na=False)
+    assert len(table) == 32
+    torn = table[table["path"].str.endswith("torn.png")].iloc[0]
+    assert torn["left_out"] == unlabelled.UNREADABLE
+    assert torn["fault"]
 
 
 def test_cells_of_a_patient_whose_cells_are_labelled_are_left_out(
@@ -97,7 +113,7 @@ def test_cells_of_a_patient_whose_cells_are_labelled_are_left_out(
     cells.frame.loc[:3, "patient_id"] = "P1"
     cells.frame.loc[4:, "patient_id"] = "P2"
     store = StageStore(tmp_path / "stages")
-    found, _ = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
+    found = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
     assert found.left_out[unlabelled.PATIENT] == 4
     assert len(found.cells.manifest) == 26
 
@@ -116,7 +132,7 @@ def test_patients_and_originals_of_a_data_set_of_several_sites_are_known(
     cells.frame.loc[:3, "patient_id"] = "P1"
     cells.frame.loc[4, "original_id"] = known.frame.loc[0, "cell_id"].removeprefix("north/")
     store = StageStore(tmp_path / "stages")
-    found, _ = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
+    found = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
     assert found.left_out[unlabelled.PATIENT] == 4
     assert found.left_out[unlabelled.COPY] == 1
     assert len(found.cells.manifest) == 25
@@ -156,6 +172,12 @@ def test_ten_cells_are_too_few(archive: Path, tmp_path: Path) -> None:
         unlabelled.read_cells([tmp_path], Silent())
 
 
+def test_an_error_says_that_the_unlabelled_cells_are_meant(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "gone"):
+        with pytest.raises(ManifestError, match=r"^unlabelled cells: "):
+            unlabelled.read_cells([path], Silent())
+
+
 def _scores(n: int, k: int, seed: int) -> OutOfFold:
     """Labelled cells, nearly all called right with high logits."""
     rng = np.random.default_rng(seed)
@@ -181,7 +203,7 @@ def test_cells_of_no_known_class_are_not_pulled_into_one() -> None:
     assert is_named.mean() > 0.9
     assert (named.labels[:200][is_named] == classes[is_named]).all()
     assert (named.labels[200:] == NONE).mean() > 0.95
-    assert named.n_strange >= 95
+    assert named.is_strange.sum() >= 95
 
 
 def test_the_class_mix_of_the_unlabelled_cells_is_estimated_not_assumed() -> None:
@@ -231,7 +253,7 @@ def test_all_models_together_find_as_many_cells_strange_as_is_stated() -> None:
     def strange(shift: float) -> int:
         _, new = _by_models(n, 1, shift)
         said = [_said(of_model[:, looks].mean(axis=1)) for of_model in new]
-        return fit_students.name_together(said, scores, settings).n_strange
+        return fit_students.name_together(said, scores, settings).is_strange.sum()
 
     assert 0.01 < strange(0) / n < 0.03  # new cells like the labelled ones; 2 % is stated
     assert strange(6) > 0.5 * n  # of no class
@@ -258,17 +280,26 @@ def run(
 
 
 @pytest.mark.slow
-def test_a_run_states_what_unlabelled_cells_brought(run) -> None:
+def test_a_run_states_what_unlabelled_cells_brought(run, archive: Path) -> None:
     out, _ = run
     record = json.loads((out / "metrics.json").read_text())["unlabelled"]
     assert sum(record["folds"][0]["named"].values()) > 0
     assert record["is_kept"] == (record["gain"] > 0)
+    report, card = (out / "report.html").read_text(), (out / "bundle/MODEL_CARD.md").read_text()
+    for sentence in unlabelled_notes.sentences(record):
+        assert html.escape(sentence) in report or sentence in report
+        assert inline(sentence) in card
+    assert str(archive.resolve()) in report
+    table = pd.read_csv(out / unlabelled_notes.TABLE)
+    for number, fold in enumerate(record["folds"], 1):
+        counts = table[f"fold{number}"].value_counts().to_dict()
+        assert {code: counts.get(code, 0) for code in fold["named"]} == fold["named"]
+        assert counts.get("of no class", 0) == fold["n_strange"]
     bundle = buffycoat.load(out / "bundle")
     stages = {path.name.rsplit("-", 1)[0] for path in (out / "stages").iterdir()}
     assert {"student0", "student1"} <= stages
     assert "refit0" in stages
     assert len(bundle.fitted.models) == 4
-    assert "unlabelled" in (out / "bundle" / "MODEL_CARD.md").read_text()
 
 
 @pytest.mark.slow
@@ -341,6 +372,32 @@ def test_no_label_of_a_fold_names_the_cells_that_its_student_learns_from() -> No
     heats = [fit_students._of_others(one) for one in other]
     assert heats[0][0] == heats[1][0] == 3.0
     assert heats[0][1:] == [2.5, 1.5]
+
+
+def _record(**changes) -> dict:
+    fold = {"n_cells": 100, "n_strange": 3, "named": {"SNE": 40, "PMY": 2}, "estimated_mix": {}}
+    folds = [fold, {**fold, "named": {"SNE": 38, "PMY": 3}}]
+    return {
+        "left_out": {unlabelled.COPY: 2, unlabelled.NO_CELL: 0},
+        "folds": folds,
+        **KEPT,
+    } | changes
+
+
+def test_sentences_say_what_was_named_and_what_left_out() -> None:
+    words = " ".join(unlabelled_notes.sentences(_record(before=0.6, after=0.7)))
+    assert "each student learned from 41 to 42 that its teacher named (SNE 38 to 40, PMY" in words
+    assert "; 3 resembled no class." in words
+    assert f"Left out: 2 {unlabelled.COPY}." in words
+    assert "0.600 -> 0.700 (gain +0.100, +0.000 to +0.200), so the students are kept." in words
+
+
+def test_weak_teachers_and_a_class_that_crowds_out_the_others_are_warned_of() -> None:
+    assert len(unlabelled_notes.warnings(_record())) == 2
+    assert "balanced macro-F1 of 0.100" in unlabelled_notes.warnings(_record())[0]
+    assert "94 % of the named cells are SNE" in unlabelled_notes.warnings(_record())[1]
+    folds = [{**_record()["folds"][0], "named": {"SNE": 40, "PMY": 20}}]
+    assert unlabelled_notes.warnings(_record(before=0.6, folds=folds)) == []
 
 
 KEPT = {"before": 0.1, "after": 0.2, "gain": 0.1, "low": 0.0, "high": 0.2, "is_kept": True}

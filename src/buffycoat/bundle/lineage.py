@@ -39,11 +39,23 @@ def restricted(record: Mapping[str, Any]) -> list[str]:
         "initial weights": record["initial_weights"]["licence"],
         "encoder": record["encoder"]["licence"],
     }
+    if learned_unlabelled(record):
+        data = record["data"]
+        licences[f"{data['unlabelled_name']} (unlabelled cells)"] = data["unlabelled_licence"]
     return [
         f"Non-commercial use only: {what} ({text})."
         for what, text in licences.items()
         if is_non_commercial(text)
     ]
+
+
+def learned_unlabelled(record: Mapping[str, Any]) -> bool:
+    """Whether the weights learned from cells without labels.
+
+    Args:
+        record: From `provenance`.
+    """
+    return bool(record.get("unlabelled", {}).get("is_kept"))
 
 
 def unseen_sentence(names: Sequence[str]) -> str:

@@ -35,8 +35,9 @@ def train(
     unlabelled: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="DIR",
-            help="Further cells without labels, which the models learn from too; repeatable.",
+            metavar="PATH",
+            help="Folder or table of further cells without labels, at least 20, which the models "
+            "learn from too; repeatable.",
         ),
     ] = None,
     layout: Layout = "auto",

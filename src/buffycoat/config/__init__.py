@@ -30,6 +30,11 @@ class DataConfig(Section):
     attribution: str = Field(default="", description="whom to cite for the data")
     changes: str = Field(default="", description="what was done to the data before")
     population: str = Field(default="", description="who the cells are of, in a sentence")
+    unlabelled_name: str = Field(
+        default="unnamed archive", description="of the cells of `--unlabelled`"
+    )
+    unlabelled_licence: str = Field(default="not stated", description="of those cells")
+    unlabelled_attribution: str = Field(default="", description="whom to cite for those cells")
 
 
 class ImagesConfig(Section):

@@ -25,8 +25,8 @@ class UnlabelledConfig(Section):
         default=0.5,
         ge=0,
         le=1,
-        description="of the cells that are expected to be of a class, those named at least, "
-        "however sure",
+        description="of a class's expected cells, those named at least, however sure, as far as so "
+        "many are predicted as it",
     )
     strange_above: float = Field(
         default=0.98,

@@ -95,8 +95,8 @@ def fit(seen: Seen) -> tuple[Cascade | None, str]:
         "n": n,
     }
     words = (
-        f"{trial['views']:.1f} of {trial['all_views']:.0f} views a cell, {equal:.1%} of labels "
-        f"equal, balanced macro-F1 {gain.estimate:+.4f} ({low:+.4f} to {high:+.4f})"
+        f"{trial['views']:.1f} of {trial['all_views']:.0f} views a cell, {100 * equal:.1f} % of "
+        f"labels as with all, balanced macro-F1 {gain.estimate:+.4f} ({low:+.4f} to {high:+.4f})"
     )
     if equal < EQUAL_SHARE or low < LOWEST_GAIN:
         return None, f"off: {words}"

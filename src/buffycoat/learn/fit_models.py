@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from buffycoat.classify.ensemble import FoldModel
 from buffycoat.config import Config
 from buffycoat.learn import fit_classifier, fit_scores, fit_students
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.fit_scores import OutOfFold
+from buffycoat.learn.fit_students import Taught
 from buffycoat.learn.stage_store import StageStore
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.learn.unlabelled import PseudoLabelled, UnlabelledCells
@@ -25,14 +25,14 @@ class Models:
         key: Their fingerprint.
         scores: Of each training cell, by the model that has not seen it.
         refits: Models that learned from the cells of all folds.
-        record: What the unlabelled cells brought, for the bundle; empty where there were none.
+        taught: What the unlabelled cells brought; None where there were none.
     """
 
     folds: list[FoldModel]
     key: str
     scores: OutOfFold
     refits: list[FoldModel]
-    record: dict[str, Any] = field(default_factory=dict)
+    taught: Taught | None = None
 
 
 def fit(
@@ -57,17 +57,15 @@ def fit(
     """
     folds, key = fit_classifier.fit_folds(data, cleaned, config, store, reporter, workers)
     scores = fit_scores.fit(data, cleaned, folds, key, config, store, reporter)
-    record: dict[str, Any] = {}
-    added = None
+    taught, added = None, None
     if others is not None:
         taught = fit_students.fit(
             data, cleaned, others, folds, key, scores, config, store, reporter, workers
         )
-        record = {"unlabelled": taught.record}
         if taught.named is not None:
             folds, key, scores = taught.models, taught.key, taught.scores
             added = PseudoLabelled(others.cells, taught.named.labels)
     refits = fit_classifier.refit(
         data, cleaned, key, folds[0], config, store, reporter, workers, added
     )
-    return Models(folds, key, scores, refits, record)
+    return Models(folds, key, scores, refits, taught)

@@ -34,7 +34,6 @@ from buffycoat.learn.training_set import TrainingSet
 from buffycoat.learn.unlabelled import PseudoLabelled, UnlabelledCells
 from buffycoat.predict.stages import Classified, of_views, together
 from buffycoat.progress import Reporter
-from buffycoat.report.wording import between, signed
 
 NAMING_VIEWS = 2
 """Views by which a teacher names a cell: of the sure ones more would change few."""
@@ -47,12 +46,12 @@ class Named:
     Attributes:
         labels: Shape (m,), int64: the class of each cell, or `NONE`.
         mix: Estimated class shares of those that resemble a class, shape (k,).
-        n_strange: Cells that resemble no class.
+        is_strange: Shape (m,), bool: cells that resemble no class.
     """
 
     labels: np.ndarray
     mix: np.ndarray
-    n_strange: int
+    is_strange: np.ndarray
 
     @property
     def rows(self) -> np.ndarray:
@@ -64,7 +63,7 @@ class Named:
         counts = np.bincount(self.labels[self.rows], minlength=len(codes))
         return {
             "n_cells": len(self.labels),
-            "n_strange": self.n_strange,
+            "n_strange": int(self.is_strange.sum()),
             "named": dict(zip(codes, counts.tolist(), strict=True)),
             "estimated_mix": dict(zip(codes, np.round(self.mix, 4).tolist(), strict=True)),
         }
@@ -78,6 +77,7 @@ class Taught:
         models: One a fold.
         key: Their fingerprint.
         scores: Of these models, out of fold.
+        each: What the teacher of each fold made of the unlabelled cells.
         named: What all of them together make of the unlabelled cells, for models that learn from
             the cells of all folds; None where the students lost.
         record: What was learned, and the gain out of fold, plain values.
@@ -86,6 +86,7 @@ class Taught:
     models: list[FoldModel]
     key: str
     scores: OutOfFold
+    each: list[Named]
     named: Named | None
     record: dict[str, Any]
 
@@ -125,14 +126,18 @@ def fit(
         limit = limit_of(before, before.folds != fold, config)
         each.append(name(said_by_one, are_strange([said_by_one], [limit]), config))
     reporter.finish("; ".join(f"fold {f + 1}: {len(n.rows)} named" for f, n in enumerate(each)))
+    taxonomy = data.taxonomy
+    learned = [code for code, n in zip(taxonomy.codes, data.counts, strict=True) if n]
     record = {
+        "classes": learned,
+        "fingerprint": unlabelled.cells.key,
         "left_out": unlabelled.left_out,
-        "folds": [named.to_dict(data.taxonomy.codes) for named in each],
+        "folds": [named.to_dict(taxonomy.codes) for named in each],
     }
     if not any(len(named.rows) for named in each):  # more passes over the same cells are no gain
-        gain = _no_gain(data, before)
-        reporter.say(f"{said(gain)}, since no cell was named")
-        return Taught(list(teachers), teachers_key, before, None, record | gain)
+        return Taught(
+            list(teachers), teachers_key, before, each, None, record | _no_gain(data, before)
+        )
     trainings = []
     short = student_config(config)
     for fold, (teacher, named) in enumerate(zip(teachers, each, strict=True)):
@@ -156,15 +161,14 @@ def fit(
     results = train_each(trainings, workers, store, reporter, "student")
     students, key = fit_classifier.assembled(trainings, results)
     after = fit_scores.fit(data, cleaned, students, key, config, store, reporter)
-    gain = _gain(data, before, after)
-    record |= gain
-    reporter.say(said(gain))
-    if not gain["is_kept"]:
-        return Taught(list(teachers), teachers_key, before, None, record)
+    record |= _gain(data, before, after)
+    if not record["is_kept"]:
+        return Taught(list(teachers), teachers_key, before, each, None, record)
     views = _views(unlabelled, students, key, looks, store, reporter)
     pairs = zip(views, after.temperatures, strict=True)
     named = name_together([of_views([v], heat) for v, heat in pairs], after, config)
-    return Taught(students, key, after, named, record | {"all": named.to_dict(data.taxonomy.codes)})
+    record |= {"all": named.to_dict(taxonomy.codes)}
+    return Taught(students, key, after, each, named, record)
 
 
 def _of_others(scores: OutOfFold) -> list[float]:
@@ -238,7 +242,7 @@ def name(found: Classified, is_strange: np.ndarray, config: Config) -> Named:
     probs = apply_prior(stated, uniform(k), mix)
     wanted = config.unlabelled
     labels = pseudo_labels(probs, ~is_strange, wanted.precision, wanted.least_share)
-    return Named(labels, mix, int(is_strange.sum()))
+    return Named(labels, mix, is_strange)
 
 
 def student_config(config: Config) -> Config:
@@ -253,16 +257,6 @@ def student_config(config: Config) -> Config:
         }
     )
     return config.model_copy(update={"classify": recipe})
-
-
-def said(gain: dict[str, Any]) -> str:
-    """What the unlabelled cells brought, for a reader."""
-    verdict = "the students are kept" if gain["is_kept"] else "the models stay as they were"
-    limits = "" if gain["low"] is None else f", {between(gain['low'], gain['high'], 3, signed)}"
-    return (
-        f"Unlabelled cells: balanced macro-F1 out of fold {gain['before']:.3f} -> "
-        f"{gain['after']:.3f} (gain {signed(gain['gain'], 3)}{limits}): {verdict}"
-    )
 
 
 def _gain(data: TrainingSet, before: OutOfFold, after: OutOfFold) -> dict[str, Any]:

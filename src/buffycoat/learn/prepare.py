@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def read_data(
     config: Config,
     reporter: Reporter,
     out: Path,
+    without_labels: Sequence[Path] = (),
 ) -> Manifest:
     """Read a data set, say what was read, and keep the statement in the run's `data.json`.
 
@@ -73,6 +75,7 @@ def read_data(
         config: Its taxonomy has the names of the classes.
         reporter: Says the statement.
         out: Folder of the run.
+        without_labels: Folders or tables of unlabelled cells, for the statement.
     """
     reading = replace(reading or Reading(), taxonomy=config.taxonomy)
     sites = name_sites([data]) if isinstance(data, Path) else data
@@ -86,6 +89,8 @@ def read_data(
             "them with --split test, then evaluate. Held-out scores need a split called val"
         )
     said = {"layout": layout, "reading": asdict(reading), **manifest.statement.to_dict()}
+    if without_labels:
+        said["said"] |= {"Unlabelled": ", ".join(map(os.path.abspath, without_labels))}
     write_atomic(out / run_folder.DATA, json.dumps(said, indent=1).encode())
     return manifest
 

@@ -16,7 +16,7 @@ from buffycoat.cells import Manifest
 from buffycoat.classify.pretrain import fit_backbone
 from buffycoat.config import Config, to_hash
 from buffycoat.images import write_atomic, writing
-from buffycoat.learn import outcome, unlabelled
+from buffycoat.learn import unlabelled, unlabelled_notes
 from buffycoat.learn.stage_store import Outcome, StageStore, of_weights
 from buffycoat.learn.unlabelled import UnlabelledCells
 from buffycoat.plurals import counted
@@ -66,9 +66,8 @@ def pretrain(
         known = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
     store = StageStore(out / "stages")
     reporter.start("images", counted(len(manifest), "cell"))
-    found, bad = unlabelled.load(manifest, known, config, out / "cache", store, reporter)
-    outcome.write_bad_cells(out / "bad_cells.csv", bad)
-    reporter.finish(found.sentence)
+    found = unlabelled.load(manifest, known, config, out / "cache", store, reporter)
+    reporter.finish(unlabelled_notes.listed(found, out))
     reporter.start("backbone", config.classify.backbone)
     recipe = config.classify
     result = store.run(

@@ -91,6 +91,7 @@ def _provenance(fitted: Fitted, read: Mapping[str, str]) -> dict[str, Any]:
         "initial weights": record["initial_weights"],
         "encoder": record["encoder"],
         "data fingerprint": record["data_fingerprint"],
+        **summary.fingerprint(record),
         "config hash": record["config_hash"],
         "versions": [f"{name} {number}" for name, number in record["versions"].items()],
         "page made by buffycoat": buffycoat.__version__,

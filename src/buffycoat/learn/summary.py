@@ -13,6 +13,7 @@ import buffycoat
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.bundle.lineage import (
     is_non_commercial,
+    learned_unlabelled,
     never_seen,
     notice,
     restricted,
@@ -22,10 +23,9 @@ from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.panel import KINDS, LABELS
 from buffycoat.evaluate.doubt import abstention_curve, coverage_rows
-from buffycoat.learn import least_data
+from buffycoat.learn import least_data, unlabelled_notes
 from buffycoat.learn.fit_decision import Decision
 from buffycoat.learn.fit_scores import OutOfFold
-from buffycoat.learn.fit_students import said
 from buffycoat.learn.held_out import HeldOut
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.plurals import counted
@@ -33,6 +33,10 @@ from buffycoat.report.model_card import CardData, Source
 from buffycoat.report.records import Doubt, StageNote
 from buffycoat.report.wording import between, signed
 
+NAMED_UNSEEN = (
+    "It learned from unlabelled cells too: any of a class that it does not know may have been "
+    "learned as another, since only some of them are noticed."
+)
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
 
 
@@ -108,19 +112,8 @@ def _student_notes(fitted: Fitted) -> list[StageNote]:
     record = fitted.provenance.get("unlabelled")
     if record is None:
         return []
-    return [StageNote("unlabelled cells", "on" if record["is_kept"] else "off", said(record))]
-
-
-def _named(fitted: Fitted) -> dict[str, str]:
-    """The unlabelled cells that the models learned from, as the model card says it."""
-    found = fitted.provenance.get("unlabelled", {}).get("all")
-    if found is None:
-        return {}
-    listed = ", ".join(f"{code} {n}" for code, n in found["named"].items())
-    return {
-        "unlabelled cells": f"{sum(found['named'].values())} of {found['n_cells']} were named by "
-        f"models and learned from ({listed}); {found['n_strange']} resembled no class"
-    }
+    state = "on" if record["is_kept"] else "off"
+    return [StageNote("unlabelled cells", state, " ".join(unlabelled_notes.sentences(record)))]
 
 
 def _label_notes(fitted: Fitted) -> list[StageNote]:
@@ -211,6 +204,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
                 data["changes"],
                 is_non_commercial(data["licence"]),
             ),
+            *_archive(record),
             Source(
                 f"initial weights of the classifier ({initial['source']})",
                 initial["licence"],
@@ -233,16 +227,45 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
             "restorer": config.restore.method,
             "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",
             "labels": labels_in_words(fitted),
-            **_named(fitted),
+            **{note.stage: note.note for note in _student_notes(fitted)},
         },
         evaluations=evaluations,
         limits=[*limits(record), _abroad(fitted)],
         provenance={
             "config hash": record["config_hash"],
             "data fingerprint": record["data_fingerprint"],
+            **fingerprint(record),
             **record["versions"],
         },
     )
+
+
+def _archive(record: Mapping[str, Any]) -> list[Source]:
+    """The unlabelled cells, if the weights learned from them."""
+    if not learned_unlabelled(record):
+        return []
+    data = record["data"]
+    licence = data["unlabelled_licence"]
+    return [
+        Source(
+            f"unlabelled cells ({data['unlabelled_name']})",
+            licence,
+            data["unlabelled_attribution"],
+            "labels, if any, not read",
+            is_non_commercial(licence),
+        )
+    ]
+
+
+def fingerprint(record: Mapping[str, Any]) -> dict[str, str]:
+    """Of the unlabelled cells, if the weights learned from them; else nothing.
+
+    Args:
+        record: From `provenance`.
+    """
+    if not learned_unlabelled(record):
+        return {}
+    return {"fingerprint of unlabelled cells": record["unlabelled"]["fingerprint"]}
 
 
 def limits(record: Mapping[str, Any]) -> list[str]:
@@ -255,6 +278,8 @@ def limits(record: Mapping[str, Any]) -> list[str]:
     unseen = [unseen_sentence(record["never_seen"])] if record["never_seen"] else []
     population = record["data"].get("population", "")
     sentences = [*unseen, population] if population else unseen
+    if learned_unlabelled(record):
+        sentences = [*sentences, NAMED_UNSEEN]
     notes = [*record["folds"], *least_data.sentences(record.get("too_few", {}))]
     return [*sentences, *coarse, *map(_sentence, notes), *restricted(record)]
 

@@ -37,6 +37,7 @@ from buffycoat.learn import (
     prepare,
     summary,
     unlabelled,
+    unlabelled_notes,
 )
 from buffycoat.learn.fit_restoration import CleanedSet
 from buffycoat.learn.outcome import RunResult
@@ -138,7 +139,7 @@ def learn(
     """Every stage of training in order; arguments as in `train`."""
     needs.check(config)
     further = unlabelled.read_cells(without_labels, watch)
-    manifest = prepare.read_data(data, layout, reading, config, watch, out)
+    manifest = prepare.read_data(data, layout, reading, config, watch, out, without_labels)
     learned = manifest.of_split("train")
     learned = learned.subset(learned.is_labelled)
     if not len(learned):
@@ -169,15 +170,18 @@ def learn(
     others = None
     if without_labels:
         watch.start("unlabelled", counted(len(further), "cell"))
-        others, bad = unlabelled.load(further, manifest, config, out / "cache", store, watch)
-        watch.finish(others.sentence)
-        outcome.write_bad_cells(out / "bad_unlabelled_cells.csv", bad)
+        others = unlabelled.load(further, manifest, config, out / "cache", store, watch)
+        watch.finish(unlabelled_notes.listed(others, out))
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
     if others is not None:
         others = fit_restoration.as_learned(others, restoration, key, store, watch)
     models = fit_models.fit(training, cleaned, others, config, store, watch, workers)
-    scores = models.scores
+    scores, taught = models.scores, models.taught
+    if others is not None and taught is not None:
+        unlabelled_notes.write_table(out, others, taught, taxonomy.codes)
+        for sentence in unlabelled_notes.sentences(taught.record):
+            watch.say(sentence)
     opinion = fit_opinion.fit(
         training, cleaned, encoder, config, store, watch, out / "cache", scores.logits, too_few
     )
@@ -185,7 +189,7 @@ def learn(
     cascade, words = fit_cascade.of_scores(
         scores, config.classify.views, config.fuse.average, training.groups
     )
-    watch.say(f"Stopping after few views: {words}")
+    watch.say(f"Looking at fewer views of cells that are clear after the first: {words}")
 
     fitted = Fitted(
         config=config,
@@ -204,7 +208,7 @@ def learn(
         conformal=decision.conformal,
         distributions=decision.distributions,
         provenance=summary.provenance(training, weights, encoder, config, grain)
-        | models.record
+        | ({} if taught is None else {"unlabelled": taught.record})
         | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
         coarse_counts=training.coarse_counts,
         power_fit=decision.power_fit,

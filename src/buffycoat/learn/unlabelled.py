@@ -28,8 +28,8 @@ from buffycoat.sources.read import read
 
 LEAST_CELLS = 20
 """With fewer cells nothing can be said of their class mix."""
-UNREADABLE, COPY, PATIENT = "unreadable", "copies", "of patients whose cells are labelled"
-NO_CELL = "without a cell in the picture"
+UNREADABLE, COPY = "unreadable", "with a photograph that is there already"
+PATIENT, NO_CELL = "from a patient whose cells are labelled", "without a cell in the picture"
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,23 @@ class UnlabelledCells:
 
     Attributes:
         cells: Those that are left; nothing knows their labels.
-        left_out: Reason -> number of cells.
+        given: All, one row each: `cell_id`, `path`, `left_out` (why it was; "" if it was not) and
+            `fault` (of a picture that cannot be read).
     """
 
     cells: Cells
-    left_out: dict[str, int]
+    given: pd.DataFrame
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Reason -> number of cells."""
+        return _reasons(self.given)
 
     @property
     def sentence(self) -> str:
         """What was kept and what was not."""
         lost = ", ".join(f"{n} {reason}" for reason, n in self.left_out.items() if n)
-        total = len(self.cells.manifest) + sum(self.left_out.values())
-        return f"{len(self.cells.manifest)} of {total} unlabelled cells are usable" + (
+        return f"{len(self.cells.manifest)} of {len(self.given)} unlabelled cells are usable" + (
             f" (left out: {lost})" if lost else ""
         )
 
@@ -89,7 +94,11 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
         return Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "no unlabelled cells")
     frames = []
     for path in paths:
-        manifest = read(path, "images" if path.is_dir() else "auto", Reading(needs_labels=False))
+        layout = "images" if path.is_dir() else "auto"
+        try:
+            manifest = read(path, layout, Reading(needs_labels=False))
+        except ManifestError as error:
+            raise ManifestError(f"unlabelled cells: {error}") from error
         if manifest.is_labelled.any():
             reporter.say(
                 f"{path}: labels of {counted(int(manifest.is_labelled.sum()), 'cell')} are not read"
@@ -116,7 +125,7 @@ def load(
     cache: Path,
     store: StageStore,
     reporter: Reporter,
-) -> tuple[UnlabelledCells, tuple[BadCell, ...]]:
+) -> UnlabelledCells:
     """Decode unlabelled cells, and leave out what is no new cell.
 
     That is: pictures that cannot be read; copies of a photograph of the data set, in whatever
@@ -130,9 +139,6 @@ def load(
         cache: Folder of working images.
         store: Keeps what was found.
         reporter: Progress.
-
-    Returns:
-        What is left, and the pictures that cannot be read.
 
     Raises:
         ManifestError: Too few are left.
@@ -153,14 +159,11 @@ def load(
         PATIENT: _of_known_patients(good, known),
         NO_CELL: ~found.arrays["has_cell"],
     }
-    left_out = {UNREADABLE: int((~loaded.is_good).sum())}
-    is_left = np.ones(len(good), dtype=bool)
-    for reason, is_met in tests.items():
-        left_out[reason] = int((is_left & is_met).sum())
-        is_left &= ~is_met
-    kept = np.flatnonzero(is_left)
+    reasons = np.select([is_met for is_met in tests.values()], list(tests), default="")
+    given = _given(cells, loaded.is_good, reasons, loaded.bad)
+    kept = np.flatnonzero(reasons == "")
     if len(kept) < LEAST_CELLS:
-        listed = ", ".join(f"{n} {reason}" for reason, n in left_out.items() if n)
+        listed = ", ".join(f"{n} {reason}" for reason, n in _reasons(given).items() if n)
         raise ManifestError(
             f"{len(kept)} of {len(cells)} unlabelled cells can be used ({listed}), expected at "
             f"least {LEAST_CELLS}. Give others, or do without them"
@@ -176,7 +179,31 @@ def load(
             ),
         ).arrays["images"]
     usable = Cells(good.subset(kept), images, loaded.bad, key, tuple(digests[kept].tolist()))
-    return UnlabelledCells(usable, left_out), loaded.bad
+    return UnlabelledCells(usable, given)
+
+
+def _reasons(given: pd.DataFrame) -> dict[str, int]:
+    """Reason -> number of cells that it leaves out."""
+    reasons = given["left_out"].tolist()
+    return {reason: reasons.count(reason) for reason in (UNREADABLE, COPY, PATIENT, NO_CELL)}
+
+
+def _given(
+    cells: Manifest, is_good: np.ndarray, reasons: np.ndarray, bad: Sequence[BadCell]
+) -> pd.DataFrame:
+    """One row a cell that was given: why it was left out, or "".
+
+    Args:
+        cells: All, n of them.
+        is_good: Shape (n,), bool: those that could be read.
+        reasons: Of these, why each is left out, or "".
+        bad: The others, with their faults.
+    """
+    faults = {cell.cell_id: cell.reason for cell in bad}
+    left_out = np.full(len(cells), UNREADABLE, dtype=object)
+    left_out[is_good] = reasons
+    table = cells.frame[["cell_id", "path"]].assign(left_out=left_out)
+    return table.assign(fault=[faults.get(name, "") for name in table["cell_id"]])
 
 
 def _copies(

@@ -1,0 +1,124 @@
+"""What a run says of its cells without labels: in sentences, and cell by cell in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from buffycoat.fuse.pseudo_labels import NONE
+from buffycoat.learn.fit_students import Taught
+from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.plurals import counted
+from buffycoat.report.wording import between, signed
+from buffycoat.tables import write_csv
+
+TABLE = "unlabelled_cells.csv"
+WEAK = 0.5
+"""Balanced macro-F1 out of fold under which a teacher names many cells wrongly."""
+MOST = 0.9
+"""Share of the named cells over which one class all but crowds out the others."""
+
+
+def listed(cells: UnlabelledCells, out: Path) -> str:
+    """Keep in `out` the table of the cells that were given; return what was kept and what not.
+
+    Columns: `cell_id`, `path`, `left_out` (why; empty where the cell is usable) and `fault` (of a
+    picture that cannot be read).
+    """
+    write_csv(out / TABLE, cells.given)
+    return f"{cells.sentence}. {out / TABLE} lists them"
+
+
+def write_table(out: Path, cells: UnlabelledCells, taught: Taught, codes: Sequence[str]) -> None:
+    """Keep the same table with what became of each cell.
+
+    Further columns `fold1`, `fold2`, ...: the class under which that fold's student learned from
+    the cell, "not sure" or "of no class".
+
+    Args:
+        out: Folder of the run.
+        cells: From `unlabelled.load`.
+        taught: What the models made of them.
+        codes: Of the classes.
+    """
+    table = cells.given.copy()
+    is_used = (table["left_out"] == "").to_numpy()
+    words = np.array([*codes, "not sure", "of no class"], dtype=object)
+    for fold, named in enumerate(taught.each, 1):
+        places = np.where(named.labels == NONE, len(codes), named.labels)
+        places[named.is_strange] = len(codes) + 1
+        column = np.full(len(table), "", dtype=object)
+        column[is_used] = words[places]
+        table[f"fold{fold}"] = column
+    write_csv(out / TABLE, table)
+
+
+def gain(record: Mapping[str, Any]) -> str:
+    """What the cells brought, and whether that is kept.
+
+    Args:
+        record: `Taught.record`.
+    """
+    if not any(sum(fold["named"].values()) for fold in record["folds"]):
+        return "No unlabelled cell was named, so the models stay as they were."
+    verdict = "the students are kept" if record["is_kept"] else "the models stay as they were"
+    limits = (
+        "" if record["low"] is None else f", {between(record['low'], record['high'], 3, signed)}"
+    )
+    return (
+        "Balanced macro-F1 out of fold, before second opinions, without and with unlabelled cells: "
+        f"{record['before']:.3f} -> {record['after']:.3f} (gain {signed(record['gain'], 3)}"
+        f"{limits}), so {verdict}."
+    )
+
+
+def named(record: Mapping[str, Any]) -> str:
+    """How many cells each student learned from, of each class; "" where none was named."""
+    folds = record["folds"]
+    totals = [sum(fold["named"].values()) for fold in folds]
+    if not any(totals):
+        return ""
+    classes = ", ".join(
+        f"{code} {_range([fold['named'][code] for fold in folds])}" for code in record["classes"]
+    )
+    return (
+        f"Of {counted(folds[0]['n_cells'], 'usable cell')} each student learned from "
+        f"{_range(totals)} that its teacher named ({classes}); "
+        f"{_range([fold['n_strange'] for fold in folds])} resembled no class."
+    )
+
+
+def left_out(record: Mapping[str, Any]) -> str:
+    """What no model was asked about; "" where all cells could be used."""
+    lost = ", ".join(f"{n:,} {reason}" for reason, n in record["left_out"].items() if n)
+    return f"Left out: {lost}." if lost else ""
+
+
+def warnings(record: Mapping[str, Any]) -> list[str]:
+    """Where what was named should be looked at before the models are used."""
+    found = []
+    if record["before"] < WEAK:
+        found.append(
+            f"The models that named the cells have a balanced macro-F1 of {record['before']:.3f} "
+            f"out of fold: many names are wrong. Look at {TABLE}."
+        )
+    totals = sum(np.array([*fold["named"].values()]) for fold in record["folds"])
+    if np.sum(totals) and np.max(totals) > MOST * np.sum(totals):
+        code = [*record["folds"][0]["named"]][int(np.argmax(totals))]
+        share = 100 * np.max(totals) / np.sum(totals)
+        found.append(f"{share:.0f} % of the named cells are {code}. Look at {TABLE}.")
+    return found
+
+
+def sentences(record: Mapping[str, Any]) -> list[str]:
+    """All of it, in the order in which a reader asks."""
+    parts = (gain(record), named(record), left_out(record), *warnings(record))
+    return [part for part in parts if part]
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
