@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
@@ -12,6 +13,8 @@ from PIL import Image
 from buffycoat import images
 from buffycoat.errors import ManifestError
 from buffycoat.sources.hugging_face import read_hugging_face
+from buffycoat.sources.options import Reading
+from buffycoat.sources.read import read
 
 NAMES = ["SNE", "LY", "MO"]
 
@@ -112,3 +115,43 @@ def test_pictures_alone_are_unlabelled_and_an_unknown_column_is_asked_about(tmp_
     pyarrow.parquet.write_table(table, tmp_path / "0.parquet")
     with pytest.raises(ManifestError, match="it has image, mark"):
         read_hugging_face(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "more"),
+    [
+        ([0, 1], None, {}),
+        ([0, 7], NAMES, {}),
+        (["SNE", "LY"], None, {"diagnosis": ["LY", "SNE"]}),
+        (["SNE", "LY"], None, {"class": ["LY", "SNE"]}),
+    ],
+)
+def test_labels_that_nobody_asks_for_may_be_anything(
+    tmp_path: Path, labels: list[int | str | None], names: list[str] | None, more: dict[str, Any]
+) -> None:
+    table = tmp_path / "train.parquet"
+    _write(table, labels, ["a.png", "b.png"], names, slide_id=["s1", None], **more)
+    plain = Reading(needs_labels=False)
+    for manifest in (read(table, reading=plain), read(tmp_path, "images")):
+        assert manifest.frame["cell_id"].tolist() == [
+            "train.parquet#0/a.png",
+            "train.parquet#1/b.png",
+        ]
+        assert manifest.frame["slide_id"].fillna("").tolist() == ["s1", ""]
+        assert manifest.frame["label"].isna().all()
+        assert set(manifest.frame["split"]) == {"test"}
+        passed_over = ", ".join(("label", *more))
+        said = f"train.parquet: not asked for and not read: {passed_over}"
+        assert manifest.notes == (said,)
+
+
+def test_a_table_of_labels_beside_pictures_in_parquet_does_not_matter_for_prediction(
+    tmp_path: Path,
+) -> None:
+    _write(tmp_path / "0.parquet", ["SNE", "LY"], ["a.png", "b.png"], None)
+    (tmp_path / "truth.csv").write_text("ID,label\na.png,LY\nb.png,SNE\n")
+    statement = read(tmp_path, "images").statement
+    assert list(statement.tables_not_used) == ["truth.csv"]
+    (tmp_path / "truth.csv").write_text("ID,patient_id\na.png,p1\nb.png,p2\n")
+    with pytest.raises(ManifestError, match=r"truth\.csv is not read beside Parquet tables"):
+        read(tmp_path, "images")

@@ -14,6 +14,7 @@ from PIL import Image
 from buffycoat import images
 from buffycoat.errors import ManifestError
 from buffycoat.sources.hugging_face import read_hugging_face
+from buffycoat.sources.options import Reading
 
 
 def _png(value: int) -> dict[str, Any]:
@@ -153,3 +154,28 @@ def test_the_order_of_rows_is_kept(tmp_path: Path) -> None:
     _write(tmp_path / "degraded/0.parquet", DEGRADED)
     paths = read_hugging_face(tmp_path).frame["path"]
     assert paths.str.rpartition("#")[2].tolist() == list(map(str, np.arange(4)))
+
+
+def test_labels_that_nobody_asks_for_may_be_anything(tmp_path: Path) -> None:
+    rows = [
+        {**_row("a", "phase1", None), "label": 7},
+        {**_row("b", "phase2_train", None), "label": -1},
+    ]
+    _write(tmp_path / "degraded/0.parquet", rows)
+    with pytest.raises(ManifestError, match="label 7 is a number"):
+        read_hugging_face(tmp_path)
+    manifest = read_hugging_face(tmp_path, reading=Reading(needs_labels=False))
+    assert manifest.frame["cell_id"].tolist() == ["a", "b"]
+    assert manifest.frame[["label", "severity"]].isna().to_numpy().all()
+    assert set(manifest.frame["split"]) == {"test"}
+    unlabelled = [{k: v for k, v in row.items() if k != "label"} for row in PRISTINE]
+    _write(tmp_path / "pristine/0.parquet", unlabelled)
+    manifest = read_hugging_face(tmp_path, reading=Reading(needs_labels=False))
+    assert manifest.frame["cell_id"].tolist() == [
+        "a",
+        "b",
+        "pristine/a",
+        "pristine/b",
+        "pristine/e",
+    ]
+    assert "2 pristine images of eval and test cells were left out" in manifest.notes[0]

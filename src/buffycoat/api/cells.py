@@ -105,11 +105,10 @@ def manifest_of(cells: Places, needs_labels: bool = False) -> Manifest:
     Raises:
         ManifestError: A path or table that cannot be read, or a table without the column `path`.
     """
-    from buffycoat.cells import COLUMNS, PLACE, Manifest
+    from buffycoat.cells import ANNOTATIONS, COLUMNS, PLACE, Manifest
     from buffycoat.errors import ManifestError
     from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
-    from buffycoat.sources.table import OF_LEARNING
 
     if isinstance(cells, Manifest):
         return cells
@@ -133,7 +132,7 @@ def manifest_of(cells: Places, needs_labels: bool = False) -> Manifest:
         if COLUMNS[name] == "string"
         else cells[name].to_numpy()
         for name in cells.columns
-        if name in COLUMNS and (needs_labels or name not in OF_LEARNING)
+        if name in COLUMNS and (needs_labels or name not in ANNOTATIONS)
     }
     columns.setdefault("cell_id", columns["path"])
     return Manifest.from_frame(pd.DataFrame(columns), "table")

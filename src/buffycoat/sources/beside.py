@@ -112,8 +112,7 @@ def read_unlabelled(path: Path, reading: Reading) -> Draft:
     if path.is_file():
         return read_image(path)
     if parquet_pictures(path, reading) and not list_images(path):
-        draft = read_parquet_pictures(path, reading)
-        return replace(draft, frame=draft.frame.assign(label=None), label_from="")
+        return read_parquet_pictures(path, replace(reading, needs_labels=False))
     found = find_pictures(path, reading)
     draft = unlabelled(found)
     if len(_candidates(found)) > MAX_TABLES:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from buffycoat.cells import ANNOTATIONS
 from buffycoat.sources.parts import part_of
 from buffycoat.tables.columns import (
     ID_NAMES,
@@ -79,14 +80,14 @@ class Columns:
         return self.split or self.flag
 
     @property
-    def of_learning(self) -> tuple[str, ...]:
-        """Columns of labels, splits and severities, which only training and scoring ask for."""
+    def annotations(self) -> tuple[str, ...]:
+        """Columns of `ANNOTATIONS`, which only training and scoring ask for."""
         named = (self.label, *self.one_hot, *self.several, self.split, self.flag, self.severity)
         return tuple(name for name in named if name is not None)
 
-    def without_learning(self) -> Columns:
+    def without_annotations(self) -> Columns:
         """The same as if those were not there."""
-        nothing = dict.fromkeys(("label", "split", "flag", "severity"))
+        nothing = dict.fromkeys((*ANNOTATIONS, "flag"))
         return replace(self, one_hot=(), several=(), **nothing)
 
     def label_of(self, row: Row) -> str:

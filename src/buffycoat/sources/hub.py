@@ -9,10 +9,14 @@ import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import ManifestError
+from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import Rows, find_labels, known_name, read_rows
+from buffycoat.tables.parquet import read_parquet
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.built_in import for_reading
+
+_OF_CELLS = ("patient_id", "slide_id")
 
 
 def is_hub_table(columns: Sequence[str]) -> bool:
@@ -20,7 +24,7 @@ def is_hub_table(columns: Sequence[str]) -> bool:
     return "image" in columns and not {"path", "image_id", "wbcbench_split"} & {*columns}
 
 
-def read_hub(path: Path, files: Sequence[Path], taxonomy: str = "auto") -> Manifest:
+def read_hub(path: Path, files: Sequence[Path], reading: Reading) -> Manifest:
     """Read tables with a column `image` and one of labels.
 
     The split is what the table's name says, such as `test-00000-of-00001.parquet`, else its folder;
@@ -30,7 +34,8 @@ def read_hub(path: Path, files: Sequence[Path], taxonomy: str = "auto") -> Manif
     Args:
         path: What the person gave.
         files: The tables, in or at that path.
-        taxonomy: Whose names are looked for.
+        reading: Whose names are looked for, and whether labels are asked for. Where not, every
+            cell is unlabelled and of split "test", and only pictures, patients and slides are read.
 
     Returns:
         `path` is `FILE.parquet#ROW`. A cell's id is `TABLE#ROW/NAME`, or `TABLE#ROW` where its
@@ -45,8 +50,13 @@ def read_hub(path: Path, files: Sequence[Path], taxonomy: str = "auto") -> Manif
     for file in files:
         name = file.name if file == path else file.relative_to(path).as_posix()
         try:
-            rows = read_rows(file, ("image",))
-            cells += _cells(rows, name, notes, for_reading(taxonomy))
+            if reading.needs_labels:
+                rows = read_rows(file, ("image",))
+                cells += _cells(rows, name, notes, for_reading(reading.taxonomy))
+            else:
+                rows = read_parquet(file, ("image", *_OF_CELLS))
+                cells += [_cell(rows, number, row, name) for number, row in rows]
+            notes += [f"{name}: {note}" for note in rows.notes]
         except ManifestError as error:
             faults.append(str(error))
     if not faults and not cells:
@@ -72,16 +82,21 @@ def _cells(
         split = "train" if any(labels) else "test"
         notes.append(f"{name}: its name says no split; its {len(rows)} cells are taken as {split}")
     return [
-        {
-            "cell_id": f"{name}#{number}" + (f"/{row['image']}" if row["image"] else ""),
-            "path": f"{rows.path}#{number}",
-            "label": label or None,
-            "split": split,
-            "patient_id": known_name(row.get("patient_id", "")),
-            "slide_id": known_name(row.get("slide_id", "")),
-        }
+        _cell(rows, number, row, name, label, split)
         for (number, row), label in zip(rows, labels, strict=True)
     ]
+
+
+def _cell(
+    rows: Rows, number: int, row: dict[str, str], name: str, label: str = "", split: str = "test"
+) -> dict[str, str | None]:
+    return {
+        "cell_id": f"{name}#{number}" + (f"/{row['image']}" if row["image"] else ""),
+        "path": f"{rows.path}#{number}",
+        "label": label or None,
+        "split": split,
+        **{column: known_name(row.get(column, "")) for column in _OF_CELLS},
+    }
 
 
 def _refuse_numbers(rows: Rows, column: str, labels: Sequence[str], taxonomy: Taxonomy) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from buffycoat.cells import Manifest, manifest_error
+from buffycoat.cells import ANNOTATIONS, Manifest, manifest_error
 from buffycoat.plurals import missing_columns
 from buffycoat.sources.hub import is_hub_table, read_hub
+from buffycoat.sources.options import Reading
 from buffycoat.tables import known_name
 from buffycoat.tables.parquet import class_names, text_of
 
@@ -33,7 +34,7 @@ SPLITS = {
 
 
 def read_hugging_face(
-    path: Path, files: Sequence[Path] | None = None, taxonomy: str = "auto"
+    path: Path, files: Sequence[Path] | None = None, reading: Reading | None = None
 ) -> Manifest:
     """Read Parquet tables of pictures.
 
@@ -46,7 +47,9 @@ def read_hugging_face(
     Args:
         path: A folder with Parquet tables at any depth, or one table.
         files: The tables; None takes all in the folder.
-        taxonomy: Whose names are looked for, as in `taxonomy.resolve`.
+        reading: Whose names are looked for, and whether labels are asked for; None takes the
+            defaults. Where they are not, cells have no label and no severity and are of split
+            "test"; of WBCBench the splits are read all the same, to leave those images out.
 
     Returns:
         `path` is `FILE.parquet#ROW`; `patient_id` is the patient hash; `original_id` of a
@@ -56,12 +59,13 @@ def read_hugging_face(
     Raises:
         ManifestError: Lists every fault with its file and row.
     """
+    reading = reading or Reading()
     if files is None:
         files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
     if any(is_hub_table(_columns_of(file)) for file in files):
-        return read_hub(path, files, taxonomy)
+        return read_hub(path, files, reading)
     faults: list[str] = []
-    rows = [row for file in files for row in _read_table(file, path, faults)]
+    rows = [row for file in files for row in _read_table(file, path, reading, faults)]
     if not faults and not rows:
         faults.append("no rows in any Parquet table")
     if faults:
@@ -76,7 +80,10 @@ def read_hugging_face(
         if is_twin.any()
         else []
     )
-    return Manifest.from_frame(frame.iloc[np.flatnonzero(~is_twin)], "wbcbench", notes)
+    kept = frame.iloc[np.flatnonzero(~is_twin)]
+    if not reading.needs_labels:
+        kept = kept.assign(split="test", severity=None)
+    return Manifest.from_frame(kept, "wbcbench", notes)
 
 
 def _columns_of(file: Path) -> list[str]:
@@ -106,7 +113,9 @@ def _is_held_out_twin(frame: pd.DataFrame) -> np.ndarray:
     return is_pristine & (is_held_out | frame["cell_id"].isin(originals).to_numpy(dtype=bool))
 
 
-def _read_table(file: Path, root: Path, faults: list[str]) -> list[dict[str, object]]:
+def _read_table(
+    file: Path, root: Path, reading: Reading, faults: list[str]
+) -> list[dict[str, object]]:
     import pyarrow
     import pyarrow.parquet
 
@@ -117,11 +126,12 @@ def _read_table(file: Path, root: Path, faults: list[str]) -> list[dict[str, obj
         return []
     try:
         schema = pyarrow.parquet.read_schema(file)
-        missing = [column for column in REQUIRED if column not in schema.names]
+        wanted = [c for c in (*REQUIRED, *OPTIONAL) if reading.needs_labels or c not in ANNOTATIONS]
+        missing = [c for c in REQUIRED if c in wanted and c not in schema.names]
         if missing:
             faults.append(f"{name}: {missing_columns(missing)}; it has {', '.join(schema.names)}")
             return []
-        columns = [c for c in (*REQUIRED, *OPTIONAL) if c in schema.names and c != "image"]
+        columns = [c for c in wanted if c in schema.names and c != "image"]
         table = pyarrow.parquet.ParquetFile(file).read(columns=columns).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         faults.append(f"{name}: not a readable Parquet table ({error}). Download it again")
@@ -147,12 +157,12 @@ def _read_row(
         faults.append(
             f"{where}: wbcbench_split {cell['wbcbench_split']!r}, expected {', '.join(SPLITS)}"
         )
-    label = cell["label"]
+    label = cell.get("label")
     if isinstance(label, int):
         if label >= len(names):
             faults.append(f"{where}: label {label} is a number that the table gives no name for")
         label = names[label] if 0 <= label < len(names) else None
-    if not label and split in ("train", "eval"):
+    if "label" in cell and not label and split in ("train", "eval"):
         faults.append(f"{where}: label is empty in split {cell['wbcbench_split']!r}")
     severity = cell.get("severity")
     return {

@@ -44,7 +44,7 @@ def add_columns(
     used, splits = list(draft.used), []
     for table in tables:
         name = found.name(table.path)
-        columns = table.columns if "split" in wanted else table.columns.without_learning()
+        columns = table.columns if "split" in wanted else table.columns.without_annotations()
         column = table.columns.tells_split
         gives = [key for key in wanted if getattr(table.columns, key) and key != "split"]
         if (column or table.part) and "split" in wanted:

@@ -32,13 +32,13 @@ def read_parquet_pictures(path: Path, reading: Reading) -> Draft:
 
     Args:
         path: A folder, or one table.
-        reading: What to leave out.
+        reading: What to leave out, and whether labels are asked for.
 
     Raises:
         ManifestError: A fault in a table, or another table that would say more of the cells.
     """
     tables = [path] if path.is_file() else parquet_pictures(path, reading)
-    found = read_hugging_face(path, tables, reading.taxonomy)
+    found = read_hugging_face(path, tables, reading)
     for table in tables:
         check_pictures(table)
     left_out: Counter[str] = Counter()
@@ -48,8 +48,8 @@ def read_parquet_pictures(path: Path, reading: Reading) -> Draft:
         "hugging_face",
         "Parquet tables with pictures",
         len(found),
-        label_from="the column of labels",
-        split_from="the tables",
+        label_from="the column of labels" if reading.needs_labels else "",
+        split_from="the tables" if reading.needs_labels else "",
         not_looked_at=others,
         used=tuple(p.name if path.is_file() else p.relative_to(path).as_posix() for p in tables),
         not_used=not_used,
@@ -84,7 +84,11 @@ def _beside(
                 f"them, or leave it out with --leave-out {name}"
             )
         elif other.kind == "table":
-            not_used[name] = "no label, split or patient in it"
+            not_used[name] = (
+                "no label, split or patient in it"
+                if reading.needs_labels
+                else "no patient or slide in it; labels and splits are not asked for"
+            )
         else:
             others[other.why].append(name)
     if faults:
@@ -98,7 +102,8 @@ def _says_something(path: Path, reading: Reading) -> bool:
     except ManifestError:
         return True  # it may, and cannot be read
     spelling = for_reading(reading.taxonomy).spelling
-    return find_columns(rows.header, [row for _, row in rows], spelling).says_something
+    columns = find_columns(rows.header, [row for _, row in rows], spelling)
+    return (columns if reading.needs_labels else columns.without_annotations()).says_something
 
 
 def columns_of(path: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import PLACE, SCALE_WORDS, SCALES_UM, manifest_error
+from buffycoat.cells import ANNOTATIONS, PLACE, SCALE_WORDS, SCALES_UM, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
 from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
@@ -22,7 +22,6 @@ from buffycoat.tables import Rows, is_unknown, known_name, read_rows, to_number
 from buffycoat.tables.columns import ID_NAMES, ON, key
 from buffycoat.taxonomy.built_in import for_reading
 
-OF_LEARNING = ("label", "split", "severity")
 SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
 
 
@@ -53,17 +52,17 @@ def read_table(path: Path, reading: Reading) -> Draft:
     file_column = _file_column(table.header, path)
     spelling = for_reading(reading.taxonomy).spelling
     found = find_columns(table.header, [row for _, row in table.rows], spelling)
-    columns = found if reading.needs_labels else found.without_learning()
+    columns = found if reading.needs_labels else found.without_annotations()
     faults = [
         f"unknown column {name!r}; rename it to {near!r}, or remove it"
         for name, near in misspelt(table.header).items()
-        if reading.needs_labels or near not in OF_LEARNING
+        if reading.needs_labels or near not in ANNOTATIONS
     ]
     if columns.several:
         faults.append(f"labels may be in {' or '.join(columns.several)}: rename one to 'label'")
     if not table.rows:
         faults.append("the table has no rows")
-    passed_over = [] if reading.needs_labels else list(found.of_learning)
+    passed_over = [] if reading.needs_labels else list(found.annotations)
     files = _Files(path)
     rows, places = [], []
     for number, row in table.rows:

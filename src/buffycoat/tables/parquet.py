@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,16 @@ def is_parquet(path: Path) -> bool:
         return False
 
 
-def read_parquet(path: Path) -> Rows:
+def read_parquet(path: Path, only: Collection[str] = ()) -> Rows:
     """Read the columns of plain values, and of pictures the paths.
 
     A column of pictures, `{bytes, path}` as `datasets` writes it, gives its paths; numbers that
     stand for classes, as `datasets` writes them, give the classes' names. Lists and other bytes are
     left out.
+
+    Args:
+        path: The file.
+        only: Of its columns, those to read; the notes name the others. By default all are read.
 
     Raises:
         ManifestError: Not readable, or a class number without a name.
@@ -48,6 +53,8 @@ def read_parquet(path: Path) -> Rows:
     try:
         file = pyarrow.parquet.ParquetFile(path)
         leaves = _leaves(file.schema_arrow)
+        passed_over = [name for name in file.schema_arrow.names if only and name not in only]
+        leaves = {name: leaf for name, leaf in leaves.items() if name not in passed_over}
         table = file.read(columns=list(leaves.values()))
     except (pyarrow.ArrowException, OSError) as error:
         raise ManifestError(
@@ -61,7 +68,8 @@ def read_parquet(path: Path) -> Rows:
         (number, {name: texts[number] for name, texts in columns.items()})
         for number in range(table.num_rows)
     )
-    return Rows(path, tuple(leaves), rows, "row")
+    notes = (f"not asked for and not read: {', '.join(passed_over)}",) if passed_over else ()
+    return Rows(path, tuple(leaves), rows, "row", notes)
 
 
 def _leaves(schema: pyarrow.Schema) -> dict[str, str]:
