@@ -169,12 +169,13 @@ def evaluate(
     from buffycoat.evaluate.grain import restated
     from buffycoat.evaluate.scored import read_scored
     from buffycoat.evaluate.side_tables import (
-        read_doubt,
+        doubt_in,
         read_patients,
         read_severity,
         read_train_counts,
     )
     from buffycoat.fuse.prior import given
+    from buffycoat.tables import read_rows
 
     with kept() as folder:
 
@@ -211,7 +212,7 @@ def evaluate(
             labels=scored.predicted,
             prevalence=None if mix is None else dict(zip(codes, mix.tolist(), strict=True)),
         )
-        doubtful = read_doubt(stated, cell_ids)
+        doubtful = doubt_in(read_rows(stated), cell_ids)
     if doubtful is not None:
         figures["without_doubtful"] = without_doubtful(
             scored.predicted, scored.targets, scored.taxonomy, doubtful, groups

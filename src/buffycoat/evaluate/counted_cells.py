@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from buffycoat.cells import manifest_error
-from buffycoat.evaluate.side_tables import (
-    TRUTH_VALUES,
-    by_cell,
-    complete,
-    read_known_groups,
-)
+from buffycoat.errors import ManifestError
+from buffycoat.evaluate.side_tables import TRUTH_VALUES, by_cell, complete, known_groups_in
 from buffycoat.plurals import counted
-from buffycoat.tables import find_ids, join_names, read_rows
+from buffycoat.tables import Rows, find_ids, join_names
 
 Array = np.ndarray[Any, Any]
 SLIDE, PATIENT = "slide_id", "patient_id"
@@ -64,34 +59,33 @@ class CountedCells:
         return found
 
 
-def read_counted(path: Path, cell_ids: list[str], count_faulty: bool) -> CountedCells | None:
+def counted_in(rows: Rows, cell_ids: list[str], count_faulty: bool) -> CountedCells | None:
     """Which cells of a table of predictions count; None where they are not from `find`.
 
     Args:
-        path: Predictions, as `buffycoat predict` writes them.
+        rows: Predictions, as `buffycoat predict` writes them.
         cell_ids: Cells that are in it, shape (n,).
         count_faulty: Whether cells of fields with a fault count too.
 
     Raises:
         ManifestError: A value is neither True nor False.
     """
-    rows = read_rows(path)
-    if not {"field", "is_counted", "field_faults"} <= {*rows.header}:
+    if not {FIELD, "is_counted", "field_faults"} <= {*rows.header}:
         return None
-    found = {name: by_cell(rows, name, cell_ids, []) for name in ("field", "is_counted")}
-    faults = by_cell(rows, "field_faults", cell_ids, [])
-    texts = [found["is_counted"].get(cell_id, "").strip().lower() for cell_id in cell_ids]
+    known = by_cell(rows, cell_ids)
+    told = [known.get(cell_id, {}) for cell_id in cell_ids]
+    texts = [row.get("is_counted", "").strip().lower() for row in told]
     strange = [
         f"{cell_id}: is_counted {text!r}, expected True or False"
         for cell_id, text in zip(cell_ids, texts, strict=True)
         if text not in TRUTH_VALUES
     ]
     if strange:
-        raise manifest_error(str(path), strange)
+        raise manifest_error(str(rows.path), strange)
     inside = np.array([TRUTH_VALUES[text] for text in texts], dtype=bool)
-    of_field = [faults.get(cell_id, "") for cell_id in cell_ids]
+    of_field = [row.get("field_faults", "") for row in told]
     is_good = np.array([not text for text in of_field], dtype=bool)
-    fields = [found["field"].get(cell_id, "") for cell_id in cell_ids]
+    fields = [row.get(FIELD, "") for row in told]
     return CountedCells(fields, ~inside, of_field, inside & (is_good | count_faulty))
 
 
@@ -111,8 +105,8 @@ class GroupedCells:
 
 
 def group_cells(
-    predictions: Path,
-    groups: Path | None,
+    predictions: Rows,
+    groups: Rows | None,
     by: str | None,
     cell_ids: list[str],
     fields: list[str] | None = None,
@@ -128,38 +122,47 @@ def group_cells(
         fields: Field of each cell; None takes column `field` of the predictions, if it has one.
 
     Raises:
-        ManifestError: A column is missing, an ID is there twice, or a cell has no group.
+        ManifestError: A column is missing, an ID is there twice, or a cell has no group; with the
+            options that name another column or table.
     """
     if fields is None:
         fields = _fields(predictions, cell_ids)
-    header = read_rows(groups or predictions).header
-    column = by or next((name for name in (SLIDE, PATIENT) if name in header), None)
-    if column is not None or groups is not None:
-        names = groups_of(predictions, groups, column or SLIDE, cell_ids, fields)
-        table = (groups or predictions).name
-        note = "" if by or column != PATIENT else f"{table} has no {SLIDE}: counted by {PATIENT}."
-        return GroupedCells(column or SLIDE, names, note)
-    lacks = f"{predictions.name} has no {SLIDE} and no {PATIENT}"
+    table = predictions if groups is None else groups
+    column = by or next((name for name in (SLIDE, PATIENT) if name in table.header), None)
+    if column is None and groups is not None:
+        column = SLIDE
+    if column is not None:
+        try:
+            names = groups_of(predictions, groups, column, cell_ids, fields)
+        except ManifestError as error:
+            raise ManifestError(
+                f"{error}. Cells are counted by {column}: name another column with --by, or give a "
+                f"table of ID and {column} with --groups"
+            ) from error
+        is_second = by is None and column == PATIENT
+        note = f"{table.path.name} has no {SLIDE}: counted by {PATIENT}." if is_second else ""
+        return GroupedCells(column, names, note)
+    file = predictions.path
+    lacks = f"{file.name} has no {SLIDE} and no {PATIENT}"
     if fields is not None:
-        names = [os.path.dirname(field) or predictions.stem for field in fields]
+        names = [os.path.dirname(field) or file.stem for field in fields]
         return GroupedCells("slide", names, f"{lacks}: a slide is the folder that a field lies in.")
     remedy = "Name a column with --by, or a table with --groups."
     note = f"{lacks}: all cells are counted together. {remedy}"
-    return GroupedCells("slide", [predictions.stem] * len(cell_ids), note)
+    return GroupedCells("slide", [file.stem] * len(cell_ids), note)
 
 
-def _fields(predictions: Path, cell_ids: list[str]) -> list[str] | None:
+def _fields(predictions: Rows, cell_ids: list[str]) -> list[str] | None:
     """Field of each cell, if the predictions know that of all, shape (n,)."""
-    rows = read_rows(predictions)
-    if FIELD not in rows.header:
+    if FIELD not in predictions.header:
         return None
-    known = by_cell(rows, FIELD, cell_ids, [])
-    found = [known.get(cell_id, "") for cell_id in cell_ids]
+    known = by_cell(predictions, cell_ids)
+    found = [known.get(cell_id, {}).get(FIELD, "") for cell_id in cell_ids]
     return found if all(found) else None
 
 
 def groups_of(
-    predictions: Path, groups: Path | None, by: str, cell_ids: list[str], fields: list[str] | None
+    predictions: Rows, groups: Rows | None, by: str, cell_ids: list[str], fields: list[str] | None
 ) -> list[str]:
     """Slide, patient or field of each cell, shape (n,).
 
@@ -174,19 +177,21 @@ def groups_of(
         ManifestError: A column is missing, an ID is there twice, or a cell has no group.
     """
     found = known_groups_of(predictions, groups, by, cell_ids, fields)
-    return complete(groups or predictions, by, cell_ids, found)
+    table = predictions if groups is None else groups
+    return complete(table.path, by, cell_ids, found)
 
 
 def known_groups_of(
-    predictions: Path, groups: Path | None, by: str, cell_ids: list[str], fields: list[str] | None
+    predictions: Rows, groups: Rows | None, by: str, cell_ids: list[str], fields: list[str] | None
 ) -> list[str | None]:
     """As `groups_of`, but None for a cell that has no group, shape (n,)."""
-    if groups is None or fields is None:
-        return read_known_groups(groups or predictions, by, cell_ids)
-    names = list(dict.fromkeys(fields))
-    rows = read_rows(groups, (by,))
-    ids = rows.column(find_ids(rows, known=[*names, *cell_ids]))
-    if not join_names(ids, names).known:
-        return read_known_groups(groups, by, cell_ids)
-    of_field = dict(zip(names, read_known_groups(groups, by, names), strict=True))
+    table = predictions if groups is None else groups
+    table.require((by,))
+    names = list(dict.fromkeys(fields or ()))
+    is_of_fields = groups is not None and bool(
+        join_names(table.column(find_ids(table, known=[*names, *cell_ids])), names).known
+    )
+    if fields is None or not is_of_fields:
+        return known_groups_in(table, by, cell_ids)
+    of_field = dict(zip(names, known_groups_in(table, by, names), strict=True))
     return [of_field[field] for field in fields]

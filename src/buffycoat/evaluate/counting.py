@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from buffycoat.errors import ManifestError
-from buffycoat.evaluate.counted_cells import SLIDE, group_cells, read_counted
+from buffycoat.evaluate.counted_cells import SLIDE, counted_in, group_cells
 from buffycoat.evaluate.differential import BLAST, IMMATURE
 from buffycoat.evaluate.doubtful_cells import CheckedRow, check_doubt, flag
 from buffycoat.evaluate.grain import common_grain, relabelled
@@ -25,7 +24,8 @@ from buffycoat.evaluate.scored import (
     read_predictions,
     read_scored,
 )
-from buffycoat.evaluate.side_tables import read_doubt
+from buffycoat.evaluate.side_tables import doubt_in
+from buffycoat.tables import read_rows
 from buffycoat.taxonomy import Taxonomy, resolve
 
 
@@ -118,7 +118,8 @@ def count(predictions: Path, asked: Counting) -> Differential:
     Raises:
         ManifestError: A fault in one of the tables.
     """
-    stated, frame = read_predictions(predictions, asked.taxonomy)
+    rows = read_rows(predictions)
+    stated, frame = read_predictions(rows, asked.taxonomy)
     columns = [] if frame is None else [c for c in frame if str(c).startswith(PROBABILITY)]
     labels = {*stated.values(), *(str(c).removeprefix(PROBABILITY) for c in columns)}
     predicted, cautions = set(labels), list[str]()
@@ -138,26 +139,21 @@ def count(predictions: Path, asked: Counting) -> Differential:
         [] if calibration is None else calibration.known.targets,
     )
     cell_ids = list(stated)
-    doubtful = read_doubt(predictions, cell_ids)
+    doubtful = doubt_in(rows, cell_ids)
     if doubtful is None:
         cautions.append(
             f"Doubt unknown: {predictions} has no column is_abstained, so doubtful cells are "
             "counted as any others. Predict to .parquet, or to .csv with --columns doubt."
         )
-    of_fields = read_counted(predictions, cell_ids, asked.count_faulty)
-    try:
-        grouped = group_cells(predictions, asked.groups, asked.by, cell_ids)
-    except ManifestError as error:
-        by = asked.by or SLIDE
-        raise ManifestError(
-            f"{error}. Cells are counted by {by}: name another column with --by, or give a "
-            f"table of ID and {by} with --groups"
-        ) from error
+    of_fields = counted_in(rows, cell_ids, asked.count_faulty)
+    fields = of_fields.fields if of_fields is not None and all(of_fields.fields) else None
+    groups = None if asked.groups is None else read_rows(asked.groups)
+    grouped = group_cells(rows, groups, asked.by, cell_ids, fields)
     slides = np.array(grouped.names)
     cautions += [grouped.note] if grouped.note else []
     keep = np.ones(len(cell_ids), dtype=bool) if of_fields is None else of_fields.is_counted
     codes = classes.encode(relabelled([stated[cell_id] for cell_id in cell_ids], classes))
-    rows = [] if not keep.any() else check_doubt(
+    figures = [] if not keep.any() else check_doubt(
         codes[keep],
         slides[keep],
         classes,
@@ -165,10 +161,10 @@ def count(predictions: Path, asked: Counting) -> Differential:
         *_confusions(calibration, classes, doubtful is not None, cautions),
         most=asked.max_doubtful,
     )  # fmt: skip
-    limits = [asked.thresholds.get(row.every.name) for row in rows]
+    limits = [asked.thresholds.get(row.every.name) for row in figures]
     return Differential(
-        rows,
-        [None if at is None else flag(row, at) for row, at in zip(rows, limits, strict=True)],
+        figures,
+        [None if at is None else flag(row, at) for row, at in zip(figures, limits, strict=True)],
         dict(zip(cell_ids, slides.tolist(), strict=True)),
         frozenset(cell_id for cell_id, is_kept in zip(cell_ids, keep, strict=True) if is_kept),
         [*([] if of_fields is None else of_fields.notes()), *_empty(slides, keep, grouped.by)],
@@ -231,7 +227,7 @@ def _confusions(
     every = confusion(truth, calls, len(taxonomy))
     if not is_doubt_known:
         return every, None
-    doubtful = read_doubt(calibration.path, known.cell_ids)
+    doubtful = doubt_in(read_rows(calibration.path), known.cell_ids)
     if doubtful is None:
         cautions.append(
             f"Figures without doubtful cells are not adjusted: {calibration.path} has no column "

@@ -156,18 +156,20 @@ def is_out_of_fold(table: Collection[str]) -> bool:
 
 
 def read_predictions(
-    path: Path, taxonomy: str = "auto"
+    table: Path | Rows, taxonomy: str = "auto"
 ) -> tuple[dict[str, str], pd.DataFrame | None]:
     """ID -> predicted code, and the whole table where it has probabilities (indexed by ID).
 
     Args:
-        path: CSV (`ID,labels`) or Parquet, as `buffycoat predict` writes them, or a like table.
+        table: CSV (`ID,labels`) or Parquet, as `buffycoat predict` writes them, or a like table;
+            or its rows.
         taxonomy: As in the settings: "auto", a built-in name, or a .toml file.
 
     Raises:
         ManifestError: Lists every fault: a missing column, an empty or double ID, an empty label.
     """
-    rows = read_rows(path)
+    rows = table if isinstance(table, Rows) else read_rows(table)
+    path = rows.path
     if is_out_of_fold(rows.header):
         raise ManifestError(
             f"{path}: holds out-of-fold scores of a run, and its column 'label' is the truth. Give "

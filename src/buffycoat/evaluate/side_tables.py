@@ -37,17 +37,20 @@ def read_severity(path: Path, cell_ids: list[str]) -> list[float]:
     for place, text in zip(rows.places, rows.column("severity"), strict=True):
         if not 0 <= to_number(text) <= 4:
             faults.append(f"{place}: severity {text!r}, expected 0 to 4")
-    known = by_cell(rows, "severity", cell_ids, faults)
-    return [to_number(known.get(cell_id, "")) for cell_id in cell_ids]
+    known = by_cell(rows, cell_ids, faults)
+    return [to_number(known.get(cell_id, {}).get("severity", "")) for cell_id in cell_ids]
 
 
-def by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) -> dict[str, str]:
-    """Text of a column by the cell's name; rows of other cells are left out.
+def by_cell(
+    rows: Rows, cell_ids: list[str], faults: Sequence[str] = ()
+) -> dict[str, dict[str, str]]:
+    """Name of a cell -> its row; rows of other cells are left out.
 
     Raises:
         ManifestError: With the faults given, and each ID that is there twice.
     """
-    ids = rows.column(find_ids(rows, known=cell_ids))
+    faults, column = list(faults), find_ids(rows, known=cell_ids)
+    ids = rows.column(column)
     seen: set[str] = set()
     for place, cell_id in zip(rows.places, ids, strict=True):
         if cell_id in seen:
@@ -66,16 +69,19 @@ def by_cell(rows: Rows, column: str, cell_ids: list[str], faults: list[str]) -> 
         raise manifest_error(str(rows.path), faults)
     if joined.how:
         tell(rows.path, f"IDs matched {joined.how}: {len(joined.known)} of {len(ids)}")
-    tell(rows.path, *rows.notes)
-    texts = rows.column(column)
-    return {joined.known[i]: text for i, text in zip(ids, texts, strict=True) if i in joined.known}
+    tell(rows.path, *rows.notes, "" if column in OWN_IDS else f"IDs from column {column!r}")
+    return {
+        joined.known[cell_id]: row
+        for cell_id, (_, row) in zip(ids, rows, strict=True)
+        if cell_id in joined.known
+    }
 
 
-def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
+def groups_in(rows: Rows, column: str, cell_ids: list[str]) -> list[str]:
     """Patient or slide of each cell.
 
     Args:
-        path: A table with a column of IDs and this one; other cells may be in it.
+        rows: A table with a column of IDs and this one; other cells may be in it.
         column: Such as "patient_id".
         cell_ids: The cells, shape (n,).
 
@@ -86,17 +92,14 @@ def read_groups(path: Path, column: str, cell_ids: list[str]) -> list[str]:
         ManifestError: A column is missing, an ID is there twice, or a cell has none: with some of
             the patients unknown, nothing can be said about patients.
     """
-    return complete(path, column, cell_ids, read_known_groups(path, column, cell_ids))
+    return complete(rows.path, column, cell_ids, known_groups_in(rows, column, cell_ids))
 
 
-def read_known_groups(path: Path, column: str, cell_ids: list[str]) -> list[str | None]:
-    """As `read_groups`, but None for a cell that has none, shape (n,)."""
-    rows = read_rows(path, (column,))
-    texts = by_cell(rows, column, cell_ids, [])
-    ids = find_ids(rows, known=cell_ids)
-    if ids not in OWN_IDS:
-        tell(path, f"IDs from column {ids!r}")
-    return [known_name(texts.get(cell_id, "")) for cell_id in cell_ids]
+def known_groups_in(rows: Rows, column: str, cell_ids: list[str]) -> list[str | None]:
+    """As `groups_in`, but None for a cell that has none, shape (n,)."""
+    rows.require((column,))
+    known = by_cell(rows, cell_ids)
+    return [known_name(known.get(cell_id, {}).get(column, "")) for cell_id in cell_ids]
 
 
 def complete(
@@ -109,16 +112,18 @@ def complete(
     """
     missing = [cell_id for cell_id, name in zip(cell_ids, names, strict=True) if name is None]
     if missing:
-        fault = f"{len(missing)} of {len(cell_ids)} cells have no {column}, first {missing[0]!r}"
+        cells = f"{len(missing)} of {counted(len(cell_ids), 'cell')}"
+        has = "has" if len(missing) == 1 else "have"
+        fault = f"{cells} {has} no {column}, first {missing[0]!r}"
         raise manifest_error(str(path), [fault])
     return [name for name in names if name is not None]
 
 
-def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:
+def doubt_in(rows: Rows, cell_ids: list[str]) -> np.ndarray | None:
     """Whether a person should look at each cell, shape (n,), bool.
 
     Args:
-        path: Predictions: CSV or Parquet, as `buffycoat predict` writes them.
+        rows: Predictions, as `buffycoat predict` writes them.
         cell_ids: Cells that are in it.
 
     Returns:
@@ -127,7 +132,6 @@ def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:
     Raises:
         ManifestError: A value is neither True nor False.
     """
-    rows = read_rows(path, ())
     if DOUBT not in rows.header:
         return None
     faults = [
@@ -136,7 +140,7 @@ def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:
         if text.strip().lower() not in TRUTH_VALUES
     ]
     if faults:
-        raise manifest_error(str(path), faults)
+        raise manifest_error(str(rows.path), faults)
     ids = rows.column(find_ids(rows, known=cell_ids))
     joined = join_names(ids, cell_ids)
     values = [TRUTH_VALUES[text.strip().lower()] for text in rows.column(DOUBT)]
@@ -145,12 +149,12 @@ def read_doubt(path: Path, cell_ids: list[str]) -> np.ndarray | None:
 
 
 def read_patients(path: Path, cell_ids: list[str]) -> list[str]:
-    """Patient of each cell, to resample patients whole; arguments as in `read_groups`.
+    """Patient of each cell, to resample patients whole; arguments as in `groups_in`.
 
     Raises:
-        ManifestError: As `read_groups`, or there are too few patients for an interval.
+        ManifestError: As `groups_in`, or there are too few patients for an interval.
     """
-    patients = read_groups(path, "patient_id", cell_ids)
+    patients = groups_in(read_rows(path), "patient_id", cell_ids)
     n = len(set(patients))
     if n < MIN_PATIENTS:
         raise ManifestError(

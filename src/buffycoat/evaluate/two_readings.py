@@ -13,7 +13,7 @@ from buffycoat.errors import ManifestError
 from buffycoat.evaluate.grain import common_grain
 from buffycoat.evaluate.reported import read_counts
 from buffycoat.evaluate.scored import read_scored
-from buffycoat.evaluate.side_tables import read_groups
+from buffycoat.evaluate.side_tables import groups_in
 from buffycoat.tables import read_rows
 from buffycoat.taxonomy import Taxonomy, resolve
 
@@ -88,7 +88,7 @@ def read_cells(
     fine = np.flatnonzero(cells.taxonomy.is_fine(cells.targets))
     if not len(fine):
         raise ManifestError(f"{reader}: every label is coarser than a class; nothing to compare")
-    names = read_groups(groups or model, by, [cells.cell_ids[row] for row in fine])
+    names = groups_in(read_rows(groups or model), by, [cells.cell_ids[row] for row in fine])
     truth, calls = (_encoded(cells.taxonomy, of, fine) for of in (cells.targets, cells.predicted))
     slides, number = np.unique(names, return_inverse=True)
     k = len(cells.taxonomy)

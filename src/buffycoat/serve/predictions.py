@@ -11,14 +11,14 @@ from typing import Any
 
 from buffycoat.cells import DOUBTS, manifest_error
 from buffycoat.errors import ManifestError
-from buffycoat.evaluate.counted_cells import read_counted
+from buffycoat.evaluate.counted_cells import counted_in
 from buffycoat.evaluate.differential import check_leukocytes
 from buffycoat.evaluate.grain import common_grain, relabelled
 from buffycoat.evaluate.scored import PROBABILITY, read_predictions
-from buffycoat.evaluate.side_tables import read_doubt
+from buffycoat.evaluate.side_tables import doubt_in
 from buffycoat.serve.grouping import Table, slides_of
 from buffycoat.serve.places import Place, find_places
-from buffycoat.tables import find_ids, read_rows, to_number
+from buffycoat.tables import Rows, find_ids, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, resolve
 
 AT_BORDER = "cut by the right or lower border of its field"
@@ -96,8 +96,8 @@ def read(
         ManifestError: Lists every fault; two bundles in one table are one.
         TaxonomyError: No class is a leukocyte.
     """
-    stated, frame = read_predictions(path, taxonomy)
     rows = read_rows(path)
+    stated, frame = read_predictions(rows, taxonomy)
     probs = [] if frame is None else [str(c) for c in frame if str(c).startswith(PROBABILITY)]
     codes = [name.removeprefix(PROBABILITY) for name in probs]
     classes = common_grain(resolve(taxonomy, {*stated.values(), *codes}), stated.values())
@@ -108,12 +108,12 @@ def read(
     places = find_places(images, names)
     labels = dict(zip(names, relabelled([stated[n] for n in names], classes), strict=True))
     _check_probabilities(path, texts, probs)
-    doubtful = read_doubt(path, names)
+    doubtful = doubt_in(rows, names)
     is_doubtful: Sequence[bool | None] = (
         [None] * len(names) if doubtful is None else doubtful.tolist()
     )
-    why_not = _not_counted(path, names, texts)
-    on = slides_of(Table(path, names, texts, places), groups, by)
+    why_not = _not_counted(rows, names, texts)
+    on = slides_of(Table(rows, names, texts, places), groups, by)
     cells = tuple(
         _cell(
             name, labels[name], texts[name], on[name], places[name], codes, why_not.get(name), doubt
@@ -147,10 +147,10 @@ def _check_probabilities(
 
 
 def _not_counted(
-    path: Path, names: Sequence[str], texts: dict[str, dict[str, str]]
+    rows: Rows, names: Sequence[str], texts: dict[str, dict[str, str]]
 ) -> dict[str, str]:
     """Cell -> why it is in no figure, as `differential` counts: by what `find` said of it."""
-    counted = read_counted(path, list(names), count_faulty=False)
+    counted = counted_in(rows, list(names), count_faulty=False)
     if counted is None:
         return {}
     found = {}
