@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,16 +12,15 @@ import numpy as np
 from buffycoat import __version__
 from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
-from buffycoat.evaluate.differential import BLAST, IMMATURE, raw_percents
-from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL, REFUSED
+from buffycoat.evaluate.differential import IMMATURE, raw_percents
+from buffycoat.evaluate.doubtful_cells import REFUSED
+from buffycoat.evaluate.flags import class_flag, doubt_flag
 from buffycoat.evaluate.grain import common_grain
-from buffycoat.evaluate.limits import DOUBTFUL_SHARE
 from buffycoat.evaluate.side_tables import TRUTH_VALUES
 from buffycoat.exchange.differential_report import (
     DifferentialReport,
     Item,
     absolute,
-    one_decimal,
     rounded,
 )
 from buffycoat.exchange.remarks import Flag
@@ -34,8 +32,6 @@ from buffycoat.taxonomy import Taxonomy, clinical_order, loinc_of, resolve
 SOFTWARE = f"buffycoat {__version__}"
 BUNDLE = "bundle_sha256"
 """Column of predictions, and of a table of counts that were made of them."""
-FLAG_CODES = {IMMATURE: "left_shift", BLAST: "blasts"}
-FLAG_WORDS = {FLAGGED: "flagged", ONLY_DOUBTFUL: "only with doubtful cells: look at them"}
 MOST_WBC = 2000
 """10^9/L; what is more was counted in another unit."""
 
@@ -109,7 +105,7 @@ def read_reports(
         raise manifest_error(str(table if slides is None else f"{table} and {slides}"), faults)
     names = {name for of in counts.values() for name in of}
     classes = common_grain(resolve(taxonomy, names), names)
-    _check_leukocytes(rows, classes)
+    _check_same_taxonomy(rows, classes)
     checksums = set(rows.column(BUNDLE)) if BUNDLE in rows.header else set()
     checksum = checksums.pop() or None if len(checksums) == 1 else None
     refused = {row["group"] for _, row in rows if row["status"] == REFUSED}
@@ -121,8 +117,11 @@ def read_reports(
         whole = sum(item.count for item in items if item.is_leukocyte)
         every = sum(item.count for item in items)
         state = (1, "preliminary", issued, None, model, checksum, SOFTWARE)
-        report = DifferentialReport(slide, patient, *state, items, whole, every)
-        found.append(replace(report, flags=flags.get(slide, ())))
+        found.append(
+            DifferentialReport(
+                slide, patient, *state, items, whole, every, flags=flags.get(slide, ())
+            )
+        )
     return found, [slide for slide in counts if slide in refused]
 
 
@@ -154,7 +153,7 @@ def _counts(rows: Rows, faults: list[str]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _check_leukocytes(rows: Rows, classes: Taxonomy) -> None:
+def _check_same_taxonomy(rows: Rows, classes: Taxonomy) -> None:
     """Refuse a table whose percentages are of other classes than those of the reports would be."""
     known = dict(zip(classes.codes, map(bool, classes.is_leukocyte), strict=True))
     for place, (_, row) in zip(rows.places, rows, strict=True):
@@ -173,16 +172,12 @@ def _flags(rows: Rows) -> dict[str, tuple[Flag, ...]]:
     for _, row in rows:
         of = found.setdefault(row["group"], {})
         name, said = row["name"], row.get("flag", "")
-        if said in FLAG_WORDS:
-            words = "blasts" if name == BLAST else name
-            raw, better = (to_number(row.get(f"{c}_value", "")) for c in ("raw", "adjusted"))
-            adjusted = "" if np.isnan(better) else f" (adjusted {one_decimal(better)} %)"
-            text = f"{words} {one_decimal(raw)} %{adjusted}, {FLAG_WORDS[said]}"
-            code = FLAG_CODES.get(name, name)
-            of[code] = Flag(code, text)
+        raw, better = (to_number(row.get(f"{c}_value", "")) for c in ("raw", "adjusted"))
+        reached = class_flag(name, said, raw, None if np.isnan(better) else better)
         doubtful, cells = (to_number(row.get(c, "")) for c in ("n_doubtful", "n_cells"))
-        if doubtful and doubtful >= DOUBTFUL_SHARE * cells:
-            of["doubtful"] = Flag("doubtful", f"{doubtful:.0f} of {cells:.0f} cells need a look")
+        is_known = np.isfinite(doubtful) and np.isfinite(cells)
+        doubted = doubt_flag(int(doubtful), int(cells)) if is_known else None
+        of |= {one.code: one for one in (reached, doubted) if one is not None}
     return {slide: tuple(of.values()) for slide, of in found.items()}
 
 

@@ -11,31 +11,18 @@ from typing import Any
 import numpy as np
 
 from buffycoat.evaluate.differential import BLAST, IMMATURE, DifferentialRow, Percent
-from buffycoat.evaluate.doubtful_cells import (
-    FLAGGED,
-    NO_FLAG,
-    ONLY_DOUBTFUL,
-    CheckedRow,
-    check_doubt,
-    flag,
-)
-from buffycoat.evaluate.limits import DOUBTFUL_SHARE
-from buffycoat.exchange.differential_report import absolute, one_decimal, rounded
+from buffycoat.evaluate.doubtful_cells import CheckedRow, check_doubt, flag
+from buffycoat.evaluate.flags import class_flag, doubt_flag
+from buffycoat.evaluate.limits import BLAST_THRESHOLD, MOSTLY, THRESHOLD
+from buffycoat.exchange.differential_report import absolute, rounded
+from buffycoat.plurals import counted as in_words
 from buffycoat.serve.states import EXTRA, UNSURE
 from buffycoat.taxonomy import Taxonomy
 
-IMMATURE_PERCENT, BLAST_PERCENT = 2.0, 1.0
-"""Flagged from here on, as `buffycoat differential` does by default."""
 PER_100 = "per 100 leukocytes"
 """Unit of what is no leukocyte."""
-MOSTLY = 0.5
-"""Share of doubtful cells over which the model's figures are refused."""
 UNFAMILIAR = 1.0
 """Site shift above which cells look like another laboratory's."""
-_WORDS = {
-    FLAGGED: "{name} {value} %, flagged from {limit:g} % on",
-    ONLY_DOUBTFUL: "{name} {value} %, only with doubtful cells: look at them",
-}
 
 
 @dataclass(frozen=True)
@@ -115,21 +102,14 @@ def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[d
         site_shift: The largest of its cells; None where unknown.
         unfamiliar: Cells with the reason "unfamiliar_site".
     """
-    found = []
-    for code, name, limit, words in (
-        ("blasts", BLAST, BLAST_PERCENT, "blasts"),
-        ("left_shift", IMMATURE, IMMATURE_PERCENT, "immature granulocytes"),
-    ):
+    raised = []
+    for name, limit in ((BLAST, BLAST_THRESHOLD), (IMMATURE, THRESHOLD)):
         row = counted.row(name)
-        said = NO_FLAG if row is None else flag(row, limit)
-        if row is not None and said in _WORDS:
-            value = one_decimal(row.every.raw.value)
-            text = _WORDS[said].format(name=words, value=value, limit=limit)
-            found.append({"code": code, "text": text})
-    n = counted.n_doubtful
+        if row is not None:
+            raised.append(class_flag(name, flag(row, limit), row.every.raw.value, limit=limit))
     n_cells = counted.n_cells - sum(counted.left_out.values())
-    if n and n >= DOUBTFUL_SHARE * n_cells:
-        found.append({"code": "doubtful", "text": f"{n} of {n_cells} cells need a look"})
+    raised.append(doubt_flag(counted.n_doubtful or 0, n_cells))
+    found = [{"code": one.code, "text": one.text} for one in raised if one is not None]
     if (site_shift is not None and site_shift > UNFAMILIAR) or unfamiliar:
         text = "cells look like another laboratory's"
         if site_shift is not None:
@@ -184,9 +164,9 @@ def notes(counted: Counted, wbc: float | None) -> list[str]:
     """What the figures rest on, in sentences."""
     found = ["Limits are 95 %, of counting so many cells (Clopper and Pearson)."]
     for code, n in counted.outside.items():
-        found.append(f"{n} cell{'s' if n > 1 else ''} left out: {EXTRA[code]} ({code}).")
+        found.append(f"{in_words(n, 'cell')} left out: {EXTRA[code]} ({code}).")
     for why, n in counted.left_out.items():
-        found.append(f"{n} cell{'s' if n > 1 else ''} not counted: {why}.")
+        found.append(f"{in_words(n, 'cell')} not counted: {why}.")
     if counted.outside.get(UNSURE):
         found.append("Cells that cannot be told may be of any class; the limits do not carry that.")
     if counted.status == "refused":

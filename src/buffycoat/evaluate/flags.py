@@ -1,0 +1,52 @@
+"""Why a slide should be looked at, in words: alike on the review page and in what is sent."""
+
+from __future__ import annotations
+
+from buffycoat.evaluate.differential import BLAST, IMMATURE
+from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL
+from buffycoat.evaluate.limits import DOUBTFUL_SHARE
+from buffycoat.exchange.differential_report import one_decimal
+from buffycoat.exchange.remarks import Flag
+from buffycoat.plurals import counted
+
+_CODES = {IMMATURE: "left_shift", BLAST: "blasts"}
+_WORDS = {BLAST: "blasts"}
+
+
+def class_flag(
+    name: str, said: str, percent: float, adjusted: float | None = None, limit: float | None = None
+) -> Flag | None:
+    """That a class reaches its limit; None where it does not.
+
+    >>> class_flag("BL", FLAGGED, 3.125, limit=1.0).text
+    'blasts 3.1 %, flagged from 1 % on'
+
+    Args:
+        name: Code of the class, or `IMMATURE`.
+        said: From `doubtful_cells.flag`.
+        percent: Of the leukocytes, as counted.
+        adjusted: The same, corrected for misclassification, if it is known.
+        limit: Percent from which it is flagged, if it is known.
+    """
+    if said == FLAGGED:
+        why = "flagged" if limit is None else f"flagged from {limit:g} % on"
+    elif said == ONLY_DOUBTFUL:
+        why = "only with doubtful cells: look at them"
+    else:
+        return None
+    better = "" if adjusted is None else f" (adjusted {one_decimal(adjusted)} %)"
+    figure = f"{_WORDS.get(name, name)} {one_decimal(percent)} %{better}"
+    return Flag(_CODES.get(name, name), f"{figure}, {why}")
+
+
+def doubt_flag(n_doubtful: int, n_cells: int) -> Flag | None:
+    """That many cells are doubtful; None where they are fewer than `DOUBTFUL_SHARE`.
+
+    >>> doubt_flag(1, 4).text, doubt_flag(0, 4)
+    ('1 of 4 cells needs a look', None)
+    """
+    if not n_doubtful or n_doubtful < DOUBTFUL_SHARE * n_cells:
+        return None
+    verb = "needs" if n_doubtful == 1 else "need"
+    cells = counted(n_cells, "cell", comma="")
+    return Flag("doubtful", f"{n_doubtful} of {cells} {verb} a look")
