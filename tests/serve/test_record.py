@@ -63,8 +63,15 @@ def without_triggers(store: Store, statement: Any) -> None:
         (delete(schema.log).where(schema.log.c.seq == 2), "entry 2 is missing"),
         (update(schema.labels).values(label="BL"), "the label is"),
         (delete(schema.labels), "the label is"),
+        (
+            update(schema.log).values(body='{"kind":"decided"}'),
+            "entry 1: its body is not one of an",
+        ),
+        (update(schema.log).values(body='{"kind":"wbc","data":1}'), "entry 1: its body is not one"),
+        (update(schema.log).values(body="[]"), "entry 1: its body is no JSON object"),
         (update(schema.versions).values(body="{}"), "is not what was signed"),
-        (update(schema.slides).values(wbc=99.0), "its WBC is 99.0, by the log None"),
+        (update(schema.versions).values(body='{"wbc":'), "is not what was signed"),
+        (update(schema.slides).values(wbc=99.0), "its WBC is 99, by the log not known"),
         (update(schema.slides).values(is_open=True), "open again after version 1, by the log sig"),
         (update(schema.readings).values(reader="eve"), "it is eve's, finished, by the log "),
         (delete(schema.readings), "it is nobody's, by the log "),
@@ -79,6 +86,25 @@ def test_a_change_of_the_record_is_found(
     with store.reading() as reader:
         found = check(reader)
     assert any(words in fault for fault in found.faults), found.faults
+
+
+def test_white_cells_that_only_a_signed_version_has_are_not_said_to_be_of_the_log(
+    single: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_before_version_3(
+        writer: Any, person: object, slide: int, wbc: float, client_id: str | None = None
+    ) -> None:
+        writer.execute(update(schema.slides).where(schema.slides.c.id == slide).values(wbc=wbc))
+
+    monkeypatch.setattr("buffycoat.serve.signatures._keep_wbc", as_before_version_3)
+    single.take(1)
+    single.finish(1)
+    single.sign(1, wbc=7.5)
+    assert single.get("/log/check")["is_whole"]
+    with store.writing() as writer:
+        writer.execute(update(schema.slides).values(wbc=None))
+    faults = single.get("/log/check")["faults"]
+    assert faults == ["slide 1: its WBC is not known, by its last signed version 7.5"]
 
 
 def test_a_shortened_log_has_another_head(single: Any, store: Store) -> None:

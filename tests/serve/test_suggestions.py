@@ -13,6 +13,7 @@ from buffycoat.serve import predictions as tables
 from buffycoat.serve.database import Store
 from buffycoat.serve.migrate import migrate
 from buffycoat.serve.project import import_predictions
+from buffycoat.serve.states import decided_cells, labels_of
 
 
 def test_a_picture_without_a_white_cell_is_not_suggested(
@@ -52,4 +53,6 @@ def test_a_cell_whose_decision_was_withdrawn_is_suggested_again(
     assert suggested() == every - {n}
     browser.decide(("decision-2", n, None, done["seq"]))
     assert suggested() == every
+    with store.reading() as reader:
+        assert decided_cells(labels_of(reader, 1), ()) == set(), "of no reading nothing is known"
     store.close()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from buffycoat.plurals import counted
 from buffycoat.serve import log, schema
 from buffycoat.serve.project import digest_of_cells
 
@@ -104,14 +106,18 @@ def check(reader: Connection) -> LogCheck:
         if log.digest(head, row["body"]) != row["hash"]:
             faults.append(f"entry {n}: its hash does not follow from it and the entry before")
         head = row["hash"]
-        derived.take(n, _body(row, faults))
+        body = _body(row, faults)
+        try:
+            derived.take(n, body)
+        except (KeyError, TypeError, AttributeError):  # a body that was damaged
+            faults.append(f"entry {n}: its body is not one of an entry of kind {row['kind']!r}")
         if len(faults) >= MAX_FAULTS:
             break
     else:
         faults += _label_faults(reader, derived.labels)
-        faults += _version_faults(reader, derived.signed)
+        white = _signed_white(reader, derived.signed, faults)
         faults += _reading_faults(reader, derived.readings)
-        faults += _slide_faults(reader, derived)
+        faults += _slide_faults(reader, derived, white)
         faults += _cell_faults(reader, derived.imports)
     return LogCheck(n, head, tuple(faults[:MAX_FAULTS]))
 
@@ -121,7 +127,9 @@ def _body(row: Any, faults: list[str]) -> dict[str, Any]:
     try:
         body = json.loads(row["body"])
     except json.JSONDecodeError:
-        faults.append(f"entry {row['seq']}: its body is no JSON")
+        body = None
+    if not isinstance(body, dict):
+        faults.append(f"entry {row['seq']}: its body is no JSON object")
         return {}
     other = [name for name in _REPEATED if body.get(name) != row[name]]
     if other:
@@ -169,23 +177,26 @@ def _held(reading: tuple[str | None, bool] | None) -> str:
     return f"{reading[0]}'s, {'' if reading[1] else 'not '}finished"
 
 
-def _slide_faults(reader: Connection, derived: _Derived) -> list[str]:
+def _slide_faults(
+    reader: Connection, derived: _Derived, signed_white: Mapping[int, float | None]
+) -> list[str]:
     """Of states and white cells."""
-    of_versions = select(schema.versions.c.slide, schema.versions.c.body)
-    # Until version 0003 white cells were kept with the signed versions alone.
-    white = {
-        row.slide: json.loads(row.body).get("wbc")
-        for row in reader.execute(of_versions.order_by(schema.versions.c.version))
-        if row.body.startswith("{")
-    } | derived.white
     faults = []
     for row in reader.execute(select(schema.slides).order_by(schema.slides.c.id)):
-        if row.wbc != white.get(row.id):
-            faults.append(f"slide {row.id}: its WBC is {row.wbc}, by the log {white.get(row.id)}")
+        # Until version 0003 white cells were kept with the signed versions alone.
+        is_signed_alone = row.id in signed_white and row.id not in derived.white
+        source = "by its last signed version" if is_signed_alone else "by the log"
+        wbc = (signed_white if is_signed_alone else derived.white).get(row.id)
+        if row.wbc != wbc:
+            faults.append(f"slide {row.id}: its WBC is {_white(row.wbc)}, {source} {_white(wbc)}")
         stored, known = (row.version, row.is_open), derived.slides.get(row.id, (0, True))
         if stored != known:
             faults.append(f"slide {row.id}: it is {_signed(*stored)}, by the log {_signed(*known)}")
     return faults
+
+
+def _white(wbc: float | None) -> str:
+    return "not known" if wbc is None else f"{wbc:g}"
 
 
 def _signed(version: int, is_open: bool) -> str:
@@ -205,22 +216,34 @@ def _cell_faults(reader: Connection, imports: list[tuple[int, str]]) -> list[str
     faults = []
     for place, (n, checksum) in enumerate(imports, 1):
         if digest_of_cells(rows.fetchmany(n)) != checksum:
-            faults.append(f"import {place}: its {n} cells are not what was predicted of them")
+            cells = counted(n, "cell is", "cells are")
+            faults.append(f"import {place}: its {cells} not what was predicted")
     if rows.first() is not None:
         faults.append("there are cells that no import put under review")
     return faults
 
 
-def _version_faults(reader: Connection, signed: dict[tuple[int, int], str]) -> list[str]:
-    faults, seen = [], set()
-    for row in reader.execute(select(schema.versions)):
+def _signed_white(
+    reader: Connection, signed: dict[tuple[int, int], str], faults: list[str]
+) -> dict[int, float | None]:
+    """Slide -> white cells by the analyser in the last version that is as it was signed.
+
+    Args:
+        reader: From `Store.reading`.
+        signed: Slide and version -> checksum.
+        faults: Grows by the versions that are not what was signed, or are not there.
+    """
+    white, seen = {}, set()
+    for row in reader.execute(select(schema.versions).order_by(schema.versions.c.version)):
         key = (row.slide, row.version)
         seen.add(key)
         found = hashlib.sha256(row.body.encode()).hexdigest()
-        if not found == row.hash == signed.get(key):
+        if found == row.hash == signed.get(key):
+            white[row.slide] = json.loads(row.body).get("wbc")
+        else:
             faults.append(f"slide {row.slide}, version {row.version}: is not what was signed")
     faults += [
         f"slide {slide}, version {version}: was signed and is not there"
-        for slide, version in signed.keys() - seen
+        for slide, version in sorted(signed.keys() - seen)
     ]
-    return faults
+    return white

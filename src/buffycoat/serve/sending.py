@@ -116,7 +116,7 @@ def _read(
     if body is None:
         given = labels_of(reader, state.id)
         labels = final_labels(state, cells.predicted, given).labels
-        decided = decided_cells(given, *state.counted_roles)
+        decided = decided_cells(given, state.counted_roles)
         left = frozenset() if state.is_read else (cells.doubtful or set()) - decided
         doubtful = None if cells.doubtful is None else left
         body = {

@@ -91,7 +91,7 @@ def sign(
         _keep_wbc(writer, person, slide, wbc)
     counted = cells.counted(final.labels, frozenset())
     model = cells.counted(cells.predicted, cells.doubtful)
-    decided = decided_cells(given, *state.counted_roles)
+    decided = decided_cells(given, state.counted_roles)
     number = state.version + 1
     body = {
         "slide": state.name,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from buffycoat.plurals import counted
 from buffycoat.serve import schema
 from buffycoat.serve.people import Person
 from buffycoat.serve.refused import RefusedError, not_found
@@ -181,19 +182,14 @@ def labels_of(reader: Connection, slide: int) -> dict[str, dict[int, Label]]:
     return found
 
 
-def decided_cells(given: Mapping[str, Mapping[int, Label]], *roles: str) -> set[int]:
-    """Cells with a decision that stands, in some readings or in any.
+def decided_cells(given: Mapping[str, Mapping[int, Label]], roles: Collection[str]) -> set[int]:
+    """Cells with a decision that stands.
 
     Args:
         given: From `labels_of`.
-        roles: Of the readings; none for all.
+        roles: Readings that count.
     """
-    return {
-        n
-        for role in roles or READINGS
-        for n, label in given[role].items()
-        if label.label is not None
-    }
+    return {n for role in roles for n, label in given[role].items() if label.label is not None}
 
 
 @dataclass(frozen=True)
@@ -245,8 +241,7 @@ def obstacle(state: SlideState, final: Final) -> str | None:
     if state.needs_second and not state.is_finished(SECOND):
         return "the second reading is not finished"
     if final.disputed:
-        n = len(final.disputed)
-        return f"{n} disagreement{'s' if n > 1 else ''} without a consensus"
+        return f"{counted(len(final.disputed), 'disagreement')} without a consensus"
     if state.is_being_decided:
         return f"the consensus of {state.readings[CONSENSUS].reader} is not finished"
     return None

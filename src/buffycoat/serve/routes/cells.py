@@ -138,7 +138,7 @@ def suggestions(
         cells = review.catalogue.slide(reader, slide)
         given = labels_of(reader, slide)
     seen = [role for role in READINGS if state.may_see(person, role)]
-    known = decided_cells(given, *seen) if seen else set[int]()
+    known = decided_cells(given, seen)
     is_known = np.array([cell.n in known for cell in cells.cells], dtype=bool)
     rows = choose_next(cells.scores**2, is_known, count, cells.without_cell)
     return {"cells": [{"n": cells.cells[row].n, "slide": slide} for row in rows]}

@@ -211,7 +211,7 @@ def differential(
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
-        is_done, decided = state.is_read, decided_cells(given, *state.counted_roles)
+        is_done, decided = state.is_read, decided_cells(given, state.counted_roles)
         differ = n_differ(state, cells.predicted, given)
     elif view == "model":
         labels, is_done, decided = cells.predicted, False, set[int]()
@@ -219,7 +219,7 @@ def differential(
         state.require_sight(person, view)
         labels = as_read(cells.predicted, given[view])
         seen = state.counted_roles if view == CONSENSUS else (view,)
-        is_done, decided = state.is_finished(view), decided_cells(given, *seen)
+        is_done, decided = state.is_finished(view), decided_cells(given, seen)
     doubtful = cells.doubtful
     if doubtful is not None:
         doubtful = frozenset() if is_done or as_signed else doubtful - decided
