@@ -17,7 +17,7 @@ import pytest
 from tests.opened import forbid_on_open_files
 from typer.testing import CliRunner
 
-from buffycoat.backbones import choice, memory, threads
+from buffycoat.backbones import choice, control_groups, memory, threads
 from buffycoat.cells import CellRef, Manifest
 from buffycoat.cli.main import app
 from buffycoat.config import ImagesConfig
@@ -129,7 +129,7 @@ def test_processors_and_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 96)
-    monkeypatch.setattr(threads, "OWN_CGROUP", Path("/nowhere"))
+    monkeypatch.setattr(control_groups, "OWN_CGROUP", Path("/nowhere"))
     assert threads.cpus() == 96
     assert threads.at_most(96) == 96
     monkeypatch.setattr(sys, "platform", "win32")

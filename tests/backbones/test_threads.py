@@ -1,4 +1,4 @@
-"""CPUs that a process may use: affinity, the container's quota, OMP_NUM_THREADS."""
+"""CPUs that a process may use: affinity, the container's quota, OMP_NUM_THREADS; and its memory."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from buffycoat.backbones import threads
+from buffycoat.backbones import control_groups, memory, threads
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setattr(threads, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(threads, "OWN_CGROUP", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "OWN_CGROUP", tmp_path / "own")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return tmp_path
 
@@ -62,3 +62,29 @@ def test_the_user_may_want_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads.cpus() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert threads.cpus() == 8
+
+
+@pytest.mark.skipif(memory.total_bytes() is None, reason="memory is not known here")
+@pytest.mark.parametrize(
+    ("groups", "own", "file"),
+    [
+        ({"pod": "1073741824", "pod/box": "2147483648"}, "0::/pod/box\n", "memory.max"),
+        ({"": "1073741824"}, "0::/../elsewhere\n", "memory.max"),
+        ({"pod": "1073741824", "pod/box": "max"}, "0::/pod/box\n", "memory.max"),
+        (
+            {"memory": "9223372036854771712", "memory/box": "1073741824"},
+            "4:cpu:/\n3:memory:/box\n0::/\n",
+            "memory.limit_in_bytes",
+        ),
+    ],
+)
+def test_memory_is_the_least_that_a_group_on_the_way_up_grants(
+    machine: Path, groups: dict[str, str], own: str, file: str
+) -> None:
+    whole = memory.total_bytes()
+    for group in groups:
+        _grant(machine, group, "max\n", own, file)
+    assert memory.total_bytes() == whole
+    for group, limit in groups.items():
+        _grant(machine, group, limit, own, file)
+    assert memory.total_bytes() == 2**30

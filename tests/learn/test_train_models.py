@@ -17,7 +17,6 @@ import pytest
 from safetensors.torch import load_file
 
 from buffycoat import config
-from buffycoat.backbones import memory
 from buffycoat.classify.training_cells import TrainingCells
 from buffycoat.errors import OutputError
 from buffycoat.learn.stage_store import StageStore
@@ -140,15 +139,3 @@ def test_a_killed_command_leaves_no_training_behind(tmp_path: Path) -> None:
     command.wait()
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
-
-
-def test_memory_is_what_the_container_may_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(memory, "CONTAINER_LIMIT", limit)
-    whole = memory.total_bytes()
-    limit.write_text("max\n")
-    assert memory.total_bytes() == whole
-    limit.write_text("1073741824\n")
-    assert memory.total_bytes() == (None if whole is None else 2**30)

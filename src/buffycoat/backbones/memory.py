@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import sys
 from functools import cache
-from pathlib import Path
 
-CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
-"""Of the control group that a container sees as its root (cgroup v2), in bytes."""
+from buffycoat.backbones.control_groups import memory_limits
+
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 """Names of glibc's settings in mallopt(3)."""
 _MADV_HUGEPAGE = 14
@@ -53,11 +51,7 @@ def total_bytes() -> int | None:
         found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return None
-    with contextlib.suppress(OSError):
-        limit = CONTAINER_LIMIT.read_text(encoding="utf-8").strip()
-        if limit.isdigit():  # "max" is no limit
-            found = min(found, int(limit))
-    return found
+    return min([found, *memory_limits()])
 
 
 def peak_mb() -> int | None:

@@ -7,10 +7,9 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_CGROUP = Path("/proc/self/cgroup")
+from buffycoat.backbones.control_groups import quotas
+
 _WINDOWS_MOST = 61
 """Of `concurrent.futures.ProcessPoolExecutor`."""
 
@@ -25,7 +24,7 @@ def cpus() -> int:
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    limits = [float(allowed), *_quotas(), *([float(wanted)] if wanted.isdigit() else [])]
+    limits = [float(allowed), *quotas(), *([float(wanted)] if wanted.isdigit() else [])]
     return max(1, math.ceil(min(limits)))
 
 
@@ -46,41 +45,3 @@ def limited(threads: int) -> Iterator[None]:
 def at_most(processes: int) -> int:
     """As many processes as one pool can have here: Windows waits for no more than 61."""
     return min(processes, _WINDOWS_MOST) if sys.platform == "win32" else processes
-
-
-def _quotas() -> Iterator[float]:
-    """CPUs that each control group above this process grants it (cgroup v2, then v1)."""
-    try:
-        lines = OWN_CGROUP.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = CGROUPS / "cpu" if controllers else CGROUPS
-        folder = root / path.lstrip("/")
-        # A container sees its own group as the root, whatever the path says.
-        for place in {folder, *folder.parents, root}:
-            if place == root or root in place.parents:
-                yield from _v1(place) if controllers else _v2(place)
-
-
-def _v2(folder: Path) -> Iterator[float]:
-    quota, period = ([*_words(folder / "cpu.max"), "", ""])[:2]
-    if quota.isdigit() and period.isdigit():
-        yield int(quota) / int(period)
-
-
-def _v1(folder: Path) -> Iterator[float]:
-    quota = _words(folder / "cpu.cfs_quota_us")
-    period = _words(folder / "cpu.cfs_period_us")
-    if quota and period and quota[0].isdigit():  # -1 is no limit
-        yield int(quota[0]) / int(period[0])
-
-
-def _words(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8").split()
-    except OSError:
-        return []

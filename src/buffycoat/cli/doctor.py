@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 from importlib import metadata, resources
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from buffycoat import __version__
 from buffycoat.backbones.memory import total_bytes
+from buffycoat.backbones.threads import cpus
 from buffycoat.cli.console import results_console
 from buffycoat.cli.doctor_preset import of_preset, print_preset
 
@@ -127,20 +127,13 @@ def _machine() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
-        "cores": _cores(),
+        "cores": cpus(),
         "memory_gib": _memory_gib(),
         "trains_in_gib": _trains_in_gib(),
         "disk_free_gib": round(disk.free / GIB, 1),
         "accelerators": _accelerators(),
         "starter_bundle": _has_starter(),
     }
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):  # Linux only
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _memory_gib() -> float | None:
