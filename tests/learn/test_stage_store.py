@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from buffycoat import config
 from buffycoat.errors import OutputError
+from buffycoat.learn import prepare
+from buffycoat.learn.fit_classifier import recipe_key
 from buffycoat.learn.stage_store import StageStore, gather
 
 
@@ -62,3 +65,14 @@ def test_another_result_of_the_same_inputs_has_another_key(tmp_path):
         for name, array in (("one", np.zeros(3)), ("two", np.ones(3)), ("again", np.zeros(3)))
     ]
     assert keys[0] == keys[2] != keys[1]
+
+
+def test_a_file_of_weights_counts_by_its_bytes_and_not_by_its_path(tmp_path):
+    for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        (tmp_path / name).write_bytes(content)
+    a, b, c, none = (
+        config.load("cpu", [f"{section}.weights={weights}" for section in ("classify", "segment")])
+        for weights in (*(tmp_path / name for name in "abc"), "random")
+    )
+    for key in (recipe_key, prepare.segment_key):
+        assert key(a) == key(b) != key(c) != key(none)

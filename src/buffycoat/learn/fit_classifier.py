@@ -23,6 +23,7 @@ from buffycoat.learn.stage_store import (
     StageStore,
     digest,
     gather,
+    hash_of,
     of_weights,
 )
 from buffycoat.learn.train_models import MODEL_FILE, Training, train_each
@@ -200,7 +201,7 @@ def check_cells(data: TrainingSet, config: Config) -> None:
 def recipe_key(config: Config) -> dict[str, str | None]:
     """What a model's training depends on besides its cells, for its stage's fingerprint."""
     return {
-        "classify": to_hash(config.classify),
+        "classify": hash_of(config.classify),
         "weights": of_weights(config.classify.weights),
         "masks": prepare.segment_key(config) if config.classify.cuts_cells else None,
     }

@@ -288,7 +288,9 @@ def _looked_at_key(config: Config) -> list[object]:
     network = config.classify
     if not config.restore.feature_weight:
         return []
-    return [network.backbone, network.weights, of_weights(network.weights), network.input_px]
+    content = of_weights(network.weights)
+    named = network.weights if content is None else ""  # a file may be moved
+    return [network.backbone, named, content, network.input_px]
 
 
 def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLimits:

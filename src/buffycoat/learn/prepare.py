@@ -16,7 +16,7 @@ from buffycoat.config import Config, ImagesConfig, to_hash
 from buffycoat.errors import BadCellsError
 from buffycoat.images import BadCell, decoder_versions, load_work, write_atomic
 from buffycoat.learn import run_folder
-from buffycoat.learn.stage_store import StageStore, digest, of_weights
+from buffycoat.learn.stage_store import StageStore, digest, hash_of, of_weights
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.progress import Reporter
 from buffycoat.segment.segmenters import build_segmenter
@@ -145,7 +145,8 @@ def places(manifest: Manifest, config: ImagesConfig) -> list[list[object]]:
 def segment_key(config: Config) -> str:
     """Fingerprint of how cells are segmented."""
     weights = of_weights(config.segment.weights)
-    return to_hash(config.segment) if weights is None else digest(to_hash(config.segment), weights)
+    settings = hash_of(config.segment)
+    return settings if weights is None else digest(settings, weights)
 
 
 def cell_masks(

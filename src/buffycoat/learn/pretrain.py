@@ -17,7 +17,7 @@ from buffycoat.classify.pretrain import fit_backbone
 from buffycoat.config import Config, to_hash
 from buffycoat.images import write_atomic, writing
 from buffycoat.learn import unlabelled, unlabelled_notes
-from buffycoat.learn.stage_store import Outcome, StageStore, of_weights
+from buffycoat.learn.stage_store import Outcome, StageStore, hash_of, of_weights
 from buffycoat.learn.unlabelled import UnlabelledCells
 from buffycoat.plurals import counted
 from buffycoat.progress import Reporter, Silent
@@ -74,7 +74,7 @@ def pretrain(
         "backbone",
         {
             "cells": found.cells.key,
-            "classify": to_hash(recipe),
+            "classify": hash_of(recipe),
             "weights": of_weights(recipe.weights),
             "pretrain": to_hash(config.pretrain),
             "seed": config.seed,

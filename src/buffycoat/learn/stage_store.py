@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from buffycoat.backbones.weights import sha256
+from buffycoat.config import ClassifyConfig, SegmentConfig, to_hash
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic, writing
 from buffycoat.images.work import reserve
 
+WithWeights = ClassifyConfig | SegmentConfig
 ROWS_AT_ONCE = 256
 """Of an array in memory at a time, where one is made of others."""
 FORMAT = 3
@@ -141,6 +143,16 @@ def of_weights(weights: str) -> str | None:
     """
     path = Path(weights)
     return sha256(path) if weights and path.is_file() else None
+
+
+def hash_of(section: WithWeights) -> str:
+    """Fingerprint of settings with `weights`; a file that they name counts by `of_weights` alone.
+
+    So a file may be moved, and what was trained from it is still found.
+    """
+    if of_weights(section.weights) is None:
+        return to_hash(section)
+    return to_hash(section.model_copy(update={"weights": ""}))
 
 
 def digest(*parts: object) -> str:
