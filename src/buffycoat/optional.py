@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import ModuleType
 from typing import TypeVar
 
@@ -50,6 +50,20 @@ def choose(registry: Mapping[str, Entry], name: str, what: str) -> Entry:
     """
     if name in registry:
         return registry[name]
-    near = difflib.get_close_matches(name, registry, n=1)
+    raise ConfigError(unknown(registry, name, what))
+
+
+def unknown(options: Collection[str], name: str, what: str) -> str:
+    """That there is no such name, with the nearest match and all options.
+
+    >>> unknown(["lite", "swin"], "lit", "backbone")
+    "unknown backbone 'lit'. Did you mean 'lite'? Options: lite, swin"
+
+    Args:
+        options: The names that there are.
+        name: The name asked for.
+        what: What it is to be, such as "loss".
+    """
+    near = difflib.get_close_matches(name, options, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(f"unknown {what} {name!r}.{hint} Options: {', '.join(sorted(registry))}")
+    return f"unknown {what} {name!r}.{hint} Options: {', '.join(sorted(options))}"

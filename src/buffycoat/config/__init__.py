@@ -17,7 +17,7 @@ from buffycoat.config.classify import ClassifyConfig, RefitConfig
 from buffycoat.config.section import Section, Weights
 from buffycoat.config.unlabelled import PretrainConfig, UnlabelledConfig
 from buffycoat.errors import ConfigError
-from buffycoat.optional import choose
+from buffycoat.optional import choose, unknown
 
 PRESETS = ("paper", "default", "cpu", "travel", "demo")
 
@@ -293,11 +293,8 @@ def _words(fault: ErrorDetails) -> str:
     section: Any = Config
     for part in sections:
         section = section.model_fields[part].annotation
-    try:
-        choose(section.model_fields, name, f"setting of {'.'.join(sections) or 'the recipe'}")
-    except ConfigError as unknown:
-        return f"{where}: {unknown}"
-    raise AssertionError(f"{where} is a setting")  # pydantic said it is none
+    what = f"setting of {'.'.join(sections) or 'the recipe'}"
+    return f"{where}: {unknown(section.model_fields, name, what)}"
 
 
 def to_hash(config: BaseModel) -> str:

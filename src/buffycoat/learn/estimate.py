@@ -150,8 +150,13 @@ def _restorer(config: Config, cells: int) -> StageEstimate:
 def _classifier(config: Config, cells: int) -> list[StageEstimate]:
     """Training of all models, and each cell and twin scored by the one that has not seen it."""
     recipe, more = config.classify, config.refit
-    network = _network(config)
+    side = (3, recipe.input_px, recipe.input_px)
+    make = _backbone(recipe.backbone, CLASSES, recipe.input_px)
+    network = cost_of(make, side, precision=recipe.precision)
     size = FLOAT_BYTES * network.parameters
+    copies = OF_TRAINING + (recipe.keep_epoch != "last") + (recipe.ema_decay > 0)
+    at_once = min(recipe.micro_batch or recipe.batch_size, cells)
+    memory = copies * size + network.kept_once_bytes + BACKWARD * at_once * network.kept_bytes
     shown = (recipe.folds - 1) * recipe.epochs * cells
     shown += more.models * more.epochs * cells
     models = recipe.folds + (more.models if more.epochs else 0)
@@ -160,27 +165,12 @@ def _classifier(config: Config, cells: int) -> list[StageEstimate]:
     return [
         StageEstimate(
             "classify",
-            _training_bytes(config, cells, network),
+            memory,
             shown * FORWARD_AND_BACKWARD * network.flops / speed,
             2.0 * models * size,  # of the run and of its bundle
         ),
         StageEstimate("score", 2.0 * models * size, views * network.flops / speed, 0.0),
     ]
-
-
-def _network(config: Config) -> NetworkCost:
-    recipe = config.classify
-    side = (3, recipe.input_px, recipe.input_px)
-    make = _backbone(recipe.backbone, CLASSES, recipe.input_px)
-    return cost_of(make, side, precision=recipe.precision)
-
-
-def _training_bytes(config: Config, cells: int, network: NetworkCost) -> float:
-    recipe = config.classify
-    at_once = min(recipe.micro_batch or recipe.batch_size, cells)
-    copies = OF_TRAINING + (recipe.keep_epoch != "last") + (recipe.ema_decay > 0)
-    weights = copies * FLOAT_BYTES * network.parameters
-    return weights + network.kept_once_bytes + BACKWARD * at_once * network.kept_bytes
 
 
 def _encoder(config: Config) -> NetworkCost | None:
