@@ -14,6 +14,7 @@ from buffycoat.cli.review_accounts import accounts
 from buffycoat.cli.review_database import Database, existing_database, ready_database
 from buffycoat.errors import ManifestError
 from buffycoat.optional import require
+from buffycoat.plurals import counted
 
 PORT = 8642
 NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "alembic", "argon2")
@@ -81,7 +82,7 @@ def serve(
         str | None,
         typer.Option(
             help="Column that cells are counted by; default: slide_id, else patient_id, else the "
-            "folder of the field."
+            "folder of the field, else all together."
         ),
     ] = None,
     calibration: Annotated[
@@ -147,7 +148,7 @@ def serve(
     n = begin(store, read, is_adding=add, second=second_reader)
     console = results_console()
     known = len(read.cells) - n
-    console.print(f"{n} cells new, {known} under review already. Not a medical device.")
+    console.print(f"{counted(n, 'new cell')}, {known} under review already. Not a medical device.")
     with bind(host, port) as listening:
         settings = make_settings(
             root_of(images),
@@ -195,7 +196,6 @@ def export(
     Example: `buffycoat review export --database cells.parquet --out labels.csv`
     """
     from buffycoat.cli.output import check_file
-    from buffycoat.plurals import counted
     from buffycoat.serve.labels_table import labels_table
     from buffycoat.tables import write_csv
 
