@@ -104,7 +104,29 @@ def test_a_patient_that_comes_too_late_is_told(
     import_predictions(store, written(frame.assign(patient_id="")), "test")
     import_predictions(store, written(frame), "test")
     (said,) = told
-    assert "2 slides were put under review without a patient" in said
+    assert "2 slides were put under review without a patient: their reports name none" in said
+
+
+def test_what_is_told_of_one_is_told_of_one(
+    store: Any,
+    written: Any,
+    frame: pd.DataFrame,
+    serve_from: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("buffycoat.notes._listeners", [told.append])
+    cells = frame.assign(slide_id="smear 1", patient_id="")
+    import_predictions(store, written(cells[:10]), "test")
+    import_predictions(store, written(cells[:10].assign(patient_id="A")), "test")
+    client = serve_from(store, add=False).client()
+    client.take(1)
+    client.finish(1)
+    import_predictions(store, written(cells), "test", is_adding=True)
+    assert [said.partition(": ")[2] for said in told] == [
+        "1 slide was put under review without a patient: its report names none",
+        "1 finished reading is open again, since its slide has more cells",
+    ]
 
 
 def test_nobody_has_read_cells_that_are_added_to_a_slide_that_is_read(

@@ -147,7 +147,7 @@ def test_a_table_of_fields_gives_slides_and_patients(
 
 
 def test_pictures_elsewhere_are_refused(reviewed: Path, tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="none of the 1 predicted cells"):
+    with pytest.raises(ManifestError, match="none of 1 predicted cell, such as"):
         find_places(reviewed / "cells", ["unknown.png"])
     outside = tmp_path / "in" / "table.csv"
     outside.parent.mkdir()
@@ -214,10 +214,13 @@ def test_the_first_account_of_the_command_line_is_an_admins(
 def test_fields_of_another_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     assert check_fields(tmp_path, ["a.png", "a.png"]) == ""
-    assert "1 of 2 fields are not there, the first b.png" in check_fields(
+    assert "1 of 2 fields is not there, the first b.png" in check_fields(
         tmp_path, ["a.png", "b.png"]
     )
-    for folder, words in ((tmp_path, "none of the 1 fields"), (tmp_path / "x", "no such folder")):
+    for folder, words in (
+        (tmp_path, "none of the fields that"),
+        (tmp_path / "x", "no such folder"),
+    ):
         with pytest.raises(ConfigError, match=words):
             check_fields(folder, ["b.png"])
 

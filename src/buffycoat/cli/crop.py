@@ -155,7 +155,9 @@ def cut_boxes(
     console.print(escape(f"Cells: {out / CELLS}, crops beside it"), soft_wrap=True)
     if found.bad:
         print_bad_cells(found.bad)
-        raise BadCellsError(f"{len(found.bad)} of {len(fields)} fields cannot be read", found.bad)
+        raise BadCellsError(
+            f"{len(found.bad)} of {counted(len(fields), 'field')} cannot be read", found.bad
+        )
     return used
 
 

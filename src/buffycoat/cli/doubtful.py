@@ -44,7 +44,7 @@ def summary(counts: Counts, is_whole: bool = True) -> list[str]:
             "without a cell."
         )
     if counts.n_bad:
-        found.append(f"{_images(counts.n_bad)} could not be read and got no label.")
+        found.append(f"{counted(counts.n_bad, 'image')} could not be read and got no label.")
     return found
 
 
@@ -106,7 +106,3 @@ def _several_classes(counts: Counts) -> list[str]:
         return []
     have, others = "has" if n == 1 else "have", counts.n_cells - counts.n_doubtful
     return [f"Of the other {others}, {n} {have} more than one possible class (conformal_set)."]
-
-
-def _images(n: int) -> str:
-    return counted(n, "image")

@@ -66,8 +66,8 @@ def find(
     print_found(outcome, out)
     if len(outcome.bad) > allow_bad:
         raise BadCellsError(
-            f"{len(outcome.bad)} of {len(places)} fields could not be used, more than --allow-bad "
-            f"{allow_bad}. The others are in {out}; the list is in {out / tables.BAD}",
+            f"{len(outcome.bad)} of {counted(len(places), 'field')} could not be used, more than "
+            f"--allow-bad {allow_bad}. The others are in {out}; the list is in {out / tables.BAD}",
             outcome.bad,
         )
     if outcome.bad:

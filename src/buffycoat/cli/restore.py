@@ -62,8 +62,8 @@ def restore(
     _print_summary(outcome, out)
     if outcome.bad and len(outcome.bad) > allow_bad:
         raise BadCellsError(
-            f"{len(outcome.bad)} of {len(jobs)} cells could not be read, more than --allow-bad "
-            f"{allow_bad}. The others are in {out}; the list is in {out / BAD}",
+            f"{len(outcome.bad)} of {counted(len(jobs), 'cell')} could not be read, more than "
+            f"--allow-bad {allow_bad}. The others are in {out}; the list is in {out / BAD}",
             outcome.bad,
         )
     if outcome.bad:

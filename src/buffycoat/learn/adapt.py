@@ -238,7 +238,7 @@ def _load(manifest: Manifest, fitted: Fitted, allow_bad: int) -> np.ndarray:
     if len(work.bad) > allow_bad:
         lines = "\n  ".join(f"{cell.path}: {cell.reason}" for cell in work.bad[:10])
         raise BadCellsError(
-            f"{len(work.bad)} of {len(manifest)} cells cannot be read:\n  {lines}",
+            f"{len(work.bad)} of {counted(len(manifest), 'cell')} cannot be read:\n  {lines}",
             [(cell.cell_id, cell.path, cell.reason) for cell in work.bad],
         )
     site_checks.enough(len(work.images))

@@ -17,6 +17,7 @@ from buffycoat.errors import BadCellsError
 from buffycoat.images import BadCell, decoder_versions, load_work, write_atomic
 from buffycoat.learn import run_folder
 from buffycoat.learn.stage_store import StageStore, digest, hash_of, of_weights
+from buffycoat.plurals import counted
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.progress import Reporter
 from buffycoat.segment.segmenters import build_segmenter
@@ -111,7 +112,7 @@ def load_cells(
     if len(loaded.bad) > allow_bad:
         lines = [f"{cell.path}: {cell.reason}" for cell in loaded.bad[:MAX_BAD_SHOWN]]
         raise BadCellsError(
-            f"{len(loaded.bad)} of {len(manifest)} cells cannot be read:\n  "
+            f"{len(loaded.bad)} of {counted(len(manifest), 'cell')} cannot be read:\n  "
             + "\n  ".join(lines)
             + f"\nMend or remove them, or pass --allow-bad {len(loaded.bad)}",
             [(cell.cell_id, cell.path, cell.reason) for cell in loaded.bad],

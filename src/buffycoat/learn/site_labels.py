@@ -119,9 +119,10 @@ class SiteLabels:
         n = len(np.unique(whole))
         if n < FOLDS:
             raise NotEstimableError(
-                f"the {len(self)} labelled cells are of {counted(n, 'photograph or patient')}; at "
-                f"least {FOLDS} are needed to try what was learned on cells that "
-                "it was not learned from. Label others"
+                f"{counted(len(self), 'labelled cell')} of "
+                f"{counted(n, 'photograph or patient', 'photographs or patients')}; at least "
+                f"{FOLDS} are needed to try what was learned on cells that it was not learned "
+                "from. Label others"
             )
         known = None if pd.isna(patients).all() else patients
         return assign_folds(self.types, known, FOLDS, seed, copies=found).fold

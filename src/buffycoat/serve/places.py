@@ -11,6 +11,7 @@ from typing import Any
 from buffycoat.cells import CellRef, manifest_error
 from buffycoat.errors import ConfigError, ManifestError
 from buffycoat.notes import tell
+from buffycoat.plurals import counted
 from buffycoat.sources.options import Reading
 from buffycoat.sources.read import read
 from buffycoat.tables import join_names, read_rows
@@ -61,13 +62,14 @@ def check_fields(fields: Path, names: Collection[str]) -> str:
     gone = sorted(name for name in {*names} if not (fields / name).is_file())
     if gone and len(gone) == len({*names}):
         raise ConfigError(
-            f"--fields {fields}: has none of the {len(gone)} fields that the cells were cut from, "
-            f"such as {gone[0]}. Give the folder that `find` read, or leave --fields out"
+            f"--fields {fields}: has none of the fields that the cells were cut from, such as "
+            f" {gone[0]}. Give the folder that `find` read, or leave --fields out"
         )
     if not gone:
         return ""
     n, all_ = len(gone), len({*names})
-    return f"{fields}: {n} of {all_} fields are not there, the first {gone[0]}: cells without one"
+    lost = f"{n} of {counted(all_, 'field')} {'is' if n == 1 else 'are'} not there"
+    return f"{fields}: {lost}, the first {gone[0]}: cells without one"
 
 
 def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:
@@ -91,14 +93,17 @@ def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:
         f"{name!r} may be {' or '.join(map(repr, of[:3]))}" for name, of in joined.doubtful.items()
     ]
     if not joined.known and not faults:
-        faults = [f"none of the {len(names)} predicted cells, such as {names[0]!r}, is in it"]
+        faults = [
+            f"none of {counted(len(names), 'predicted cell')}, such as {names[0]!r}, is in it"
+        ]
     if faults:
         raise manifest_error(str(images), faults)
     if joined.how:
         tell(images, f"cells matched {joined.how}: {len(joined.known)} of {len(names)}")
     gone = [name for name in names if name not in joined.known]
     if gone:
-        tell(images, f"{len(gone)} pictures are not there, the first {gone[0]!r}")
+        lost = counted(len(gone), "picture is", "pictures are")
+        tell(images, f"{lost} not there, the first {gone[0]!r}")
     root, fields, refs = root_of(images), _fields(root_of(images)), list(manifest.refs())
     found = {}
     for name in names:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from buffycoat.errors import ConfigError
 from buffycoat.notes import tell
+from buffycoat.plurals import counted
 from buffycoat.serve import log, schema
 from buffycoat.serve.database import Store
 from buffycoat.serve.predictions import PredictedCell, Predictions
@@ -152,8 +153,9 @@ def _new_cells(
     new = [cell for cell in predictions.cells if cell.name not in known]
     if new and not is_adding:
         raise ConfigError(
-            f"{predictions.name}: {len(new)} of its {len(predictions.cells)} cells, such as "
-            f"{new[0].name}, are not under review. Add them with --add. Or: {_REMEDY}"
+            f"{predictions.name}: not under review: {len(new)} of its "
+            f"{counted(len(predictions.cells), 'cell')}, such as {new[0].name}. Add with --add. "
+            f"Or: {_REMEDY}"
         )
     codes = open_project(writer).taxonomy.codes
     strange = sorted({cell.predicted for cell in new} - {*codes})
@@ -194,7 +196,8 @@ def _check_patients(writer: Connection, predictions: Predictions, gets_more: set
             )
     n = sum(patient is not None for patient in differ.values())
     if n:
-        told = f"{n} slides were put under review without a patient: their reports name none"
+        told = f"{counted(n, 'slide was', 'slides were')} put under review without a patient: "
+        told += "its report names none" if n == 1 else "their reports name none"
         tell(Path(predictions.name), told)
 
 
@@ -217,8 +220,9 @@ def _reopen(writer: Connection, slides: Iterable[int], person: str, file: str) -
     log.append(
         writer, [log.Event(log.REOPENED, person, {"role": row.role}, row.slide) for row in found]
     )
-    told = f"{len(found)} finished readings are open again, since their slides have more cells"
-    tell(Path(file), told)
+    told = counted(len(found), "finished reading is", "finished readings are")
+    whose = "its slide has" if len(found) == 1 else "their slides have"
+    tell(Path(file), f"{told} open again, since {whose} more cells")
 
 
 def _insert(writer: Connection, new: Sequence[PredictedCell]) -> set[int]:

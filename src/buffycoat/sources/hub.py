@@ -9,6 +9,7 @@ import pandas as pd
 
 from buffycoat.cells import Manifest, manifest_error
 from buffycoat.errors import ManifestError
+from buffycoat.plurals import counted
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
 from buffycoat.tables import Rows, find_labels, known_name, read_rows
@@ -80,7 +81,9 @@ def _cells(
     split = split_of(name)
     if split is None:
         split = "train" if any(labels) else "test"
-        notes.append(f"{name}: its name says no split; its {len(rows)} cells are taken as {split}")
+        notes.append(
+            f"{name}: its name says no split; {counted(len(rows), 'cell')} taken as {split}"
+        )
     return [
         _cell(rows, number, row, name, label, split)
         for (number, row), label in zip(rows, labels, strict=True)
