@@ -198,7 +198,7 @@ def test_accounts_by_the_command_line(tmp_path: Path, monkeypatch: pytest.Monkey
     assert run("users", "list", *options)[1] == "anna: admin"
     code, said = run("users", "password", "nobody", *given)
     assert (code, "nobody" in said) == (2, True)
-    assert run("check", *options)[1].startswith("1 entries, whole")
+    assert run("check", *options)[1].startswith("1 entry, whole")
 
 
 def test_the_first_account_of_the_command_line_is_an_admins(

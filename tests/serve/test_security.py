@@ -16,6 +16,9 @@ from buffycoat.errors import ConfigError
 from buffycoat.serve import schema, users
 from buffycoat.serve.app import make_app
 from buffycoat.serve.attempts import AT_ONCE, FAILURES, Attempts
+from buffycoat.serve.database import Store
+from buffycoat.serve.migrate import migrate
+from buffycoat.serve.review import Review
 from buffycoat.serve.settings import SECRET, make_settings
 
 Serve = Callable[..., Any]
@@ -140,6 +143,58 @@ def test_sessions_end_and_tokens_work_without_the_pages_token(serve: Serve) -> N
     assert program.http.get("/api/v1/slides", headers=sent).status_code == 401
 
 
+def test_a_reset_password_ends_sessions_and_tokens(serve: Serve) -> None:
+    served = serve()
+    served.add("anna", "admin")
+    served.add("bela", "reader")
+    anna, bela = served.client("anna"), served.client("bela")
+    token = bela.post("/users/bela/tokens", purpose="export")["token"]
+    sent = {"Authorization": f"Bearer {token}"}
+    assert served.client().http.get("/api/v1/slides", headers=sent).status_code == 200
+    done = anna.post("/users/bela/password", password="four other words here")
+    assert done == {"name": "bela", "n_tokens": 0, "n_tokens_voided": 1}
+    assert bela.get("/slides", 401)
+    assert served.client().http.get("/api/v1/slides", headers=sent).status_code == 401
+    entry = anna.get("/log")["entries"][-1]
+    assert entry["data"] == {"name": "bela", "n_tokens_voided": 1}
+    assert anna.get("/log/check")["is_whole"]
+
+
+def test_ones_own_new_password_ends_the_other_sessions(serve: Serve) -> None:
+    served = serve()
+    served.add("bela", "reader")
+    here, elsewhere = served.client("bela"), served.client("bela")
+    token = here.post("/users/bela/tokens", purpose="export")["token"]
+    done = here.post("/users/bela/password", password="four other words here")
+    assert done == {"name": "bela", "n_tokens": 1, "n_tokens_voided": 0}
+    assert elsewhere.get("/slides", 401)
+    assert here.take(1)["my_role"] == "first", "the session goes on, and so does the page's token"
+    sent = {"Authorization": f"Bearer {token}"}
+    assert served.client().http.get("/api/v1/slides", headers=sent).status_code == 200
+
+
+def test_two_reviews_on_one_host_do_not_end_each_others_sessions(
+    serve_from: Serve, tmp_path: Path
+) -> None:
+    def begun(name: str) -> Any:
+        store = Store(f"sqlite:///{tmp_path / name}")
+        migrate(store)
+        return serve_from(store)
+
+    one, two = begun("one.sqlite"), begun("two.sqlite")
+    for served in (one, two):
+        served.add("anna", "reader")
+    first, second = one.client("anna"), two.client()
+    second.http.cookies = first.http.cookies  # a browser sends cookies to every port of a host
+    second.post("/login", name="anna", password=PASSWORD)
+    assert first.get("/session")["user"]["name"] == "anna"
+    assert second.get("/session")["user"]["name"] == "anna"
+    again = Review.open(one.store, one.review.settings)
+    assert again.cookie_name == one.review.cookie_name, "also after a restart"
+    for served in (one, two):
+        served.store.close()
+
+
 def test_a_locked_account_is_out_at_once(serve: Serve) -> None:
     served = serve()
     served.add("anna", "admin")
@@ -192,7 +247,7 @@ def test_passwords_are_argon2_and_stay_out_of_the_log(serve: Serve) -> None:
         for user in reader.execute(schema.users.select()):
             assert user.password.startswith("$argon2id$")
         session = reader.execute(schema.sessions.select()).first()
-    assert client.http.cookies["buffycoat_review"] not in str(session)
+    assert client.http.cookies[served.review.cookie_name] not in str(session)
 
 
 def test_the_first_account_must_be_an_admins(single: Any) -> None:

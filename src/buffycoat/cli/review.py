@@ -229,10 +229,11 @@ def check(database: Database) -> None:
     store = existing_database(database)
     with store.reading() as reader:
         found = check_log(reader)
+    entries = counted(found.n, "entry", "entries")
     if not found.is_whole:
         shown = "\n  ".join(found.faults)
-        raise ManifestError(f"{database}: the record of {found.n} entries is not whole:\n  {shown}")
-    typer.echo(f"{found.n} entries, whole. Head: {found.head}")
+        raise ManifestError(f"{database}: the record of {entries} is not whole:\n  {shown}")
+    typer.echo(f"{entries}, whole. Head: {found.head}")
 
 
 review.add_typer(accounts, name="users")

@@ -10,6 +10,7 @@ import typer
 
 from buffycoat.cli.review_database import Database, existing_database, ready_database
 from buffycoat.errors import ConfigError
+from buffycoat.plurals import counted
 
 PASSWORD = "BUFFYCOAT_REVIEW_PASSWORD"
 
@@ -63,7 +64,7 @@ def change_password(
         Path | None, typer.Option(help="File whose first line is the password.")
     ] = None,
 ) -> None:
-    """Give an account another password; its sessions end.
+    """Give an account another password; its sessions end, and its tokens are void.
 
     Example: `buffycoat review users password anna --database cells.parquet`
     """
@@ -72,8 +73,9 @@ def change_password(
 
     store = existing_database(database)
     with store.writing() as writer:
-        users.set_password(writer, local_name(), name, _password(password_file))
-    typer.echo(f"User {name}: password changed")
+        n = users.reset_password(writer, local_name(), name, _password(password_file))
+    voided = f"; {counted(n, 'token')} made void" if n else ""
+    typer.echo(f"User {name}: password changed, sessions ended{voided}")
 
 
 @accounts.command("list")

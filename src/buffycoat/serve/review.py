@@ -24,7 +24,6 @@ from buffycoat.serve.settings import MOST_NAME, Settings, stated_name
 from buffycoat.serve.surroundings import Surroundings
 from buffycoat.serve.worklist import Worklist
 
-COOKIE = "buffycoat_review"
 CSRF_HEADER = "X-CSRF-Token"
 READER_HEADER = "X-Reader"
 """Who reads, without accounts: each window of the page states its own, so that another name in
@@ -55,6 +54,9 @@ class Review:
         self.worklist = Worklist(self.catalogue)
         self.pictures = Pictures(self.settings.images)
         self.surroundings = Surroundings(self.pictures, self.settings.fields)
+        # A browser sends a cookie to every port of a host: each review has a name of its own.
+        about = f"{self.project.name} {self.project.made_at}"
+        self.cookie_name = f"buffycoat_review_{hashlib.sha256(about.encode()).hexdigest()[:12]}"
         # Others reach a public server, and its settings were refused without a secret.
         self.secret = self.settings.secret or self.project.secret
 
@@ -92,6 +94,15 @@ class Review:
         identity = "machine" if name is None else "stated"
         return Person(name or local_name(), frozenset(ROLES), True, identity)
 
+    def cookie(self, request: Request) -> str | None:
+        """What a browser was given when somebody signed in with it; None where nobody did."""
+        return request.cookies.get(self.cookie_name)
+
+    def session_key(self, request: Request) -> str | None:
+        """What is stored of the session that a browser is in; None without one."""
+        cookie = self.cookie(request)
+        return None if cookie is None else users.session_key(self.secret, cookie)
+
     def csrf(self, cookie: str | None) -> str:
         """The token that a page must send with what it changes."""
         text = f"csrf {cookie or _SINGLE}"
@@ -102,7 +113,7 @@ class Review:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._holder(token.strip()), True
-        cookie = request.cookies.get(COOKIE)
+        cookie = self.cookie(request)
         with self.store.reading() as reader:
             if cookie is not None:
                 found = users.of_session(reader, cookie, self.secret)
@@ -150,7 +161,7 @@ def signed_in(request: Request) -> Person:
             401, "login", "sign in first; nothing was stored", {"WWW-Authenticate": "Bearer"}
         )
     if request.method not in SAFE and not is_by_token:
-        cookie = None if person.is_single else request.cookies.get(COOKIE)
+        cookie = None if person.is_single else review.cookie(request)
         sent = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(sent.encode(), review.csrf(cookie).encode()):
             raise RefusedError(

@@ -106,18 +106,54 @@ def add_user(writer: Connection, by: str, name: str, password: str, roles: Itera
     return User(name, tuple(chosen), False, made_at)
 
 
-def set_password(writer: Connection, by: str, name: str, password: str) -> None:
-    """Give an account another password; its sessions end.
+def reset_password(writer: Connection, by: str, name: str, password: str) -> int:
+    """Give another's account another password; its sessions end, and its tokens are void.
+
+    Returns:
+        Tokens that were made void.
 
     Raises:
         RefusedError: No such user.
         ConfigError: The password is short.
     """
+    _set_password(writer, name, password)
+    sessions, tokens = schema.sessions, schema.tokens
+    writer.execute(delete(sessions).where(sessions.c.person == name))
+    n = writer.execute(delete(tokens).where(tokens.c.person == name)).rowcount
+    log.append(writer, [log.Event("password_changed", by, {"name": name, "n_tokens_voided": n})])
+    return n
+
+
+def change_password(writer: Connection, name: str, password: str, session: str | None) -> int:
+    """Give one's own account another password; its other sessions end, and its tokens stay.
+
+    Args:
+        writer: From `Store.writing`.
+        name: Of the account.
+        password: The new one.
+        session: Key of the session that goes on, from `session_key`; None for none.
+
+    Returns:
+        Tokens that still work.
+
+    Raises:
+        RefusedError: No such user.
+        ConfigError: The password is short.
+    """
+    _set_password(writer, name, password)
+    sessions, tokens = schema.sessions.c, schema.tokens.c
+    others = sessions.key != (session or "")
+    writer.execute(delete(schema.sessions).where((sessions.person == name) & others))
+    log.append(writer, [log.Event("password_changed", name, {"name": name})])
+    works = (tokens.person == name) & (tokens.expires_at > time.time())
+    query = select(func.count()).select_from(schema.tokens).where(works)
+    return writer.execute(query).scalar_one()
+
+
+def _set_password(writer: Connection, name: str, password: str) -> None:
     require(writer, name)
     change = {"password": _hashed(password)}
     writer.execute(update(schema.users).where(schema.users.c.name == name).values(**change))
-    writer.execute(delete(schema.sessions).where(schema.sessions.c.person == name))
-    log.append(writer, [log.Event("password_changed", by, {"name": name})])
 
 
 def set_disabled(writer: Connection, by: str, name: str, *, is_disabled: bool) -> None:

@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { alert, button, fill, find, h } from "./dom.js";
 import { field, form } from "./form.js";
 import { tokens } from "./tokens.js";
-import { when } from "./words.js";
+import { plural, when } from "./words.js";
 
 const ROLES = { reader: "reads slides", signer: "signs and amends", admin: "makes accounts, sees the log" };
 const LEAST_PASSWORD = 12;
@@ -34,7 +34,7 @@ function row(one, { isOwn, load }) {
   };
   return h("tr", {}, h("th", { scope: "row" }, one.name, one.is_disabled ? " (locked)" : ""), h("td", {}, one.roles.join(", ")), h("td", {}, when(one.made_at)),
     h("td", { class: "actions" },
-      button("Password …", () => password(one.name, path)),
+      button("Password …", () => password(one.name, path, isOwn)),
       button("Tokens …", () => tokens(one.name, path).catch((error) => alert(error.message))),
       isOwn ? null : button(one.is_disabled ? "Let in again" : "Lock out …", () => (one.is_disabled ? lock().catch((error) => alert(error.message)) : confirmLock(one.name, lock)), { id: `lock-${one.name}` })));
 }
@@ -55,9 +55,14 @@ function add(load) {
   });
 }
 
-function password(name, path) {
+function password(name, path, isOwn) {
   const [label, secret] = passwordField();
-  form(`New password of ${name}`, [h("p", {}, "Sessions of this account end."), label], "Change", () => post(`${path}/password`, { password: secret.value }));
+  const ends = isOwn ? "Other sessions of this account end. Its tokens stay." : "Sessions and tokens of this account end.";
+  form(`New password of ${name}`, [h("p", {}, ends), label], "Change", async () => {
+    const { n_tokens: kept, n_tokens_voided: voided } = await post(`${path}/password`, { password: secret.value });
+    const tokens = isOwn && kept ? `${plural(kept, "token")} of it still ${kept === 1 ? "works" : "work"}: “Tokens …” voids them.` : voided ? `${plural(voided, "token")} voided.` : "";
+    alert(`The password of ${name} is changed. ${tokens}`, { kind: "info" });
+  });
 }
 
 function confirmLock(name, lock) {

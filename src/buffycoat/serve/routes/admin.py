@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from buffycoat.serve import log_pages, tokens, users
 from buffycoat.serve.log_check import check
@@ -87,12 +87,21 @@ def disable(name: Line, form: DisabledForm, review: Served, person: SignedIn) ->
 
 
 @router.post("/users/{name}/password")
-def password(name: Line, form: PasswordForm, review: Served, person: SignedIn) -> dict[str, Any]:
-    """Change one's own password, or as an admin another's; sessions end."""
+def password(
+    name: Line, form: PasswordForm, request: Request, review: Served, person: SignedIn
+) -> dict[str, Any]:
+    """Change one's own password, which ends other sessions; or as an admin another's.
+
+    An admin does so where a password was lost or is known to others: tokens are void too.
+    """
     _own_or_admin(person, name)
     with review.store.writing() as writer:
-        users.set_password(writer, person.name, name, form.password)
-    return {"name": name}
+        if name != person.name:
+            n = users.reset_password(writer, person.name, name, form.password)
+            return {"name": name, "n_tokens": 0, "n_tokens_voided": n}
+        session = review.session_key(request)
+        n = users.change_password(writer, name, form.password, session)
+    return {"name": name, "n_tokens": n, "n_tokens_voided": 0}
 
 
 @router.get("/users/{name}/tokens")

@@ -12,7 +12,7 @@ from buffycoat.exchange.remarks import FEWEST
 from buffycoat.serve import schema, users
 from buffycoat.serve.keys import keys_of
 from buffycoat.serve.people import Person
-from buffycoat.serve.review import COOKIE, Review
+from buffycoat.serve.review import Review
 from buffycoat.serve.routes.forms import LoginForm, Served, SignedIn
 from buffycoat.serve.states import EXTRA
 from buffycoat.taxonomy import clinical_order
@@ -29,7 +29,7 @@ closed = APIRouter()
 def session(request: Request, review: Served) -> dict[str, Any]:
     """Who is signed in; what is reviewed is told to them alone."""
     person, _ = review.find_person(request)
-    cookie = request.cookies.get(COOKIE)
+    cookie = review.cookie(request)
     return describe(review, person, cookie)
 
 
@@ -118,7 +118,7 @@ def login(request: Request, response: Response, review: Served, form: LoginForm)
     with review.store.writing() as writer:
         cookie = users.begin_session(writer, user, review.secret)
     response.set_cookie(
-        COOKIE,
+        review.cookie_name,
         cookie,
         max_age=users.SESSION_S,
         httponly=True,
@@ -134,9 +134,9 @@ def logout(
     request: Request, response: Response, review: Served, person: SignedIn
 ) -> dict[str, Any]:
     """End the session."""
-    cookie = request.cookies.get(COOKIE)
+    cookie = review.cookie(request)
     if cookie is not None:
         with review.store.writing() as writer:
             users.end_session(writer, cookie, review.secret)
-        response.delete_cookie(COOKIE, path="/")
+        response.delete_cookie(review.cookie_name, path="/")
     return {"user": None}
