@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,26 @@ def test_every_format_holds_the_same_counts(single: Any) -> None:
 def test_geojson_has_the_cells_that_lie_in_fields(single: Any) -> None:
     found = json.loads(single.raw("/slides/1/export/geojson").text)
     assert found == {"type": "FeatureCollection", "features": []}
+
+
+@pytest.mark.parametrize(
+    ("outline", "corners"),
+    [
+        ("1,1 5,1 5,5", [[1, 1], [5, 1], [5, 5], [1, 1]]),
+        ("1,1 5,1", [[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]),
+        ("1,1 3,3 5,5", [[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]),
+    ],
+)
+def test_an_outline_without_an_area_is_the_box_in_geojson(
+    store: Any, written: Any, frame: Any, serve_from: Serve, outline: str, corners: list[list[int]]
+) -> None:
+    read = written(frame[:1])
+    place = {"field": {"name": "field.png", "box": "0,0,9,9", "outline": outline}}
+    cell = replace(read.cells[0], details=read.cells[0].details | place)
+    import_predictions(store, replace(read, cells=(cell,)), "test")
+    client = serve_from(store, add=False).client()
+    (feature,) = client.raw("/slides/1/export/geojson").json()["features"]
+    assert feature["geometry"] == {"type": "Polygon", "coordinates": [corners]}
 
 
 def test_a_blind_slide_leaves_by_no_door(serve: Serve) -> None:

@@ -13,6 +13,7 @@ from buffycoat import __version__
 from buffycoat.evaluate.reported import report_items
 from buffycoat.exchange.differential_report import DifferentialReport
 from buffycoat.exchange.geojson import NAMESPACE, colour_of
+from buffycoat.exchange.outlines import area_of
 from buffycoat.exchange.remarks import Flag, ReadBy
 from buffycoat.serve.catalogue import SlideCells
 from buffycoat.serve.pictures import CHANGED, MISSING
@@ -212,10 +213,15 @@ def _uuid(name: str) -> str:
 def _ring(
     place: dict[str, Any], own_box: tuple[int, int, int, int] | None
 ) -> list[list[float]] | None:
-    """Corners of a cell in its field: its outline, else its box; None where neither is known."""
+    """Corners of a cell in its field: its outline if that has an area, else its box.
+
+    So does `annotate`. None where neither is known.
+    """
     if place.get("outline"):
         pairs = (pair.split(",") for pair in place["outline"].split())
-        return [[float(x), float(y)] for x, y in pairs]
+        ring = tuple((float(x), float(y)) for x, y in pairs)
+        if len(ring) > 2 and area_of(ring) > 0:
+            return [[x, y] for x, y in ring]
     box = [int(part) for part in place["box"].split(",")] if place.get("box") else own_box
     if box is None:
         return None
