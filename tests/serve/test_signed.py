@@ -44,6 +44,35 @@ def read_twice(served: Any) -> Any:
     return cleo
 
 
+def test_a_signature_does_not_cover_what_its_signer_did_not_see(serve: Serve) -> None:
+    served = serve()
+    for name, *roles in (("anna", "reader"), ("cleo", "signer")):
+        served.add(name, *roles)
+    anna, cleo = served.client("anna"), served.client("cleo")
+    anna.take(1)
+    cells = anna.cells(1)
+    (done,) = anna.decide(("decision-1", cells[0]["n"], "BL", None))["accepted"]
+    anna.finish(1)
+
+    def seen() -> str:
+        return cleo.get("/slides/1/differential", role="final", as_signed=True)["state"]
+
+    first = seen()
+    anna.post("/slides/1/readings/first/reopen")
+    assert seen() == first, "reopened and finished, the labels are the same"
+    anna.decide(("decision-2", cells[0]["n"], "MO", done["seq"]))
+    anna.finish(1)
+    refused = cleo.post("/slides/1/sign", 409, client_id="signature-1", state=first)["error"]
+    assert (refused["code"], "nothing was signed" in refused["message"]) == ("changed", True)
+    second = seen()
+    anna.post("/slides/1/wbc", client_id="white-cells-1", wbc=7.5)
+    assert cleo.post("/slides/1/sign", 409, client_id="signature-1", state=second)["error"]
+    signed = cleo.sign(1, "signature-1", state=seen())
+    assert (signed["version"], signed["wbc"]) == (1, 7.5)
+    assert cleo.sign(1, "signature-1", state=first) == signed, "sent twice, it is signed once"
+    assert cleo.get("/slides/1/differential", role="model")["state"] is None
+
+
 def test_every_export_names_flags_few_cells_and_readers(serve: Serve) -> None:
     client = read_twice(serve(second=True))
     row = rows_of(client)[0]

@@ -19,6 +19,8 @@ from buffycoat.serve.refused import RefusedError, not_found
 from buffycoat.serve.states import (
     CONSENSUS,
     FIRST,
+    Label,
+    SlideState,
     decided_cells,
     final_labels,
     labels_of,
@@ -50,14 +52,49 @@ class Version:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class ToSign:
+    """What a signer asks for.
+
+    Attributes:
+        client_id: Made by the page.
+        wbc: White cells by the analyser, 10^9/L; None takes those that are kept with the slide.
+        comment: Of the signer.
+        state: What the signer saw, from `state_hash`; None does not say.
+    """
+
+    client_id: str
+    wbc: float | None = None
+    comment: str = ""
+    state: str | None = None
+
+
+def state_hash(
+    state: SlideState, cells: SlideCells, given: Mapping[str, Mapping[int, Label]]
+) -> str:
+    """SHA-256 of what a signature would cover: another where a cell or the WBC is decided anew.
+
+    Args:
+        state: Of the slide.
+        cells: Of the slide.
+        given: From `labels_of`.
+    """
+    decided = [
+        [role, n, label.label]
+        for role, labels in sorted(given.items())
+        for n, label in sorted(labels.items())
+        if label.label is not None
+    ]
+    said = [state.version, state.wbc, [cell.n for cell in cells.cells], decided]
+    return hashlib.sha256(log.canonical(said).encode()).hexdigest()
+
+
 def sign(
     writer: Connection,
     person: Person,
     slide: int,
     cells: SlideCells,
-    client_id: str,
-    wbc: float | None = None,
-    comment: str = "",
+    asked: ToSign,
     faulty: Mapping[str, int] | None = None,
 ) -> Version:
     """Freeze the differential of a slide; sent twice, it is signed once.
@@ -67,16 +104,14 @@ def sign(
         person: Who signs.
         slide: Its number.
         cells: Of the slide.
-        client_id: Made by the page.
-        wbc: White cells by the analyser, 10^9/L; None takes those that are kept with the slide.
-        comment: Of the signer.
+        asked: What to sign.
         faulty: Pictures that are gone or changed, from `Pictures.n_faulty`.
 
     Raises:
-        RefusedError: No signer, or something is missing.
+        RefusedError: No signer, something is missing, or the slide is not what the signer saw.
     """
     person.require(SIGNER)
-    before = _repeated(writer, person, slide, client_id, log.SIGNED)
+    before = _repeated(writer, person, slide, asked.client_id, log.SIGNED)
     if before is not None:
         return version_of(writer, slide, before["version"])
     state = state_of(writer, slide)
@@ -85,9 +120,15 @@ def sign(
     why_not = obstacle(state, final)
     if why_not is not None:
         raise RefusedError(409, "not_ready", f"cannot be signed: {why_not}")
-    if wbc is None:
-        wbc = state.wbc
-    elif wbc != state.wbc:
+    if asked.state not in (None, state_hash(state, cells, given)):
+        raise RefusedError(
+            409,
+            "changed",
+            "nothing was signed: since you were shown the differential, somebody has decided on a "
+            "cell, entered a WBC or added cells. Look at it again, then sign",
+        )
+    wbc = state.wbc if asked.wbc is None else asked.wbc
+    if wbc != state.wbc:
         _keep_wbc(writer, person, slide, wbc)
     counted = cells.counted(final.labels, frozenset())
     model = cells.counted(cells.predicted, cells.doubtful)
@@ -98,7 +139,7 @@ def sign(
         "patient": state.patient,
         "version": number,
         "signer": person.name,
-        "comment": comment,
+        "comment": asked.comment,
         "reason": _reason(writer, slide) if state.version else None,
         "wbc": wbc,
         "rows": counts.to_rows(counted, model, cells.taxonomy, wbc),
@@ -121,7 +162,7 @@ def sign(
     }
     if state.version:
         _check_changed(version_of(writer, slide, state.version), body)
-    return _freeze(writer, person, slide, client_id, body)
+    return _freeze(writer, person, slide, asked.client_id, body)
 
 
 def _check_changed(before: Version, body: dict[str, Any]) -> None:

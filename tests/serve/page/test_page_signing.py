@@ -74,6 +74,33 @@ def test_a_signature_that_fails_can_be_tried_again(open_slide):
     page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
 
 
+def test_what_changed_behind_the_dialog_is_not_signed(open_slide):
+    page = open_slide()
+    page.expected = ("409",)
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Sign …").click()
+    told = page.get_by_role("dialog")
+    told.get_by_text("No WBC: no absolute counts").wait_for()
+    status = page.evaluate("""async () => {
+      const slide = /slides\\/(\\d+)/.exec(location.hash)[1];
+      const { csrf } = await (await fetch("api/v1/session")).json();
+      const reply = await fetch(`api/v1/slides/${slide}/wbc`, {
+        method: "POST", body: JSON.stringify({ client_id: crypto.randomUUID(), wbc: 9.5 }),
+        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+      });
+      return reply.status;
+    }""")
+    assert status == 200
+    told.get_by_role("button", name="Sign").click()
+    page.get_by_role("alert").filter(has_text="nothing was signed").wait_for()
+    told.wait_for(state="detached")
+    page.get_by_role("tab", name="Differential").click()
+    page.get_by_role("button", name="Sign …").click()
+    told.get_by_text("WBC 9.5").wait_for()
+    told.get_by_role("button", name="Sign").click()
+    page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+
+
 def test_a_finished_reading_is_signed_as_it_stands(open_slide):
     page = open_slide()
     page.keyboard.press(".")

@@ -1,7 +1,7 @@
 /** Finish a reading, sign, amend. Each says in words what it does before it does it. */
 
 import { post } from "./api.js";
-import { h } from "./dom.js";
+import { alert, h } from "./dom.js";
 import { list, table, warnings } from "./differential.js";
 import { form } from "./form.js";
 import { draft, dropDraft } from "./settings.js";
@@ -65,7 +65,15 @@ export async function sign(view) {
       await post(`slides/${slide.n}/readings/${view.role}/finish`);
       isHalf = true;
     }
-    const { version } = await post(`slides/${slide.n}/sign`, { client_id: id, wbc, comment: comment.value });
+    const asked = { client_id: id, wbc, comment: comment.value, state: found.state };
+    const { version } = await post(`slides/${slide.n}/sign`, asked).catch((error) => {
+      if (error.code !== "changed") throw error;
+      isHalf = true; // what is on the page is no longer what there is
+      told.close();
+      alert(error.message);
+      return {};
+    });
+    if (!version) return;
     for (const name of ["comment", "wbc"]) dropDraft(`${name}.${slide.n}`);
     isHalf = false;
     await view.reload(`Signed as version ${version}.`);

@@ -127,6 +127,7 @@ class SignForm(Form):
     client_id: ClientId
     wbc: Wbc | None = None
     comment: Comment = ""
+    state: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class WbcForm(Form):

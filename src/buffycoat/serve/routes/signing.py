@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from buffycoat.serve import signatures
 from buffycoat.serve.routes.forms import AmendForm, Id, Served, SignedIn, SignForm, WbcForm
-from buffycoat.serve.signatures import Version
+from buffycoat.serve.signatures import ToSign, Version
 from buffycoat.serve.states import state_of
 
 router = APIRouter()
@@ -16,16 +16,17 @@ router = APIRouter()
 
 @router.post("/slides/{slide}/sign")
 def sign(slide: Id, form: SignForm, review: Served, person: SignedIn) -> dict[str, Any]:
-    """Freeze the differential as the next version."""
+    """Freeze the differential as the next version.
+
+    With the `state` of GET .../differential it is refused where the slide has changed since.
+    """
     with review.store.reading() as reader:  # other writers need not wait for the pictures
         state_of(reader, slide)
         cells = review.catalogue.slide(reader, slide).cells
         faulty = review.pictures.n_faulty(cells, is_afresh=True)
     with review.store.writing() as writer:
         cells = review.catalogue.slide(writer, slide)
-        version = signatures.sign(
-            writer, person, slide, cells, form.client_id, form.wbc, form.comment, faulty
-        )
+        version = signatures.sign(writer, person, slide, cells, ToSign(**form.model_dump()), faulty)
     return _shown(version)
 
 

@@ -14,6 +14,7 @@ from buffycoat.serve.pictures import CHANGED, MISSING
 from buffycoat.serve.refused import RefusedError, not_found
 from buffycoat.serve.review import Review
 from buffycoat.serve.routes.forms import Id, ReadingForm, Role, Served, SignedIn, Wbc
+from buffycoat.serve.signatures import state_hash
 from buffycoat.serve.states import (
     CONSENSUS,
     FIRST,
@@ -199,7 +200,8 @@ def differential(
     """The differential by the labels of a reading, by those that count, or by the model's.
 
     With `as_signed`, flags and notes are those of a signature now: it takes doubtful cells that
-    nobody decided as predicted.
+    nobody decided as predicted. `state` of the labels that count, sent with a signature, says what
+    its signer saw.
     """
     with review.store.reading() as reader:
         state = state_of(reader, slide)
@@ -230,6 +232,7 @@ def differential(
         {
             "role": view,
             "status": counted.status,
+            "state": state_hash(state, cells, given) if view == "final" else None,
             "wbc": wbc,
             "rows": rows,
             "n_cells": counted.n_cells,
