@@ -94,14 +94,18 @@ def test_copies_of_a_cell_are_in_one_part(tmp_path: Path) -> None:
     assert len(np.unique(folds)) == FOLDS
 
 
-def test_one_cell_many_times_is_no_sample(tmp_path: Path) -> None:
+def test_one_cell_many_times_is_no_sample(tmp_path: Path, site: Manifest) -> None:
     image = render_cell("LY", np.random.default_rng(1), 96).image
     for number in range(12):
         cv2.imwrite(str(tmp_path / f"{number}.png"), image[..., ::-1])
     cells = read(tmp_path, "images")
     given = {cell: CODES[number % 2] for number, cell in enumerate(cells.column("cell_id"))}
-    with pytest.raises(NotEstimableError, match="of 1 photograph"):
+    with pytest.raises(NotEstimableError, match="12 labelled cells of 1 photograph or patient;"):
         site_labels.of(given, cells, PBC).folds()
+    frame = cells.frame.assign(patient_id=["P1", *["P2"] * 11])
+    frame["path"] = [str(path) for path in site.frame["path"][:12]]
+    with pytest.raises(NotEstimableError, match="cells of 2 photographs or patients;"):
+        site_labels.of(given, Manifest(frame), PBC).folds()
 
 
 def test_a_patient_stays_whole_also_where_others_are_not_known(site: Manifest) -> None:
