@@ -378,6 +378,7 @@ def _record(**changes) -> dict:
     fold = {"n_cells": 100, "n_strange": 3, "named": {"SNE": 40, "PMY": 2}, "estimated_mix": {}}
     folds = [fold, {**fold, "named": {"SNE": 38, "PMY": 3}}]
     return {
+        "classes": ["SNE", "PMY"],
         "left_out": {unlabelled.COPY: 2, unlabelled.NO_CELL: 0},
         "folds": folds,
         **KEPT,

@@ -99,10 +99,6 @@ def read_cells(paths: Sequence[Path], reporter: Reporter) -> Manifest:
             manifest = read(path, layout, Reading(needs_labels=False))
         except ManifestError as error:
             raise ManifestError(f"unlabelled cells: {error}") from error
-        if manifest.is_labelled.any():
-            reporter.say(
-                f"{path}: labels of {counted(int(manifest.is_labelled.sum()), 'cell')} are not read"
-            )
         for note in manifest.notes:
             reporter.say(f"{path}: {note}")
         frames.append(manifest.frame.assign(cell_id=f"{path}:" + manifest.frame["cell_id"]))
