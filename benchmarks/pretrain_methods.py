@@ -167,7 +167,7 @@ def main() -> None:
     home = read(options.shared / "pbc-lt")
     more = read(options.shared / "pbc-more")
     store = StageStore(options.out / "stages")
-    others = unlabelled.load(more, home, preset, options.out / "cache", store, Silent())
+    others = unlabelled.load(more, home, preset, options.out, store, Silent())
     frames = [home.of_split("train"), home.of_split("eval"), more]
     images = [load_work(part, preset.images).images for part in frames]
     sizes = [len(part) for part in images]

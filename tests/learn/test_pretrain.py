@@ -118,4 +118,4 @@ def test_the_labelled_data_are_read_as_train_reads_them(tmp_path):
     found = CliRunner().invoke(app, [*command, "--leave-out", "doodle", "--out", str(out)])
     assert found.exit_code == 0, found.output
     assert "23 of 26 unlabelled cells" in (out / "CARD.md").read_text()
-    assert "3 with a photograph that is there already" in (out / "CARD.md").read_text()
+    assert "3 whose photograph the data set has" in (out / "CARD.md").read_text()

@@ -127,7 +127,7 @@ def test_a_run_without_held_out_labels_shows_the_folds(fitted, left):
     (left / run_folder.METRICS).write_text(json.dumps(metrics | {"ablation": []}))
     make_report(fitted, run_folder.read(left), left / "report.html")
     page = (left / "report.html").read_text("utf-8")
-    assert "Scores of each class on the training cells, scored out of fold" in page
+    assert "Scores of each class on the training cells (out of fold)" in page
     assert "This run had no labelled held-out cells" in page
     assert "What each stage adds is measured on labelled cells of an evaluation split." in page
     assert "the table above" not in page  # there is none

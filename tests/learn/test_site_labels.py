@@ -100,11 +100,13 @@ def test_one_cell_many_times_is_no_sample(tmp_path: Path, site: Manifest) -> Non
         cv2.imwrite(str(tmp_path / f"{number}.png"), image[..., ::-1])
     cells = read(tmp_path, "images")
     given = {cell: CODES[number % 2] for number, cell in enumerate(cells.column("cell_id"))}
-    with pytest.raises(NotEstimableError, match="12 labelled cells of 1 photograph or patient;"):
+    with pytest.raises(
+        NotEstimableError, match=r"The labelled cells \(12\) show 1 photograph or patient;"
+    ):
         site_labels.of(given, cells, PBC).folds()
     frame = cells.frame.assign(patient_id=["P1", *["P2"] * 11])
     frame["path"] = [str(path) for path in site.frame["path"][:12]]
-    with pytest.raises(NotEstimableError, match="cells of 2 photographs or patients;"):
+    with pytest.raises(NotEstimableError, match="show 2 photographs or patients;"):
         site_labels.of(given, Manifest(frame), PBC).folds()
 
 

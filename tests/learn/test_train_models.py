@@ -89,7 +89,7 @@ def test_a_stopped_training_says_that_it_goes_on(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_each([one], 1, store, Stopping(), "classify")
     train_each([one], 1, store, again, "classify")
-    assert again.started == ["fold 0, goes on from the last epoch"]
+    assert again.started == ["fold 0, goes on after its last finished epoch"]
     train_each([one], 1, store, third, "classify")
     assert third.started == []
 

@@ -57,7 +57,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _load(folder: Path, known: Path, settings: Config, scratch: Path) -> unlabelled.UnlabelledCells:
     cells = unlabelled.read_cells([folder], Silent())
     store = StageStore(scratch / "stages")
-    return unlabelled.load(cells, read(known), settings, scratch / "cache", store, Silent())
+    return unlabelled.load(cells, read(known), settings, scratch, store, Silent())
 
 
 def test_copies_of_labelled_and_held_out_cells_are_left_out(
@@ -95,9 +95,8 @@ def test_unreadable_and_empty_pictures_are_left_out_and_counted(
     assert found.left_out[unlabelled.UNREADABLE] == 1
     assert found.left_out[unlabelled.NO_CELL] == 1
     assert len(found.cells.manifest) == 30
-    words = unlabelled_notes.listed(found, tmp_path)
-    assert "1 unreadable, 1 without a cell in the picture" in words
-    table = pd.read_csv(tmp_path / unlabelled_notes.TABLE, keep_default_na=False)
+    assert "1 unreadable, 1 without a cell in the picture" in found.sentence
+    table = pd.read_csv(tmp_path / unlabelled.TABLE, keep_default_na=False)
     assert len(table) == 32
     torn = table[table["path"].str.endswith("torn.png")].iloc[0]
     assert torn["left_out"] == unlabelled.UNREADABLE
@@ -113,7 +112,7 @@ def test_cells_of_a_patient_whose_cells_are_labelled_are_left_out(
     cells.frame.loc[:3, "patient_id"] = "P1"
     cells.frame.loc[4:, "patient_id"] = "P2"
     store = StageStore(tmp_path / "stages")
-    found = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
+    found = unlabelled.load(cells, known, tiny_settings, tmp_path, store, Silent())
     assert found.left_out[unlabelled.PATIENT] == 4
     assert len(found.cells.manifest) == 26
 
@@ -132,7 +131,7 @@ def test_patients_and_originals_of_a_data_set_of_several_sites_are_known(
     cells.frame.loc[:3, "patient_id"] = "P1"
     cells.frame.loc[4, "original_id"] = known.frame.loc[0, "cell_id"].removeprefix("north/")
     store = StageStore(tmp_path / "stages")
-    found = unlabelled.load(cells, known, tiny_settings, tmp_path / "cache", store, Silent())
+    found = unlabelled.load(cells, known, tiny_settings, tmp_path, store, Silent())
     assert found.left_out[unlabelled.PATIENT] == 4
     assert found.left_out[unlabelled.COPY] == 1
     assert len(found.cells.manifest) == 25
@@ -170,6 +169,18 @@ def test_ten_cells_are_too_few(archive: Path, tmp_path: Path) -> None:
         shutil.copy(archive / f"cell{number:02}.png", tmp_path)
     with pytest.raises(ManifestError, match="10 unlabelled cells, expected at least 20"):
         unlabelled.read_cells([tmp_path], Silent())
+
+
+def test_where_too_few_are_left_the_table_says_why(
+    archive: Path, rendered_cells: Path, tiny_settings: Config, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(archive, tmp_path / "archive")
+    for number in range(15):
+        (folder / f"cell{number:02}.png").write_bytes(b"torn")
+    with pytest.raises(ManifestError, match=r"15 of 30 .*15 unreadable; .*unlabelled_cells\.csv"):
+        _load(folder, rendered_cells, tiny_settings, tmp_path)
+    table = pd.read_csv(tmp_path / unlabelled.TABLE)
+    assert table["left_out"].tolist().count(unlabelled.UNREADABLE) == 15
 
 
 def test_an_error_says_that_the_unlabelled_cells_are_meant(tmp_path: Path) -> None:
@@ -290,8 +301,8 @@ def test_a_run_states_what_unlabelled_cells_brought(run, archive: Path) -> None:
         assert html.escape(sentence) in report or sentence in report
         assert inline(sentence) in card
     assert str(archive.resolve()) in report
-    table = pd.read_csv(out / unlabelled_notes.TABLE)
-    for number, fold in enumerate(record["folds"], 1):
+    table = pd.read_csv(out / unlabelled.TABLE)
+    for number, fold in enumerate(record["folds"]):
         counts = table[f"fold{number}"].value_counts().to_dict()
         assert {code: counts.get(code, 0) for code in fold["named"]} == fold["named"]
         assert counts.get("of no class", 0) == fold["n_strange"]
@@ -387,16 +398,23 @@ def _record(**changes) -> dict:
 
 def test_sentences_say_what_was_named_and_what_left_out() -> None:
     words = " ".join(unlabelled_notes.sentences(_record(before=0.6, after=0.7)))
-    assert "each student learned from 41 to 42 that its teacher named (SNE 38 to 40, PMY" in words
+    assert (
+        "each model learned from 41 to 42 that an earlier one had named (SNE 38 to 40, PMY" in words
+    )
     assert "; 3 resembled no class." in words
     assert f"Left out: 2 {unlabelled.COPY}." in words
-    assert "0.600 -> 0.700 (gain +0.100, +0.000 to +0.200), so the students are kept." in words
+    assert (
+        "0.600 -> 0.700 (gain +0.100, 95 % interval +0.000 to +0.200), so the new ones are kept."
+        in words
+    )
 
 
 def test_weak_teachers_and_a_class_that_crowds_out_the_others_are_warned_of() -> None:
     assert len(unlabelled_notes.warnings(_record())) == 2
     assert "balanced macro-F1 of 0.100" in unlabelled_notes.warnings(_record())[0]
-    assert "94 % of the named cells are SNE" in unlabelled_notes.warnings(_record())[1]
+    assert (
+        "94 % of the cells that were named are named SNE" in unlabelled_notes.warnings(_record())[1]
+    )
     folds = [{**_record()["folds"][0], "named": {"SNE": 40, "PMY": 20}}]
     assert unlabelled_notes.warnings(_record(before=0.6, folds=folds)) == []
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from buffycoat.config import DataConfig
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE
 from buffycoat.taxonomy import BUILT_IN, Taxonomy
 
@@ -40,8 +41,8 @@ def restricted(record: Mapping[str, Any]) -> list[str]:
         "encoder": record["encoder"]["licence"],
     }
     if learned_unlabelled(record):
-        data = record["data"]
-        licences[f"{data['unlabelled_name']} (unlabelled cells)"] = data["unlabelled_licence"]
+        named = unlabelled_source(record)
+        licences[f"unlabelled cells ({named['name']})"] = named["licence"]
     return [
         f"Non-commercial use only: {what} ({text})."
         for what, text in licences.items()
@@ -56,6 +57,18 @@ def learned_unlabelled(record: Mapping[str, Any]) -> bool:
         record: From `provenance`.
     """
     return bool(record.get("unlabelled", {}).get("is_kept"))
+
+
+def unlabelled_source(record: Mapping[str, Any]) -> dict[str, str]:
+    """Name, licence and attribution of the unlabelled cells, as the settings gave them.
+
+    Args:
+        record: From `provenance`.
+    """
+    fields = DataConfig.model_fields
+    keys = ("name", "licence", "attribution")
+    data = record["data"]  # of earlier bundles without these settings
+    return {key: data.get(f"unlabelled_{key}", fields[f"unlabelled_{key}"].default) for key in keys}
 
 
 def unseen_sentence(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from buffycoat.config import Config, EmbedConfig, to_hash
+from buffycoat.config import Config, EmbedConfig
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.encoder import Encoder
 from buffycoat.embed.gallery import Gallery
@@ -23,7 +23,7 @@ from buffycoat.errors import ConfigError, NotEstimableError
 from buffycoat.fuse.calibrate import fit_temperature, log_probs
 from buffycoat.images import writing
 from buffycoat.learn.fit_restoration import CleanedSet
-from buffycoat.learn.stage_store import Outcome, StageStore
+from buffycoat.learn.stage_store import Outcome, StageStore, hash_of
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.progress import Reporter
 from buffycoat.taxonomy import Taxonomy
@@ -254,7 +254,7 @@ def _head(
 
     inputs = {
         "embeddings": cells.key,
-        "embed": to_hash(config.embed),
+        "embed": hash_of(config.embed),
         "seed": config.seed,
         "fold": fold,
     }

@@ -16,7 +16,7 @@ from buffycoat.cells import Manifest
 from buffycoat.classify.pretrain import fit_backbone
 from buffycoat.config import Config, to_hash
 from buffycoat.images import write_atomic, writing
-from buffycoat.learn import unlabelled, unlabelled_notes
+from buffycoat.learn import unlabelled
 from buffycoat.learn.stage_store import Outcome, StageStore, hash_of, of_weights
 from buffycoat.learn.unlabelled import UnlabelledCells
 from buffycoat.plurals import counted
@@ -66,8 +66,8 @@ def pretrain(
         known = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
     store = StageStore(out / "stages")
     reporter.start("images", counted(len(manifest), "cell"))
-    found = unlabelled.load(manifest, known, config, out / "cache", store, reporter)
-    reporter.finish(unlabelled_notes.listed(found, out))
+    found = unlabelled.load(manifest, known, config, out, store, reporter)
+    reporter.finish(f"{found.sentence}. {out / unlabelled.TABLE} lists them")
     reporter.start("backbone", config.classify.backbone)
     recipe = config.classify
     result = store.run(

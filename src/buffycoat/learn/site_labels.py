@@ -119,7 +119,7 @@ class SiteLabels:
         n = len(np.unique(whole))
         if n < FOLDS:
             raise NotEstimableError(
-                f"{counted(len(self), 'labelled cell')} of "
+                f"The labelled cells ({len(self)}) show "
                 f"{counted(n, 'photograph or patient', 'photographs or patients')}; at least "
                 f"{FOLDS} are needed to try what was learned on cells that it was not learned "
                 "from. Label others"

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from buffycoat.backbones.weights import sha256
-from buffycoat.config import ClassifyConfig, SegmentConfig, to_hash
+from buffycoat.config import ClassifyConfig, EmbedConfig, SegmentConfig, to_hash
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic, writing
 from buffycoat.images.work import reserve
 
-WithWeights = ClassifyConfig | SegmentConfig
+WithWeights = ClassifyConfig | EmbedConfig | SegmentConfig
 ROWS_AT_ONCE = 256
 """Of an array in memory at a time, where one is made of others."""
 FORMAT = 3

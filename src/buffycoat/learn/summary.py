@@ -17,6 +17,7 @@ from buffycoat.bundle.lineage import (
     never_seen,
     notice,
     restricted,
+    unlabelled_source,
     unseen_sentence,
 )
 from buffycoat.config import Config, to_hash
@@ -34,8 +35,8 @@ from buffycoat.report.records import Doubt, StageNote
 from buffycoat.report.wording import between, signed
 
 NAMED_UNSEEN = (
-    "It learned from unlabelled cells too: any of a class that it does not know may have been "
-    "learned as another, since only some of them are noticed."
+    "It also learned from unlabelled cells that models had named; cells of a class that it does "
+    "not know may have been learned as another class."
 )
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn")
 
@@ -244,15 +245,14 @@ def _archive(record: Mapping[str, Any]) -> list[Source]:
     """The unlabelled cells, if the weights learned from them."""
     if not learned_unlabelled(record):
         return []
-    data = record["data"]
-    licence = data["unlabelled_licence"]
+    named = unlabelled_source(record)
     return [
         Source(
-            f"unlabelled cells ({data['unlabelled_name']})",
-            licence,
-            data["unlabelled_attribution"],
+            f"unlabelled cells ({named['name']})",
+            named["licence"],
+            named["attribution"],
             "labels, if any, not read",
-            is_non_commercial(licence),
+            is_non_commercial(named["licence"]),
         )
     ]
 
@@ -265,7 +265,7 @@ def fingerprint(record: Mapping[str, Any]) -> dict[str, str]:
     """
     if not learned_unlabelled(record):
         return {}
-    return {"fingerprint of unlabelled cells": record["unlabelled"]["fingerprint"]}
+    return {"fingerprint of unlabelled cells": record["unlabelled"].get("fingerprint", "unknown")}
 
 
 def limits(record: Mapping[str, Any]) -> list[str]:

@@ -170,8 +170,8 @@ def learn(
     others = None
     if without_labels:
         watch.start("unlabelled", counted(len(further), "cell"))
-        others = unlabelled.load(further, manifest, config, out / "cache", store, watch)
-        watch.finish(unlabelled_notes.listed(others, out))
+        others = unlabelled.load(further, manifest, config, out, store, watch)
+        watch.finish(f"{others.sentence}. {out / unlabelled.TABLE} lists them")
     restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
     if others is not None:
@@ -189,7 +189,7 @@ def learn(
     cascade, words = fit_cascade.of_scores(
         scores, config.classify.views, config.fuse.average, training.groups
     )
-    watch.say(f"Looking at fewer views of cells that are clear after the first: {words}")
+    watch.say(f"Fewer views for cells that are clear: {words}")
 
     fitted = Fitted(
         config=config,

@@ -82,7 +82,9 @@ def train_each(
     waiting = [one for one in trainings if not store.has(one.stage, one.inputs)]
     at_once = at_most(min(workers, len(waiting)))
     if at_once > 1:
-        reporter.start(called, f"{len(waiting)} models, {at_once} at a time")
+        n_resumed = sum(bool(_resumed(one, store)) for one in waiting)
+        resumed = f", {n_resumed} of them after their last finished epoch" if n_resumed else ""
+        reporter.start(called, f"{len(waiting)} models, {at_once} at a time{resumed}")
         _in_processes(waiting, at_once, store, reporter)
         reporter.finish()
     found = []
@@ -103,7 +105,7 @@ def train_each(
 def _resumed(one: Training, store: StageStore) -> str:
     """That a stopped training goes on; "" for one that begins."""
     folder = store.folder(one.stage, one.inputs)[1]
-    return ", goes on from the last epoch" if (folder / CHECKPOINT).exists() else ""
+    return ", goes on after its last finished epoch" if (folder / CHECKPOINT).exists() else ""
 
 
 def _train(one: Training, store: StageStore, on_progress: Progress) -> StageResult:

@@ -25,11 +25,16 @@ from buffycoat.progress import Reporter
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.sources.options import Reading
 from buffycoat.sources.read import read
+from buffycoat.tables import write_csv
 
+TABLE = "unlabelled_cells.csv"
+"""In the folder of a run: what became of each cell that was given."""
 LEAST_CELLS = 20
 """With fewer cells nothing can be said of their class mix."""
-UNREADABLE, COPY = "unreadable", "with a photograph that is there already"
-PATIENT, NO_CELL = "from a patient whose cells are labelled", "without a cell in the picture"
+UNREADABLE = "unreadable"
+COPY = "whose photograph the data set has, or the archive before"
+PATIENT = "of a patient of the data set"
+NO_CELL = "without a cell in the picture"
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def load(
     cells: Manifest,
     known: Manifest,
     config: Config,
-    cache: Path,
+    out: Path,
     store: StageStore,
     reporter: Reporter,
 ) -> UnlabelledCells:
@@ -126,20 +131,22 @@ def load(
 
     That is: pictures that cannot be read; copies of a photograph of the data set, in whatever
     split, so that no held-out cell is learned from, and for that reason the cells of its patients;
-    all but one of several copies; pictures in which no cell is found.
+    all but one of several copies; pictures in which no cell is found. What is left out, and why,
+    stands in `TABLE`: `cell_id`, `path`, `left_out` (empty where a cell is usable), and `fault` (of
+    a picture that cannot be read).
 
     Args:
         cells: From `read_cells`.
         known: All cells of the data set, of every split.
         config: The settings.
-        cache: Folder of working images.
+        out: Folder of the run, for the table and for working images.
         store: Keeps what was found.
         reporter: Progress.
 
     Raises:
         ManifestError: Too few are left.
     """
-    loaded = load_work(cells, config.images, cache, on_progress=reporter.advance)
+    loaded = load_work(cells, config.images, out / "cache", on_progress=reporter.advance)
     good = cells.subset(loaded.is_good)
     images = paint_if_asked(loaded.images, config)
     digests = np.array(loaded.digests)[loaded.is_good]
@@ -157,12 +164,14 @@ def load(
     }
     reasons = np.select([is_met for is_met in tests.values()], list(tests), default="")
     given = _given(cells, loaded.is_good, reasons, loaded.bad)
+    write_csv(out / TABLE, given)
     kept = np.flatnonzero(reasons == "")
     if len(kept) < LEAST_CELLS:
         listed = ", ".join(f"{n} {reason}" for reason, n in _reasons(given).items() if n)
         raise ManifestError(
-            f"{len(kept)} of {len(cells)} unlabelled cells can be used ({listed}), expected at "
-            f"least {LEAST_CELLS}. Give others, or do without them"
+            f"{len(kept)} of {len(cells)} unlabelled cells can be used ({listed}; "
+            f"{out / TABLE} lists them), expected at least {LEAST_CELLS}. Give others, or do "
+            "without them"
         )
     key = digest(found.key, kept.tolist())
     if len(kept) < len(images):

@@ -10,32 +10,22 @@ import numpy as np
 
 from buffycoat.fuse.pseudo_labels import NONE
 from buffycoat.learn.fit_students import Taught
-from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.learn.unlabelled import TABLE, UnlabelledCells
 from buffycoat.plurals import counted
 from buffycoat.report.wording import between, signed
 from buffycoat.tables import write_csv
 
-TABLE = "unlabelled_cells.csv"
+LOOK = f"Look at {TABLE} in the folder of the run."
 WEAK = 0.5
-"""Balanced macro-F1 out of fold under which a teacher names many cells wrongly."""
+"""Balanced macro-F1 out of fold under which many names are wrong. Ours, not fitted."""
 MOST = 0.9
-"""Share of the named cells over which one class all but crowds out the others."""
-
-
-def listed(cells: UnlabelledCells, out: Path) -> str:
-    """Keep in `out` the table of the cells that were given; return what was kept and what not.
-
-    Columns: `cell_id`, `path`, `left_out` (why; empty where the cell is usable) and `fault` (of a
-    picture that cannot be read).
-    """
-    write_csv(out / TABLE, cells.given)
-    return f"{cells.sentence}. {out / TABLE} lists them"
+"""Share of the named cells over which one class crowds out the others. Ours, not fitted."""
 
 
 def write_table(out: Path, cells: UnlabelledCells, taught: Taught, codes: Sequence[str]) -> None:
-    """Keep the same table with what became of each cell.
+    """Write `TABLE` anew, with what the models made of each cell.
 
-    Further columns `fold1`, `fold2`, ...: the class under which that fold's student learned from
+    Further columns `fold0`, `fold1`, ...: the class under which that fold's student learned from
     the cell, "not sure" or "of no class".
 
     Args:
@@ -47,7 +37,7 @@ def write_table(out: Path, cells: UnlabelledCells, taught: Taught, codes: Sequen
     table = cells.given.copy()
     is_used = (table["left_out"] == "").to_numpy()
     words = np.array([*codes, "not sure", "of no class"], dtype=object)
-    for fold, named in enumerate(taught.each, 1):
+    for fold, named in enumerate(taught.each):
         places = np.where(named.labels == NONE, len(codes), named.labels)
         places[named.is_strange] = len(codes) + 1
         column = np.full(len(table), "", dtype=object)
@@ -64,12 +54,15 @@ def gain(record: Mapping[str, Any]) -> str:
     """
     if not any(sum(fold["named"].values()) for fold in record["folds"]):
         return "No unlabelled cell was named, so the models stay as they were."
-    verdict = "the students are kept" if record["is_kept"] else "the models stay as they were"
+    verdict = "the new ones are kept" if record["is_kept"] else "the models stay as they were"
     limits = (
-        "" if record["low"] is None else f", {between(record['low'], record['high'], 3, signed)}"
+        ""
+        if record["low"] is None
+        else f", 95 % interval {between(record['low'], record['high'], 3, signed)}"
     )
     return (
-        "Balanced macro-F1 out of fold, before second opinions, without and with unlabelled cells: "
+        "Balanced macro-F1 out of fold, before second opinions, of models that learned without and "
+        "with unlabelled cells: "
         f"{record['before']:.3f} -> {record['after']:.3f} (gain {signed(record['gain'], 3)}"
         f"{limits}), so {verdict}."
     )
@@ -82,11 +75,12 @@ def named(record: Mapping[str, Any]) -> str:
     if not any(totals):
         return ""
     classes = ", ".join(
-        f"{code} {_range([fold['named'][code] for fold in folds])}" for code in record["classes"]
+        f"{code} {_range([fold['named'][code] for fold in folds])}"
+        for code in record.get("classes", folds[0]["named"])
     )
     return (
-        f"Of {counted(folds[0]['n_cells'], 'usable cell')} each student learned from "
-        f"{_range(totals)} that its teacher named ({classes}); "
+        f"Of {counted(folds[0]['n_cells'], 'usable cell')} each model learned from "
+        f"{_range(totals)} that an earlier one had named ({classes}); "
         f"{_range([fold['n_strange'] for fold in folds])} resembled no class."
     )
 
@@ -99,17 +93,19 @@ def left_out(record: Mapping[str, Any]) -> str:
 
 def warnings(record: Mapping[str, Any]) -> list[str]:
     """Where what was named should be looked at before the models are used."""
+    totals = sum(np.array([*fold["named"].values()]) for fold in record["folds"])
+    if not np.sum(totals):
+        return []
     found = []
     if record["before"] < WEAK:
         found.append(
             f"The models that named the cells have a balanced macro-F1 of {record['before']:.3f} "
-            f"out of fold: many names are wrong. Look at {TABLE}."
+            f"out of fold: many names are wrong. {LOOK}"
         )
-    totals = sum(np.array([*fold["named"].values()]) for fold in record["folds"])
-    if np.sum(totals) and np.max(totals) > MOST * np.sum(totals):
+    if np.max(totals) > MOST * np.sum(totals):
         code = [*record["folds"][0]["named"]][int(np.argmax(totals))]
         share = 100 * np.max(totals) / np.sum(totals)
-        found.append(f"{share:.0f} % of the named cells are {code}. Look at {TABLE}.")
+        found.append(f"{share:.0f} % of the cells that were named are named {code}. {LOOK}")
     return found
 
 

@@ -129,7 +129,7 @@ def metric_rows(split: str, record: Record) -> list[dict[str, str]]:
 
 def where(split: str) -> str:
     """The cells of a split, after "on" or "of"; `split` is a key of `ReportData.evaluations`."""
-    return "the training cells, scored out of fold" if split == "out of fold" else split
+    return "the training cells (out of fold)" if split == "out of fold" else split
 
 
 def verdict(split: str, record: Record, n_cells: int, n_doubtful: int) -> str:
