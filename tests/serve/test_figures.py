@@ -157,8 +157,11 @@ def test_what_is_shown_before_a_signature_is_what_is_signed(serve_cells: Any) ->
     assert shown["undecided_doubtful"] == 60
     client.finish(1)
     signed = client.sign(1)
-    same = ("rows", "flags", "notes", "n_cells", "n_leukocytes", "n_decided", "undecided_doubtful")
+    assert (shown["version"], shown["n_changed"]) == (None, 0)
+    same = ("rows", "flags", "notes", "n_cells", "n_leukocytes", "n_decided", "undecided_doubtful",
+            "bundle_sha256")  # fmt: skip
     assert {key: signed[key] for key in same} == {key: shown[key] for key in same}
+    assert client.get("/slides/1/differential", role="final")["version"] == signed["version"] == 1
 
 
 def test_every_cell_of_a_large_slide_is_shown(serve_cells: Any) -> None:

@@ -124,6 +124,11 @@ class SlideCells:
         """Cell -> why it is in no figure, of those that are in none."""
         return {cell.n: cell.not_counted for cell in self.cells if cell.not_counted}
 
+    @cached_property
+    def bundles(self) -> list[str]:
+        """Checksums of the bundles that predicted them, sorted; "" where one is unknown."""
+        return sorted({cell.bundle_sha256 or "" for cell in self.cells})
+
     def counted(
         self, labels: Mapping[int, str], doubtful: Collection[int] | None, *confusion: Any
     ) -> counts.Counted:

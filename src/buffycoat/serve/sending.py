@@ -85,7 +85,7 @@ def make_report(
     wbc = state.wbc if version is None else body.get("wbc")
     items = report_items(counted, cells.taxonomy, wbc)
     # A slide that was amended may have got more cells since, of another bundle.
-    bundles = body.get("bundle_sha256", sorted({cell.bundle_sha256 or "" for cell in cells.cells}))
+    bundles = body.get("bundle_sha256", cells.bundles)
     final = "final" if version and version.version == 1 else "amended"
     return DifferentialReport(
         slide=state.name,

@@ -157,7 +157,7 @@ def sign(
         "n_differ": n_differ(state, cells.predicted, given),
         "labels": {cell.name: final.labels[cell.n] for cell in cells.cells},
         "not_counted": {cell.name: cell.not_counted for cell in cells.cells if cell.not_counted},
-        "bundle_sha256": sorted({cell.bundle_sha256 or "" for cell in cells.cells}),
+        "bundle_sha256": cells.bundles,
         "software": f"buffycoat {__version__}",
     }
     if state.version:

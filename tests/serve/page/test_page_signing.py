@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("review_page")]
@@ -10,6 +12,26 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("review_page")]
 def correct(page, code: str) -> None:
     """Give the cell with the focus a class by its key."""
     page.keyboard.press(page.get_attribute(f'.palette [data-drop="{code}"]', "aria-keyshortcuts"))
+
+
+def send(page, path: str, **body) -> dict:
+    """What another window does to the slide: this page is not told of it."""
+    request, api = page.context.request, page.url.partition("#")[0] + "api/v1"
+    headers = {"X-CSRF-Token": request.get(f"{api}/session").json()["csrf"]}
+    address = f"{api}/{path}".format(slide=number(page))
+    reply = request.post(address, data=body, headers=headers)
+    assert reply.ok, reply.text()
+    return reply.json()
+
+
+def number(page) -> str:
+    """Of the slide that is shown."""
+    return page.url.split("/")[-2]
+
+
+def enter_white_cells(page, wbc: float) -> None:
+    """In another window."""
+    send(page, "slides/{slide}/wbc", client_id=str(uuid4()), wbc=wbc)
 
 
 def test_sign_amend_and_sign_again(open_slide):
@@ -81,24 +103,79 @@ def test_what_changed_behind_the_dialog_is_not_signed(open_slide):
     page.get_by_role("button", name="Sign …").click()
     told = page.get_by_role("dialog")
     told.get_by_text("No WBC: no absolute counts").wait_for()
-    status = page.evaluate("""async () => {
-      const slide = /slides\\/(\\d+)/.exec(location.hash)[1];
-      const { csrf } = await (await fetch("api/v1/session")).json();
-      const reply = await fetch(`api/v1/slides/${slide}/wbc`, {
-        method: "POST", body: JSON.stringify({ client_id: crypto.randomUUID(), wbc: 9.5 }),
-        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
-      });
-      return reply.status;
-    }""")
-    assert status == 200
+    enter_white_cells(page, 9.5)
     told.get_by_role("button", name="Sign").click()
     page.get_by_role("alert").filter(has_text="nothing was signed").wait_for()
     told.wait_for(state="detached")
+    page.locator(".banner").wait_for()  # the slide is shown anew
     page.get_by_role("tab", name="Differential").click()
     page.get_by_role("button", name="Sign …").click()
     told.get_by_text("WBC 9.5").wait_for()
     told.get_by_role("button", name="Sign").click()
     page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+
+
+@pytest.mark.parametrize("before", [None, 5.5], ids=["without", "another"])
+def test_the_white_cells_that_another_entered_are_shown_and_signed(open_slide, before):
+    page = open_slide()
+    if before is not None:
+        enter_white_cells(page, before)
+        page.reload()
+        page.wait_for_selector(".cell")
+    page.get_by_role("tab", name="Differential").click()
+    field = page.get_by_label("WBC of the analyser")
+    assert field.input_value() == ("" if before is None else "5.5")
+    enter_white_cells(page, 7.5)
+    page.get_by_role("button", name="Sign …").click()
+    told = page.get_by_role("dialog")
+    told.get_by_text("WBC 7.5 × 10⁹/L").wait_for()
+    assert told.locator(".counts").get_by_text("10⁹/L").count() == 1
+    assert field.input_value() == "7.5"
+    with page.expect_request("**/sign") as sent:
+        told.get_by_role("button", name="Sign").click()
+    assert sent.value.post_data_json["wbc"] == 7.5
+    page.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+
+
+def test_white_cells_typed_here_stand_after_those_of_another_were_shown(open_slide):
+    page = open_slide()
+    page.get_by_role("tab", name="Differential").click()
+    field = page.get_by_label("WBC of the analyser")
+    field.fill("5")
+    page.get_by_role("button", name="Sign …").click()
+    told = page.get_by_role("dialog")
+    told.get_by_text("WBC 5 × 10⁹/L").wait_for()
+    page.keyboard.press("Escape")
+    enter_white_cells(page, 7.5)
+    page.get_by_role("button", name="Sign …").click()
+    told.get_by_text("WBC 7.5 × 10⁹/L").wait_for()
+    page.keyboard.press("Escape")
+    field.fill("5")
+    page.get_by_role("button", name="Sign …").click()
+    told.get_by_text("WBC 5 × 10⁹/L").wait_for()
+
+
+def test_the_dialog_states_the_slide_as_it_is_now(open_slide):
+    page = open_slide()
+    page.get_by_role("tab", name="Differential").click()
+    slide = f"api/v1/slides/{number(page)}"
+    cells = page.context.request.get(page.url.partition("#")[0] + f"{slide}/cells").json()["cells"]
+    one = {"client_id": str(uuid4()), "cell": cells[0]["n"], "role": "first", "label": "BL"}
+    assert send(page, "decisions", decisions=[one])["accepted"]
+    send(page, "slides/{slide}/readings/first/finish")
+    assert send(page, "slides/{slide}/sign", client_id=str(uuid4()))["version"] == 1
+    send(page, "slides/{slide}/amend", client_id=str(uuid4()), reason="none")
+
+    def with_a_cell_more(route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json=reply.json() | {"n_cells": 33})
+
+    page.route("**/differential?role=final*", with_a_cell_more)
+    page.get_by_role("button", name="Sign …").click()
+    told = page.get_by_role("dialog")
+    told.wait_for()
+    for words in ("of 33 cells of", "as version 2.", "1 of the cells given another class"):
+        assert words in told.inner_text()
 
 
 def test_a_finished_reading_is_signed_as_it_stands(open_slide):

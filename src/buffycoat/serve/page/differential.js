@@ -69,15 +69,19 @@ export class Differential {
     clearTimeout(this.#timer);
   }
 
-  /** The figures by the labels of `role`. */
-  figures(role, more = "") {
-    const wbc = this.wbcValue === null ? "" : `&wbc=${this.wbcValue}`;
-    return get(`slides/${this.slide.n}/differential?role=${role}${wbc}${more}`);
-  }
-
-  /** The figures that a signature freezes, with its flags. */
-  asSigned() {
-    return this.figures("final", "&as_signed=true");
+  /**
+   * The figures that a signature freezes, with its flags and the WBC that the server has: what is
+   * typed here is stored before. The field shows it too, unless another is typed meanwhile.
+   */
+  async asSigned() {
+    const { slide, wbcValue: before } = this;
+    const found = await get(`slides/${slide.n}/differential?role=final&as_signed=true`);
+    if (found.wbc !== before && this.wbcValue === before && !this.hasBadWbc) {
+      slide.wbc = found.wbc;
+      this.wbc.value = found.wbc ?? "";
+      this.refresh(0);
+    }
+    return found;
   }
 
   async load() {
@@ -85,7 +89,8 @@ export class Differential {
     this.wbc.setAttribute("aria-invalid", String(this.hasBadWbc));
     this.#say(this.hasBadWbc ? badWbc() : "");
     try {
-      const found = await this.figures(this.role);
+      const typed = this.wbcValue === null ? "" : `&wbc=${this.wbcValue}`;
+      const found = await get(`slides/${this.slide.n}/differential?role=${this.role}${typed}`);
       if (ask !== this.#asked) return; // a later one is on its way
       fill(this.body, list(warnings(found)), table(found), list(notes(found)));
     } catch (error) {

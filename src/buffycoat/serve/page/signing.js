@@ -30,24 +30,23 @@ export function finish(view) {
 
 /** Sign what is on the page; finishes the signer's own reading first where it is not finished. */
 export async function sign(view) {
-  const { slide, reading, differential } = view;
+  const { slide, differential } = view;
   await view.saved();
   await differential.store();
   const found = await differential.asSigned();
   const [label, comment] = area("Comment", { maxlength: "2000" });
   draft(`comment.${slide.n}`, comment);
   const id = crypto.randomUUID(); // the same for every try
-  const wbc = differential.wbcValue;
+  const { wbc } = found;
   const { project, user } = view.app.session;
   let isHalf = false; // the reading is finished, and the signature failed
-  const changed = view.isReadOnly ? slide.n_changed : reading.changed.length;
   const told = form(`Sign ${slide.id}`, [
-    h("p", {}, `You sign as ${user.name}${identity(user.identity) ? ` (${identity(user.identity)})` : ""}: the differential of ${plural(reading.cells.length, "cell")} of slide ${slide.id}` +
-      `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(slide.version ?? 0) + 1}.`),
+    h("p", {}, `You sign as ${user.name}${identity(user.identity) ? ` (${identity(user.identity)})` : ""}: the differential of ${plural(found.n_cells, "cell")} of slide ${slide.id}` +
+      `${slide.patient ? `, patient ${slide.patient}` : ""}, as version ${(found.version ?? 0) + 1}.`),
     h("div", { class: "beside" }, h("div", {},
       list(warnings(found)),
       h("ul", {},
-        h("li", {}, `${changed} of the cells given another class than predicted`),
+        h("li", {}, `${found.n_changed} of the cells given another class than predicted`),
         h("li", {}, `${found.n_decided} of the cells decided one by one; the others are signed as predicted`),
         readers(found),
         found.left_out.map(({ text, n }) => h("li", {}, `${n} of the cells not counted: ${text}`)),
@@ -56,7 +55,7 @@ export async function sign(view) {
         found.changed ? warn(`${plural(found.changed, "picture")} changed since the prediction: the class may be another cell's`) : null,
         view.isReadOnly ? null : h("li", {}, "Your reading is finished by this"),
         h("li", {}, wbc === null ? "No WBC: no absolute counts" : `WBC ${wbc} × 10⁹/L`),
-        h("li", {}, `Predictions ${project.name}`, project.bundle_checksum ? `, model checksum ${project.bundle_checksum.slice(0, 12)}…` : "")),
+        h("li", {}, `Predictions ${project.name}`, models(found))),
       label),
     h("div", { role: "group", "aria-label": "Differential to be signed" },
       table({ ...found, rows: found.rows.filter((row) => row.count || row.predicted_count) }))),
@@ -80,6 +79,11 @@ export async function sign(view) {
   }, { onclose: () => isHalf && view.reload() });
   told.classList.add("broad", "signing");
   told.scrollTop = 0; // the first field has the focus, and flags stand above it
+}
+
+/** Checksums of the models that predicted the slide's cells, as far as they are known. */
+function models({ bundle_sha256: all }) {
+  return all.filter(Boolean).map((checksum) => `, model checksum ${checksum.slice(0, 12)}…`);
 }
 
 /** How far two readers agreed; null where one has read the slide. */
