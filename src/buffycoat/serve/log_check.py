@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -19,6 +20,10 @@ from buffycoat.serve import log, schema
 from buffycoat.serve.project import digest_of_cells
 
 MAX_FAULTS = 20
+MOST_CELLS = 2**31
+"""No database here numbers more."""
+_DAMAGED = (KeyError, TypeError, ValueError, OverflowError, RecursionError)
+"""What reading text raises that somebody has changed."""
 _REPEATED = ("kind", "person", "slide", "cell", "client_id", "seq", "at")
 
 
@@ -68,26 +73,48 @@ class _Derived:
         Args:
             n: Its number.
             body: What was hashed.
+
+        Raises:
+            KeyError, TypeError, ValueError, OverflowError: It has not what an entry of its kind
+                has; nothing was taken from it.
         """
-        kind, data, slide = body.get("kind"), body.get("data", {}), body.get("slide", 0)
-        held = (slide, data.get("role", ""))
+        kind, data = body.get("kind"), body.get("data", {})
         if kind == log.DECIDED:
-            self.labels[body["cell"], data["role"]] = (data["label"], n, body["person"])
+            cell, role = _of(body, "cell", int), _of(data, "role", str)
+            label, person = _of(data, "label", str, NoneType), _of(body, "person", str)
+            self.labels[cell, role] = (label, n, person)
         elif kind == log.SIGNED:
-            self.signed[slide, data["version"]] = data["hash"]
-            self.slides[slide] = (data["version"], False)
+            slide, version = _of(body, "slide", int), _of(data, "version", int)
+            self.signed[slide, version] = _of(data, "hash", str)
+            self.slides[slide] = (version, False)
         elif kind == log.AMENDED:
-            self.slides[slide] = (data["version"], True)
+            self.slides[_of(body, "slide", int)] = (_of(data, "version", int), True)
         elif kind == log.WBC:
-            self.white[slide] = data["wbc"]
-        elif kind == log.TAKEN:
-            self.readings[held] = (body["person"], False)
-        elif kind == log.RELEASED:
-            self.readings[held] = (None, False)
-        elif kind in (log.FINISHED, log.REOPENED):
-            self.readings[held] = (self.readings.get(held, (None,))[0], kind == log.FINISHED)
+            self.white[_of(body, "slide", int)] = _wbc_of(data)
+        elif kind in (log.TAKEN, log.RELEASED, log.FINISHED, log.REOPENED):
+            held = _of(body, "slide", int), _of(data, "role", str)
+            holder = self.readings.get(held, (None,))[0]
+            if kind in (log.TAKEN, log.RELEASED):
+                holder = _of(body, "person", str) if kind == log.TAKEN else None
+            self.readings[held] = (holder, kind == log.FINISHED)
         elif kind == log.IMPORTED:
-            self.imports.append((data["n_cells"], data["cells_sha256"]))
+            n_cells = _of(data, "n_cells", int)
+            if n_cells not in range(MOST_CELLS):
+                raise ValueError("n_cells")
+            self.imports.append((n_cells, _of(data, "cells_sha256", str)))
+
+
+def _of(values: Any, name: str, *kinds: type) -> Any:
+    """A value by its name; True is no int."""
+    found = values[name]
+    if type(found) not in kinds:
+        raise TypeError(name)
+    return found
+
+
+def _wbc_of(values: Any) -> float | None:
+    found = _of(values, "wbc", int, float, NoneType)
+    return None if found is None else float(found)
 
 
 def check(reader: Connection) -> LogCheck:
@@ -109,7 +136,7 @@ def check(reader: Connection) -> LogCheck:
         body = _body(row, faults)
         try:
             derived.take(n, body)
-        except (KeyError, TypeError, AttributeError):  # a body that was damaged
+        except _DAMAGED:
             faults.append(f"entry {n}: its body is not one of an entry of kind {row['kind']!r}")
         if len(faults) >= MAX_FAULTS:
             break
@@ -126,7 +153,7 @@ def _body(row: Any, faults: list[str]) -> dict[str, Any]:
     """What was hashed; the columns beside it must say the same."""
     try:
         body = json.loads(row["body"])
-    except json.JSONDecodeError:
+    except _DAMAGED:
         body = None
     if not isinstance(body, dict):
         faults.append(f"entry {row['seq']}: its body is no JSON object")
@@ -238,10 +265,13 @@ def _signed_white(
         key = (row.slide, row.version)
         seen.add(key)
         found = hashlib.sha256(row.body.encode()).hexdigest()
-        if found == row.hash == signed.get(key):
-            white[row.slide] = json.loads(row.body).get("wbc")
-        else:
+        if found != row.hash or found != signed.get(key):
             faults.append(f"slide {row.slide}, version {row.version}: is not what was signed")
+            continue
+        try:
+            white[row.slide] = _wbc_of({"wbc": None} | json.loads(row.body))
+        except _DAMAGED:
+            faults.append(f"slide {row.slide}, version {row.version}: is no signed differential")
     faults += [
         f"slide {slide}, version {version}: was signed and is not there"
         for slide, version in sorted(signed.keys() - seen)
