@@ -143,36 +143,6 @@ def test_sessions_end_and_tokens_work_without_the_pages_token(serve: Serve) -> N
     assert program.http.get("/api/v1/slides", headers=sent).status_code == 401
 
 
-def test_a_reset_password_ends_sessions_and_tokens(serve: Serve) -> None:
-    served = serve()
-    served.add("anna", "admin")
-    served.add("bela", "reader")
-    anna, bela = served.client("anna"), served.client("bela")
-    token = bela.post("/users/bela/tokens", purpose="export")["token"]
-    sent = {"Authorization": f"Bearer {token}"}
-    assert served.client().http.get("/api/v1/slides", headers=sent).status_code == 200
-    done = anna.post("/users/bela/password", password="four other words here")
-    assert done == {"name": "bela", "n_tokens": 0, "n_tokens_voided": 1}
-    assert bela.get("/slides", 401)
-    assert served.client().http.get("/api/v1/slides", headers=sent).status_code == 401
-    entry = anna.get("/log")["entries"][-1]
-    assert entry["data"] == {"name": "bela", "n_tokens_voided": 1}
-    assert anna.get("/log/check")["is_whole"]
-
-
-def test_ones_own_new_password_ends_the_other_sessions(serve: Serve) -> None:
-    served = serve()
-    served.add("bela", "reader")
-    here, elsewhere = served.client("bela"), served.client("bela")
-    token = here.post("/users/bela/tokens", purpose="export")["token"]
-    done = here.post("/users/bela/password", password="four other words here")
-    assert done == {"name": "bela", "n_tokens": 1, "n_tokens_voided": 0}
-    assert elsewhere.get("/slides", 401)
-    assert here.take(1)["my_role"] == "first", "the session goes on, and so does the page's token"
-    sent = {"Authorization": f"Bearer {token}"}
-    assert served.client().http.get("/api/v1/slides", headers=sent).status_code == 200
-
-
 def test_two_reviews_on_one_host_do_not_end_each_others_sessions(
     serve_from: Serve, tmp_path: Path
 ) -> None:

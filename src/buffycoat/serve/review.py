@@ -22,6 +22,7 @@ from buffycoat.serve.project import Project, open_project
 from buffycoat.serve.refused import RefusedError
 from buffycoat.serve.settings import MOST_NAME, Settings, stated_name
 from buffycoat.serve.surroundings import Surroundings
+from buffycoat.serve.users import User
 from buffycoat.serve.worklist import Worklist
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -110,9 +111,9 @@ class Review:
 
     def find_person(self, request: Request) -> tuple[Person | None, bool]:
         """Who sends a request, and whether by a token, which no foreign page can make use of."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._holder(token.strip()), True
+        token = token_of(request)
+        if token is not None:
+            return self._holder(token), True
         cookie = self.cookie(request)
         with self.store.reading() as reader:
             if cookie is not None:
@@ -122,6 +123,21 @@ class Review:
             if not self.settings.is_public and not users.n_users(reader):
                 return self.single_user(request.headers.get(READER_HEADER, "")), False
         return None, False
+
+    def check_password(self, request: Request, name: str, password: str) -> User | None:
+        """The account if the password is right and it is not locked.
+
+        Raises:
+            RefusedError: Too many wrong ones, for this name or from this address.
+        """
+        address = request.client.host if request.client else "?"
+        keys = (f"name {name}", f"address {address}")
+        with self.attempts.trying(*keys):
+            with self.store.reading() as reader:
+                user = users.check_password(reader, name, password)
+            if user is None:
+                self.attempts.failed(*keys)
+        return user
 
     def _holder(self, token: str) -> Person | None:
         """Who a token stands for; its use is noted."""
@@ -141,6 +157,12 @@ def local_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as in some containers
         return "local user"
+
+
+def token_of(request: Request) -> str | None:
+    """The token that a program sends; None from a browser."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def review_of(request: Request) -> Review:

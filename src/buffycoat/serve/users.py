@@ -110,16 +110,16 @@ def reset_password(writer: Connection, by: str, name: str, password: str) -> int
     """Give another's account another password; its sessions end, and its tokens are void.
 
     Returns:
-        Tokens that were made void.
+        Tokens that worked until now.
 
     Raises:
         RefusedError: No such user.
         ConfigError: The password is short.
     """
     _set_password(writer, name, password)
-    sessions, tokens = schema.sessions, schema.tokens
-    writer.execute(delete(sessions).where(sessions.c.person == name))
-    n = writer.execute(delete(tokens).where(tokens.c.person == name)).rowcount
+    n = _n_working(writer, name)
+    for table in (schema.sessions, schema.tokens):
+        writer.execute(delete(table).where(table.c.person == name))
     log.append(writer, [log.Event("password_changed", by, {"name": name, "n_tokens_voided": n})])
     return n
 
@@ -141,13 +141,18 @@ def change_password(writer: Connection, name: str, password: str, session: str |
         ConfigError: The password is short.
     """
     _set_password(writer, name, password)
-    sessions, tokens = schema.sessions.c, schema.tokens.c
+    sessions = schema.sessions.c
     others = sessions.key != (session or "")
     writer.execute(delete(schema.sessions).where((sessions.person == name) & others))
     log.append(writer, [log.Event("password_changed", name, {"name": name})])
-    works = (tokens.person == name) & (tokens.expires_at > time.time())
-    query = select(func.count()).select_from(schema.tokens).where(works)
-    return writer.execute(query).scalar_one()
+    return _n_working(writer, name)
+
+
+def _n_working(reader: Connection, name: str) -> int:
+    """Tokens of an account that have not ended."""
+    columns = schema.tokens.c
+    works = (columns.person == name) & (columns.expires_at > time.time())
+    return reader.execute(select(func.count()).select_from(schema.tokens).where(works)).scalar_one()
 
 
 def _set_password(writer: Connection, name: str, password: str) -> None:

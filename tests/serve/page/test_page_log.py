@@ -85,7 +85,12 @@ def test_a_token_is_made_used_and_voided_alone(together, open_page, log_in):
     page.get_by_role("button", name="Password …").click()
     told = page.get_by_role("dialog", name="New password of anna")
     told.get_by_text("Other sessions of this account end. Its tokens stay.").wait_for()
-    told.get_by_label("Password").fill(PASSWORD)
+    told.get_by_label("New password").fill(PASSWORD)
+    told.get_by_label("Current password").fill("not her password")
+    page.expected = ("403",)
+    told.get_by_role("button", name="Change").click()
+    told.get_by_role("alert").filter(has_text="The current password is wrong").wait_for()
+    told.get_by_label("Current password").fill(PASSWORD)
     told.get_by_role("button", name="Change").click()
     page.get_by_text("2 tokens of it still work: “Tokens …” voids them.").wait_for()
     page.context.clear_cookies()
@@ -96,7 +101,7 @@ def test_a_token_is_made_used_and_voided_alone(together, open_page, log_in):
         for token in made
     ]
     assert [reply.status for reply in asked] == [200, 200]
-    page.expected = ("401",)
+    page.expected = ("401", "403")
     page.reload()
     log_in(page, "anna")
     page.get_by_role("button", name="Tokens …").click()

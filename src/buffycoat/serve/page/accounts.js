@@ -39,7 +39,7 @@ function row(one, { isOwn, load }) {
       isOwn ? null : button(one.is_disabled ? "Let in again" : "Lock out …", () => (one.is_disabled ? lock().catch((error) => alert(error.message)) : confirmLock(one.name, lock)), { id: `lock-${one.name}` })));
 }
 
-const passwordField = () => field(`Password (${LEAST_PASSWORD} characters or more)`, { type: "password", minlength: LEAST_PASSWORD, autocomplete: "new-password" });
+const passwordField = (name = "Password") => field(`${name} (${LEAST_PASSWORD} characters or more)`, { type: "password", minlength: LEAST_PASSWORD, autocomplete: "new-password" });
 
 function add(load) {
   const [nameLabel, name] = field("Name", {});
@@ -56,10 +56,12 @@ function add(load) {
 }
 
 function password(name, path, isOwn) {
-  const [label, secret] = passwordField();
+  const [label, secret] = passwordField(isOwn ? "New password" : "Password");
+  const [currentLabel, current] = field("Current password", { type: "password", autocomplete: "current-password" });
   const ends = isOwn ? "Other sessions of this account end. Its tokens stay." : "Sessions and tokens of this account end.";
-  form(`New password of ${name}`, [h("p", {}, ends), label], "Change", async () => {
-    const { n_tokens: kept, n_tokens_voided: voided } = await post(`${path}/password`, { password: secret.value });
+  form(`New password of ${name}`, [h("p", {}, ends), isOwn ? currentLabel : null, label], "Change", async () => {
+    const asked = { password: secret.value, ...(isOwn ? { current: current.value } : {}) };
+    const { n_tokens: kept, n_tokens_voided: voided } = await post(`${path}/password`, asked);
     const tokens = isOwn && kept ? `${plural(kept, "token")} of it still ${kept === 1 ? "works" : "work"}: “Tokens …” voids them.` : voided ? `${plural(voided, "token")} voided.` : "";
     alert(`The password of ${name} is changed. ${tokens}`, { kind: "info" });
   });

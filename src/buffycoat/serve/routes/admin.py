@@ -11,6 +11,7 @@ from buffycoat.serve.log_check import check
 from buffycoat.serve.log_pages import LogPage
 from buffycoat.serve.people import ADMIN, Person
 from buffycoat.serve.refused import RefusedError
+from buffycoat.serve.review import token_of
 from buffycoat.serve.routes.forms import (
     DisabledForm,
     Line,
@@ -92,13 +93,28 @@ def password(
 ) -> dict[str, Any]:
     """Change one's own password, which ends other sessions; or as an admin another's.
 
-    An admin does so where a password was lost or is known to others: tokens are void too.
+    One's own needs the `current` one. An admin changes another's where it was lost or is known to
+    others: tokens are void too. A program's token changes none.
     """
     _own_or_admin(person, name)
-    with review.store.writing() as writer:
-        if name != person.name:
+    if token_of(request) is not None:
+        raise RefusedError(
+            403,
+            "token",
+            "a program's token cannot change a password. Log in on the page, or use "
+            "`buffycoat review users password`",
+        )
+    if name != person.name:
+        with review.store.writing() as writer:
             n = users.reset_password(writer, person.name, name, form.password)
-            return {"name": name, "n_tokens": 0, "n_tokens_voided": n}
+        return {"name": name, "n_tokens": 0, "n_tokens_voided": n}
+    with review.store.reading() as reader:
+        users.require(reader, name)
+    if form.current is None:
+        raise RefusedError(422, "current", "your own password needs the current one: `current`")
+    if review.check_password(request, name, form.current) is None:
+        raise RefusedError(403, "current", "the current password is wrong; nothing was changed")
+    with review.store.writing() as writer:
         session = review.session_key(request)
         n = users.change_password(writer, name, form.password, session)
     return {"name": name, "n_tokens": n, "n_tokens_voided": 0}

@@ -153,9 +153,10 @@ class UserForm(Form):
 
 
 class PasswordForm(Form):
-    """Change a password."""
+    """Change a password; one's own needs the current one too."""
 
     password: Password
+    current: Password | None = None
 
 
 class DisabledForm(Form):

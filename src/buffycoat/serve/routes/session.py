@@ -107,14 +107,9 @@ def taxonomy(review: Review) -> dict[str, Any]:
 @router.post("/login")
 def login(request: Request, response: Response, review: Served, form: LoginForm) -> dict[str, Any]:
     """Sign in with name and password."""
-    address = request.client.host if request.client else "?"
-    keys = (f"name {form.name}", f"address {address}")
-    with review.attempts.trying(*keys):
-        with review.store.reading() as reader:
-            user = users.check_password(reader, form.name, form.password)
-        if user is None:
-            review.attempts.failed(*keys)
-            raise users.login_refused()
+    user = review.check_password(request, form.name, form.password)
+    if user is None:
+        raise users.login_refused()
     with review.store.writing() as writer:
         cookie = users.begin_session(writer, user, review.secret)
     response.set_cookie(
