@@ -55,6 +55,24 @@ def test_a_running_server_sees_cells_that_another_one_adds(
     assert len(client.cells(1)) == 20
 
 
+def test_added_cells_are_not_signed_before_they_were_shown(
+    store: Any, written: Any, whole: pd.DataFrame, serve_from: Serve
+) -> None:
+    client = serve_from(store, add=False).client()
+    client.take(1)
+    client.finish(1)
+
+    def seen() -> str:
+        return client.get("/slides/1/differential", role="final", as_signed=True)["state"]
+
+    state = seen()
+    import_predictions(store, written(whole), "test", is_adding=True)
+    client.finish(1)
+    refused = client.post("/slides/1/sign", 409, client_id="signature-1", state=state)["error"]
+    assert refused["code"] == "changed"
+    assert client.sign(1, state=seen())["n_cells"] == 20
+
+
 def test_what_is_kept_of_a_slide_is_never_older_than_who_asks(
     store: Any, written: Any, whole: pd.DataFrame, serve_from: Serve
 ) -> None:

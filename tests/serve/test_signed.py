@@ -66,7 +66,8 @@ def test_a_signature_does_not_cover_what_its_signer_did_not_see(serve: Serve) ->
     assert (refused["code"], "nothing was signed" in refused["message"]) == ("changed", True)
     second = seen()
     anna.post("/slides/1/wbc", client_id="white-cells-1", wbc=7.5)
-    assert cleo.post("/slides/1/sign", 409, client_id="signature-1", state=second)["error"]
+    refused = cleo.post("/slides/1/sign", 409, client_id="signature-1", state=second)["error"]
+    assert refused["code"] == "changed"
     signed = cleo.sign(1, "signature-1", state=seen())
     assert (signed["version"], signed["wbc"]) == (1, 7.5)
     assert cleo.sign(1, "signature-1", state=first) == signed, "sent twice, it is signed once"
