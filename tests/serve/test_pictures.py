@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from buffycoat.cli.main import app
+from buffycoat.errors import ManifestError
 from buffycoat.images import read, write_png
 from buffycoat.serve import predictions as tables
 from buffycoat.serve import schema
 from buffycoat.serve.database import Store
 from buffycoat.serve.migrate import migrate
 from buffycoat.serve.pictures import balanced
+from buffycoat.serve.places import find_places
 from buffycoat.serve.project import import_predictions
 from buffycoat.simulate.fields import Placed, render_field
 from buffycoat.sources.read import read as read_sources
@@ -192,3 +195,34 @@ def test_cells_that_find_cut_out_are_shown_in_their_field(
     bare = serve_from(store, images=tmp_path / "cells", add=False).client()
     assert not bare.get("/slides/1/cells")["cells"][0]["has_context"]
     assert bare.get("/cells/1/context", 404)["error"]["code"] == "no_context"
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "text", "words"),
+    [
+        ("cells.csv", "outline", "1,1 5 5,5", "line 2: outline '1,1 5 5,5', expected points x,y"),
+        (
+            "cells.csv",
+            "outline",
+            "1,1 nan,1 5,5",
+            "line 2: outline '1,1 nan,1 5,5', expected points",
+        ),
+        ("cells.csv", "box", "0,0,9", "line 2: box '0,0,9', expected left,top,width,height"),
+        ("cells.csv", "crop_px", "wide", "line 2: crop_px 'wide', expected whole pixels"),
+        ("fields.csv", "width", "wide", "line 2: width 'wide', expected whole pixels"),
+    ],
+)
+def test_a_place_that_cannot_be_read_is_refused_with_its_table(
+    tmp_path: Path, table: str, column: str, text: str, words: str
+) -> None:
+    write_png(tmp_path / "one.png", np.full((9, 9, 3), 230, np.uint8))
+    cell = {"cell_id": "one.png", "path": "one.png", "field": "f.png", "box": "0,0,9,9"}
+    cell |= {"outline": "1,1 5,1 5,5", "crop_px": 9}
+    rows = {"cells.csv": cell, "fields.csv": {"field": "f.png", "width": 99, "height": 99}}
+    for name, row in rows.items():
+        pd.DataFrame([row]).to_csv(tmp_path / name, index=False)
+    assert find_places(tmp_path, ["one.png"])["one.png"].field["size"] == [99, 99]
+    pd.DataFrame([rows[table] | {column: text}]).to_csv(tmp_path / table, index=False)
+    with pytest.raises(ManifestError, match=re.escape(words)) as error:
+        find_places(tmp_path, ["one.png"])
+    assert str(tmp_path / table) in str(error.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,9 +58,26 @@ def cell_row(
 
 
 def box_of(row: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    """Left, top, width, height of a row of the table of cells."""
+    """Left, top, width, height of a row of the table of cells.
+
+    Raises:
+        ValueError: Its box is not such a text.
+    """
     left, top, width, height = (int(value) for value in row["box"].split(","))
     return left, top, width, height
+
+
+def points_of(row: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    """Points (x, y) of the outline of a row of the table of cells, in pixels of the field.
+
+    Raises:
+        ValueError: Its outline is not such a text.
+    """
+    pairs = (pair.split(",") for pair in row["outline"].split())
+    points = tuple((float(x), float(y)) for x, y in pairs)
+    if not all(math.isfinite(value) for point in points for value in point):
+        raise ValueError("an outline has finite points")
+    return points
 
 
 def field_row(

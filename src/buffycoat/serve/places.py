@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from buffycoat.cells import CellRef, manifest_error
 from buffycoat.errors import ConfigError, ManifestError
+from buffycoat.fields.rows import box_of, points_of
 from buffycoat.notes import tell
 from buffycoat.plurals import counted
 from buffycoat.sources.options import Reading
@@ -20,6 +21,18 @@ FOUND = ("cells.parquet", "cells.csv")
 """Tables that `find` and `crop` write beside their crops."""
 FIELDS = "fields.csv"
 """Table of fields that `find` writes beside its crops."""
+
+_Read = tuple[Callable[[Mapping[str, Any]], object], str]
+_PLACE: Mapping[str, _Read] = {
+    "box": (box_of, "left,top,width,height in whole pixels"),
+    "outline": (points_of, "points x,y in pixels with spaces between them"),
+    "crop_px": (lambda row: int(row["crop_px"]), "whole pixels"),
+}
+_SIZE: Mapping[str, _Read] = {
+    "width": (lambda row: int(row["width"]), "whole pixels"),
+    "height": (lambda row: int(row["height"]), "whole pixels"),
+}
+"""Column -> what reads it, and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def check_fields(fields: Path, names: Collection[str]) -> str:
     if gone and len(gone) == len({*names}):
         raise ConfigError(
             f"--fields {fields}: has none of the fields that the cells were cut from, such as "
-            f" {gone[0]}. Give the folder that `find` read, or leave --fields out"
+            f"{gone[0]}. Give the folder that `find` read, or leave --fields out"
         )
     if not gone:
         return ""
@@ -93,9 +106,7 @@ def find_places(images: Path, names: Sequence[str]) -> dict[str, Place]:
         f"{name!r} may be {' or '.join(map(repr, of[:3]))}" for name, of in joined.doubtful.items()
     ]
     if not joined.known and not faults:
-        faults = [
-            f"none of {counted(len(names), 'predicted cell')}, such as {names[0]!r}, is in it"
-        ]
+        faults = [f"no predicted cell, such as {names[0]!r}, is in it"]
     if faults:
         raise manifest_error(str(images), faults)
     if joined.how:
@@ -134,14 +145,41 @@ def _fields(root: Path) -> dict[str, dict[str, Any]]:
     if not {"field", "box", "path"} <= {*rows.header}:
         return {}
     found, sizes = {}, _sizes(root)
-    for _, row in rows:
+    faults: list[str] = []
+    for number, row in rows:
         place: dict[str, Any] = {"name": row["field"], "box": row["box"]}
         place |= {"size": sizes[row["field"]]} if row["field"] in sizes else {}
         place |= {key: row[key] for key in ("outline", "kind", "crop_px") if row.get(key)}
         if row.get("is_cut", "").lower() == "true":
             place["is_cut"] = True
+        faults += [f"{rows.unit} {number}: {fault}" for fault in _faults(place, _PLACE)]
         found[row["path"]] = place
+    if faults:
+        raise manifest_error(str(table), faults)
     return found
+
+
+def _faults(row: Mapping[str, Any], known: Mapping[str, _Read]) -> list[str]:
+    """What is written in columns and cannot be read."""
+    faults = []
+    for name in known.keys() & row.keys():
+        read_it, expected = known[name]
+        try:
+            read_it(row)
+        except ValueError:
+            faults.append(f"{name} {row[name][:40]!r}, expected {expected}, as `find` writes it")
+    return sorted(faults)
+
+
+def stored_outline(place: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    """Points of a cell's outline in its field; none where it is not known.
+
+    Also where it is no list of points: a review of before these were refused may have such.
+    """
+    try:
+        return points_of(place) if place.get("outline") else ()
+    except ValueError:
+        return ()
 
 
 def _sizes(root: Path) -> dict[str, list[int]]:
@@ -151,4 +189,7 @@ def _sizes(root: Path) -> dict[str, list[int]]:
     rows = read_rows(root / FIELDS)
     if not {"field", "width", "height"} <= {*rows.header}:
         return {}
+    faults = [f"{rows.unit} {n}: {fault}" for n, row in rows for fault in _faults(row, _SIZE)]
+    if faults:
+        raise manifest_error(str(root / FIELDS), faults)
     return {row["field"]: [int(row["width"]), int(row["height"])] for _, row in rows}

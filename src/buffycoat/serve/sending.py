@@ -17,6 +17,7 @@ from buffycoat.exchange.outlines import area_of
 from buffycoat.exchange.remarks import Flag, ReadBy
 from buffycoat.serve.catalogue import SlideCells
 from buffycoat.serve.pictures import CHANGED, MISSING
+from buffycoat.serve.places import stored_outline
 from buffycoat.serve.readings import read_by
 from buffycoat.serve.signatures import Version, version_of, versions
 from buffycoat.serve.states import (
@@ -217,11 +218,9 @@ def _ring(
 
     So does `annotate`. None where neither is known.
     """
-    if place.get("outline"):
-        pairs = (pair.split(",") for pair in place["outline"].split())
-        ring = tuple((float(x), float(y)) for x, y in pairs)
-        if len(ring) > 2 and area_of(ring) > 0:
-            return [[x, y] for x, y in ring]
+    ring = stored_outline(place)
+    if len(ring) > 2 and area_of(ring) > 0:
+        return [[x, y] for x, y in ring]
     box = [int(part) for part in place["box"].split(",")] if place.get("box") else own_box
     if box is None:
         return None

@@ -13,10 +13,12 @@ import numpy as np
 from buffycoat.cells import CellRef
 from buffycoat.config import ImagesConfig
 from buffycoat.errors import ImageError
+from buffycoat.fields.rows import box_of
 from buffycoat.images import read, to_work
 from buffycoat.segment.stain import segment
 from buffycoat.serve.catalogue import ReviewedCell
 from buffycoat.serve.pictures import Pictures, inside
+from buffycoat.serve.places import stored_outline
 from buffycoat.serve.refused import RefusedError
 
 AROUND = 3.0
@@ -126,14 +128,13 @@ def _drawn(pixels: np.ndarray, box: tuple[int, int, int, int]) -> bytes:
 def _stored_outline(cell: ReviewedCell, shape: tuple[int, int]) -> Points:
     """What `find` measured in the field, moved to the crop; empty where it is not known."""
     place = cell.details.get("field", {})
-    outline, side = place.get("outline"), place.get("crop_px")
+    outline, side = stored_outline(place), place.get("crop_px")
     if not outline or not side or shape != (int(side), int(side)):
         return []
-    left, top, width, height = (int(part) for part in place["box"].split(","))
+    left, top, width, height = box_of(place)
     # As `Field.square` cuts the crop.
     moved = round(left + width / 2 - int(side) / 2), round(top + height / 2 - int(side) / 2)
-    pairs = (pair.split(",") for pair in outline.split())
-    return [[float(x) - moved[0], float(y) - moved[1]] for x, y in pairs]
+    return [[x - moved[0], y - moved[1]] for x, y in outline]
 
 
 def _found_outline(pixels: np.ndarray) -> Points:
