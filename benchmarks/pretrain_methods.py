@@ -28,7 +28,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from buffycoat import config
-from buffycoat.classify.pretrain import Objective, contrastive, fit_backbone
+from buffycoat.classify.pretrain import PretextTask, contrastive, fit_backbone
 from buffycoat.embed.encoders import BackboneEncoder
 from buffycoat.images import load_work, writing
 from buffycoat.learn import unlabelled
@@ -44,7 +44,7 @@ HIDDEN = 32
 SHARE_HIDDEN = 0.5
 
 
-def variance(width: int) -> Objective:
+def variance(width: int) -> PretextTask:
     """VICReg (Bardes et al., arXiv 2105.04906): alike, spread out, and not redundant."""
 
     def loss(found: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
@@ -63,7 +63,7 @@ def variance(width: int) -> Objective:
             nn.Linear(n, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, width)
         )
 
-    return Objective(head, loss)
+    return PretextTask(head, loss)
 
 
 class _Predicted(nn.Module):
@@ -91,7 +91,7 @@ class _Predicted(nn.Module):
         return torch.cat([projected, self.predict(projected)], dim=1)
 
 
-def self_distillation(width: int) -> Objective:
+def self_distillation(width: int) -> PretextTask:
     """SimSiam (Chen and He, arXiv 2011.10566): predict the other view, no gradient through it."""
 
     def loss(found: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
@@ -100,10 +100,10 @@ def self_distillation(width: int) -> Objective:
         alike = F.cosine_similarity(pa, zb) + F.cosine_similarity(pb, za)
         return 1 - alike.mean() / 2
 
-    return Objective(lambda n: _Predicted(n, width), loss)
+    return PretextTask(lambda n: _Predicted(n, width), loss)
 
 
-def masked(whole: Objective) -> Objective:
+def masked(whole: PretextTask) -> PretextTask:
     """A method whose second view is half hidden (compare Jing et al., arXiv 2206.07700)."""
 
     def mask(views: torch.Tensor) -> torch.Tensor:
@@ -115,7 +115,7 @@ def masked(whole: Objective) -> Objective:
         ]
         return torch.cat([views[:half], views[half:] * seen])
 
-    return Objective(whole.head, whole.loss, mask)
+    return PretextTask(whole.head, whole.loss, mask)
 
 
 def embed(weights: str, images: list[np.ndarray], px: int, crop: float, name: str) -> np.ndarray:
@@ -158,7 +158,7 @@ def main() -> None:
     preset = config.load("cpu")
     recipe = preset.classify
     settings = preset.pretrain.model_copy(update={"epochs": options.epochs})
-    objectives = {
+    tasks = {
         "contrastive": contrastive(settings),
         "variance": variance(WIDTH),
         "self-distillation": self_distillation(WIDTH),
@@ -187,7 +187,7 @@ def main() -> None:
                 options.seed,
                 checkpoint,
                 None,
-                objectives[method],
+                tasks[method],
             )
             print(method, [round(epoch["loss"], 3) for epoch in history], flush=True)
             with writing(place) as part:

@@ -36,7 +36,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Objective:
+class PretextTask:
     """What the views of a batch are compared by.
 
     Attributes:
@@ -51,7 +51,7 @@ class Objective:
     mask: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
-def contrastive(settings: PretrainConfig) -> Objective:
+def contrastive(settings: PretrainConfig) -> PretextTask:
     """That of SimCLR: a projection of two layers, cosine similarities over a temperature."""
 
     def head(width: int) -> nn.Module:
@@ -59,7 +59,7 @@ def contrastive(settings: PretrainConfig) -> Objective:
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, settings.projection)
         )
 
-    return Objective(head, SupCon(settings.temperature))
+    return PretextTask(head, SupCon(settings.temperature))
 
 
 def fit_backbone(
@@ -69,7 +69,7 @@ def fit_backbone(
     seed: int,
     checkpoint: Path | None,
     on_progress: Progress | None = None,
-    objective: Objective | None = None,
+    task: PretextTask | None = None,
 ) -> tuple[nn.Module, BuiltBackbone, list[dict[str, float]]]:
     """Train a backbone further.
 
@@ -80,7 +80,7 @@ def fit_backbone(
         seed: Of order and augmentation.
         checkpoint: File to resume from and write to after each epoch; None for none.
         on_progress: Called with (steps done, steps in all).
-        objective: None for `contrastive`.
+        task: None for `contrastive`.
 
     Returns:
         The backbone without a classifier, what it was built from, and the loss of each epoch.
@@ -91,8 +91,8 @@ def fit_backbone(
     fabric = make_fabric(recipe.precision)
     batch_size = min(settings.batch_size, len(images))
     steps = len(images) // batch_size
-    objective = objective or contrastive(settings)
-    trainee = _Trainee(fabric, built, recipe, settings, objective, steps * settings.epochs)
+    task = task or contrastive(settings)
+    trainee = _Trainee(fabric, built, recipe, settings, task, steps * settings.epochs)
     history = fit(
         trainee,
         lambda epoch: pairs(images, recipe, batch_size, seed, epoch),
@@ -131,11 +131,11 @@ class _Trainee:
         built: BuiltBackbone,
         recipe: ClassifyConfig,
         settings: PretrainConfig,
-        objective: Objective,
+        task: PretextTask,
         steps: int,
     ) -> None:
         width: int = built.model.num_features  # type: ignore[assignment]
-        self.net = nn.Sequential(built.model, objective.head(width)).train()
+        self.net = nn.Sequential(built.model, task.head(width)).train()
         if is_cpu_bf16(fabric.device, recipe.precision):
             speed_up_gradients(self.net)
             write_anew(self.net)
@@ -148,7 +148,7 @@ class _Trainee:
         paced = {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
         self.schedule = schedule(self.optimiser, recipe.model_copy(update=paced), steps)
         self.steps_done = 0
-        self.objective = objective
+        self.task = task
         self.mean = torch.tensor(built.mean, device=fabric.device).view(1, 3, 1, 1)
         self.std = torch.tensor(built.std, device=fabric.device).view(1, 3, 1, 1)
 
@@ -156,10 +156,10 @@ class _Trainee:
         """One optimisation step on a batch of pairs."""
         views, cells = (self.fabric.to_device(torch.from_numpy(part)) for part in batch)
         inputs = (views.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        if self.objective.mask is not None:
-            inputs = self.objective.mask(inputs)
+        if self.task.mask is not None:
+            inputs = self.task.mask(inputs)
         found = self.model(inputs.contiguous(memory_format=torch.channels_last))
-        loss = self.objective.loss(found.float(), cells)
+        loss = self.task.loss(found.float(), cells)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
