@@ -48,8 +48,6 @@ PLACE = {
 """Where a cell is in a field of view: column of what `find` and `predict` write -> of a manifest,
 whose `box` is a part of the cell's own picture."""
 
-ANNOTATIONS = ("label", "split", "severity")
-"""Columns that only training and scoring ask for; elsewhere anything may stand in them."""
 SPLITS = ("train", "eval", "test")
 SCALES_UM = 0.01, 5.0
 """Widths of a pixel that a microscope's picture may have, in micrometres."""

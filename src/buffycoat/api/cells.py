@@ -105,8 +105,9 @@ def manifest_of(cells: Places, needs_labels: bool = False) -> Manifest:
     Raises:
         ManifestError: A path or table that cannot be read, or a table without the column `path`.
     """
-    from buffycoat.cells import ANNOTATIONS, COLUMNS, PLACE, Manifest
+    from buffycoat.cells import COLUMNS, PLACE, Manifest
     from buffycoat.errors import ManifestError
+    from buffycoat.sources.columns import ANNOTATIONS
     from buffycoat.sources.options import Reading
     from buffycoat.sources.read import read
 

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from buffycoat.cells import ANNOTATIONS
 from buffycoat.sources.parts import part_of
 from buffycoat.tables.columns import (
     ID_NAMES,
@@ -19,6 +18,8 @@ from buffycoat.tables.columns import (
 )
 from buffycoat.taxonomy.spelling import Spelling
 
+ANNOTATIONS = ("label", "split", "severity")
+"""Columns that only training and scoring ask for; elsewhere anything may stand in them."""
 SPLITS = ("split", "set", "subset", "partition", "phase", "usage", "wbcbenchsplit")
 PATIENTS = ("patientid", "patient", "patienthash", "subjectid", "subject", "donorid", "donor")
 SLIDES = ("slideid", "slide", "smearid", "smear")

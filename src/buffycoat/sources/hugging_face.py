@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from buffycoat.cells import ANNOTATIONS, Manifest, manifest_error
+from buffycoat.cells import Manifest, manifest_error
 from buffycoat.plurals import missing_columns
+from buffycoat.sources.columns import ANNOTATIONS
 from buffycoat.sources.hub import is_hub_table, read_hub
 from buffycoat.sources.options import Reading
 from buffycoat.tables import known_name

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from buffycoat.cells import ANNOTATIONS, PLACE, SCALE_WORDS, SCALES_UM, manifest_error
+from buffycoat.cells import PLACE, SCALE_WORDS, SCALES_UM, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
-from buffycoat.sources.columns import OTHERS, Columns, Row, find_columns, misspelt
+from buffycoat.sources.columns import ANNOTATIONS, OTHERS, Columns, Row, find_columns, misspelt
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.image_index import ImageIndex
 from buffycoat.sources.label_table import is_predicted
