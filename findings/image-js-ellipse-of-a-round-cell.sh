@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # image-js: the ellipse of a round cell is twice as long as it is wide, and that of a long cell depends on how it lies.
 #
-# Guess before running: `roi.ellipse` of a disc 40 across has two axes of 40; of an ellipse of 80 by 40 they are 80 and 40,
-# lying or standing; the smaller axis is the shorter one.
+# Guess before running: the measures of a disc 40 across are those of geometry. It named area, perimeter, diameter and Feret
+# diameters, which are; that `roi.ellipse` has two axes of 40, or 80 and 40 of an ellipse lying or standing, went without saying.
 # What it does: the disc has axes of 56.6 and 28.3, the lying ellipse 67.3 and 47.5, the same one standing 113.3 and 28.2, and
 # of one that is 60 by 54 the "minor" axis is the longer. Area, centre, Feret diameters and the diameter of equal area beside
 # it are right, and the product of the two lengths fits the area, so that nothing looks odd. Each round lymphocyte has the

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # mahotas: the roundness of a disc is 0.80, of an ellipse twice as long as wide 0.98, and of a square 1.22 or 0.62.
 #
-# Guess before running: `features.roundness` is about 1 for a disc, falls as a cell grows longer, and does not change when the
-# cell is turned.
+# Guess before running: `features.roundness` is about 1 for a disc. That it falls as a cell grows longer and stays as it is when
+# the cell is turned went without saying.
 # What it does: it is the square of the perimeter over 4 pi times the area, so it grows as a cell grows longer; and the
 # perimeter is the number of pixels at the edge, of which a slanting edge has fewer than its length, so that a square on its
 # corner has half the roundness of one that lies flat. "Rounder than 0.9" throws round cells out and keeps elliptocytes. The

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Nyxus: the same round cell has solidity 0.96 at the top left of a picture and 0.12 at the bottom right.
 #
-# Guess before running: a shape has the same convex hull wherever it lies, so discs of radius 15 have one solidity, near 1;
-# DIAMETER_EQUAL_AREA, the diameter of a circle of the same area, is about 30.
+# Guess before running: the solidity of a disc of radius 15 is near 1, and DIAMETER_EQUAL_AREA, the diameter of a circle of the
+# same area, about 30. That a hull is the same wherever a shape lies went without saying.
 # What it does: the area of the hull grows with the distance from the origin, 735 pixels at (20, 20), 6015 at (900, 900), and
 # solidity is divided by it; so who sorts cells by solidity sorts them by place, and a crop of one cell is measured well where
 # the slide is not. The diameter lacks the square root, 902.7 for a disc 30 across. Area and axes are right. By the documents
