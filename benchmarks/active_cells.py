@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 from benchmarks.boxed_cells import SCALE_SIDE, cut
 from benchmarks.finding import true_boxes
-from safetensors.numpy import save_file
 from sklearn.decomposition import PCA
 
 from buffycoat import images
+from buffycoat.backbones.arrays import save_arrays
 from buffycoat.bundle import files
 from buffycoat.cells import Manifest
 from buffycoat.embed.cache import encode_cached
@@ -80,7 +80,7 @@ def encoders(bundle: Path, place: Path, backbone: Path | None) -> dict[str, Enco
     model = fitted.models[0]
     kept = {name: array for name, array in model.state.items() if "classifier" not in name}
     place.parent.mkdir(parents=True, exist_ok=True)
-    save_file(kept, place)
+    save_arrays(kept, place)
     recipe = model.config
     network = BackboneEncoder(
         recipe.backbone, str(place), recipe.input_px, recipe.crop_fraction, engine="openvino"

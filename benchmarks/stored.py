@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 import buffycoat
+from buffycoat.backbones.arrays import save_arrays
 from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.config import to_hash
@@ -27,7 +28,7 @@ def write_restorer(folder: Path, restorer: Restorer) -> None:
     """Write a restorer as `read_restorer` takes it."""
     write_json(folder / SETTINGS, restorer.to_dict())
     with writing(folder / WEIGHTS) as part:
-        save_file(restorer.to_tensors(), part)
+        save_arrays(restorer.to_tensors(), part)
 
 
 def read_restorer(folder: Path) -> Restorer:

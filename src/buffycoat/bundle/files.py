@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 import buffycoat
+from buffycoat.backbones.arrays import save_arrays
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.bundle.graphs import store_encoder, write_graphs
 from buffycoat.bundle.networks import FOLDS, Networks, under
@@ -263,15 +264,12 @@ def _numbered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _save(path: Path, tensors: Mapping[str, np.ndarray], is_half: bool) -> None:
-    # not ascontiguousarray, which makes a row of a single number
-    plain = {name: np.array(value, order="C") for name, value in tensors.items()}
     if is_half:
-        plain = {
+        tensors = {
             n: t.astype(np.float16) if np.issubdtype(t.dtype, np.floating) else t
-            for n, t in plain.items()
+            for n, t in tensors.items()
         }
-    save_file(plain, path)
-    path.chmod(0o644)  # safetensors writes for the owner alone; a bundle is made to be handed on
+    save_arrays(tensors, path)
 
 
 def write_index(folder: Path, index: Mapping[str, Any]) -> None:

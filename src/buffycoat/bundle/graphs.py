@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from buffycoat.backbones.arrays import save_arrays
 from buffycoat.backbones.choice import EngineWarning, try_openvino
 from buffycoat.backbones.probe import Probe
 from buffycoat.bundle.networks import (
@@ -62,8 +63,7 @@ def write_graphs(folder: Path, index: Mapping[str, Any]) -> dict[str, str]:
     tensors = {f"{name}.outputs": probe.outputs for name, probe in probes.items()}
     for probe in probes.values():  # networks of one input size share them
         tensors[probe_inputs(probe.inputs.shape[1:])] = probe.inputs
-    save_file(tensors, folder / PROBES)
-    (folder / PROBES).chmod(0o644)
+    save_arrays(tensors, folder / PROBES)
     precisions = {RESTORER_GRAPH: RESTORER_PRECISION, ENCODER_GRAPH: ENCODER_PRECISION}
     return {
         name: _agreement(folder / name, probe, precisions.get(name, config.classify.precision))
@@ -138,11 +138,9 @@ def store_encoder(folder: Path, encoder: Encoder, is_half: bool) -> dict[str, An
         return spec
     if not is_free or sum(value.nbytes for value in state.values()) > LARGEST_ENCODER:
         return spec
-    state = {name: np.array(value, order="C") for name, value in state.items()}
     if is_half:
         state = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in state.items()}
-    save_file(state, folder / ENCODER)
-    (folder / ENCODER).chmod(0o644)
+    save_arrays(state, folder / ENCODER)
     return {**spec, "checksum": checksum_of(state)}
 
 

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from buffycoat.backbones.arrays import to_bytes
 from buffycoat.errors import OutputError
 from buffycoat.images import write_atomic
 from buffycoat.progress import Progress
@@ -152,7 +152,7 @@ class _Shards:
     def add(self, digests: np.ndarray, embeddings: np.ndarray) -> None:
         """Write a shard; its digests must be wanted and missing."""
         as_bytes = digests.view(np.uint8).reshape(-1, DIGEST.itemsize)
-        data = save({"digests": as_bytes, "embeddings": embeddings})
+        data = to_bytes({"digests": as_bytes, "embeddings": embeddings})
         path = self._folder / f"{hashlib.sha256(data).hexdigest()}.safetensors"
         try:
             write_atomic(path, data)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from buffycoat.backbones.arrays import save_arrays
 from buffycoat.config import Config, EmbedConfig
 from buffycoat.embed.cache import encode_cached
 from buffycoat.embed.encoder import Encoder
@@ -222,7 +223,7 @@ def _outliers(
     def compute(folder: Path) -> Outcome:
         model = OutlierModel.fit(score, cells.embeddings[:n], data.targets, k)
         with writing(folder / OUTLIER_FILE) as part:
-            save_file(model.to_tensors(), part)
+            save_arrays(model.to_tensors(), part)
         return {}, {}
 
     inputs = {"score": score, "embeddings": cells.key, "data": data.key}
@@ -249,7 +250,7 @@ def _head(
             cells.embeddings[seen], cells.targets[seen], cells.codes, config.embed, seed, report
         )
         with writing(folder / HEAD_FILE) as part:
-            save_file(head.to_tensors(), part)
+            save_arrays(head.to_tensors(), part)
         return {}, {"head": head.to_dict()}
 
     inputs = {

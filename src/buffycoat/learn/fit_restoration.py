@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
-from buffycoat.backbones.devices import device
-from buffycoat.backbones.features import FrozenFeatures
 from buffycoat.bundle import files
 from buffycoat.bundle.restoration import Restoration
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
 from buffycoat.errors import ConfigError
-from buffycoat.images import writing
+from buffycoat.learn.fit_restorer import (
+    FILE_VERSION,
+    MODEL_FILE,
+    looked_at_key,
+    train_restorer,
+)
 from buffycoat.learn.prepare import segment_key
-from buffycoat.learn.stage_store import Outcome, StageResult, StageStore, digest, of_weights
+from buffycoat.learn.stage_store import Outcome, StageResult, StageStore, digest
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.learn.unlabelled import UnlabelledCells
 from buffycoat.predict import cleaning, stages
@@ -29,11 +31,10 @@ from buffycoat.restore import apply as restorers
 from buffycoat.restore.apply import TRAINED
 from buffycoat.restore.gate import HIGHEST, LOWEST, GateLimits, fit_gate, known_good
 from buffycoat.restore.severity import SeverityEstimator, fit_severity, select_pristine
-from buffycoat.restore.train import MIN_CELLS, fit_restorer
+from buffycoat.restore.train import MIN_CELLS
 from buffycoat.segment.segmenters import build_segmenter
 from buffycoat.simulate.degrade import MAX_SEVERITY, degrade
 
-MODEL_FILE = "restorer.safetensors"
 GATE_PAIRS = 400
 """Clean cells, a fifth as they are and a fifth at each severity, that are restored and compared
 with themselves to fit the gate."""
@@ -94,15 +95,15 @@ def fit(
     reporter.start("restore", config.restore.method)
     trained = store.run(
         "restorer",
-        inputs | {"clean": severity.key, "features": _looked_at_key(config)},
-        lambda folder: _fit_restorer(data.cells.images[clean], config, folder, reporter),
+        inputs | {"clean": severity.key, "features": looked_at_key(config), "file": FILE_VERSION},
+        lambda folder: train_restorer(data.cells.images[clean], config, folder, reporter.advance),
     )
     tensors = load_file(trained.folder / MODEL_FILE)
     restorer = restorers.from_tensors(trained.values["restorer"], tensors)
     reporter.finish(
         f"off: {n_clean} clean cells (< {MIN_CELLS})"
         if is_off
-        else f"learned from {len(clean)} clean cells"
+        else f"learned from {len(clean)} clean cells{trained.values['achieved']}"
     )
     ungated = Restoration(
         config.restore, estimator, restorer, None, encoder.encode, build_segmenter(config.segment)
@@ -265,32 +266,6 @@ def _fit_severity(data: TrainingSet, config: Config, reporter: Reporter) -> Outc
         "clean_targets": int(is_clean.sum()),
     }
     return {"is_clean": is_clean}, values
-
-
-def _fit_restorer(clean: np.ndarray, config: Config, folder: Path, reporter: Reporter) -> Outcome:
-    checkpoint = folder / "checkpoint.safetensors"
-    recipe, network = config.restore, config.classify
-    # What a classifier of this kind looks at, before it has seen a label.
-    features = (
-        FrozenFeatures(network.backbone, network.weights, network.input_px).to(device())
-        if recipe.feature_weight
-        else None
-    )
-    restorer = fit_restorer(clean, recipe, config.seed, checkpoint, reporter.advance, features)
-    with writing(folder / MODEL_FILE) as part:
-        save_file(restorer.to_tensors(), part)
-    checkpoint.unlink(missing_ok=True)
-    return {}, {"restorer": restorer.to_dict()}
-
-
-def _looked_at_key(config: Config) -> list[object]:
-    """Fingerprint of the network whose features a restorer is held to; empty where it is not."""
-    network = config.classify
-    if not config.restore.feature_weight:
-        return []
-    content = of_weights(network.weights)
-    named = network.weights if content is None else ""  # a file may be moved
-    return [network.backbone, named, content, network.input_px]
 
 
 def _fit_gate(clean: np.ndarray, restoration: Restoration, seed: int) -> GateLimits:
