@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, tuple_
 
 from buffycoat.serve import log, schema
+from buffycoat.serve.entries import body_of
 from buffycoat.serve.people import Person
 from buffycoat.serve.readings import held_by
 from buffycoat.serve.refused import RefusedError
@@ -114,7 +114,8 @@ class _Batch:
         }
         slides = sorted({row.slide for row in cells.values()})
         ids = [decision.client_id for decision in decisions]
-        entries = writer.execute(select(schema.log).where(schema.log.c.client_id.in_(ids)))
+        query = select(schema.log).where(schema.log.c.client_id.in_(ids))
+        entries = writer.execute(query).mappings()
         keys = [(decision.cell, decision.role) for decision in decisions]
         of = tuple_(schema.labels.c.cell, schema.labels.c.role).in_(keys)
         return cls(
@@ -122,7 +123,7 @@ class _Batch:
             codes,
             cells,
             {state.id: state for state in states(writer, slides)},
-            {row.client_id: (row.seq, json.loads(row.body)) for row in entries},
+            {row["client_id"]: (row["seq"], body_of(row)) for row in entries},
             {
                 (row.cell, row.role): Label(row.label, row.seq, row.reader, row.at)
                 for row in writer.execute(select(schema.labels).where(of))

@@ -10,21 +10,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import NoneType
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from buffycoat.plurals import counted
 from buffycoat.serve import log, schema
+from buffycoat.serve.entries import UNREADABLE, read_entry
 from buffycoat.serve.project import digest_of_cells
 
 MAX_FAULTS = 20
-MOST_CELLS = 2**31
-"""No database here numbers more."""
-_DAMAGED = (KeyError, TypeError, ValueError, OverflowError, RecursionError)
-"""What reading text raises that somebody has changed."""
-_REPEATED = ("kind", "person", "slide", "cell", "client_id", "seq", "at")
 
 
 @dataclass(frozen=True)
@@ -72,49 +67,26 @@ class _Derived:
 
         Args:
             n: Its number.
-            body: What was hashed.
-
-        Raises:
-            KeyError, TypeError, ValueError, OverflowError: It has not what an entry of its kind
-                has; nothing was taken from it.
+            body: What was hashed, from `read_entry`.
         """
-        kind, data = body.get("kind"), body.get("data", {})
+        kind, slide, data = body.get("kind"), body.get("slide", 0), body.get("data", {})
         if kind == log.DECIDED:
-            cell, role = _of(body, "cell", int), _of(data, "role", str)
-            label, person = _of(data, "label", str, NoneType), _of(body, "person", str)
-            self.labels[cell, role] = (label, n, person)
+            self.labels[body["cell"], data["role"]] = (data["label"], n, body["person"])
         elif kind == log.SIGNED:
-            slide, version = _of(body, "slide", int), _of(data, "version", int)
-            self.signed[slide, version] = _of(data, "hash", str)
-            self.slides[slide] = (version, False)
+            self.signed[slide, data["version"]] = data["hash"]
+            self.slides[slide] = (data["version"], False)
         elif kind == log.AMENDED:
-            self.slides[_of(body, "slide", int)] = (_of(data, "version", int), True)
+            self.slides[slide] = (data["version"], True)
         elif kind == log.WBC:
-            self.white[_of(body, "slide", int)] = _wbc_of(data)
+            self.white[slide] = None if data["wbc"] is None else float(data["wbc"])
         elif kind in (log.TAKEN, log.RELEASED, log.FINISHED, log.REOPENED):
-            held = _of(body, "slide", int), _of(data, "role", str)
+            held = slide, data["role"]
             holder = self.readings.get(held, (None,))[0]
             if kind in (log.TAKEN, log.RELEASED):
-                holder = _of(body, "person", str) if kind == log.TAKEN else None
+                holder = body["person"] if kind == log.TAKEN else None
             self.readings[held] = (holder, kind == log.FINISHED)
         elif kind == log.IMPORTED:
-            n_cells = _of(data, "n_cells", int)
-            if n_cells not in range(MOST_CELLS):
-                raise ValueError("n_cells")
-            self.imports.append((n_cells, _of(data, "cells_sha256", str)))
-
-
-def _of(values: Any, name: str, *kinds: type) -> Any:
-    """A value by its name; True is no int."""
-    found = values[name]
-    if type(found) not in kinds:
-        raise TypeError(name)
-    return found
-
-
-def _wbc_of(values: Any) -> float | None:
-    found = _of(values, "wbc", int, float, NoneType)
-    return None if found is None else float(found)
+            self.imports.append((data["n_cells"], data["cells_sha256"]))
 
 
 def check(reader: Connection) -> LogCheck:
@@ -133,11 +105,10 @@ def check(reader: Connection) -> LogCheck:
         if log.digest(head, row["body"]) != row["hash"]:
             faults.append(f"entry {n}: its hash does not follow from it and the entry before")
         head = row["hash"]
-        body = _body(row, faults)
-        try:
+        body, damage = read_entry(row)
+        faults += [f"entry {n}: {fault}" for fault in damage]
+        if body is not None:
             derived.take(n, body)
-        except _DAMAGED:
-            faults.append(f"entry {n}: its body is not one of an entry of kind {row['kind']!r}")
         if len(faults) >= MAX_FAULTS:
             break
     else:
@@ -147,21 +118,6 @@ def check(reader: Connection) -> LogCheck:
         faults += _slide_faults(reader, derived, white)
         faults += _cell_faults(reader, derived.imports)
     return LogCheck(n, head, tuple(faults[:MAX_FAULTS]))
-
-
-def _body(row: Any, faults: list[str]) -> dict[str, Any]:
-    """What was hashed; the columns beside it must say the same."""
-    try:
-        body = json.loads(row["body"])
-    except _DAMAGED:
-        body = None
-    if not isinstance(body, dict):
-        faults.append(f"entry {row['seq']}: its body is no JSON object")
-        return {}
-    other = [name for name in _REPEATED if body.get(name) != row[name]]
-    if other:
-        faults.append(f"entry {row['seq']}: column {other[0]} differs from its body")
-    return body
 
 
 def _label_faults(
@@ -269,11 +225,19 @@ def _signed_white(
             faults.append(f"slide {row.slide}, version {row.version}: is not what was signed")
             continue
         try:
-            white[row.slide] = _wbc_of({"wbc": None} | json.loads(row.body))
-        except _DAMAGED:
+            white[row.slide] = _wbc_of(row.body)
+        except UNREADABLE:
             faults.append(f"slide {row.slide}, version {row.version}: is no signed differential")
     faults += [
         f"slide {slide}, version {version}: was signed and is not there"
         for slide, version in sorted(signed.keys() - seen)
     ]
     return white
+
+
+def _wbc_of(body: str) -> float | None:
+    """Raises one of `UNREADABLE` where the text is no signed differential."""
+    wbc = ({"wbc": None} | json.loads(body))["wbc"]
+    if wbc is not None and type(wbc) not in (int, float):
+        raise TypeError("wbc")
+    return None if wbc is None else float(wbc)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from buffycoat.serve import log, schema
+from buffycoat.serve.entries import REPEATED, read_entry, whole_body
 from buffycoat.serve.people import Person
 from buffycoat.serve.states import SlideState, states
 
@@ -39,13 +39,17 @@ class LogPage:
 def read_page(reader: Connection, wanted: LogPage, person: Person) -> list[Entry]:
     """Entries as they were hashed, each with its hash; what is blind has no label.
 
+    A damaged entry has its faults as `damage`; where these are of what was hashed, that is `body`
+    as it stands, and the columns beside it say the rest.
+
     Args:
         reader: From `Store.reading`.
         wanted: Which.
         person: Who looks.
     """
-    columns = schema.log.c
-    query = select(columns.body, columns.hash).limit(wanted.limit)
+    columns, before = schema.log.c, schema.log.alias()
+    query = select(schema.log, before.c.hash.label("before")).limit(wanted.limit)
+    query = query.outerjoin(before, before.c.seq == columns.seq - 1)
     for name in ("slide", "person", "kind"):
         value = getattr(wanted, name)
         if value is not None:
@@ -56,8 +60,20 @@ def read_page(reader: Connection, wanted: LogPage, person: Person) -> list[Entry
     else:
         query = query.order_by(columns.seq).where(columns.seq > wanted.after)
     blind = {state.id: state for state in states(reader) if state.is_blind}
-    entries = [json.loads(row.body) | {"hash": row.hash} for row in reader.execute(query)]
-    return [_as_seen(entry, blind, person) for entry in entries]
+    return [_as_seen(_entry(row), blind, person) for row in reader.execute(query).mappings()]
+
+
+def _entry(row: RowMapping) -> Entry:
+    """An entry with its hash and, where it is damaged, with what is."""
+    body, damage = read_entry(row)
+    if body is None or damage:
+        body = {name: row[name] for name in REPEATED} | {"data": {}, "body": row["body"]}
+    before = log.GENESIS if row["seq"] == 1 else row["before"]
+    if before is None:
+        damage.append("the entry before it is missing")
+    elif log.digest(before, row["body"]) != row["hash"]:
+        damage.append("its hash does not follow from it and the entry before")
+    return body | {"hash": row["hash"]} | ({"damage": damage} if damage else {})
 
 
 def _as_seen(entry: Entry, blind: dict[int, SlideState], person: Person) -> Entry:
@@ -65,9 +81,12 @@ def _as_seen(entry: Entry, blind: dict[int, SlideState], person: Person) -> Entr
     state = blind.get(entry.get("slide", 0))
     if state is None or entry["kind"] not in (log.DECIDED, log.FINISHED):
         return entry
-    if state.may_see(person, entry["data"]["role"]):
+    role = entry["data"].get("role")
+    if state.may_see(person, role):
         return entry
-    return entry | {"data": {"role": entry["data"]["role"], "is_hidden": True}}
+    return {key: value for key, value in entry.items() if key != "body"} | {
+        "data": {"role": role, "is_hidden": True}
+    }
 
 
 def labels_before(reader: Connection, entries: list[Entry]) -> dict[int, str | None]:
@@ -79,9 +98,9 @@ def labels_before(reader: Connection, entries: list[Entry]) -> dict[int, str | N
     """
     replaced = {entry["seq"]: entry["data"].get("replaces") for entry in entries
                 if entry["kind"] == log.DECIDED and "is_hidden" not in entry["data"]}  # fmt: skip
-    query = select(schema.log.c.body).where(schema.log.c.seq.in_({*replaced.values()} - {None}))
-    bodies = map(json.loads, reader.execute(query).scalars())
-    labels = {body["seq"]: body["data"]["label"] for body in bodies}
+    query = select(schema.log).where(schema.log.c.seq.in_({*replaced.values()} - {None}))
+    bodies = map(whole_body, reader.execute(query).mappings())
+    labels = {body["seq"]: body["data"].get("label") for body in bodies if body is not None}
     return {seq: labels.get(before) for seq, before in replaced.items()}
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from buffycoat.serve import log, schema
+from buffycoat.serve.entries import body_of
 from buffycoat.serve.people import ADMIN, READER, SIGNER, Person
 from buffycoat.serve.refused import RefusedError
 from buffycoat.serve.states import CONSENSUS, FIRST, READINGS, SECOND, SlideState, state_of
@@ -141,12 +141,15 @@ def read_by(reader: Connection, state: SlideState) -> list[dict[str, Any]]:
     Returns:
         For each role that somebody holds: `role`, `reader`, `finished_at` (UTC, None while it is
         not finished) and `identity` (None where it was not recorded).
+
+    Raises:
+        RefusedError: An entry that says so is damaged.
     """
     columns = schema.log.c
     wanted = (columns.slide == state.id) & columns.kind.in_((log.TAKEN, log.FINISHED))
-    bodies = reader.execute(select(columns.body).where(wanted).order_by(columns.seq)).scalars()
+    rows = reader.execute(select(schema.log).where(wanted).order_by(columns.seq)).mappings()
     last = {}
-    for body in map(json.loads, bodies):
+    for body in map(body_of, rows):
         last[body["data"]["role"], body["kind"], body["person"]] = body
     found = []
     for role, held in ((role, state.readings.get(role)) for role in READINGS):

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 from buffycoat import __version__
 from buffycoat.serve import counts, log, schema
 from buffycoat.serve.catalogue import SlideCells
+from buffycoat.serve.entries import body_of
 from buffycoat.serve.people import READER, SIGNER, Person
 from buffycoat.serve.readings import read_by, reopen, take
 from buffycoat.serve.refused import RefusedError, not_found
@@ -209,9 +210,9 @@ def _keep_wbc(
 def _reason(reader: Connection, slide: int) -> str | None:
     """Why a slide was amended last."""
     wanted = (schema.log.c.slide == slide) & (schema.log.c.kind == log.AMENDED)
-    query = select(schema.log.c.body).where(wanted).order_by(schema.log.c.seq.desc()).limit(1)
-    body = reader.execute(query).scalar()
-    return None if body is None else json.loads(body)["data"]["reason"]
+    query = select(schema.log).where(wanted).order_by(schema.log.c.seq.desc()).limit(1)
+    row = reader.execute(query).mappings().first()
+    return None if row is None else body_of(row)["data"].get("reason")
 
 
 def _freeze(
@@ -278,14 +279,15 @@ def _repeated(
     Raises:
         RefusedError: It stands for something else.
     """
-    row = writer.execute(select(schema.log).where(schema.log.c.client_id == client_id)).first()
+    query = select(schema.log).where(schema.log.c.client_id == client_id)
+    row = writer.execute(query).mappings().first()
     if row is None:
         return None
-    if (row.kind, row.slide, row.person) != (kind, slide, person.name):
+    if (row["kind"], row["slide"], row["person"]) != (kind, slide, person.name):
         raise RefusedError(
             409, "client_id_reused", "this client_id stands for something else; make a new one"
         )
-    return json.loads(row.body)["data"]
+    return body_of(row)["data"]
 
 
 def versions(reader: Connection, slide: int) -> list[Version]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
 from buffycoat.serve import log, schema
+from buffycoat.serve.entries import whole_body
 from buffycoat.serve.people import Person
 
 MOST = 500
@@ -32,6 +32,8 @@ class Step:
 def steps_of(reader: Connection, person: Person, slide: int, role: str) -> list[Step]:
     """What a person did in a reading since it was last finished, in order.
 
+    Where an entry is damaged, only what came after it: what stood before a step is not known then.
+
     Args:
         reader: From `Store.reading`.
         person: Whose; others' decisions are not told.
@@ -40,10 +42,13 @@ def steps_of(reader: Connection, person: Person, slide: int, role: str) -> list[
     """
     columns = schema.log.c
     wanted = (columns.slide == slide) & columns.kind.in_((log.DECIDED, log.FINISHED))
-    query = select(columns.body).where(wanted).order_by(columns.seq)
+    query = select(schema.log).where(wanted).order_by(columns.seq)
     labels: dict[int, str | None] = {}
     found: dict[str, Step] = {}
-    for body in map(json.loads, reader.execute(query).scalars()):
+    for body in map(whole_body, reader.execute(query).mappings()):
+        if body is None:
+            found.clear()
+            continue
         data = body["data"]
         if data["role"] != role:
             continue

@@ -121,3 +121,33 @@ def test_a_token_is_made_used_and_voided_alone(together, open_page, log_in):
         for token in made
     ]
     assert statuses == [401, 200]
+
+
+def test_a_damaged_entry_is_told_among_the_others(alone, open_page):
+    page = open_page(f"{alone.url}#/slides/{alone.take_slide()}/first")
+    page.wait_for_selector(".cell:focus")
+    for code in ("BL", "EO"):
+        page.locator(f'.palette [data-drop="{code}"]').click()
+    page.get_by_text("All saved").wait_for()
+
+    def damage(route):
+        reply = route.fetch()
+        found = reply.json()
+        readable, unreadable, odd = found["entries"][:3]
+        readable["damage"] = ["its hash does not follow from it and the entry before"]
+        unreadable |= {"data": {}, "body": "{", "damage": ["its body is no JSON object"]}
+        odd |= {"kind": "user_added", "data": {}}
+        route.fulfill(response=reply, json=found)
+
+    page.route("**/api/v1/log?*", damage)
+    page.goto(f"{alone.url}#/log")
+    rows = page.locator(".entries tbody tr")
+    rows = page.locator(".entries tbody tr")
+    rows.nth(3).wait_for()
+    told = [row.inner_text() for row in rows.all()[:4]]
+    assert "Damaged entry: From " in told[0]
+    assert "its hash does not follow from it" in told[0]
+    assert "Damaged entry: " in told[1]
+    assert "its body is no JSON object" in told[1]
+    assert "Damaged entry: account added" in told[2]
+    assert "Damaged" not in told[3]

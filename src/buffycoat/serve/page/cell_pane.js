@@ -155,6 +155,6 @@ function evidence(texts, cell) {
 
 function history(rows) {
   if (!rows.length) return null;
-  return h("section", {}, h("h3", {}, "Decisions"), h("ol", { class: "history" }, rows.map(({ at, reader, role, label }) =>
-    h("li", {}, `${label === null ? "withdrawn" : nameOf(label)} – ${reader}, ${(ROLE[role] ?? role).toLowerCase()}, ${when(at)}`))));
+  return h("section", {}, h("h3", {}, "Decisions"), h("ol", { class: "history" }, rows.map(({ at, reader, role, label, is_damaged: isDamaged }) =>
+    h("li", {}, isDamaged ? `a damaged entry of the log – ${reader}, ${when(at)}` : `${label === null ? "withdrawn" : nameOf(label)} – ${reader}, ${(ROLE[role] ?? role).toLowerCase()}, ${when(at)}`))));
 }

@@ -79,10 +79,10 @@ async function check() {
 }
 
 function row(entry, before, names) {
-  const { at, person, identity: how, slide, cell, data } = entry;
+  const { at, person, identity: how, slide, cell, data = {} } = entry;
   const { title, more } = saying(entry, before);
   const link = slide ? h("a", { href: `#/slides/${slide}/view` }, names.get(slide) ?? slide) : "";
-  return h("tr", {}, h("td", {}, moment(at)), h("td", {}, person, identity(how) ? h("small", {}, identity(how)) : null), h("td", {}, link),
+  return h("tr", { class: entry.damage ? "damaged" : null }, h("td", {}, moment(at)), h("td", {}, person, identity(how) ? h("small", {}, identity(how)) : null), h("td", {}, link),
     h("td", {}, cell ? frame(null, picture(cell, `Cell ${data.name ?? cell}`, { loading: "lazy", width: 56, height: 56 })) : ""),
     h("td", {}, title, more.map((text) => h("small", {}, text))),
     h("td", {}, h("details", {}, h("summary", {}, `No. ${entry.seq}`), h("pre", { tabindex: "0" }, JSON.stringify(entry, null, 1)))));

@@ -40,10 +40,16 @@ const SAYS = {
  * @param {string|null} before The label that a decision replaced.
  * @returns {{title: string, more: string[]}}
  */
-export function saying({ kind, data = {} }, before = null) {
-  const says = kind === "decided" ? decided(data, before) : SAYS[kind]?.(data) ?? [KIND[kind] ?? kind];
-  const [title, ...more] = says;
-  return { title, more: more.filter(Boolean) };
+export function saying(entry, before = null) {
+  const { kind, data = {}, damage = [], body } = entry;
+  const named = [KIND[kind] ?? kind];
+  let says = null;
+  try {
+    if (body === undefined) says = kind === "decided" ? decided(data, before) : SAYS[kind]?.(data) ?? named;
+  } catch { /* it has not what an entry of its kind has */ }
+  const [title, ...more] = says ?? named;
+  const isDamaged = says === null || damage.length > 0;
+  return { title: isDamaged ? `Damaged entry: ${title}` : title, more: [...more.filter(Boolean), ...damage] };
 }
 
 function decided(data, before) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
 
 from buffycoat.serve import log_pages, tokens, users
 from buffycoat.serve.log_check import check
@@ -31,12 +32,16 @@ router = APIRouter()
 @router.get("/log")
 def log_entries(
     review: Served, person: SignedIn, wanted: Annotated[LogQuery, Query()]
-) -> dict[str, Any]:
-    """Entries of the log as they were hashed, and what each decision replaced."""
+) -> JSONResponse:
+    """Entries of the log as they were hashed, and what each decision replaced.
+
+    A damaged entry has `damage`, in sentences.
+    """
     person.require(ADMIN)
     with review.store.reading() as reader:
         entries = log_pages.read_page(reader, LogPage(**wanted.model_dump()), person)
-        return {"entries": entries, "before": log_pages.labels_before(reader, entries)}
+        before = log_pages.labels_before(reader, entries)
+    return JSONResponse({"entries": entries, "before": before})
 
 
 @router.get("/log/filters")

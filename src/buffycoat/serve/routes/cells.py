@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from buffycoat.evaluate.label_next import choose_next
 from buffycoat.serve import log, schema
 from buffycoat.serve.decisions import Decision, decide
+from buffycoat.serve.entries import whole_body
+from buffycoat.serve.people import Person
 from buffycoat.serve.routes.forms import DecisionsForm, Id, Number, Served, SignedIn
-from buffycoat.serve.states import READINGS, Label, decided_cells, labels_of, state_of
+from buffycoat.serve.states import READINGS, Label, SlideState, decided_cells, labels_of, state_of
 
 ALIKE = 8
 CACHE = {"Cache-Control": "private, no-cache"}
@@ -31,8 +32,8 @@ def cell(n: Id, review: Served, person: SignedIn) -> dict[str, Any]:
         cells = review.catalogue.slide(reader, found.slide)
         state = state_of(reader, found.slide)
         wanted = (schema.log.c.cell == n) & (schema.log.c.kind == log.DECIDED)
-        query = select(schema.log.c.body).where(wanted).order_by(schema.log.c.seq)
-        bodies = [json.loads(body) for body in reader.execute(query).scalars()]
+        query = select(schema.log).where(wanted).order_by(schema.log.c.seq)
+        entries = list(reader.execute(query).mappings())
     return found.to_row() | {
         "slide": found.slide,
         "probs": found.details.get("probs", {}),
@@ -41,18 +42,24 @@ def cell(n: Id, review: Served, person: SignedIn) -> dict[str, Any]:
         "has_context": review.surroundings.has_context(found),
         "is_missing": review.pictures.fault(found) == "missing",
         "is_changed": review.pictures.fault(found) == "changed",
-        "history": [
-            {
-                "seq": body["seq"],
-                "at": body["at"],
-                "reader": body["person"],
-                "role": body["data"]["role"],
-                "label": body["data"]["label"],
-            }
-            for body in bodies
-            if state.may_see(person, body["data"]["role"])
-        ],
+        "history": [told for row in entries if (told := _told(row, state, person))],
         "alike": cells.alike(n, ALIKE),
+    }
+
+
+def _told(row: RowMapping, state: SlideState, person: Person) -> dict[str, Any] | None:
+    """A decision of the log, with role and label where it is not damaged; None if hidden."""
+    body = whole_body(row)
+    data = {"role": "", "label": None} if body is None else body["data"]
+    if not state.may_see(person, data["role"]):
+        return None
+    return {
+        "seq": row["seq"],
+        "at": row["at"],
+        "reader": row["person"],
+        "role": data["role"] or None,
+        "label": data["label"],
+        "is_damaged": body is None,
     }
 
 
