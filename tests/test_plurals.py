@@ -31,3 +31,14 @@ def test_no_message_leaves_the_number_open(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             assert not EVASIVE.search(node.value), node.value
+
+
+TEXTS = (".md", ".html", ".jinja", ".js", ".toml", ".json", ".css", ".svg")
+"""Endings of what the package brings for people besides its modules."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted(p for p in SOURCE.rglob("*") if p.suffix in TEXTS), ids=lambda p: p.name
+)
+def test_no_text_of_the_package_leaves_the_number_open(path: Path) -> None:
+    assert not EVASIVE.search(path.read_text(encoding="utf-8"))
