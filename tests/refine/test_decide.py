@@ -178,6 +178,11 @@ def test_another_class_mix_moves_the_label_and_not_what_a_set_covers(probs, conf
             "outlier",
             "outlier score (classifier energy) above that of 99.6 % of training cells",
         ),
+        (
+            {"outlier_percentile": np.array([99.04, 50])},
+            "outlier",
+            "outlier score (classifier energy) above that of 99.04 % of training cells (",
+        ),
         ({"mask_quality": np.array([0.0, 1])}, "no_cell", "no cell found: mask quality 0.00"),
         ({"mask_quality": np.array([0.1, 1])}, "poor_outline", "mask quality 0.10 < 0.30"),
         (

@@ -126,6 +126,7 @@ def test_a_cleaner_image_of_the_same_cell_passes_and_says_why() -> None:
     ("changed", "reason"),
     [
         ({"severity_before": 0.1}, "near pristine (severity 0.10 < 0.50): not touched"),
+        ({"severity_before": 0.499}, "near pristine (severity 0.499 < 0.500): not touched"),
         ({"severity_before": np.nan}, "severity could not be estimated: not touched"),
         ({"severity_after": 2.8}, "severity fell by 0.10 < 0.20"),
         ({"severity_after": 3.4}, "not clearly cleaner"),
@@ -133,6 +134,7 @@ def test_a_cleaner_image_of_the_same_cell_passes_and_says_why() -> None:
         ({"quality_before": 0.1}, "mask of the original unreliable: quality 0.10 < 0.40"),
         ({"quality_after": 0.0}, "mask after restoration unreliable: quality 0.00 < 0.50"),
         ({"nucleus_change": 0.31}, "nucleus area changed by 31% > 18%"),
+        ({"nucleus_change": 0.183}, "nucleus area changed by 18.3% > 18.0%"),
         ({"nucleus_change": np.inf}, "nucleus area changed by inf% > 18%"),
         ({"ratio_change": 0.4}, "N:C ratio changed by 40% > 20%"),
         ({"nucleus_overlap": 0.5}, "nucleus moved: overlap 0.50 < 0.80"),

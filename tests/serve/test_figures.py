@@ -89,6 +89,25 @@ def test_halves_are_rounded_up(serve_cells: Any) -> None:
     assert found["flags"][0]["text"] == "blasts 1.3 %, flagged from 1 % on"
 
 
+def test_no_flag_contradicts_its_limit(serve_cells: Any) -> None:
+    cells = cells_of({"SNE": 199, "BL": 2})
+    site = {"site_shift": 1.04}
+    client = serve_cells((replace(cells[0], is_doubtful=True, details=site), *cells[1:]))
+    (row,) = client.get("/slides")["slides"]
+    assert [flag["text"] for flag in row["flags"]] == [
+        "blasts 0.995 % (without doubtful cells 1.0 %), flagged from 1 % on",
+        "cells look like another laboratory's (site shift 1.04, alarm above 1.00)",
+    ]
+
+
+def test_a_shift_below_the_alarm_is_not_told_as_one(serve_cells: Any) -> None:
+    cells = cells_of({"SNE": 100})
+    details = {"site_shift": 0.9, "reasons": [{"code": "unfamiliar_site", "text": "far"}]}
+    client = serve_cells((replace(cells[0], details=details), *cells[1:]))
+    (row,) = client.get("/slides")["slides"]
+    assert [flag["text"] for flag in row["flags"]] == ["cells look like another laboratory's"]
+
+
 def test_the_share_of_doubtful_cells_is_of_those_that_count(serve_cells: Any) -> None:
     cells = cells_of({"SNE": 100})
     left_out = tuple(replace(cell, details={"not_counted": "cut"}) for cell in cells[:60])

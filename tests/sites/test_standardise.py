@@ -9,7 +9,7 @@ import pytest
 
 from buffycoat.errors import ShapeError
 from buffycoat.simulate.render import render_cell
-from buffycoat.sites.colour import measure
+from buffycoat.sites.colour import Colour, measure
 from buffycoat.sites.standardise import GAINS, ColourReference, standardise
 
 
@@ -66,6 +66,15 @@ def test_a_frame_without_light_is_left_and_says_so(home: ColourReference, level:
     found = standardise(dark, home)
     assert np.array_equal(found.images, dark)
     assert found.reasons == (f"background level {level} < 32; left as it is",)
+
+
+def test_what_is_said_of_a_background_shows_that_it_is_too_small(
+    home: ColourReference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Colour(np.full((1, 3), 200.0), np.array([0.0398]), np.full((1, 3), 0.3))
+    monkeypatch.setattr("buffycoat.sites.standardise.measure", lambda _: found)
+    (reason,) = standardise(np.full((1, 32, 32, 3), 200, np.uint8), home).reasons
+    assert reason == "background 3.98 % of the frame < 4.00 %; left as it is"
 
 
 def test_the_sites_white_stands_in_where_a_frame_shows_none(home: ColourReference) -> None:

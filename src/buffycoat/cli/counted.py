@@ -37,7 +37,7 @@ def print_differential(
     refused = [of[0] for name, of in slides.items() if name not in given]
     if len(slides) <= FULL_TABLES:
         for of in given.values():
-            console.print(_shown(*slide_table(of)))
+            console.print(_shown(*slide_table(of, thresholds)))
     for row in refused[:SHOWN_REFUSALS]:
         console.print(f"[yellow]{escape(refusal(row, by))}[/]", highlight=False)
     if len(refused) > SHOWN_REFUSALS:
@@ -57,10 +57,16 @@ def by_slide(rows: Sequence[CheckedRow]) -> dict[str, list[CheckedRow]]:
     return slides
 
 
-def slide_table(of: Sequence[CheckedRow]) -> tuple[str, list[str], list[list[str]]]:
+def slide_table(
+    of: Sequence[CheckedRow], thresholds: Mapping[str, float]
+) -> tuple[str, list[str], list[list[str]]]:
     """Every class on one slide: title, heads and rows.
 
     The figures without doubtful cells are there only where there are some.
+
+    Args:
+        of: Rows of the slide.
+        thresholds: Class or "immature granulocytes" -> percent from which it is flagged.
     """
     first = of[0]
     title = f"{first.every.group}: {counted(first.every.n_leukocytes, 'leukocyte')}"
@@ -74,7 +80,8 @@ def slide_table(of: Sequence[CheckedRow]) -> tuple[str, list[str], list[list[str
     for row in of:
         unit = "" if row.every.is_leukocyte else ", per 100 leukocytes"
         n_kept = row.kept.count if row.kept else 0
-        found = _figures(row) | {"doubtful": str(row.every.count - n_kept)}
+        limit = thresholds.get(row.every.name)
+        found = _figures(row, limit) | {"doubtful": str(row.every.count - n_kept)}
         figures = (found[column] for column in columns)
         rows.append([row.every.name + unit, str(row.every.count), *figures])
     return title, ["class", "cells", *columns], rows
@@ -95,13 +102,13 @@ def _shown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return shown
 
 
-def _figures(row: CheckedRow) -> dict[str, str]:
+def _figures(row: CheckedRow, limit: float | None) -> dict[str, str]:
     kept = row.kept
     return {
-        "percent": _words(row.every.raw),
-        "adjusted": _words(row.every.adjusted),
-        f"percent{WITHOUT}": _words(kept.raw if kept else None),
-        f"adjusted{WITHOUT}": _words(kept.adjusted if kept else None),
+        "percent": _words(row.every.raw, limit),
+        "adjusted": _words(row.every.adjusted, limit),
+        f"percent{WITHOUT}": _words(kept.raw if kept else None, limit),
+        f"adjusted{WITHOUT}": _words(kept.adjusted if kept else None, limit),
     }
 
 
@@ -116,7 +123,8 @@ def _flag_table(
     title = f"{name[0].upper()}{name[1:]}, flagged from {threshold:g} % on"
     rows = []
     for row in asked:
-        found = _figures(row) | {"without doubtful": _words(alike(row)[1])}
+        found = _figures(row, threshold)
+        found |= {"without doubtful": _words(alike(row)[1], threshold)}
         if row.status == REFUSED:
             found = dict.fromkeys(found, "-")
         found |= {"doubtful": _doubtful(row), "leukocytes": str(row.every.n_leukocytes)}
@@ -125,11 +133,12 @@ def _flag_table(
     return title, [by, *columns, "flag"], rows
 
 
-def _words(of: Percent | None) -> str:
+def _words(of: Percent | None, limit: float | None) -> str:
+    """A figure with its limits, each on the right side of what is flagged from `limit` on."""
     if of is None:
         return "-"
-    value = "-" if of.value != of.value else one_decimal(of.value)
-    return f"{value} ({one_decimal(of.low)} - {one_decimal(of.high)})"
+    value = "-" if of.value != of.value else one_decimal(of.value, limit)
+    return f"{value} ({one_decimal(of.low, limit)} - {one_decimal(of.high, limit)})"
 
 
 def _doubtful(row: CheckedRow) -> str:

@@ -139,7 +139,7 @@ def write_page(
     flags = flag_tables(found.rows, by, asked.thresholds) if given else []
     tables = [field_page.Figures(*table) for table in flags]
     for place, of in enumerate(given[:MOST_TABLES]):
-        title, columns, rows = slide_table(of)
+        title, columns, rows = slide_table(of, asked.thresholds)
         bars = differential_bars(f"slide-{place}", title, bars_of(of, asked.thresholds))
         tables.append(field_page.Figures(title, columns, rows, bars))
     page = field_page.FieldPage(

@@ -14,12 +14,19 @@ _WORDS = {BLAST: "blasts"}
 
 
 def class_flag(
-    name: str, said: str, percent: float, adjusted: float | None = None, limit: float | None = None
+    name: str,
+    said: str,
+    percent: float,
+    adjusted: float | None = None,
+    limit: float | None = None,
+    kept: float | None = None,
 ) -> Flag | None:
     """That a class reaches its limit; None where it does not.
 
     >>> class_flag("BL", FLAGGED, 3.125, limit=1.0).text
     'blasts 3.1 %, flagged from 1 % on'
+    >>> class_flag("BL", FLAGGED, 0.97, limit=1.0, kept=1.02).text
+    'blasts 0.97 % (without doubtful cells 1.0 %), flagged from 1 % on'
 
     Args:
         name: Code of the class, or `IMMATURE`.
@@ -27,6 +34,8 @@ def class_flag(
         percent: Of the leukocytes, as counted.
         adjusted: The same, corrected for misclassification, if it is known.
         limit: Percent from which it is flagged, if it is known.
+        kept: Percent without the doubtful cells, if it is known; told where it alone reaches the
+            limit.
     """
     if said == FLAGGED:
         why = "flagged" if limit is None else f"flagged from {limit:g} % on"
@@ -34,8 +43,13 @@ def class_flag(
         why = "only with doubtful cells: look at them"
     else:
         return None
-    better = "" if adjusted is None else f" (adjusted {one_decimal(adjusted)} %)"
-    figure = f"{_WORDS.get(name, name)} {one_decimal(percent)} %{better}"
+    more = []
+    if adjusted is not None:
+        more.append(f"adjusted {one_decimal(adjusted, limit)} %")
+    if limit is not None and kept is not None and max(percent, adjusted or 0) < limit <= kept:
+        more.append(f"without doubtful cells {one_decimal(kept, limit)} %")
+    better = f" ({', '.join(more)})" if more else ""
+    figure = f"{_WORDS.get(name, name)} {one_decimal(percent, limit)} %{better}"
     return Flag(_CODES.get(name, name), f"{figure}, {why}")
 
 

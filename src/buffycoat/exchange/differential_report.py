@@ -233,13 +233,27 @@ def rounded(value: float | Decimal | None, step: Decimal = TENTH) -> Decimal | N
     return Decimal(str(value)).quantize(step, ROUND_HALF_UP)
 
 
-def one_decimal(value: float) -> str:
+def one_decimal(value: float, limit: float | None = None) -> str:
     """A figure in a sentence, rounded as it is sent; "inf" or "nan" where it is not finite.
 
     >>> one_decimal(1.25), one_decimal(float("inf"))
     ('1.3', 'inf')
+    >>> one_decimal(0.995, limit=1.0), one_decimal(1.0, limit=1.0)
+    ('0.995', '1.0')
+
+    Args:
+        value: The figure.
+        limit: What it is compared with: more decimals are shown where one would put the figure on
+            the wrong side, "at least the limit" or "below it".
     """
-    return str(rounded(value)) if math.isfinite(value) else f"{value}"
+    if not math.isfinite(value):
+        return f"{value}"
+    exact, step = Decimal(str(value)), TENTH
+    if limit is not None:
+        bound = Decimal(str(limit))
+        while (exact.quantize(step, ROUND_HALF_UP) >= bound) != (exact >= bound):
+            step /= 10
+    return str(exact.quantize(step, ROUND_HALF_UP))
 
 
 def absolute(wbc: float | Decimal, count: int, n_leukocytes: int) -> Decimal | None:

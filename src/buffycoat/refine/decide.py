@@ -213,9 +213,10 @@ def _doubts(
         text = "top probability {} < {}".format(*apart(top, config.abstain_below, 2))
         doubts.append(Evidence("classify", "low_probability", text, top, config.abstain_below))
     if percentile > strange:
+        shown, most = apart(percentile, strange, 1)
         text = (
             f"outlier score ({findings.outlier_name.replace('_', ' ')}) above that of "
-            f"{percentile:.1f} % of training cells (limit {strange:g} %)"
+            f"{shown} % of training cells (limit {most} %)"
         )
         doubts.append(Evidence("embed", "outlier", text, percentile, strange))
     if quality < MIN_MASK_QUALITY:

@@ -61,13 +61,16 @@ def _bar(row: CheckedRow, thresholds: Mapping[str, float]) -> Bar:
     of, share = row.every, row.every.raw
     n_doubtful = of.count - (row.kept.count if row.kept else 0)
     is_known = row.n_doubtful is not None and of.count
+    limit = thresholds.get(of.name)
     return Bar(
         of.name if of.is_leukocyte else f"{of.name} per 100",
         share,
         share.value * n_doubtful / of.count if is_known else 0.0,
         of.adjusted,
-        thresholds.get(of.name),
-        "{} ({} to {})".format(*map(one_decimal, (share.value, share.low, share.high))),
+        limit,
+        "{} ({} to {})".format(
+            *(one_decimal(end, limit) for end in (share.value, share.low, share.high))
+        ),
     )
 
 

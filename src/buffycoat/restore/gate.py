@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from buffycoat.restore.change import GateNumbers, Look, Masks, known_good, measure_change
+from buffycoat.statistics import apart
 
 __all__ = [
     "GateLimits",
@@ -53,28 +54,31 @@ OWN_ERROR = 6.0
 starter's restorer on PBC-LT's 308 pristine training cells (ADR 15)."""
 
 LOWEST = {
-    "severity_gain": "not clearly cleaner: severity fell by {value:.2f} < {limit:.2f}",
+    "severity_gain": "not clearly cleaner: severity fell by {value} < {limit}",
     "change_size": "too little to undo: change no larger than the restorer's own error: "
-    "{value:.1f} < {limit:.1f} gray levels",
-    "quality_before": "mask of the original unreliable: quality {value:.2f} < {limit:.2f}",
-    "quality_after": "mask after restoration unreliable: quality {value:.2f} < {limit:.2f}",
-    "nucleus_overlap": "nucleus moved: overlap {value:.2f} < {limit:.2f}",
-    "granule_change": "cytoplasm smoothed: granule contrast times e^{value:.2f} < e^{limit:.2f}",
-    "granule_match": "other granules: match with the original {value:.2f} < {limit:.2f}",
+    "{value} < {limit} gray levels",
+    "quality_before": "mask of the original unreliable: quality {value} < {limit}",
+    "quality_after": "mask after restoration unreliable: quality {value} < {limit}",
+    "nucleus_overlap": "nucleus moved: overlap {value} < {limit}",
+    "granule_change": "cytoplasm smoothed: granule contrast times e^{value} < e^{limit}",
+    "granule_match": "other granules: match with the original {value} < {limit}",
 }
 """Number -> what is said where it falls under its limit, in the order in which they are told."""
 HIGHEST = {
-    "unfounded_light": "background recoloured, though no fault of light was found: {value:.1f} > "
-    "{limit:.1f} gray levels",
-    "nucleus_change": "nucleus area changed by {value:.0%} > {limit:.0%}",
-    "ratio_change": "N:C ratio changed by {value:.0%} > {limit:.0%}",
-    "hue_shift": "hue shifted by {value:.1f} > {limit:.1f} degrees",
-    "granule_change": "granules added: contrast times e^{value:.2f} > e^{limit:.2f}",
-    "granule_match": "granules lost: match with the original {value:.2f} > {limit:.2f}",
-    "local_change": "something added or erased: local change {value:.1f} > {limit:.1f} times usual",
-    "embedding_change": "looks like another cell: embedding moved by {value:.2f} > {limit:.2f}",
+    "unfounded_light": "background recoloured, though no fault of light was found: {value} > "
+    "{limit} gray levels",
+    "nucleus_change": "nucleus area changed by {value}% > {limit}%",
+    "ratio_change": "N:C ratio changed by {value}% > {limit}%",
+    "hue_shift": "hue shifted by {value} > {limit} degrees",
+    "granule_change": "granules added: contrast times e^{value} > e^{limit}",
+    "granule_match": "granules lost: match with the original {value} > {limit}",
+    "local_change": "something added or erased: local change {value} > {limit} times usual",
+    "embedding_change": "looks like another cell: embedding moved by {value} > {limit}",
 }
 """The same where it rises over its limit."""
+_ONE_DECIMAL = ("change_size", "unfounded_light", "hue_shift", "local_change")
+_PERCENT = ("nucleus_change", "ratio_change")
+"""Numbers that are told in percent, without decimals; those in neither list have two."""
 OF_THE_FAULT = ("change_size", "unfounded_light")
 """Numbers that ask whether there was anything to undo, not whether it is the same cell: right
 restorations of small faults do not widen their limits."""
@@ -219,7 +223,9 @@ def untouched(severity: float, restore_above: float) -> str:
     """Why a cell is not even tried."""
     if not np.isfinite(severity):
         return "severity could not be estimated: not touched"
-    return f"near pristine (severity {severity:.2f} < {restore_above:.2f}): not touched"
+    return "near pristine (severity {} < {}): not touched".format(
+        *apart(severity, restore_above, 2)
+    )
 
 
 def _table(numbers: GateNumbers) -> dict[str, np.ndarray]:
@@ -312,5 +318,12 @@ def _first_fault(
         if is_broken[row]:
             words = LOWEST[name] if side == "lowest" else HIGHEST[name]
             limit = (limits.lowest if side == "lowest" else limits.highest)[name][step]
-            return words.format(value=float(getattr(numbers, name)[row]), limit=limit)
+            return _told(name, words, float(getattr(numbers, name)[row]), limit)
     return None
+
+
+def _told(name: str, words: str, value: float, limit: float) -> str:
+    """What is said of a broken limit, with as many decimals as show that it is broken."""
+    scale, digits = (100, 0) if name in _PERCENT else (1, 1 if name in _ONE_DECIMAL else 2)
+    shown, most = apart(scale * value, scale * limit, digits)
+    return words.format(value=shown, limit=most)

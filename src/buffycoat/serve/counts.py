@@ -17,6 +17,7 @@ from buffycoat.evaluate.limits import BLAST_THRESHOLD, MOSTLY, THRESHOLD
 from buffycoat.exchange.differential_report import absolute, rounded
 from buffycoat.plurals import counted as in_words
 from buffycoat.serve.states import EXTRA, UNSURE
+from buffycoat.statistics import apart
 from buffycoat.taxonomy import Taxonomy
 
 PER_100 = "per 100 leukocytes"
@@ -106,14 +107,17 @@ def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[d
     for name, limit in ((BLAST, BLAST_THRESHOLD), (IMMATURE, THRESHOLD)):
         row = counted.row(name)
         if row is not None:
-            raised.append(class_flag(name, flag(row, limit), row.every.raw.value, limit=limit))
+            kept = None if row.kept is None else row.kept.raw.value
+            said, percent = flag(row, limit), row.every.raw.value
+            raised.append(class_flag(name, said, percent, limit=limit, kept=kept))
     n_cells = counted.n_cells - sum(counted.left_out.values())
     raised.append(doubt_flag(counted.n_doubtful or 0, n_cells))
     found = [{"code": one.code, "text": one.text} for one in raised if one is not None]
     if (site_shift is not None and site_shift > UNFAMILIAR) or unfamiliar:
         text = "cells look like another laboratory's"
-        if site_shift is not None:
-            text += f" (site shift {site_shift:.1f}, alarm above {UNFAMILIAR:g})"
+        if site_shift is not None and site_shift > UNFAMILIAR:
+            shift, alarm = apart(site_shift, UNFAMILIAR, 1)
+            text += f" (site shift {shift}, alarm above {alarm})"
         found.append({"code": "unfamiliar_site", "text": text})
     return found
 

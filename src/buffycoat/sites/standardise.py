@@ -10,6 +10,7 @@ import numpy as np
 
 from buffycoat.errors import ShapeError
 from buffycoat.sites.colour import OFFSET, Colour, measure
+from buffycoat.statistics import apart
 
 LEAST_BACKGROUND = 0.04
 """Share of a frame under which what looks like background may be a red cell; such a photograph
@@ -126,8 +127,9 @@ def _has_white(colour: Colour) -> np.ndarray:
 def _no_white(colour: Colour, row: int) -> str:
     share, level = colour.background[row], colour.white[row].min()
     if share < LEAST_BACKGROUND:
-        return f"background {100 * share:.1f} % of the frame < {100 * LEAST_BACKGROUND:g} %"
-    return f"background level {level:.0f} < {LEAST_WHITE:.0f}"
+        shown, least = apart(100 * share, 100 * LEAST_BACKGROUND, 1)
+        return f"background {shown} % of the frame < {least} %"
+    return "background level {} < {}".format(*apart(level, LEAST_WHITE, 0))
 
 
 def _worst(gains: np.ndarray) -> float:
