@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import buffycoat
 from buffycoat import images
 from buffycoat.api import features
+from buffycoat.bundle import files
 from buffycoat.errors import BadCellsError, BundleError, ConfigError, ManifestError, ShapeError
 from buffycoat.refine.features import NAMES
 from buffycoat.simulate.render import render_cell
@@ -99,6 +102,56 @@ def test_a_pipeline_takes_paths_in_every_form(cells, rows: np.ndarray, tmp_path:
     assert cross_val_score(piped, np.array(list(map(str, paths))), cells[1], cv=3).mean() > 0.8
     shown = clone(made).set_output(transform="pandas").fit_transform(paths)
     assert shown.columns.tolist() == ["mask_quality", *NAMES]
+
+
+@pytest.fixture(scope="module")
+def by_scale(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter, as if it had been trained on photographs of 20 micrometres."""
+    folder = tmp_path_factory.mktemp("by_scale") / "bundle"
+    shutil.copytree(files.locate("starter"), folder)
+    index = json.loads((folder / files.INDEX).read_text(encoding="utf-8"))
+    index["config"]["images"] |= {"photograph_um": 20.0, "frame_fraction": 0.8}
+    files.write_index(folder, index)
+    return folder
+
+
+def test_a_scale_that_is_stated_counts(cells, by_scale: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, image in zip(paths, cells[0], strict=False):
+        images.write_png(path, image)
+    told = [0.3, 0.25, None]
+    frame = pd.DataFrame({"path": list(map(str, paths)), "um_per_px": told})
+    made = buffycoat.CellFeatures(by_scale).fit(frame)
+    found = made.set_output(transform="pandas").transform(frame)
+    pipeline = buffycoat.load(by_scale)
+    settings = pipeline.fitted.config.images
+    work = np.stack([images.framed(c, settings, um) for c, um in zip(cells[0], told, strict=False)])
+    width = pipeline.fitted.encoder.width
+    embedded = found.to_numpy()[:, :width]
+    assert embedded == pytest.approx(pipeline.fitted.encoder.encode(work), abs=1e-5)
+    unscaled = buffycoat.CellFeatures(by_scale, morphology=False).fit_transform(paths)
+    assert unscaled[2] == pytest.approx(embedded[2], abs=1e-5)
+    assert unscaled[0] != pytest.approx(embedded[0], abs=1e-3)
+    assert found["cell_diameter_um"].tolist() == pytest.approx(
+        (found["cell_diameter_px"] * [0.3, 0.25, np.nan]).tolist(), nan_ok=True
+    )
+    one = buffycoat.CellFeatures(um_per_px=0.2, embedding=False).fit_transform(cells[0][:2])
+    table = buffycoat.measure(cells[0][:2], um_per_px=0.2)
+    names = buffycoat.CellFeatures(um_per_px=0.2, embedding=False).fit(cells[0][:2])
+    expected = table[names.get_feature_names_out().tolist()].to_numpy()
+    assert np.array_equal(one, expected, equal_nan=True)
+
+
+def test_a_scale_that_nothing_looks_at_is_refused(cells) -> None:
+    for um_per_px, options, words in (
+        (30.0, {}, r"um_per_px: expected micrometres from 0\.01 to 5"),
+        (0.2, {"morphology": False}, "um_per_px: this bundle frames cells by the size of the"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            buffycoat.CellFeatures(um_per_px=um_per_px, **options).fit(cells[0][:2])
+    frame = pd.DataFrame({"path": ["a.png", "b.png"], "um_per_px": ["0.1", "wide"]})
+    with pytest.raises(ConfigError, match="X: column um_per_px: expected micrometres"):
+        buffycoat.CellFeatures().fit(frame)
 
 
 def test_a_cache_gives_the_same_rows(cells, rows: np.ndarray, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_embeddings_lead_to_a_copy_that_nothing_else_does(cells, monkeypatch) ->
     rng = np.random.default_rng(0)
     of_image: dict[bytes, np.ndarray] = {}
 
-    def embed(photographs):
+    def embed(photographs, um_per_px=None):
         rows = []
         for one in photographs:
             key = one.tobytes()

@@ -82,6 +82,19 @@ def test_the_encoder_of_a_bundle_is_asked_and_remembered(
     assert list(cache.rglob("*"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--um-per-px", 0.1], "--um-per-px: frames cells for embeddings, and none are compared"),
+        (["--um-per-px", 0.1, "--embedding"], "this bundle frames cells by the size of the"),
+    ],
+)
+def test_a_scale_that_nothing_looks_at_is_refused(data: Path, arguments: list, words: str) -> None:
+    result, said = _audit(data, *arguments)
+    assert result.exit_code == 2, said
+    assert words in said
+
+
 def test_unlabelled_images_are_taken(data: Path) -> None:
     result, said = _audit(data / "phase2" / "eval", "--layout", "images", "--no-embedding")
     assert result.exit_code == 0, result.output

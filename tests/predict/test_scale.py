@@ -11,12 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from buffycoat import images
+from buffycoat.audit.scan import scan
 from buffycoat.bundle import files
 from buffycoat.cells import Manifest
 from buffycoat.cli.main import app
 from buffycoat.errors import ConfigError, ShapeError
 from buffycoat.images import framed
 from buffycoat.predict import export
+from buffycoat.predict.embedder import make_embedder
 from buffycoat.predict.frames import restore_frames
 from buffycoat.predict.predictor import Pipeline
 from buffycoat.predict.similar import find_similar
@@ -72,6 +74,17 @@ def test_photographs_in_memory_are_framed_as_a_table_s(
 def test_a_scale_that_cannot_be_is_refused(by_scale: Pipeline, cells, wrong) -> None:
     with pytest.raises(ConfigError, match=r"um_per_px: expected micrometres from 0\.01 to 5"):
         by_scale.predict(cells, um_per_px=wrong)
+
+
+def test_the_audit_compares_cells_as_their_scale_frames_them(
+    by_scale: Pipeline, cells: list[np.ndarray], manifest: Manifest
+) -> None:
+    embed, settings = make_embedder(by_scale.fitted, None), by_scale.fitted.config.images
+    for stated, wide in ((None, SCALES), (0.2, (0.2, 0.2, 0.2))):
+        work = np.stack([framed(c, settings, um) for c, um in zip(cells, wide, strict=True)])
+        expected = by_scale.fitted.encoder.encode(work)
+        found = scan(manifest, embed, workers=1, um_per_px=stated).embeddings
+        assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_every_photograph_needs_its_scale(by_scale: Pipeline, cells) -> None:

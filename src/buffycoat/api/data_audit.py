@@ -22,6 +22,7 @@ def audit(
     ignore: Sequence[str] = (),
     encoder: Bundle | None = None,
     cache: str | Path | None = None,
+    um_per_px: float | None = None,
     progress: bool | Reporter = False,
 ) -> Audit:
     """Find leaks, duplicates and shortcuts that would distort scores on a data set.
@@ -35,6 +36,8 @@ def audit(
         encoder: Compare embeddings of this bundle's frozen encoder as well: slower, and of planted
             copies it found no more.
         cache: Folder that keeps these embeddings for the next time.
+        um_per_px: Micrometres that one pixel of all photographs is wide, for an encoder's bundle
+            that frames by scale; None takes the column `um_per_px` of a table, cell by cell.
         progress: True shows bars on standard error.
 
     Returns:
@@ -43,7 +46,7 @@ def audit(
         is what JSON has.
 
     Raises:
-        ConfigError: No such check.
+        ConfigError: No such check; or `um_per_px` is no width of a pixel, or nothing looks at it.
         ManifestError: The cells cannot be found, or their table has faults (all are listed).
 
     Example:
@@ -63,16 +66,26 @@ def audit(
     from buffycoat.api.progress import shown
     from buffycoat.audit import run
     from buffycoat.audit.scan import scan
+    from buffycoat.errors import ConfigError
+    from buffycoat.images import check_framing
     from buffycoat.predict.embedder import make_embedder
 
     run.check_names(ignore)
+    if um_per_px is not None and encoder is None:
+        raise ConfigError(
+            "um_per_px: frames cells for embeddings, and none are compared. Give encoder with it, "
+            "or leave it out"
+        )
+    fitted = None if encoder is None else pipeline_of(encoder).fitted
+    if fitted is not None:
+        check_framing(um_per_px, fitted.config.images)
     manifest = manifest_of(data, needs_labels=True)
     where = name or (str(data) if isinstance(data, str | Path) else "data")
     kept = None if cache is None else Path(cache)
-    embed = None if encoder is None else make_embedder(pipeline_of(encoder).fitted, kept)
+    embed = None if fitted is None else make_embedder(fitted, kept)
     with shown(progress) as reporter:
         reporter.start("read", counted(len(manifest), "cell"))
-        seen = scan(manifest, embed, on_progress=reporter.advance)
+        seen = scan(manifest, embed, on_progress=reporter.advance, um_per_px=um_per_px)
         reporter.finish()
         reporter.start("compare", "pairs that may show one photograph")
         result = run.audit(manifest, seen, where, ignore, reporter.advance)

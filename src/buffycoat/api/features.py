@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +18,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from buffycoat.api.cells import Photograph
+from buffycoat.cells import SCALE_WORDS
 from buffycoat.errors import BadCellsError, BundleError, ConfigError, ImageError, ShapeError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from buffycoat.bundle.fitted import Fitted
 
+SCALE = "um_per_px"
 CELLS_AT_ONCE = 64
 """Photographs in memory at a time."""
 Paths: TypeAlias = "Sequence[str | Path] | pd.Series | pd.DataFrame"
@@ -40,11 +43,16 @@ class CellFeatures(TransformerMixin, BaseEstimator):
     (1,280 numbers of `starter`'s, length 1), then `mask_quality` and the 56 features of `measure`.
     Nothing is learned in `fit`, so the rows of training and test cells may be made together.
 
+    Where a scale is known, by `um_per_px` or a table's column of that name, a bundle that frames by
+    scale frames by it, and the sizes in micrometres of `measure` follow the features.
+
     Args:
         bundle: Folder of a bundle, or "starter".
         embedding: Whether rows have the embedding.
         morphology: Whether rows have the features. NaN where one cannot be measured.
         cache: Folder that keeps embeddings for the next time; None for none.
+        um_per_px: Micrometres that one pixel of all photographs is wide; None takes the column
+            `um_per_px` of a `DataFrame`, cell by cell.
 
     Attributes:
         bundle_sha256_: Checksum of the bundle at `fit`.
@@ -67,11 +75,13 @@ class CellFeatures(TransformerMixin, BaseEstimator):
         embedding: bool = True,
         morphology: bool = True,
         cache: str | Path | None = None,
+        um_per_px: float | None = None,
     ) -> None:
         self.bundle = bundle
         self.embedding = embedding
         self.morphology = morphology
         self.cache = cache
+        self.um_per_px = um_per_px
 
     def fit(self, X: Images, y: object = None) -> CellFeatures:  # noqa: N803
         """Read the bundle; nothing is learned of the cells.
@@ -84,23 +94,29 @@ class CellFeatures(TransformerMixin, BaseEstimator):
             Itself.
 
         Raises:
-            ConfigError: Neither embedding nor morphology.
+            ConfigError: Neither embedding nor morphology; or a scale that cannot be, or that
+                nothing looks at.
             BundleError: No bundle, or one of its files has changed.
         """
         from buffycoat.bundle.files import checksum
-        from buffycoat.refine.features import NAMES
+        from buffycoat.images import check_framing
+        from buffycoat.refine.features import NAMES, in_micrometres, is_in_pixels
 
         if not self.embedding and not self.morphology:
             raise ConfigError(
                 "CellFeatures: embedding and morphology are both off. Set one to True"
             )
-        listed(X)
+        is_scaled = any(um is not None for um in self._scales(X, len(listed(X))))
         self.bundle_sha256_ = checksum(self.bundle)
-        width = (
-            _fitted(str(self.bundle), self.bundle_sha256_).encoder.width if self.embedding else 0
-        )
-        names = [f"embedding{number}" for number in range(width)]
-        names += ["mask_quality", *NAMES] if self.morphology else []
+        names: list[str] = []
+        if self.embedding:
+            fitted = _fitted(str(self.bundle), self.bundle_sha256_)
+            names += [f"embedding{number}" for number in range(fitted.encoder.width)]
+            if not self.morphology:
+                check_framing(self.um_per_px, fitted.config.images)
+        if self.morphology:
+            sizes = [in_micrometres(name)[0] for name in NAMES if is_in_pixels(name)]
+            names += ["mask_quality", *NAMES, *(sizes if is_scaled else [])]
         self.feature_names_out_ = np.array(names, dtype=object)
         return self
 
@@ -108,7 +124,8 @@ class CellFeatures(TransformerMixin, BaseEstimator):
         """Embed and measure cells.
 
         Args:
-            X: n cells; a cell's row does not depend on the others.
+            X: n cells; a cell's row does not depend on the others. Sizes in micrometres are NaN
+                where a cell has no scale.
 
         Returns:
             Shape (n, d), float64; d is the number of `feature_names_out_`.
@@ -116,11 +133,13 @@ class CellFeatures(TransformerMixin, BaseEstimator):
         Raises:
             BadCellsError: Images that cannot be read; all are listed.
             BundleError: The bundle was changed since `fit`.
+            ConfigError: A scale that cannot be.
             ShapeError: Arrays that are no photographs.
         """
         check_is_fitted(self)
         cells = listed(X)
-        parts = [self._part(photographs) for photographs in _in_parts(cells)]
+        wide = iter(self._scales(X, len(cells)))
+        parts = [self._part(part, list(islice(wide, len(part)))) for part in _in_parts(cells)]
         return np.concatenate(parts)
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
@@ -132,19 +151,35 @@ class CellFeatures(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self.feature_names_out_
 
-    def _part(self, photographs: list[Photograph]) -> npt.NDArray[np.float64]:
+    def _scales(self, cells: Images, n: int) -> list[float | None]:
+        """Micrometres that a pixel of each of n cells is wide; None where that is not known."""
+        um_per_px: float | list[float | None] | None = self.um_per_px
+        if um_per_px is None and isinstance(cells, pd.DataFrame) and SCALE in cells:
+            try:
+                um_per_px = cells[SCALE].astype("Float64").tolist()
+            except (TypeError, ValueError) as error:
+                raise ConfigError(f"X: column {SCALE}: expected {SCALE_WORDS} ({error})") from error
+        if um_per_px is None:
+            return [None] * n
+        from buffycoat.predict.predictor import scales
+
+        return scales(um_per_px, n)
+
+    def _part(
+        self, photographs: list[Photograph], um_per_px: list[float | None]
+    ) -> npt.NDArray[np.float64]:
         from buffycoat.predict.embedder import make_embedder
         from buffycoat.predict.morphology import measure_photographs
-        from buffycoat.refine.features import NAMES
 
         found: list[npt.NDArray[np.float64]] = []
         if self.embedding:
             fitted = _fitted(str(self.bundle), self.bundle_sha256_)
             cache = None if self.cache is None else Path(self.cache)
-            found.append(make_embedder(fitted, cache)(photographs).astype(np.float64))
+            found.append(make_embedder(fitted, cache)(photographs, um_per_px).astype(np.float64))
         if self.morphology:
-            frame = measure_photographs(photographs, workers=1).frame
-            found.append(frame[["mask_quality", *NAMES]].to_numpy(dtype=np.float64))
+            frame = measure_photographs(photographs, um_per_px, workers=1).frame
+            names = [n for n in self.feature_names_out_ if not str(n).startswith("embedding")]
+            found.append(frame.reindex(columns=names).to_numpy(dtype=np.float64))
         return np.concatenate(found, axis=1)
 
     def __sklearn_tags__(self) -> Tags:

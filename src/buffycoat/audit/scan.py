@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -17,8 +18,21 @@ from buffycoat.errors import ImageError
 from buffycoat.images import read_bytes
 from buffycoat.images.decode import decode_cell
 
-Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""Photographs, each (h, w, 3), uint8, to embeddings (n, d), rows of length 1."""
+
+class Embed(Protocol):
+    """Photographs, each (h, w, 3), uint8, to embeddings (n, d), rows of length 1."""
+
+    def __call__(
+        self, photographs: Sequence[np.ndarray], um_per_px: Sequence[float | None] | None = None
+    ) -> np.ndarray:
+        """Embeddings of n photographs.
+
+        Args:
+            photographs: Each (h, w, 3), uint8.
+            um_per_px: Micrometres that a pixel of each is wide, None where that is not known.
+        """
+        ...
+
 
 CELLS_AT_ONCE = 128
 """Photographs in memory at a time."""
@@ -85,6 +99,7 @@ def scan(
     embed: Embed | None = None,
     workers: int = 2,
     on_progress: Callable[[int, int], None] | None = None,
+    um_per_px: float | None = None,
 ) -> Scan:
     """Read every file of a manifest.
 
@@ -95,6 +110,8 @@ def scan(
         embed: Gives embeddings; None leaves them out.
         workers: Threads that decode.
         on_progress: Called with (cells done, n).
+        um_per_px: Micrometres that a pixel of all photographs is wide, for `embed`; None takes what
+            the manifest says of each.
     """
     refs = list(manifest.refs())
     n = len(refs)
@@ -117,7 +134,11 @@ def scan(
                 landmarks.append(cell.landmarks or Landmarks.none())
             good = [row for row, cell in enumerate(part) if cell.photograph is not None]
             if embed is not None and good:
-                found = embed([p for cell in part if (p := cell.photograph) is not None])
+                wide = [refs[start + row].um_per_px for row in good]
+                found = embed(
+                    [p for cell in part if (p := cell.photograph) is not None],
+                    wide if um_per_px is None else [um_per_px] * len(good),
+                )
                 if embeddings is None:
                     embeddings = np.zeros((n, found.shape[1]), np.float32)
                 embeddings[start + np.array(good)] = found

@@ -13,6 +13,7 @@ from buffycoat.cli.errors import EXIT_FINDINGS
 from buffycoat.cli.output import check_folder
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, Layout, LeaveOut, print_statement
+from buffycoat.errors import ConfigError
 from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
@@ -69,6 +70,14 @@ def audit(
             "slower, and of planted copies it found no more. Off by default.",
         ),
     ] = None,
+    um_per_px: Annotated[
+        float | None,
+        typer.Option(
+            help="Micrometres that one pixel of all photographs is wide, for embeddings of a "
+            "bundle that frames by scale; default: column um_per_px of the table of cells, if it "
+            "has one."
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -94,10 +103,15 @@ def audit(
     run.check_names(ignore or ())
     if out is not None:
         check_folder(out)
+    is_embedded = encoder is not None if with_embedding is None else with_embedding
+    if um_per_px is not None and not is_embedded:
+        raise ConfigError(
+            "--um-per-px: frames cells for embeddings, and none are compared. Add --embedding, or "
+            "leave it out"
+        )
     reading = Reading(taxonomy, labels_from, tuple(leave_out or ()))
     manifest = read(data, layout, reading)
     print_statement(manifest)
-    is_embedded = encoder is not None if with_embedding is None else with_embedding
     with make_reporter() as reporter:
         result = data_audit.audit(
             manifest,
@@ -105,6 +119,7 @@ def audit(
             ignore=ignore or (),
             encoder=(encoder or "starter") if is_embedded else None,
             cache=embeddings_cache(cache) if is_embedded else None,
+            um_per_px=um_per_px,
             progress=reporter,
         )
     if out is not None:

@@ -15,7 +15,7 @@ from buffycoat.cli.console import errors_console, print_bad_cells, results_conso
 from buffycoat.cli.output import check_file
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
-from buffycoat.errors import ConfigError, ManifestError, OutputError
+from buffycoat.errors import ManifestError, OutputError
 from buffycoat.plurals import counted
 
 if TYPE_CHECKING:
@@ -174,11 +174,9 @@ def _verdict(
     Raises:
         ConfigError: A scale is given that the bundle does not look at, or that cannot be.
     """
-    if um_per_px is not None and pipeline.fitted.config.images.photograph_um is None:
-        raise ConfigError(
-            "--um-per-px: this bundle frames cells by the size of the picture, not by scale "
-            "(images.photograph_um is not set). Leave the option out"
-        )
+    from buffycoat.images import check_framing
+
+    check_framing(um_per_px, pipeline.fitted.config.images, "--um-per-px")
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     said = pipeline.predict([photograph], [cell.stem], um_per_px=um_per_px)[0]

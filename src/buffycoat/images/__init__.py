@@ -20,6 +20,7 @@ from buffycoat.images.tiff import describe_unopened_tiff
 from buffycoat.images.work import (
     BadCell,
     WorkImages,
+    check_framing,
     check_scale,
     decode_work,
     decoder_versions,
@@ -40,6 +41,7 @@ __all__ = [
     "OtherFile",
     "Survey",
     "WorkImages",
+    "check_framing",
     "check_pictures",
     "check_scale",
     "decode",

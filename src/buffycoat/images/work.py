@@ -134,6 +134,25 @@ def check_scale(um_per_px: float | None, name: str = "um_per_px") -> None:
         )
 
 
+def check_framing(um_per_px: float | None, config: ImagesConfig, name: str = "um_per_px") -> None:
+    """Refuse a scale that nothing would look at.
+
+    Args:
+        um_per_px: In micrometres; None for one that is not stated.
+        config: Of the bundle that frames the pictures.
+        name: Of the argument or option, for the message.
+
+    Raises:
+        ConfigError: It is out of range, or the bundle does not frame by scale.
+    """
+    check_scale(um_per_px, name)
+    if um_per_px is not None and config.photograph_um is None:
+        raise ConfigError(
+            f"{name}: this bundle frames cells by the size of the picture, not by scale "
+            "(images.photograph_um is not set). Leave it out"
+        )
+
+
 def load_work(
     manifest: Manifest,
     config: ImagesConfig,

@@ -10,7 +10,7 @@ import numpy as np
 from buffycoat.audit.scan import Embed
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.embed.cache import encode_cached
-from buffycoat.images import to_work
+from buffycoat.images import framed
 from buffycoat.predict.background import as_seen
 
 
@@ -23,10 +23,12 @@ def make_embedder(fitted: Fitted, cache: Path | None) -> Embed:
     """
     settings = fitted.config.images
 
-    def embed(photographs: Sequence[np.ndarray]) -> np.ndarray:
-        work = np.stack(
-            [to_work(one, settings.work_px, settings.frame_fraction) for one in photographs]
-        )
+    def embed(
+        photographs: Sequence[np.ndarray], um_per_px: Sequence[float | None] | None = None
+    ) -> np.ndarray:
+        wide = um_per_px or [None] * len(photographs)
+        cells = zip(photographs, wide, strict=True)
+        work = np.stack([framed(photograph, settings, um) for photograph, um in cells])
         return encode_cached(fitted.encoder, as_seen(work, fitted), cache)
 
     return embed

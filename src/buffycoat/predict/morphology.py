@@ -83,14 +83,21 @@ def measure_manifest(
 
 def measure_photographs(
     photographs: Sequence[np.ndarray],
-    um_per_px: float | None = None,
+    um_per_px: float | Sequence[float | None] | None = None,
     workers: int | None = None,
     reporter: Reporter | None = None,
 ) -> Morphology:
-    """The same of photographs in memory, each (h, w, 3), uint8; their ids are "0", "1", ..."""
+    """The same of photographs in memory, each (h, w, 3), uint8; their ids are "0", "1", ...
+
+    `um_per_px` is that of all, or of each.
+    """
     cell_ids = [str(number) for number in range(len(photographs))]
-    check_scale(um_per_px)
-    wide = [um_per_px] * len(photographs)
+    if isinstance(um_per_px, Sequence):
+        wide = list(um_per_px)
+    else:
+        wide = [um_per_px] * len(photographs)
+    for one in {*wide}:
+        check_scale(one)
     return _measure(photographs, cell_ids, wide, workers, reporter or Silent())
 
 
