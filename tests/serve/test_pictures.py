@@ -26,6 +26,7 @@ from buffycoat.serve.pictures import balanced
 from buffycoat.serve.places import find_places
 from buffycoat.serve.project import import_predictions
 from buffycoat.simulate.fields import Placed, render_field
+from buffycoat.simulate.render import render_cell
 from buffycoat.sources.read import read as read_sources
 
 Serve = Callable[..., Any]
@@ -91,6 +92,23 @@ def test_the_outline_lies_around_the_cell(single: Any) -> None:
     assert (points <= [found["width"], found["height"]]).all()
     middle = points.mean(axis=0)
     assert np.abs(middle - [found["width"] / 2, found["height"] / 2]).max() < found["width"] / 4
+
+
+def test_the_outline_of_a_cell_that_fills_its_picture_is_whole(
+    serve_from: Serve, store: Any, tmp_path: Path
+) -> None:
+    drawn = render_cell("MO", np.random.default_rng(3), 200)
+    rows, columns = np.where(drawn.cell_mask)
+    tight = drawn.image[rows.min() - 6 : rows.max() + 7, columns.min() - 6 : columns.max() + 7]
+    write_png(tmp_path / "cells" / "a.png", tight)
+    pd.DataFrame({"cell_id": ["a.png"], "label": ["MO"]}).to_parquet(tmp_path / "cells.parquet")
+    predicted = tables.read(tmp_path / "cells.parquet", tmp_path / "cells")
+    import_predictions(store, predicted, "test")
+    client = serve_from(store, images=tmp_path / "cells", add=False).client()
+    points = np.array(client.get("/cells/1/outline")["points"])
+    reach = points.max(axis=0) - points.min(axis=0)
+    expected = [columns.max() - columns.min(), rows.max() - rows.min()]
+    assert reach == pytest.approx(expected, rel=0.08)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from buffycoat.cells import CellRef
-from buffycoat.config import ImagesConfig
 from buffycoat.errors import ImageError
 from buffycoat.fields.rows import box_of
 from buffycoat.images import read, to_work
@@ -138,16 +137,17 @@ def _stored_outline(cell: ReviewedCell, shape: tuple[int, int]) -> Points:
 
 
 def _found_outline(pixels: np.ndarray) -> Points:
-    """The contour of the white cell in the centre, as the classifier's stages see it."""
-    settings = ImagesConfig()
-    work = to_work(pixels, settings.work_px, settings.frame_fraction)
-    mask = segment(work).cell.astype(np.uint8)
+    """The contour of the white cell in the centre.
+
+    It is sought in the whole square in the middle of the picture, as `measure` seeks it: which part
+    a bundle frames is not known here, and the cell may be larger than that.
+    """
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    mask = segment(to_work(pixels, side, 1.0)).cell.astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
         return []
     largest = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
-    height, width = pixels.shape[:2]
-    side = max(round(settings.frame_fraction * min(height, width)), 1)
-    scale = side / settings.work_px
-    places = (largest + 0.5) * scale + ((width - side) // 2, (height - side) // 2)
+    places = largest + 0.5 + ((width - side) // 2, (height - side) // 2)
     return np.round(places, 1).tolist()
