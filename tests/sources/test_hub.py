@@ -89,6 +89,21 @@ def test_patients_are_read_and_unknown_ones_are_nobody(tmp_path: Path) -> None:
     assert "cells.parquet: its name says no split; 3 cells taken as train" in manifest.notes
 
 
+@pytest.mark.parametrize("needs_labels", [True, False])
+def test_the_scale_is_read_as_of_other_tables(tmp_path: Path, *, needs_labels: bool) -> None:
+    path, reading = tmp_path / "train.parquet", Reading(needs_labels=needs_labels)
+    _write(path, [0, 1, 2], ["a.png", "b.png", "c.png"], um_per_px=[0.1, None, 0.25])
+    manifest = read(path, reading=reading)
+    assert [ref.um_per_px for ref in manifest.refs()] == [0.1, None, 0.25]
+    assert not any("um_per_px" in note for note in manifest.notes)
+    _write(path, [0, 1, 2], ["a.png", "b.png", "c.png"], um_per_px=[0.1, 30.0, float("inf")])
+    with pytest.raises(ManifestError) as caught:
+        read(path, reading=reading)
+    for row, text in ((1, "'30'"), (2, "'inf'")):
+        said = f"train.parquet row {row}: um_per_px {text}, expected micrometres from 0.01 to 5"
+        assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("labels", "names", "said"),
     [

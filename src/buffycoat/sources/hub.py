@@ -12,12 +12,15 @@ from buffycoat.errors import ManifestError
 from buffycoat.plurals import counted
 from buffycoat.sources.options import Reading
 from buffycoat.sources.parts import part_of
+from buffycoat.sources.table import scale_of
 from buffycoat.tables import Rows, find_labels, known_name, read_rows
 from buffycoat.tables.parquet import read_parquet
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.built_in import for_reading
 
+_Cell = dict[str, str | float | None]
 _OF_CELLS = ("patient_id", "slide_id")
+_SCALE = "um_per_px"
 
 
 def is_hub_table(columns: Sequence[str]) -> bool:
@@ -36,27 +39,29 @@ def read_hub(path: Path, files: Sequence[Path], reading: Reading) -> Manifest:
         path: What the person gave.
         files: The tables, in or at that path.
         reading: Whose names are looked for, and whether labels are asked for. Where not, every
-            cell is unlabelled and of split "test", and only pictures, patients and slides are read.
+            cell is unlabelled and of split "test", and only pictures, patients, slides and scales
+            are read.
 
     Returns:
         `path` is `FILE.parquet#ROW`. A cell's id is `TABLE#ROW/NAME`, or `TABLE#ROW` where its
-        picture has no name. `patient_id` and `slide_id` are read from columns of these names.
+        picture has no name. `patient_id`, `slide_id` and `um_per_px` are read from columns of
+        these names.
 
     Raises:
         ManifestError: Lists every fault with its file and row.
     """
     faults: list[str] = []
-    cells: list[dict[str, str | None]] = []
+    cells: list[_Cell] = []
     notes: list[str] = []
     for file in files:
         name = file.name if file == path else file.relative_to(path).as_posix()
         try:
             if reading.needs_labels:
                 rows = read_rows(file, ("image",))
-                cells += _cells(rows, name, notes, for_reading(reading.taxonomy))
+                cells += _cells(rows, name, notes, faults, for_reading(reading.taxonomy))
             else:
-                rows = read_parquet(file, ("image", *_OF_CELLS))
-                cells += [_cell(rows, number, row, name) for number, row in rows]
+                rows = read_parquet(file, ("image", *_OF_CELLS, _SCALE))
+                cells += [_cell(rows, number, row, name, faults) for number, row in rows]
             notes += [f"{name}: {note}" for note in rows.notes]
         except ManifestError as error:
             faults.append(str(error))
@@ -68,8 +73,8 @@ def read_hub(path: Path, files: Sequence[Path], reading: Reading) -> Manifest:
 
 
 def _cells(
-    rows: Rows, name: str, notes: list[str], taxonomy: Taxonomy
-) -> list[dict[str, str | None]]:
+    rows: Rows, name: str, notes: list[str], faults: list[str], taxonomy: Taxonomy
+) -> list[_Cell]:
     """The cells of one table."""
     try:
         column, labels = find_labels(rows, spelling=taxonomy.spelling)
@@ -85,20 +90,27 @@ def _cells(
             f"{name}: its name says no split; {counted(len(rows), 'cell')} taken as {split}"
         )
     return [
-        _cell(rows, number, row, name, label, split)
+        _cell(rows, number, row, name, faults, label, split)
         for (number, row), label in zip(rows, labels, strict=True)
     ]
 
 
 def _cell(
-    rows: Rows, number: int, row: dict[str, str], name: str, label: str = "", split: str = "test"
-) -> dict[str, str | None]:
+    rows: Rows,
+    number: int,
+    row: dict[str, str],
+    name: str,
+    faults: list[str],
+    label: str = "",
+    split: str = "test",
+) -> _Cell:
     return {
         "cell_id": f"{name}#{number}" + (f"/{row['image']}" if row["image"] else ""),
         "path": f"{rows.path}#{number}",
         "label": label or None,
         "split": split,
         **{column: known_name(row.get(column, "")) for column in _OF_CELLS},
+        _SCALE: scale_of(row.get(_SCALE, ""), f"{name} row {number}", faults),
     }
 
 

@@ -138,12 +138,18 @@ def read_row(
         "slide_id": known_name(row.get(columns.slide_id or "", "")),
         "severity": int(severity) if severity.isdigit() else None,
         "original_id": known_name(row.get(columns.original_id or "", "")),
-        "um_per_px": _scale(row.get(columns.um_per_px or "", ""), where, faults),
+        "um_per_px": scale_of(row.get(columns.um_per_px or "", ""), where, faults),
     }
 
 
-def _scale(text: str, where: str, faults: list[str]) -> float | None:
-    """Micrometres that a pixel is wide; None if that is not stated."""
+def scale_of(text: str, where: str, faults: list[str]) -> float | None:
+    """Micrometres that a pixel is wide; None if that is not stated.
+
+    Args:
+        text: Of the field.
+        where: Of the row, for messages.
+        faults: Grows by a scale that cannot be.
+    """
     if is_unknown(text):
         return None
     value = to_number(text)
