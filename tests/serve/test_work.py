@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from buffycoat.serve.log_check import check
 
 
 def test_a_single_user_corrects_signs_and_amends(single: Any) -> None:
@@ -151,3 +155,53 @@ def test_who_gave_the_first_reading_back_cannot_be_the_second(serve: Callable[..
     assert anna.take(1, "second", 409)["error"]["code"] == "other_role"
     bela.take(1)
     assert bela.cells(1)[0]["label"] == "MO"
+
+
+def test_a_signer_corrects_what_somebody_else_has_read(serve: Callable[..., Any]) -> None:
+    served = serve()
+    for name, *roles in (("anna", "reader"), ("berta", "signer"), ("cora", "reader", "signer")):
+        served.add(name, *roles)
+    anna, berta, cora = (served.client(name) for name in ("anna", "berta", "cora"))
+    anna.take(1)
+    n, other = (cell["n"] for cell in anna.cells(1)[:2])
+    anna.decide(("decision-1", n, "MO", None))
+    anna.finish(1)
+    berta.take(1, "consensus")
+    berta.decide(("decision-2", n, "BL", None), role="consensus")
+    assert (
+        "berta is not finished"
+        in cora.post("/slides/1/sign", 409, client_id="signature-1")["error"]["message"]
+    )
+    assert cora.take(1, "consensus", 409)["error"]["code"] == "taken"
+    berta.finish(1, "consensus")
+    cora.take(1, "consensus")  # and what a signer has finished, by another
+    cora.decide(("decision-3", other, "BL", None), role="consensus")
+    cora.finish(1, "consensus")
+    signed = cora.sign(1)
+    blasts = next(row for row in signed["rows"] if row["code"] == "BL")
+    predicted = sum(cell["predicted"] == "BL" for cell in cora.cells(1, "consensus"))
+    assert blasts["count"] == predicted + 2
+    said = next(csv.DictReader(io.StringIO(cora.raw("/slides/1/export/csv").text, newline="")))
+    assert "First reading: anna, " in said["remarks"]
+    assert "Correction: cora, " in said["remarks"]
+    assert "Consensus" not in said["remarks"]
+    log = served.client("first admin").get("/log", slide=1)["entries"]
+    entries = [(one["person"], one["kind"]) for one in log if one["kind"] in ("decided", "taken")]
+    assert entries == [
+        ("anna", "taken"), ("anna", "decided"), ("berta", "taken"), ("berta", "decided"),
+        ("cora", "taken"), ("cora", "decided"),
+    ]  # fmt: skip
+    with served.store.reading() as reader:
+        assert check(reader).is_whole
+
+
+def test_a_reader_takes_no_finished_consensus_over(serve: Callable[..., Any]) -> None:
+    served = serve(second=True)
+    for name, *roles in (("anna",), ("ben",), ("cleo",), ("dora",), ("eva", "signer")):
+        served.add(name, *(roles or ("reader",)))
+    for name, role in (("anna", "first"), ("ben", "second"), ("cleo", "consensus")):
+        client = served.client(name)
+        client.take(1, role)
+        client.finish(1, role)
+    assert served.client("dora").take(1, "consensus", 409)["error"]["code"] == "taken"
+    assert served.client("eva").take(1, "consensus")["my_role"] == "consensus"

@@ -20,6 +20,7 @@ from buffycoat.exchange.remarks import (
     Flag,
     Identity,
     ReadBy,
+    Role,
     minute,
     named,
     too_few,
@@ -152,7 +153,7 @@ class DifferentialReport:
         """What a receiver must know beside the figures, in sentences; every format has them."""
         found = [f"{self.few}."] if self.few else []
         found += [f"Flag: {flag.text}." for flag in self.flags]
-        found += [one.words for one in self.readings]
+        found += [one.words(self.roles) for one in self.readings]
         if self.n_differ is not None:
             found.append(f"Cells on which two readers differed: {self.n_differ}.")
         if self.signer is not None:
@@ -161,6 +162,11 @@ class DifferentialReport:
         if self.reason:
             found.append(f"Reason of the amendment: {' '.join(self.reason.split())}")
         return tuple(found)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Those of its readings."""
+        return tuple(one.role for one in self.readings)
 
     @property
     def without_login(self) -> tuple[str, ...]:
@@ -213,8 +219,8 @@ def _reading_faults(report: DifferentialReport) -> Iterable[str]:
     for text in [*texts, *(text for item in report.items for text in (item.code, item.name))]:
         if not is_carried(text):
             yield f"{text!r} holds a control character, which no format can carry"
-    roles = [one.role for one in report.readings]
-    if [role for role in ROLES if role in roles] != roles:
+    roles = report.roles
+    if tuple(role for role in ROLES if role in roles) != roles:
         yield f"readings {', '.join(roles)}: expected some of {', '.join(ROLES)}, once each"
     if any(one.finished is not None and one.finished.tzinfo is None for one in report.readings):
         yield "the end of a reading has no time zone; give UTC"

@@ -23,7 +23,7 @@ from buffycoat.exchange.differential_report import (
     Item,
     in_utc,
 )
-from buffycoat.exchange.remarks import ROLES
+from buffycoat.exchange.remarks import role_in_words
 from buffycoat.optional import require
 from buffycoat.taxonomy.loinc import PANEL, PANEL_NAME
 
@@ -159,7 +159,7 @@ def _leukocytes(report: DifferentialReport) -> Resource:
     for one in report.readings:
         when = {} if one.finished is None else {"time": in_utc(one.finished).isoformat()}
         done = "finished" if when else "not finished"
-        text = f"{ROLES[one.role]} {done}"
+        text = f"{role_in_words(one.role, report.roles)} {done}"
         notes.append({"authorString": one.name, **when, "text": text})
     found: Resource = {
         "code": _own("leukocytes-counted", "leukocytes counted"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -55,11 +56,26 @@ class ReadBy:
     finished: datetime | None
     identity: Identity | None = None
 
-    @property
-    def words(self) -> str:
-        """Who, in which reading, until when."""
+    def words(self, roles: Collection[Role]) -> str:
+        """Who, in which of the slide's readings, until when."""
         done = "not finished" if self.finished is None else minute(self.finished)
-        return f"{ROLES[self.role]}: {named(self.name, self.identity)}, {done}."
+        return f"{role_in_words(self.role, roles)}: {named(self.name, self.identity)}, {done}."
+
+
+def role_in_words(role: Role, roles: Collection[Role]) -> str:
+    """A reading in words.
+
+    >>> role_in_words("consensus", ("first", "second", "consensus"))
+    'Consensus'
+    >>> role_in_words("consensus", ("first", "consensus"))
+    'Correction'
+
+    Args:
+        role: Of the reading.
+        roles: Of all readings of the slide: where one has read it, what comes after is no consensus
+            of two.
+    """
+    return ROLES[role] if role != "consensus" or "second" in roles else "Correction"
 
 
 def named(name: str, identity: Identity | None) -> str:

@@ -16,7 +16,8 @@ from buffycoat.serve.states import CONSENSUS, FIRST, READINGS, SECOND, SlideStat
 def take(writer: Connection, person: Person, slide: int, role: str) -> None:
     """Take a role on a slide; taking it again changes nothing.
 
-    Without accounts, who says another name takes a reading over, unless it is to be blind.
+    Without accounts, who says another name takes a reading over, unless it is to be blind. A signer
+    takes a consensus over that another has finished, to correct it.
 
     Raises:
         RefusedError: Somebody else has it, the person has read the slide in another role, or it is
@@ -28,7 +29,8 @@ def take(writer: Connection, person: Person, slide: int, role: str) -> None:
     before = None if held is None else held.reader
     if before == person.name:
         return
-    if before is not None and (not person.is_single or state.needs_second):
+    mends = role == CONSENSUS and state.is_finished(role) and SIGNER in person.roles
+    if before is not None and not mends and (not person.is_single or state.needs_second):
         raise RefusedError(
             409, "taken", f"the {role} reading of this slide is {before}'s. Choose another"
         )

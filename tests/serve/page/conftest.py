@@ -182,6 +182,12 @@ def together(serve: Callable[..., Server]) -> Server:
     return serve("--second-reader", users=ACCOUNTS)
 
 
+@pytest.fixture(scope="session")
+def one_reader(serve: Callable[..., Server]) -> Server:
+    """A server for several users, where one reads a slide."""
+    return serve(users=ACCOUNTS)
+
+
 @pytest.fixture
 def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens a page in a window of its own; at the end no page may have had an error.

@@ -193,3 +193,64 @@ def test_a_reading_before_a_consensus_is_not_where_it_is_signed(together, open_p
         cleo.goto(where)
         cleo.locator(".disagreements, .cell").first.wait_for()
         assert cleo.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_signer_corrects_what_somebody_else_has_read_alone(one_reader, open_page, log_in):
+    server = one_reader
+    slide = server.take_slide()
+    anna, cleo = open_page(server.url), open_page(server.url)
+    log_in(anna, "anna")
+    log_in(cleo, "cleo")
+    anna.goto(f"{server.url}#/slides/{slide}/first")
+    anna.wait_for_selector(".cell")
+    first, second = anna.evaluate(
+        "[...document.querySelectorAll('[role=option]')].slice(0, 2).map((x) => +x.dataset.n)"
+    )
+    choose(anna, first, "BL")
+    anna.get_by_text("All saved").wait_for()
+    finish(anna)
+    row = cleo.locator("tbody tr").filter(has_text=f"S-{slide:02d}")
+    row.wait_for()
+    cleo.reload()
+    row.get_by_role("link", name="Correct", exact=True).wait_for()
+    assert anna.get_by_role("link", name="Correct").count() == 0, "who read it opens it again"
+    row.get_by_role("link", name=f"S-{slide:02d}", exact=True).click()
+    cleo.get_by_text("You look at this slide without a role in it.").wait_for()
+    cleo.locator(".banner").get_by_role("link", name="Correct").click()
+    cleo.locator(".role").get_by_text("Correction").wait_for()
+    assert cleo.locator('[data-code="BL"] .cell').count() == 1, "as anna left it"
+    choose(cleo, second, "BL")
+    cleo.get_by_text("All saved").wait_for()
+    cleo.get_by_role("tab", name="Differential").click()
+    cleo.get_by_role("button", name="Sign …").click()
+    told = cleo.get_by_role("dialog")
+    told.wait_for()
+    assert "2 of the cells decided one by one" in told.inner_text()
+    told.get_by_role("button", name="Sign").click()
+    cleo.get_by_text("Signed as version 1. Amend to change it.").wait_for()
+    said = cleo.request.get(f"{server.url}api/v1/slides/{slide}/export/csv").text()
+    assert "First reading: anna" in said
+    assert "Correction: cleo" in said
+
+
+def test_a_signer_amends_what_somebody_else_has_read_alone(one_reader, open_page, log_in):
+    server = one_reader
+    slide = server.take_slide()
+    anna, cleo = open_page(server.url), open_page(server.url)
+    log_in(anna, "anna")
+    log_in(cleo, "cleo")
+    anna.goto(f"{server.url}#/slides/{slide}/first")
+    anna.wait_for_selector(".cell")
+    finish(anna)
+    cleo.goto(f"{server.url}#/slides/{slide}/view")
+    cleo.get_by_role("tab", name="Differential").click()
+    cleo.get_by_role("button", name="Sign …").click()
+    told = cleo.get_by_role("dialog")
+    told.get_by_role("button", name="Sign").click()
+    cleo.locator(".banner").get_by_role("button", name="Amend").click()
+    told.get_by_label("Reason").fill("another look")
+    told.get_by_role("button", name="Amend").click()
+    cleo.locator(".banner").get_by_role("link", name="Correct").click()
+    cleo.locator(".role").get_by_text("Correction").wait_for()
+    choose(cleo, cleo.evaluate("+document.querySelector('.cell').dataset.n"), "BL")
+    cleo.get_by_text("All saved").wait_for()

@@ -111,8 +111,8 @@ export class SlideView {
 
   get whyReadOnly() {
     if (this.slide.status === "signed") return `Signed as version ${this.slide.version}. Amend to change it.`;
-    if (this.isFinished) return `This reading is finished. ${this.mayReopen ? "Reopen it to change it." : "A consensus changes labels now."}`;
-    return "You look at this slide without a role in it.";
+    if (this.roleName === "View") return "You look at this slide without a role in it.";
+    return `This reading is finished. ${this.mayReopen ? "Reopen it to change it." : "A consensus changes labels now."}`;
   }
 
   /** Whether this reading can be opened again: one of two that both are finished and seen cannot. */
@@ -185,11 +185,12 @@ export class SlideView {
 
   /** The next slide, once this one is done; links to the roles that somebody who only looks can take. */
   #offers() {
-    if (this.isFinished || this.slide.status === "signed") {
-      return [" ", button("Next slide", () => this.#goToNext().catch((error) => alert(error.message)))];
-    }
-    if (this.roleName !== "View") return null;
-    return openRoles(this.app, this.slide).map((role) => [" ", h("a", { href: `#/slides/${this.slide.n}/${role}` }, ROLE_ACTION[role])]);
+    const isDone = this.isFinished || this.slide.status === "signed";
+    const roles = this.roleName === "View" ? openRoles(this.app, this.slide) : [];
+    return [
+      roles.map((role) => [" ", h("a", { href: `#/slides/${this.slide.n}/${role}` }, ROLE_ACTION[role])]),
+      isDone ? [" ", button("Next slide", () => this.#goToNext().catch((error) => alert(error.message)))] : [],
+    ];
   }
 
   async #goToNext() {

@@ -5,8 +5,10 @@ const keys = new Map();
 export const project = { classes: [], extra: [], mostWbc: 0, fewest: 0 };
 
 /** Take classes and limits of the session. */
-export function learn({ taxonomy, most_wbc: mostWbc, fewest_leukocytes: fewest }) {
+export function learn({ taxonomy, most_wbc: mostWbc, fewest_leukocytes: fewest, second_reader: hasSecond }) {
   Object.assign(project, { classes: taxonomy.classes, extra: taxonomy.extra, mostWbc, fewest });
+  Object.assign(ROLE, { consensus: hasSecond ? "Consensus" : "Correction" }); // of one reader's labels, by a signer
+  Object.assign(ROLE_ACTION, { consensus: hasSecond ? "Decide consensus" : "Correct" });
   for (const { code, name, key } of [...taxonomy.classes, ...taxonomy.extra]) {
     names.set(code, name);
     if (key) keys.set(key.toLowerCase(), code);

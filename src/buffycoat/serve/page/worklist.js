@@ -54,7 +54,8 @@ function row(app, slide) {
 
 /** The role that a click on the slide's name opens: with several readers, none that is not taken yet. */
 function main(app, slide) {
-  const [open] = app.session.is_single_user ? openRoles(app, slide) : [];
+  const { is_single_user: isSingle, second_reader: hasSecond } = app.session;
+  const [open] = isSingle ? openRoles(app, slide).filter((role) => hasSecond || role !== "consensus") : [];
   const isHeld = slide.readings.some(({ role, reader }) => role === open && reader); // taken over by "Read" alone
   return slide.my_role ?? (isHeld ? null : open) ?? "view";
 }
@@ -66,15 +67,19 @@ export const isBlind = (app, slide) => openRoles(app, slide).includes("second");
 export function openRoles(app, slide) {
   const { user, second_reader: hasSecond, is_single_user: isSingle } = app.session;
   if (slide.status === "signed") return [];
-  // Without accounts, who states another name takes an open reading over.
-  const mayTakeOver = ({ finished }) => isSingle && !hasSecond && !finished;
+  const maySign = isSingle || user.roles.includes("signer");
+  // Without accounts, who states another name takes an open reading over; a signer takes over what another decided.
+  const mayTakeOver = ({ role, finished }) => (finished ? role === "consensus" && maySign : isSingle && !hasSecond);
   const isFree = (role) => !slide.readings.some((one) => one.role === role && one.reader && !mayTakeOver(one));
   const readings = ["first", ...(hasSecond ? ["second"] : [])].filter(isFree);
   const mayRead = user.roles.includes("reader") && !slide.my_role;
-  const mayDecide = isSingle || user.roles.includes("signer") || mayRead;
-  const isRead = ["disagreement", "ready", "amending"].includes(slide.status);
+  const mayDecide = maySign || (hasSecond && mayRead);
+  const isDone = (role) => slide.readings.some((one) => one.role === role && one.finished);
+  const isRead = isDone("first") && (!hasSecond || isDone("second"));
+  // Who read a slide alone opens that reading again.
+  const isOwn = slide.my_role === "consensus" || (slide.my_role === "first" && !hasSecond && !isDone("consensus"));
   const roles = mayRead ? readings.slice(0, 1) : [];
-  return hasSecond && isRead && mayDecide && isFree("consensus") ? [...roles, "consensus"] : roles;
+  return isRead && mayDecide && !isOwn && isFree("consensus") ? [...roles, "consensus"] : roles;
 }
 
 /** Where this user goes on after a slide: the next that waits for them, from there around; null if none does. */
@@ -108,7 +113,8 @@ export async function disagreements(app, n) {
   const slide = await get(`slides/${n}`);
   const { cells, n_agree: agree, kappa } = await get(`slides/${n}/disagreements`);
   const { picture } = await import("./pictures.js");
-  const role = slide.my_role === "consensus" || openRoles(app, slide).includes("consensus") ? "consensus" : "view";
+  const isDecided = slide.readings.some(({ role: one, finished }) => one === "consensus" && finished);
+  const role = slide.my_role === "consensus" || (!isDecided && openRoles(app, slide).includes("consensus")) ? "consensus" : "view";
   return h("div", { class: "sheet" },
     h("h1", {}, `Disagreements: ${slide.id}`),
     h("p", {}, `${plural(agree, "cell")} agreed, ${cells.length} not`, kappa === null || kappa === undefined ? "" : `; Cohen's kappa ${kappa.toFixed(2)}`, "."),
