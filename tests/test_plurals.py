@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from buffycoat.plurals import counted, missing_columns
+from buffycoat.plurals import counted, missing_columns, some_of
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "buffycoat"
 EVASIVE = re.compile(r"[a-z]\((s|es|ies)\)")
@@ -42,3 +42,30 @@ TEXTS = (".md", ".html", ".jinja", ".js", ".toml", ".json", ".css", ".svg")
 )
 def test_no_text_of_the_package_leaves_the_number_open(path: Path) -> None:
     assert not EVASIVE.search(path.read_text(encoding="utf-8"))
+
+
+def test_some_of_several_have_a_verb_that_fits() -> None:
+    assert some_of(1, 1, "cell", "is", "are") == "1 of 1 cell is"
+    assert some_of(1, 2, "cell", "is", "are") == "1 of 2 cells is"
+    assert some_of(2, 1200, "cell", "is", "are") == "2 of 1,200 cells are"
+    assert some_of(2, 1200, "cell", comma="") == "2 of 1200 cells"
+
+
+NOUNS = re.compile(
+    r"^ (train |eval )?(cells|slides|images|pictures|labels|photographs|fields|rows)\b"
+)
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.name)
+def test_no_message_says_some_of_1_cells(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        for before, number, after in zip(parts, parts[1:], parts[2:], strict=False):
+            if (
+                isinstance(number, ast.FormattedValue)
+                and isinstance(before, ast.Constant)
+                and isinstance(after, ast.Constant)
+                and before.value in (" of ", " of its ")
+            ):
+                told = ast.unparse(node)
+                assert not NOUNS.match(str(after.value)), f"{told}: use plurals.some_of"

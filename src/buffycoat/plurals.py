@@ -20,6 +20,27 @@ def counted(n: int, noun: str, several: str = "", comma: str = ",") -> str:
     return f"{n:,}".replace(",", comma) + f" {noun if n == 1 else several or f'{noun}s'}"
 
 
+def some_of(
+    n: int, whole: int, noun: str, one: str = "", several: str = "", comma: str = ","
+) -> str:
+    """Some of several, with a verb that fits.
+
+    >>> some_of(1, 4, "cell", "needs", "need"), some_of(1, 1, "cell"), some_of(2, 3, "cell")
+    ('1 of 4 cells needs', '1 of 1 cell', '2 of 3 cells')
+
+    Args:
+        n: How many.
+        whole: Of how many.
+        noun: For one; "s" at its end makes several.
+        one: Verb for one, if there is any.
+        several: Verb for another number.
+        comma: As in `counted`.
+    """
+    verb = one if n == 1 else several
+    some = f"{n:,}".replace(",", comma)
+    return f"{some} of {counted(whole, noun, comma=comma)}" + (f" {verb}" if verb else "")
+
+
 def missing_columns(names: Sequence[str]) -> str:
     """What a table lacks.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from buffycoat.errors import ConfigError, ShapeError
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 
 @dataclass(frozen=True)
@@ -268,8 +268,9 @@ def _fallback_notes(is_known: np.ndarray) -> list[str]:
             "patients are unknown: folds are stratified by cell, cells of one patient may be in "
             "several folds, and every out-of-fold score is image-level"
         ]
+    known = some_of(int(is_known.sum()), len(is_known), "cell")
     return [
-        f"the patient is known for {is_known.sum()} of {len(is_known)} cells: the others are "
+        f"the patient is known for {known}: the others are "
         "dealt one by one, and a patient may be in several folds"
     ]
 

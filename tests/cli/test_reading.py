@@ -128,7 +128,7 @@ def test_a_row_without_a_label_is_said(tmp_path: Path) -> None:
             enumerate(_cells(".", "SNE LY", 3))]  # fmt: skip
     (data / "t.csv").write_text("path,label,split\n" + "\n".join(rows) + "\n")
     _, said, _ = _audit(data / "t.csv")
-    assert "1 of 6 train cells have no label" in said
+    assert "1 of 6 train cells has no label" in said
 
 
 def test_a_parquet_table_of_paths_is_refused_once(tmp_path: Path) -> None:

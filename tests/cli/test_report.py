@@ -53,7 +53,7 @@ def test_missing_pictures_are_said_in_the_terminal_too(
     (tmp_path / "others.csv").write_text(f"cell_id,path\nanother,{image}\n")
     result, said = _report(left, "--data", tmp_path / "others.csv")
     assert result.exit_code == 0, result.output
-    assert "pictures of cells are not available" in said
+    assert "are not available: " in said
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_without_predictions_cells_are_cells(folder: Path) -> None:
 def test_predictions_of_other_cells_are_refused(folder: Path, tmp_path: Path) -> None:
     frame = pd.DataFrame({"cell_id": ["other.png"], "label": ["LY"]})
     frame.to_parquet(tmp_path / "other.parquet")
-    with pytest.raises(ManifestError, match=r"1 of its 1 cells, such as other\.png, are not in"):
+    with pytest.raises(ManifestError, match=r"1 of its 1 cell, such as other\.png, is not in"):
         read_found(folder, tmp_path / "other.parquet")
     with pytest.raises(ManifestError, match=r"no cells\.parquet and no fields\.csv"):
         read_found(tmp_path)

@@ -143,7 +143,7 @@ def test_class_absent_from_a_fold() -> None:
     assert rules.table()[0]["is_on"]
     folds[tail] = 1
     (row,) = fit_rules(OutOfFold(data.scores, data.targets, folds), PBC, [TAIL], CONFIG).table()
-    assert row["reason"].startswith("not estimable: 30 cells in 1 folds")
+    assert row["reason"].startswith("not estimable: 30 cells in 1 fold")
 
 
 def test_without_head_and_without_features() -> None:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from buffycoat.plurals import some_of
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -211,8 +213,9 @@ def check_bad(bad: Sequence[BadCell], n_cells: int, allow_bad: int) -> None:
         return
     shown = "\n  ".join(f"{cell.path}: {cell.reason}" for cell in bad[:10])
     more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""
+    told = some_of(len(bad), n_cells, "cell")
     raise BadCellsError(
-        f"{len(bad)} of {n_cells} cells cannot be read, and allow_bad is {allow_bad}:\n  {shown}"
+        f"{told} cannot be read, and allow_bad is {allow_bad}:\n  {shown}"
         f"{more}\nMend or leave out these files, or allow so many",
         [(cell.cell_id, cell.path, cell.reason) for cell in bad],
     )

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from buffycoat.api.features import CellFeatures, Images, listed
 from buffycoat.errors import ConfigError, ManifestError, ShapeError
 from buffycoat.fuse.prior import apply_prior, uniform
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -109,7 +109,7 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
             labels = labels[:, 0]
         if labels.shape != (len(rows),):
             raise ShapeError(
-                f"y: expected a label for each of {len(rows)} cells, got {labels.shape}"
+                f"y: expected a label for each of {counted(len(rows), 'cell')}, got {labels.shape}"
             )
         self.classes_, counts = np.unique(labels, return_counts=True)
         if len(self.classes_) < 2:
@@ -163,7 +163,9 @@ class CellClassifier(ClassifierMixin, BaseEstimator):
             self.features_: CellFeatures | None = None
             return self._numbers(cells, labels)[0]
         if len(listed(cells)) != len(labels):
-            raise ShapeError(f"y: {len(labels)} labels for {len(listed(cells))} cells")
+            raise ShapeError(
+                f"y: {counted(len(labels), 'label')} for {counted(len(listed(cells)), 'cell')}"
+            )
         made = CellFeatures() if self.features is None else cast(CellFeatures, clone(self.features))
         self.features_ = made.fit(cells)
         return self.features_.transform(cells)
@@ -223,6 +225,6 @@ def _check_labels(labels: Labels | None) -> None:
     shown = ", ".join(map(str, missing[:MAX_ROWS_SHOWN]))
     more = len(missing) - MAX_ROWS_SHOWN
     raise ManifestError(
-        f"y: no label for {len(missing)} of {counted(len(values), 'cell')}, rows from 0: {shown}"
+        f"y: no label for {some_of(len(missing), len(values), 'cell')}, rows from 0: {shown}"
         f"{f' and {more} more' if more > 0 else ''}. Leave these cells out of X and y"
     )

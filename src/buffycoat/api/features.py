@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from buffycoat.api.cells import Photograph
 from buffycoat.cells import SCALE_WORDS
 from buffycoat.errors import BadCellsError, BundleError, ConfigError, ImageError, ShapeError
+from buffycoat.plurals import some_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -255,8 +256,9 @@ def _in_parts(cells: list[str | Photograph]) -> Iterator[list[Photograph]]:
             yield photographs
     if bad:
         shown = "\n  ".join(f"{path}: {reason}" for _, path, reason in bad[:10])
+        told = some_of(len(bad), len(cells), "cell")
         raise BadCellsError(
-            f"X: {len(bad)} of {len(cells)} cells cannot be read:\n  {shown}\nMend these files, or "
+            f"X: {told} cannot be read:\n  {shown}\nMend these files, or "
             "leave them and their labels out",
             bad,
         )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from buffycoat.plurals import some_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -95,7 +97,7 @@ def find(
     if len(outcome.bad) > allow_bad:
         listed = "\n  ".join(f"{path}: {reason}" for _, path, reason in outcome.bad[:10])
         raise BadCellsError(
-            f"{len(outcome.bad)} of {len(places)} fields cannot be used, and allow_bad is "
+            f"{some_of(len(outcome.bad), len(places), 'field')} cannot be used, and allow_bad is "
             f"{allow_bad}:\n  {listed}\nThe others are in {where}",
             outcome.bad,
         )

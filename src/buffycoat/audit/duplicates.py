@@ -9,6 +9,7 @@ import pandas as pd
 from buffycoat.audit.findings import Finding, Looked
 from buffycoat.audit.naming import TRAIN, Cells, ids_of, originals_of, splits_of
 from buffycoat.audit.pairs import Pair, group
+from buffycoat.plurals import counted
 
 EXACT = "exact_copies"
 NEAR = "near_duplicates"
@@ -38,7 +39,7 @@ def check_near(frame: pd.DataFrame, pairs: Sequence[Pair], searched: str) -> Loo
     near = [pair for pair in pairs if not pair.is_exact and not is_twin(pair, splits)]
     told = [pair for pair in near if not _is_stated(pair, splits, originals)]
     n_left = len(near) - len(told)
-    said = f"{searched} Left out: {n_left:,} pairs in one split that original_id names."
+    said = f"{searched} Left out: {counted(n_left, 'pair')} in one split that original_id names."
     # The search passed over exact copies of a cell, and they may lie in another split than it.
     copies: dict[int, list[int]] = {}
     for pair in pairs:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from buffycoat.audit.findings import Finding, Looked
 from buffycoat.audit.naming import Cells, ids_of, order
+from buffycoat.plurals import counted
 
 NAME = "shared_patients"
 COLUMNS = {"patient_id": "patient", "slide_id": "slide"}
@@ -33,8 +34,9 @@ def check(frame: pd.DataFrame) -> Looked:
         found = _shared(cells, values, word)
         findings += [finding for finding in found if not told.issuperset(finding.cell_ids)]
         unknown = values.count("")
-        rest = f"; of {unknown:,} cells it is unknown" if unknown else ""
-        said.append(f"{len({*values} - {''}):,} {word}s were compared{rest}.")
+        rest = f"; of {counted(unknown, 'cell')} it is unknown" if unknown else ""
+        compared = counted(len({*values} - {""}), f"{word} was", f"{word}s were")
+        said.append(f"{compared} compared{rest}.")
     return Looked(tuple(findings), " ".join(said))
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from buffycoat.audit.findings import Looked
 from buffycoat.audit.naming import Cells
+from buffycoat.plurals import counted
 
 NAME = "unreadable_files"
 
@@ -25,4 +26,7 @@ def check(frame: pd.DataFrame, reasons: Sequence[str]) -> Looked:
         for row, reason in enumerate(reasons)
         if reason
     ]
-    return Looked(tuple(findings), f"{len(frame):,} files were decoded to the last pixel.")
+    return Looked(
+        tuple(findings),
+        f"{counted(len(frame), 'file was', 'files were')} decoded to the last pixel.",
+    )

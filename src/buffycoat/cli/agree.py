@@ -11,7 +11,7 @@ from rich.markup import escape
 from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.output import check_file
 from buffycoat.errors import ConfigError
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -147,7 +147,8 @@ def _notes(found: TwoReadings) -> list[str]:
     few = int((found.reader.sum(axis=1) < H20_CELLS).sum())
     if few:
         notes.append(
-            f"{few} of {len(found.slides)} slides have fewer than {H20_CELLS} cells by the reader, "
+            f"{some_of(few, len(found.slides), 'slide', 'has', 'have')} fewer than {H20_CELLS} "
+            "cells by the reader, "
             "two readers' 200 each in CLSI H20: limits are wider there, and easier to be within."
         )
     if found.confusions is not None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from buffycoat.cli.console import errors_console
 from buffycoat.cli.errors import EXIT_FINDINGS
+from buffycoat.plurals import some_of
 
 if TYPE_CHECKING:
     from buffycoat.evaluate.counting import Counting, Differential
@@ -57,7 +58,8 @@ def draw(found: Differential, asked: Counting, picture: Path) -> bool:
         picture.unlink(missing_ok=True)  # of an earlier run
         return False
     if len(slides) > MOST_SLIDES:
-        caution(f"{picture} shows the first {MOST_SLIDES} of {len(slides)} slides; --out has all.")
+        told = some_of(MOST_SLIDES, len(slides), "slide")
+        caution(f"{picture} shows the first {told}; --out has all.")
     write_atomic(picture, differential_picture(slides, asked.thresholds).encode())
     return True
 

@@ -12,7 +12,7 @@ from buffycoat.cli.tables import new_table
 from buffycoat.evaluate.differential import Percent
 from buffycoat.evaluate.doubtful_cells import REFUSED, CheckedRow, alike, flag
 from buffycoat.exchange.differential_report import one_decimal
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 FULL_TABLES = 3
 """Groups up to which all classes are shown; of more, one line each."""
@@ -72,7 +72,8 @@ def slide_table(
     title = f"{first.every.group}: {counted(first.every.n_leukocytes, 'leukocyte')}"
     columns = ["percent", *(["adjusted"] if any(row.every.adjusted for row in of) else [])]
     if first.n_doubtful:
-        title += f"; {_doubtful(first)} cells are doubtful"
+        cells = some_of(first.n_doubtful, first.n_cells, "cell", "is", "are", comma="")
+        title += f"; {cells} doubtful"
         is_kept_adjusted = any(row.kept and row.kept.adjusted for row in of)
         best = "adjusted" if is_kept_adjusted else "percent"
         columns = ["doubtful", *columns, f"{best}{WITHOUT}"]
@@ -148,7 +149,8 @@ def _doubtful(row: CheckedRow) -> str:
 def refusal(row: CheckedRow, by: str) -> str:
     """That a slide has no differential, and why."""
     what = by.removesuffix("_id")
-    return f"{what} {row.every.group}: {_doubtful(row)} cells are doubtful; no differential"
+    cells = some_of(row.n_doubtful or 0, row.n_cells, "cell", "is", "are", comma="")
+    return f"{what} {row.every.group}: {cells} doubtful; no differential"
 
 
 def _notes(rows: Sequence[CheckedRow]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from buffycoat.evaluate.limits import MOSTLY
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 if TYPE_CHECKING:
     from buffycoat.predict.results import Counts
@@ -67,7 +67,8 @@ def print_without_doubtful(metrics: Mapping[str, Any]) -> None:
         )
         return
     if kept["n"]:
-        title = f"Without the {n_doubtful} of {n} cells that need a look ({n_doubtful / n:.0%})"
+        told = some_of(n_doubtful, n, "cell", "that needs", "that need")
+        title = f"Without the {told} a look ({n_doubtful / n:.0%})"
         table = new_table(title, "score", "all cells", "without doubtful", "95% interval")
         for name in SELECTIVE:
             words = name.replace("_", " ").replace("f1", "F1")

@@ -17,6 +17,7 @@ from buffycoat.cli.output import check_folder
 from buffycoat.cli.prior import check_prior
 from buffycoat.cli.progress import make_reporter
 from buffycoat.errors import BadCellsError
+from buffycoat.plurals import some_of
 
 if TYPE_CHECKING:
     from buffycoat.cli.field_pictures import Results
@@ -91,7 +92,8 @@ def count_fields(
             (out / name).unlink(missing_ok=True)
     if len(outcome.bad) > finding.allow_bad:
         raise BadCellsError(
-            f"{len(outcome.bad)} of {len(places)} fields could not be used, more than --allow-bad "
+            f"{some_of(len(outcome.bad), len(places), 'field')} could not be used, more than "
+            "--allow-bad "
             f"{finding.allow_bad}. The others are counted; the list is in {out / CELLS / BAD}",
             outcome.bad,
         )

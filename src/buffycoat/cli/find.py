@@ -12,7 +12,7 @@ from rich.markup import escape
 from buffycoat.cli.console import errors_console, print_bad_cells, results_console
 from buffycoat.cli.progress import make_reporter
 from buffycoat.errors import BadCellsError
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 if TYPE_CHECKING:
     from buffycoat.fields.folder import Outcome
@@ -103,7 +103,8 @@ def print_found(outcome: Outcome, out: Path) -> None:
     n_single = _single_cells(outcome)
     if 2 * n_single > len(outcome.fields):
         text = (
-            f"{n_single} of {len(outcome.fields)} pictures show one cell in the middle and little "
+            f"{some_of(n_single, len(outcome.fields), 'picture', 'shows', 'show')} one cell in the "
+            "middle and little "
             "beside it: these are crops of cells, not fields. Give their folder to `buffycoat "
             "predict` as it is. Crops cut out of them are filled up with their mirror image."
         )

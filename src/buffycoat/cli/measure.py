@@ -12,7 +12,7 @@ from buffycoat.cli.output import check_file
 from buffycoat.cli.predict import cells_of, report_bad, write_bad
 from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,9 +75,9 @@ def measure(
     _write(found.frame, out)
     write_bad(found.bad, out)
     if found.n_without_cell:
+        told = some_of(found.n_without_cell, len(found.frame), "image")
         errors_console().print(
-            f"[yellow]No cell was found in {found.n_without_cell} of {len(found.frame)} images: "
-            "their features are empty.[/]",
+            f"[yellow]No cell was found in {told}: their features are empty.[/]",
             highlight=False,
         )
     typer.echo(f"Features of {counted(len(found.frame), 'cell')}: {out}")

@@ -20,6 +20,7 @@ from buffycoat.cli.progress import make_reporter
 from buffycoat.cli.reading import LabelsFrom, LeaveOut, print_statement
 from buffycoat.errors import BadCellsError, OutputError
 from buffycoat.optional import require
+from buffycoat.plurals import some_of
 from buffycoat.predict.columns import (
     AS_SUBMITTED,
     DEFAULT,
@@ -264,7 +265,7 @@ def report_bad(bad: Sequence[BadCell], n_good: int, out: Path, allow_bad: int) -
         typer.echo(f"The same as a table: {bad_file(out)}", err=True)
         return
     raise BadCellsError(
-        f"{len(rows)} of {len(rows) + n_good} cells could not be read, more than "
+        f"{some_of(len(rows), len(rows) + n_good, 'cell')} could not be read, more than "
         f"--allow-bad {allow_bad}. The others are in {out}; the list is in {bad_file(out)}",
         rows,
     )

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from buffycoat.cli.console import errors_console, results_console
 from buffycoat.cli.output import check_file
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 
 def suspects(
@@ -73,7 +73,7 @@ def suspects(
             f"[yellow]{counted(coarse, 'cell')} left out: the label is coarser than a class.[/]"
         )
     console = results_console()
-    console.print(f"{n_wrong} of {len(cells.targets) - coarse} labels may be wrong.")
+    console.print(f"{some_of(n_wrong, len(cells.targets) - coarse, 'label')} may be wrong.")
     of = Counter(zip(table["label"], table["suggested"], strict=True))
     for (label, other), n in of.most_common(5):
         console.print(f"  {n} labelled {escape(label)}, more like {escape(other)}")

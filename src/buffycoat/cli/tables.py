@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from buffycoat.cli.console import results_console
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 from buffycoat.report.wording import ends
 
 OVERALL = (
@@ -123,9 +123,9 @@ def _print_groups(metrics: Mapping[str, Any]) -> None:
     whole = metrics["right_at_grain"]
     estimate, ends = interval_cells(whole)
     console.print(
-        f"{whole['n'] - metrics['n']} of {whole['n']} cells have a label coarser than a class: "
-        f"they count in the groups' table alone. Right at the grain of its label: {estimate} of "
-        f"all cells ({ends})."
+        f"{some_of(whole['n'] - metrics['n'], whole['n'], 'cell', 'has', 'have')} a label coarser "
+        "than a class, counted in the groups' table alone. Right at the grain of its label: "
+        f"{estimate} of all cells ({ends})."
     )
 
 

@@ -7,7 +7,7 @@ from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL
 from buffycoat.evaluate.limits import DOUBTFUL_SHARE
 from buffycoat.exchange.differential_report import one_decimal
 from buffycoat.exchange.remarks import Flag
-from buffycoat.plurals import counted
+from buffycoat.plurals import some_of
 
 _CODES = {IMMATURE: "left_shift", BLAST: "blasts"}
 _WORDS = {BLAST: "blasts"}
@@ -61,6 +61,5 @@ def doubt_flag(n_doubtful: int, n_cells: int) -> Flag | None:
     """
     if not n_doubtful or n_doubtful < DOUBTFUL_SHARE * n_cells:
         return None
-    verb = "needs" if n_doubtful == 1 else "need"
-    cells = counted(n_cells, "cell", comma="")
-    return Flag("doubtful", f"{n_doubtful} of {cells} {verb} a look")
+    cells = some_of(n_doubtful, n_cells, "cell", "needs", "need", comma="")
+    return Flag("doubtful", f"{cells} a look")

@@ -18,6 +18,7 @@ from buffycoat.cells import manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.evaluate.scored import PROBABILITY, read_predictions
 from buffycoat.notes import tell
+from buffycoat.plurals import some_of
 from buffycoat.tables import Rows, find_ids, join_names, read_rows
 from buffycoat.tables.labels import read_labels
 
@@ -177,5 +178,6 @@ def _labelled(path: Path, known: dict[str, str], taxonomy: str) -> list[str]:
         )
     n_other = len(given) - len(joined.known)
     if n_other:
-        tell(path, f"{n_other} of {len(given)} labels are of cells that were not predicted here")
+        labels = some_of(n_other, len(given), "label", "is of a cell", "are of cells")
+        tell(path, f"{labels} not predicted here")
     return list(joined.known.values())

@@ -25,7 +25,7 @@ from buffycoat.exchange.differential_report import (
 )
 from buffycoat.exchange.remarks import Flag
 from buffycoat.notes import tell
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 from buffycoat.tables import Rows, known_name, read_rows, to_number
 from buffycoat.taxonomy import Taxonomy, clinical_order, loinc_of, resolve
 
@@ -200,7 +200,8 @@ def _known(
     if len(missing) == len(slides):
         faults.append(f"none of the slides is in {path}: {missing[:1]} is not like {[*found][:1]}")
     elif missing:
-        told = f"{len(missing)} of {len(slides)} slides are not in it, first {missing[0]!r}"
+        told = some_of(len(missing), len(slides), "slide", "is", "are")
+        told += f" not in it, first {missing[0]!r}"
         tell(path, f"{told}: sent without patient and absolute counts")
     unknown = [slide for slide in found if slide not in slides]
     if unknown and len(missing) < len(slides):

@@ -25,7 +25,7 @@ from buffycoat.exchange.remarks import (
     named,
     too_few,
 )
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 
 Status = Literal["preliminary", "final", "amended"]
 STATUSES: tuple[Status, ...] = ("preliminary", "final", "amended")
@@ -141,7 +141,8 @@ class DifferentialReport:
             return METHOD_SIGNED
         n, rest = self.n_decided, self.n_read - self.n_decided
         others = f", {rest} accepted as classified" if rest else ""
-        return f"{METHOD_SIGNED}; decided one by one: {n} of {self.n_read} cells{others}"
+        cells = some_of(n, self.n_read, "cell", comma="")
+        return f"{METHOD_SIGNED}; decided one by one: {cells}{others}"
 
     @property
     def few(self) -> str | None:

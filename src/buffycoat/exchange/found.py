@@ -16,6 +16,7 @@ from buffycoat.exchange.coco import corners, write_coco
 from buffycoat.exchange.geojson import Detection, write_geojson
 from buffycoat.exchange.outlines import Outline, outline_through
 from buffycoat.exchange.yolo import write_yolo
+from buffycoat.plurals import counted
 from buffycoat.tables import read_rows
 
 CELLS, FIELDS = "cells.parquet", "fields.csv"
@@ -97,8 +98,9 @@ def _predictions(path: Path, cells: pd.DataFrame, folder: Path) -> pd.DataFrame:
     others = sorted({*said["cell_id"]} - {*cells["cell_id"]})
     if others:
         raise ManifestError(
-            f"{path}: {len(others)} of its {len(said)} cells, such as {others[0]}, are not in "
-            f"{folder / CELLS}. Give the predictions for that folder"
+            f"{path}: {len(others)} of its {counted(len(said), 'cell')}, such as {others[0]}, "
+            f"{'is' if len(others) == 1 else 'are'} not in {folder / CELLS}. Give the predictions "
+            "for that folder"
         )
     names = [n for n in said if n in ("cell_id", "label", *PREDICTED) or n.startswith(PROBABILITY)]
     return said.loc[:, names]

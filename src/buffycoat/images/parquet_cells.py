@@ -13,6 +13,7 @@ import numpy as np
 
 from buffycoat.cells import CellRef
 from buffycoat.errors import ImageError, ManifestError
+from buffycoat.plurals import some_of
 
 _REMEDY = (
     "That is how `Dataset.to_parquet` writes a data set of image files. Copy the files to where "
@@ -67,8 +68,9 @@ def check_pictures(table: str | Path) -> None:
     folder = Path(table).parent
     if not paths or any((folder / path).is_file() for path in paths.values()):
         return
+    n_rows = _row_group_starts(str(table), mtime_ns)[-1]
     raise ManifestError(
-        f"{table}: {len(paths)} of {_row_group_starts(str(table), mtime_ns)[-1]} rows hold a path "
+        f"{table}: {some_of(len(paths), n_rows, 'row', 'holds', 'hold')} a path "
         f"and no picture in column 'image', and none of these files is there (the first: "
         f"{folder / next(iter(paths.values()))}). {_REMEDY}"
     )

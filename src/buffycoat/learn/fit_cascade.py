@@ -14,6 +14,7 @@ from buffycoat.evaluate.metrics import class_weighted_macro_f1
 from buffycoat.evaluate.paired import paired_interval
 from buffycoat.fuse.calibrate import balanced_weights, fit_factor
 from buffycoat.learn.fit_scores import OutOfFold
+from buffycoat.plurals import counted
 from buffycoat.predict.stages import Classified, classify_early, of_views, together
 
 CHANGED_SHARE = 0.003
@@ -72,7 +73,8 @@ def fit(seen: Seen) -> tuple[Cascade | None, str]:
     """
     n, n_views = seen.logits[0].shape[:2]
     if n < FEWEST_CELLS or n_views < 2:
-        return None, f"{n} cells in {n_views} views: too few (needs {FEWEST_CELLS} in 2)"
+        has = f"{counted(n, 'cell')} in {counted(n_views, 'view')}"
+        return None, f"{has}: too few (needs {FEWEST_CELLS} in 2)"
     found, views = np.empty(n, dtype=np.int64), np.empty(n)
     for part in np.unique(seen.parts):
         is_inside = seen.parts == part

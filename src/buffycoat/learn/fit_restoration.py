@@ -23,6 +23,7 @@ from buffycoat.learn.prepare import segment_key
 from buffycoat.learn.stage_store import Outcome, StageResult, StageStore, digest
 from buffycoat.learn.training_set import TrainingSet
 from buffycoat.learn.unlabelled import UnlabelledCells
+from buffycoat.plurals import some_of
 from buffycoat.predict import cleaning, stages
 from buffycoat.predict.cleaning import Cleaned
 from buffycoat.progress import Progress, Reporter
@@ -213,7 +214,7 @@ def clean_all(
         learned = np.concatenate([cells.images, coarse[0].images])
     share = twins.is_restored.mean()
     reporter.finish(
-        f"restored {cells.is_restored.sum()} of {len(data.targets)} cells as they are, "
+        f"restored {some_of(int(cells.is_restored.sum()), len(data.targets), 'cell')} as they are, "
         f"{share:.0%} of their degraded twins"
     )
     return CleanedSet(cells, twins, learned, "+".join(part.key for part in parts))
@@ -237,7 +238,9 @@ def as_learned(
         lambda _: clean_batches(cells.images, restoration, reporter.advance),
     )
     cleaned = as_cleaned(found)
-    reporter.finish(f"restored {cleaned.is_restored.sum()} of {len(cleaned.is_restored)} cells")
+    reporter.finish(
+        f"restored {some_of(int(cleaned.is_restored.sum()), len(cleaned.is_restored), 'cell')}"
+    )
     return replace(others, cells=replace(cells, images=cleaned.images, key=found.key))
 
 

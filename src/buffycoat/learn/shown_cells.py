@@ -13,6 +13,7 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import DOUBTS, Manifest
 from buffycoat.learn import prepare
 from buffycoat.learn.run_folder import EVAL, HELD_OUT, RunFolder
+from buffycoat.plurals import some_of
 from buffycoat.progress import Silent
 from buffycoat.report.page import SHOWN_CELLS, SHOWN_PAIRS
 from buffycoat.report.records import (
@@ -180,7 +181,8 @@ def _missing(rows: pd.DataFrame, pictures: Mapping[str, np.ndarray], data: Manif
         return ""
     place = "where the cells lay in training" if data is None else "in the data that were given"
     return (
-        f"{len(lacking):,} of {len(rows):,} pictures of cells are not available: {place}, their "
+        f"The pictures of {some_of(len(lacking), len(rows), 'cell')} are not available: {place}, "
+        "their "
         f"files are missing, cannot be read, or are not those that were scored (first: "
         f"{lacking[0]}). Name the data with --data to have them."
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from buffycoat.plurals import counted, some_of
+
 if TYPE_CHECKING:
     from buffycoat.bundle.fitted import Fitted
     from buffycoat.predict.results import Counts
@@ -42,7 +44,10 @@ def sentences(
         for site, shift in list(alarms.items())[:MOST_NAMED]
     ]
     if len(alarms) > MOST_NAMED:
-        found.append(f"So do {len(alarms) - MOST_NAMED} more sites (column site_shift, above 1).")
+        n_more = len(alarms) - MOST_NAMED
+        do = "does" if n_more == 1 else "do"
+        more = counted(n_more, "more site")
+        found.append(f"So {do} {more} (column site_shift, above 1).")
     if alarms:
         found.append(_remedy(fitted, bundle, cells, counts.n_cells))
     if fitted.is_abroad(None) or any(fitted.is_abroad(shift) for shift in alarms.values()):
@@ -98,8 +103,9 @@ def _kept(limits: AbroadLimits | None, counts: Counts) -> str:
             "is kept without a look, and prediction sets cover less there than they state."
         )
     n = counts.n_cells
+    kept = some_of(n - counts.n_doubtful, n, "cell", "needs", "need")
     return (
-        f"Limits for a laboratory that training has not seen were used: {n - counts.n_doubtful} "
-        f"of {n} cells need no look. {limits.words()} A real laboratory can be worse: check some "
+        f"Limits for a laboratory that training has not seen were used: {kept} no look. "
+        f"{limits.words()} A real laboratory can be worse: check some "
         "by hand."
     )

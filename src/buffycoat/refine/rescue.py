@@ -18,7 +18,7 @@ from buffycoat.config import RefineConfig
 from buffycoat.errors import NotEstimableError, ShapeError, TaxonomyError
 from buffycoat.evaluate.metrics import class_weighted_macro_f1, confusion
 from buffycoat.evaluate.paired import paired_interval
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 from buffycoat.refine.apply import RescueResult, Scores, apply, checks, holds
 from buffycoat.refine.features import PUBLISHED, columns
 from buffycoat.refine.published import published_rules
@@ -140,13 +140,12 @@ def _tried(
     n_own, missed = data.count(own), data.count(own & (tops != column))
     n_folds = len(np.unique(data.folds[own]))
     if n_own < config.min_corrected or n_folds < 2:
-        return Rule(code, reason=f"not estimable: {counted(n_own, 'cell')} in {n_folds} folds")
+        has = f"{counted(n_own, 'cell')} in {counted(n_folds, 'fold')}"
+        return Rule(code, reason=f"not estimable: {has}")
     if missed < config.min_corrected:
-        return Rule(
-            code,
-            reason=f"not estimable: {missed} of {n_own} cells are missed, a rule must correct "
-            f"{config.min_corrected}",
-        )
+        told = some_of(missed, n_own, "cell", "is", "are")
+        reason = f"not estimable: {told} missed, a rule must correct {config.min_corrected}"
+        return Rule(code, reason=reason)
     fires = np.zeros(len(tops), dtype=bool)
     for fold in np.unique(data.folds):
         held_out = np.flatnonzero(data.folds == fold)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from buffycoat.plurals import some_of
 from buffycoat.report.sheet import (
     FAINT,
     GAP_PX,
@@ -70,8 +71,8 @@ def draw_changed_sheet(
     rows_won, rows_lost = (-(-len(part) // COLUMNS) for part in (won, lost))
     lines = [
         f"A: {names[0]}   B: {names[1]}",
-        f"Green: {len(won)} of {n_won} cells won (wrong by A, right by B). "
-        f"Red: {len(lost)} of {n_lost} cells lost (right by A, wrong by B).",
+        f"Green: {some_of(len(won), n_won, 'cell')} won (wrong by A, right by B). "
+        f"Red: {some_of(len(lost), n_lost, 'cell')} lost (right by A, wrong by B).",
         "For human review only; the label may be what is wrong. Not a medical device.",
     ]
     top = head_px(len(lines) - 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from buffycoat.plurals import some_of
 from buffycoat.report.sheet import (
     FAINT,
     GAP_PX,
@@ -77,7 +78,7 @@ def draw_contact_sheet(pairs: Sequence[Pair], n_cells: int) -> np.ndarray:
 
 def _head(n_shown: int, n_cells: int) -> list[str]:
     return [
-        f"{n_shown} of {n_cells} cells"
+        some_of(n_shown, n_cells, "cell", comma="")
         + (f"; {n_cells - n_shown} not shown" if n_cells > n_shown else ""),
         "Left: original. Right: what was written, restored or the original kept.",
         "For human review only; the originals are kept. Not a medical device.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from buffycoat.plurals import counted
 from buffycoat.report.sheet import (
     FAINT,
     FRAME,
@@ -61,9 +62,10 @@ def draw_similar_sheet(
     """
     tile_px = (TILE_PX + GAP_PX, TILE_PX + CAPTION_LINES * LINE_PX + GAP_PX)
     rows = -(-(len(neighbours) + 1) // COLUMNS)
+    cells = counted(n_cells, "cell", comma="")
     lines = [
         f"{name}: {verdict}",
-        f"Top left: the cell. Then the {len(neighbours)} most similar of {n_cells} cells, nearest "
+        f"Top left: the cell. Then the {len(neighbours)} most similar of {cells}, nearest "
         "first, with the label that a table gives them, and the cosine similarity.",
         "Similarity is not a diagnosis. Not a medical device.",
     ]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from math import ceil, floor
 from typing import Any
 
+from buffycoat.plurals import some_of
+
 Record = Mapping[str, Any]
 Form = Callable[[float, int], str]
 
@@ -151,8 +153,8 @@ def verdict(split: str, record: Record, n_cells: int, n_doubtful: int) -> str:
         text += f"; weakest: {weakest[0]['name']} (F1 {number(weakest[0]['f1'], 2)})"
     if n_cells:
         text += (
-            f"; {n_doubtful:,} of {n_cells:,} cells ({percent(n_doubtful / n_cells)}) are doubtful "
-            "and left to a person"
+            f"; {some_of(n_doubtful, n_cells, 'cell')} ({percent(n_doubtful / n_cells)}) "
+            f"{'is' if n_doubtful == 1 else 'are'} doubtful and left to a person"
         )
     return f"{text}."
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from buffycoat.cells import manifest_error
 from buffycoat.images import list_images
-from buffycoat.plurals import counted
+from buffycoat.plurals import counted, some_of
 from buffycoat.sources.draft import Draft
 from buffycoat.sources.folders import (
     Pictures,
@@ -204,7 +204,7 @@ def _from_tables(
     if missing:
         names = " or ".join(table.path.name for table in tables)
         faults.append(
-            f"{len(missing)} of {len(of_place)} pictures have no row in "
+            f"{some_of(len(missing), len(of_place), 'picture', 'has', 'have')} no row in "
             f"{names}, such as {missing[0]}: add the rows, "
             "take the labels from folders with --labels-from folders, or leave these pictures out "
             "with --leave-out and their names or folder"

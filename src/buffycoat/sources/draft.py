@@ -13,6 +13,7 @@ import pandas as pd
 
 from buffycoat.cells import SPLITS, Manifest
 from buffycoat.errors import ManifestError
+from buffycoat.plurals import some_of
 from buffycoat.sources.options import Reading
 from buffycoat.statement import UNLABELLED, Statement
 from buffycoat.taxonomy import read_labels
@@ -163,7 +164,7 @@ def _unlabelled(manifest: Manifest) -> list[str]:
         missing = cells.column("cell_id")[~cells.is_labelled]
         if 0 < len(missing) < len(cells):
             said.append(
-                f"{len(missing)} of {len(cells)} {split} cells have no label and are not learned "
-                f"from or scored, first {missing[0]!r}"
+                some_of(len(missing), len(cells), f"{split} cell", "has", "have")
+                + f" no label, not learned from or scored, first {missing[0]!r}"
             )
     return said

@@ -12,6 +12,7 @@ import pandas as pd
 from buffycoat.cells import PLACE, SCALE_WORDS, SCALES_UM, manifest_error
 from buffycoat.errors import ManifestError
 from buffycoat.images import survey
+from buffycoat.plurals import counted
 from buffycoat.sources.columns import ANNOTATIONS, OTHERS, Columns, Row, find_columns, misspelt
 from buffycoat.sources.draft import Draft, is_left_out
 from buffycoat.sources.image_index import ImageIndex
@@ -167,7 +168,9 @@ def _unknown_notes(table: Rows, columns: Columns) -> list[str]:
         meant = Counter(word for word in words if word and is_unknown(word))
         if meant:
             shown = ", ".join(map(repr, meant))
-            notes.append(f"{column} {shown} of {meant.total()} cells was taken as not known")
+            notes.append(
+                f"{column} {shown} of {counted(meant.total(), 'cell')} was taken as not known"
+            )
     return notes
 
 

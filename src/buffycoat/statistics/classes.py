@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from buffycoat.errors import ShapeError
+from buffycoat.plurals import some_of
 from buffycoat.statistics.cholesky import cholesky_with_jitter
 from buffycoat.statistics.spread import MIN_ROWS, checked_spread, different_rows, spread, varying
 
@@ -87,7 +88,8 @@ class ClassStatistics:
             )
         if not np.isfinite(rows).all():
             bad = int((~np.isfinite(rows)).any(axis=1).sum())
-            raise ShapeError(f"{bad} of {len(rows)} rows hold features that are not finite")
+            told = some_of(bad, len(rows), "row", "holds", "hold")
+            raise ShapeError(f"{told} features that are not finite")
         counts = np.bincount(targets, minlength=k)[:k]
         means = np.zeros((k, rows.shape[1]))
         for column in np.flatnonzero(counts):
