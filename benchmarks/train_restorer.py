@@ -94,7 +94,7 @@ def train(data: TrainingSet, config: Config, out: Path) -> Restorer:
     """Train, write the restorer and `training.json` beside it."""
     watch = Stopwatch(Lines(), out / "timings.json")
     store, encoder = StageStore(out / "stages"), build_encoder(config.embed)
-    restoration, key = fit_restoration.fit(data, encoder, config, store, watch)
+    restoration, key, _ = fit_restoration.fit(data, encoder, config, store, watch)
     stored.write_restorer(out, restoration.restorer)
     note = out / "training.json"
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from buffycoat.bundle import files
 from buffycoat.cli.main import app
+from buffycoat.learn import fit_restorer
 from buffycoat.simulate.render import render_cell
 
 SMALL = (
@@ -86,14 +88,14 @@ def test_two_cells_a_class_train_with_the_stages_that_lack_cells_off(tmp_path: P
     data, run = _draw(tmp_path / "data", {"SNE": 2, "LY": 2, "MO": 2}), tmp_path / "run"
     code, said = _train(data, run, "classify.folds=2")
     assert code == 0, said
-    assert "off, too few cells" in said
-    assert said.index("off, too few cells") < said.index("[classify]")
+    assert "off: " in said
+    assert said.index("off: ") < said.index("[classify]")
     assert "embedding head (needs 2 classes with 2 cells, has 0 outside fold 1)" in said
     assert "neighbours (needs a class with 2 cells, has none outside fold 1)" in said
     notes = _notes(run)
     assert {"restoration", "head", "neighbours", "class_means", "stack", "calibration"} <= {*notes}
     assert "needs 10 clean cells, has 6" in (run / "report.html").read_text()
-    assert "Off, too few cells" in (run / "bundle" / "MODEL_CARD.md").read_text()
+    assert "Off: " in (run / "bundle" / "MODEL_CARD.md").read_text()
     found = tmp_path / "found.csv"
     arguments = ["predict", str(run / "bundle"), str(data), "--out", str(found)]
     arguments += ["--columns", "cell_id"]
@@ -104,6 +106,20 @@ def test_two_cells_a_class_train_with_the_stages_that_lack_cells_off(tmp_path: P
     code, said = _train(data, run, "classify.folds=2")
     assert code == 0, said
     assert (run / "bundle" / "bundle.json").read_bytes() == first
+
+
+def test_a_restorer_that_harms_is_left_out_and_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_restorer, "WORSE", 0.0)
+    data, run = _draw(tmp_path / "data", {"SNE": 6, "LY": 6, "MO": 6}), tmp_path / "run"
+    code, said = _train(data, run, "classify.folds=2", "restore.ssim_weight=0")
+    assert code == 0, said
+    assert "off: its restorer harms: degraded ones are off by" in said
+    assert _notes(run)["restoration"].startswith("its restorer harms")
+    assert "its restorer harms" in (run / "report.html").read_text()
+    assert files.read(run / "bundle").restoration.restorer.name == "identity"
+    assert files.read(run / "bundle").use == "original"
 
 
 @pytest.mark.parametrize(
@@ -210,4 +226,4 @@ def test_a_grid_on_two_cells_a_class_says_that_nothing_is_calibrated(tmp_path: P
     data = _draw(tmp_path / "data", {"SNE": 2, "LY": 2})
     code, said = _bench(data, tmp_path, "classify.folds=2")
     assert code == 0, said
-    assert "off, too few cells: calibration (needs 10 cells a fold, has 2)" in said
+    assert "off: calibration (needs 10 cells a fold, has 2)" in said

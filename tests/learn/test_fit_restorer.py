@@ -41,17 +41,27 @@ def test_what_was_kept_restores_as_what_was_trained(
     assert np.array_equal(kept.restore(clean[:3]), trained.restore(clean[:3]))
 
 
-def test_what_it_achieves_is_told_of_the_file(
+class _Black:
+    """Makes every picture black."""
+
+    def restore(self, images: np.ndarray) -> np.ndarray:
+        return np.zeros_like(images)
+
+
+def test_errors_are_those_of_the_file(
     clean: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = _settings("residual")
     _, values = fit_restorer.train_restorer(clean, config, tmp_path)
-    assert "gray levels, restored by" in values["achieved"]
-
-    class Black:
-        def restore(self, images: np.ndarray) -> np.ndarray:
-            return np.zeros_like(images)
-
-    monkeypatch.setattr(fit_restorer.restorers, "from_tensors", lambda *_: Black())
+    assert not fit_restorer.is_harmful(values["errors"])
+    assert "restored ones by" in fit_restorer.in_words(values["errors"])
+    monkeypatch.setattr(fit_restorer.restorers, "from_tensors", lambda *_: _Black())
     _, values = fit_restorer.train_restorer(clean, config, tmp_path)
-    assert values["achieved"].endswith("worse than no restoration, train it for more steps")
+    assert values["errors"][1] == pytest.approx(clean.mean(), rel=0.01)
+    assert fit_restorer.is_harmful(values["errors"])
+
+
+def test_without_training_there_are_no_errors(clean: np.ndarray, tmp_path: Path) -> None:
+    _, values = fit_restorer.train_restorer(clean, _settings("identity"), tmp_path)
+    assert values["errors"] == []
+    assert not fit_restorer.is_harmful(values["errors"])

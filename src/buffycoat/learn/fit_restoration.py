@@ -16,6 +16,8 @@ from buffycoat.errors import ConfigError
 from buffycoat.learn.fit_restorer import (
     FILE_VERSION,
     MODEL_FILE,
+    in_words,
+    is_harmful,
     looked_at_key,
     train_restorer,
 )
@@ -61,7 +63,7 @@ class CleanedSet:
 
 def fit(
     data: TrainingSet, encoder: Encoder, config: Config, store: StageStore, reporter: Reporter
-) -> tuple[Restoration, str]:
+) -> tuple[Restoration, str, str]:
     """Severity estimator, restorer and gate, from clean cells alone.
 
     Args:
@@ -72,14 +74,15 @@ def fit(
         reporter: Progress.
 
     Returns:
-        The models and their fingerprint.
+        The models, their fingerprint, and why restoration is off although the settings want it:
+        clean cells are too few, or a gate was to let through what harms. Empty if it is not.
 
     Raises:
         ConfigError: They are to be taken from a bundle that was fitted for other images or another
             encoder.
     """
     if config.restore.take_from:
-        return _taken_over(encoder, config, reporter)
+        return *_taken_over(encoder, config, reporter), ""
     inputs = {"data": data.key, "restore": to_hash(config.restore), "seed": config.seed}
     reporter.start("severity")
     severity = store.run("severity", inputs, lambda _: _fit_severity(data, config, reporter))
@@ -87,11 +90,10 @@ def fit(
     estimator = SeverityEstimator.from_dict(severity.values["estimator"])
     clean = np.flatnonzero(severity.arrays["is_clean"])
     n_clean = len(np.unique(data.photographs[clean]))
-    is_off = config.restore.method in TRAINED and n_clean < MIN_CELLS
-    if is_off:
-        config = config.model_copy(
-            update={"restore": config.restore.model_copy(update={"method": "identity"})}
-        )
+    why_off = ""
+    if config.restore.method in TRAINED and n_clean < MIN_CELLS:
+        why_off = f"needs {MIN_CELLS} clean cells, has {n_clean}"
+        config = _without_restorer(config)
 
     reporter.start("restore", config.restore.method)
     trained = store.run(
@@ -99,18 +101,23 @@ def fit(
         inputs | {"clean": severity.key, "features": looked_at_key(config), "file": FILE_VERSION},
         lambda folder: train_restorer(data.cells.images[clean], config, folder, reporter.advance),
     )
-    tensors = load_file(trained.folder / MODEL_FILE)
-    restorer = restorers.from_tensors(trained.values["restorer"], tensors)
+    errors = trained.values["errors"]
+    if config.restore.gate and is_harmful(errors):
+        why_off = f"its restorer harms: {in_words(errors)}. More restore.steps may help"
+        config = _without_restorer(config)
+        restorer = restorers.Identity()
+    else:
+        tensors = load_file(trained.folder / MODEL_FILE)
+        restorer = restorers.from_tensors(trained.values["restorer"], tensors)
+    learned = f"learned from {len(clean)} clean cells"
     reporter.finish(
-        f"off: {n_clean} clean cells (< {MIN_CELLS})"
-        if is_off
-        else f"learned from {len(clean)} clean cells{trained.values['achieved']}"
+        f"off: {why_off}" if why_off else f"{learned}; {in_words(errors)}" if errors else learned
     )
     ungated = Restoration(
         config.restore, estimator, restorer, None, encoder.encode, build_segmenter(config.segment)
     )
     if not config.restore.gate or config.restore.method == "identity":
-        return ungated, digest(trained.key, segment_key(config))
+        return ungated, digest(trained.key, segment_key(config)), why_off
 
     reporter.start("gate")
     gate = store.run(
@@ -128,15 +135,14 @@ def fit(
     )
     reporter.finish()
     limits = GateLimits.from_dict(gate.values["limits"])
-    return replace(ungated, gate=limits), gate.key
+    return replace(ungated, gate=limits), gate.key, ""
 
 
-def note(restoration: Restoration, config: Config) -> dict[str, str]:
-    """Why restoration is off although the settings want it; empty if it is as they want it."""
-    wanted, name = config.restore, restoration.restorer.name
-    if wanted.take_from or wanted.method == name:
-        return {}
-    return {"restoration": f"needs {MIN_CELLS} clean cells, fewer look so"}
+def _without_restorer(config: Config) -> Config:
+    """The same settings, but images are not restored."""
+    return config.model_copy(
+        update={"restore": config.restore.model_copy(update={"method": "identity"})}
+    )
 
 
 def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[Restoration, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ FILE_VERSION = 2
 """Files of version 1 may be scrambled (see `backbones.arrays`), and are not read again."""
 TRIED_CELLS = 50
 """Clean cells that are degraded and restored once to say what the restorer achieves."""
+WORSE = 1.1
+"""Error after restoration over that before it, from which a restorer harms."""
 
 
 def train_restorer(
@@ -39,7 +42,7 @@ def train_restorer(
         on_progress: Called with (steps done, steps in all).
 
     Returns:
-        No arrays; "restorer", for `restore.apply.from_tensors`, and "achieved", words.
+        No arrays; "restorer", for `restore.apply.from_tensors`, and "errors", of `is_harmful`.
     """
     checkpoint = folder / "checkpoint.safetensors"
     recipe, network = config.restore, config.classify
@@ -54,23 +57,37 @@ def train_restorer(
         save_arrays(restorer.to_tensors(), part)
     checkpoint.unlink(missing_ok=True)
     stored = restorers.from_tensors(restorer.to_dict(), load_file(folder / MODEL_FILE))
-    achieved = _achieved(clean, stored, config.seed) if recipe.method in TRAINED else ""
-    return {}, {"restorer": restorer.to_dict(), "achieved": achieved}
+    errors = _errors(clean, stored, config.seed) if recipe.method in TRAINED else []
+    return {}, {"restorer": restorer.to_dict(), "errors": errors}
 
 
-def _achieved(clean: np.ndarray, restorer: Restorer, seed: int) -> str:
-    """Mean errors in words, with and without restoration, on cells that it has learned from."""
+def is_harmful(errors: Sequence[float]) -> bool:
+    """Whether degraded cells are farther from their clean ones when they are restored.
+
+    Args:
+        errors: Mean absolute differences without and with restoration, in gray levels; none of a
+            restorer that learns nothing.
+    """
+    return len(errors) == 2 and errors[1] > WORSE * errors[0]
+
+
+def in_words(errors: Sequence[float]) -> str:
+    """The errors of `is_harmful`, of which there must be two."""
+    without, restored = errors
+    return f"degraded ones are off by {without:.1f} gray levels, restored ones by {restored:.1f}"
+
+
+def _errors(clean: np.ndarray, restorer: Restorer, seed: int) -> list[float]:
+    """Without and with restoration, on cells that it has learned from."""
     rng = np.random.default_rng((seed, 2))
     cells = [clean[row] for row in rng.permutation(len(clean))[:TRIED_CELLS]]
     degraded = np.stack(
         [degrade(cell, 1 + number % MAX_SEVERITY, rng) for number, cell in enumerate(cells)]
     )
     target = np.stack(cells).astype(np.int16)
-    before, after = (
+    return [
         float(np.abs(images - target).mean()) for images in (degraded, restorer.restore(degraded))
-    )
-    worse = "" if after < before else ": worse than no restoration, train it for more steps"
-    return f"; degraded, they are off by {before:.1f} gray levels, restored by {after:.1f}{worse}"
+    ]
 
 
 def looked_at_key(config: Config) -> list[object]:

@@ -64,7 +64,7 @@ def sentences(notes: Mapping[str, str]) -> list[str]:
     for stage, reason in notes.items():
         stages.setdefault(reason, []).append(LABELS.get(stage, stage))
     named = [f"{', '.join(of)} ({reason})" for reason, of in stages.items()]
-    return [f"off, too few cells: {'; '.join(named)}"] if named else []
+    return [f"off: {'; '.join(named)}"] if named else []
 
 
 def _opinions(config: Config) -> list[str]:

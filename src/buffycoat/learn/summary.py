@@ -144,7 +144,7 @@ def _asked(fitted: Fitted) -> str:
 
 
 def _off(too_few: Mapping[str, str], stage: str) -> str:
-    return f"off, too few cells: {too_few[stage]}" if stage in too_few else ""
+    return f"off: {too_few[stage]}" if stage in too_few else ""
 
 
 def _opinion_note(kind: str, row: Mapping[str, Any] | None, off: str) -> StageNote:

@@ -172,7 +172,7 @@ def learn(
         watch.start("unlabelled", counted(len(further), "cell"))
         others = unlabelled.load(further, manifest, config, out, store, watch)
         watch.finish(f"{others.sentence}. {out / unlabelled.TABLE} lists them")
-    restoration, key = fit_restoration.fit(training, encoder, config, store, watch)
+    restoration, key, why_off = fit_restoration.fit(training, encoder, config, store, watch)
     cleaned = fit_restoration.clean_all(training, restoration, key, store, watch)
     if others is not None:
         others = fit_restoration.as_learned(others, restoration, key, store, watch)
@@ -191,6 +191,7 @@ def learn(
     )
     watch.say(f"Fewer views for cells that are clear: {words}")
 
+    unrestored = {"restoration": why_off} if why_off else {}
     fitted = Fitted(
         config=config,
         taxonomy=taxonomy,
@@ -209,7 +210,7 @@ def learn(
         distributions=decision.distributions,
         provenance=summary.provenance(training, weights, encoder, config, grain)
         | ({} if taught is None else {"unlabelled": taught.record})
-        | {"too_few": fit_restoration.note(restoration, config) | too_few | opinion.notes},
+        | {"too_few": unrestored | too_few | opinion.notes},
         coarse_counts=training.coarse_counts,
         power_fit=decision.power_fit,
         cascade=cascade,

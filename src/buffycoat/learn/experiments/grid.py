@@ -134,10 +134,7 @@ def run(
         check_cells(training, config)
     held_out = np.bincount(training.folds.fold, minlength=training.folds.n_folds)
     if base.fuse.calibrate and held_out.min() < MIN_ROWS // 2:
-        reporter.say(
-            f"off, too few cells: calibration (needs {MIN_ROWS // 2} cells a fold, has "
-            f"{held_out.min()})"
-        )
+        reporter.say(f"off: calibration (needs {MIN_ROWS // 2} cells a fold, has {held_out.min()})")
     folds = grid.folds or tuple(range(training.folds.n_folds))
     scored: dict[str, list[Scored]] = {}
     table: list[dict[str, Any]] = []
