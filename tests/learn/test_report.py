@@ -17,7 +17,7 @@ from buffycoat.images import read as read_picture
 from buffycoat.images import to_work
 from buffycoat.learn import run_folder
 from buffycoat.learn.report import make_report, report_data
-from buffycoat.learn.shown_cells import _Chosen
+from buffycoat.learn.shown_cells import _Chosen, _examples
 from buffycoat.predict import predictor
 from buffycoat.report.records import NOT_A_MEDICAL_DEVICE
 from buffycoat.sources.read import read
@@ -219,6 +219,15 @@ def test_each_reason_for_doubt_comes_early():
     ]
     assert not len(chosen.rescued)
     assert not len(chosen.tried)
+
+
+def test_reasons_name_what_is_seen_as_on_the_review_page():
+    said = {"stage": "refine", "code": "unusual_feature",
+            "text": "nc_ratio 0.521 > 0.504 (MO 99th percentile)"}  # fmt: skip
+    row = {"why": "low probability", "probability": 0.3, "label": "MO", "true_label": "MO"}
+    frame = _frame([row]).assign(evidence=json.dumps([said]), conformal_set="MO LY")
+    (cell,) = _examples(_Chosen.of(frame, WBCBENCH.codes).doubtful, {})
+    assert cell.evidence == ["nucleus is large for the cell: 0.521, 99th percentile of MO 0.504"]
 
 
 def test_a_class_has_right_doubtful_and_wrong_cells_and_confusions_their_surest():

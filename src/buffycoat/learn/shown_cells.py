@@ -15,6 +15,7 @@ from buffycoat.learn import prepare
 from buffycoat.learn.run_folder import EVAL, HELD_OUT, RunFolder
 from buffycoat.plurals import some_of
 from buffycoat.progress import Silent
+from buffycoat.refine.feature_words import in_words
 from buffycoat.report.page import SHOWN_CELLS, SHOWN_PAIRS
 from buffycoat.report.records import (
     DOUBTFUL,
@@ -196,7 +197,7 @@ def _examples(rows: pd.DataFrame, pictures: Mapping[str, np.ndarray]) -> list[Ex
             row["label"],
             row["true_label"],
             row["probability"],
-            [str(of["text"]) for of in row["reasons"]],
+            [in_words(str(of["text"])) for of in row["reasons"]],
             row["why"],
             row["conformal_set"].split(),
             row["severity"],
