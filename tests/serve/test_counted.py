@@ -253,6 +253,7 @@ def test_a_blind_slide_counts_nothing_of_the_other_reading(serve_from: Serve, st
     for name in ("bob", "anna"):
         served.add(name, "reader", "signer", "admin")
     bob, anna = served.client("bob"), served.client("anna")
+    flags = anna.get("/slides/1")["flags"]
     bob.take(1)
     bob.decide(("decision-1", bob.cells(1)[0]["n"], "MO", None))
     for finish in (False, True):
@@ -260,6 +261,7 @@ def test_a_blind_slide_counts_nothing_of_the_other_reading(serve_from: Serve, st
             bob.finish(1)
         row = anna.get("/slides/1")
         assert row["n_changed"] is None
+        assert row["flags"] == flags
         assert anna.get("/slides")["slides"][0] == row
         assert [one["n_decided"] for one in row["readings"]] == [None]
     (done,) = (e for e in anna.get("/log")["entries"] if e["kind"] == "finished")

@@ -114,7 +114,9 @@ def test_the_share_of_doubtful_cells_is_of_those_that_count(serve_cells: Any) ->
     doubtful = tuple(replace(cell, is_doubtful=True) for cell in cells[60:75])
     client = serve_cells((*left_out, *doubtful, *cells[75:]))
     (row,) = client.get("/slides")["slides"]
-    assert [flag["text"] for flag in row["flags"]] == ["15 of 40 cells need a look"]
+    assert [flag["text"] for flag in row["flags"]] == [
+        "doubtful cells that no reader decided: 15 of 40"
+    ]
 
 
 def test_a_comment_may_come_from_a_word_processor(serve_cells: Any) -> None:
@@ -164,15 +166,63 @@ def test_classes_without_a_leukocyte_are_refused_before_the_server_starts(
         tables.read(reviewed / "cells.parquet", reviewed / "cells", str(own))
 
 
+def flags_everywhere(client: Any) -> list[str]:
+    """Of the worklist; the tab, what is to be signed and the export must say the same."""
+    (row,) = client.get("/slides")["slides"]
+    texts = [flag["text"] for flag in row["flags"]]
+    for role in ("first", "final"):
+        found = client.get("/slides/1/differential", role=role)["flags"]
+        assert [flag["text"] for flag in found] == texts
+    sent = list(csv.DictReader(io.StringIO(client.raw("/slides/1/export/csv").text, newline="")))
+    assert sent[0]["flags"].split() == [flag["code"] for flag in row["flags"]]
+    for text in texts:
+        assert f"Flag: {text}." in sent[0]["remarks"]
+    return texts
+
+
+def test_flags_are_the_same_wherever_they_stand_and_end_by_decisions_alone(
+    serve_cells: Any,
+) -> None:
+    cells = cells_of({"PMY": 1, "SNE": 21})
+    client = serve_cells(tuple(replace(cell, is_doubtful=n < 13) for n, cell in enumerate(cells)))
+    left_shift = "immature granulocytes 4.5 %, only with doubtful cells that no reader decided"
+    unread = [left_shift, "doubtful cells that no reader decided: 13 of 22"]
+    assert flags_everywhere(client) == unread
+    client.take(1)
+    shown = {cell["id"]: cell for cell in client.cells(1)}
+    (done,) = client.decide(("decision-1", shown["S-1"]["n"], "SNE", None))["accepted"]
+    begun = [left_shift, "doubtful cells that no reader decided: 12 of 22"]
+    assert flags_everywhere(client) == begun
+    client.decide(("decision-2", shown["S-2"]["n"], "ARTEFACT", None))
+    begun[1] = "doubtful cells that no reader decided: 11 of 22"
+    begun[0] = left_shift.replace("4.5", "4.8")
+    assert flags_everywhere(client) == begun
+    client.finish(1)
+    assert flags_everywhere(client) == begun
+    signed = client.sign(1)
+    assert [flag["text"] for flag in signed["flags"]] == begun == flags_everywhere(client)
+    mostly = "That is most of the cells: the figures mean little."
+    assert f"Doubtful cells that no reader decided: 11. {mostly}" in signed["notes"]
+
+    client.post("/slides/1/amend", client_id="amendment-1", reason="to decide more")
+    assert flags_everywhere(client) == begun
+    client.decide(("decision-3", shown["S-0"]["n"], "PMY", None))
+    begun = ["immature granulocytes 4.8 %, flagged from 2 % on",
+             "doubtful cells that no reader decided: 10 of 22"]  # fmt: skip
+    assert flags_everywhere(client) == begun
+    client.decide(*((f"decision-of-{n}", shown[f"S-{n}"]["n"], "SNE", None) for n in range(3, 13)))
+    assert flags_everywhere(client) == begun[:1]
+    client.decide(("decision-4", shown["S-1"]["n"], None, done["seq"]))
+    assert flags_everywhere(client) == begun[:1], "one doubtful cell of 22 is below 20 %"
+
+
 def test_what_is_shown_before_a_signature_is_what_is_signed(serve_cells: Any) -> None:
     cells = cells_of({"BL": 5, "SNE": 55, "LY": 40})
     mostly = tuple(replace(cell, is_doubtful=n < 60) for n, cell in enumerate(cells))
     client = serve_cells(mostly)
     client.take(1)
-    unread = client.get("/slides/1/differential", role="final")
-    assert [flag["code"] for flag in unread["flags"]] == ["doubtful"]  # no differential yet
-    shown = client.get("/slides/1/differential", role="final", as_signed=True)
-    assert [flag["code"] for flag in shown["flags"]] == ["blasts"]
+    shown = client.get("/slides/1/differential", role="final")
+    assert [flag["code"] for flag in shown["flags"]] == ["blasts", "doubtful"]
     assert shown["undecided_doubtful"] == 60
     client.finish(1)
     signed = client.sign(1)

@@ -126,17 +126,25 @@ def check_doubt(
 
 
 def flag(row: CheckedRow, threshold: float) -> str:
-    """Whether a figure reaches a threshold, and whether it does without the doubtful cells.
-
-    A count too small to rule the threshold out is no all-clear; a flag that is gone without the
-    doubtful cells is `ONLY_DOUBTFUL`.
+    """What `reached` says, of a slide that is not refused; `NO_FLAG` of one that is.
 
     Args:
         row: Of the class that is asked about.
         threshold: Percent of the leukocytes.
     """
-    if row.status == REFUSED:
-        return NO_FLAG
+    return NO_FLAG if row.status == REFUSED else reached(row, threshold)
+
+
+def reached(row: CheckedRow, threshold: float) -> str:
+    """Whether a figure reaches a threshold, and whether it does without the doubtful cells.
+
+    A count too small to rule the threshold out is no all-clear; a flag that is gone without the
+    doubtful cells is `ONLY_DOUBTFUL`. Of a slide that is refused too, where its figures are shown.
+
+    Args:
+        row: Of the class that is asked about.
+        threshold: Percent of the leukocytes.
+    """
     figure = row.every.adjusted or row.every.raw
     same, kept = alike(row)
     is_kept_flagged = kept is not None and kept.value >= threshold

@@ -7,10 +7,10 @@ from buffycoat.evaluate.doubtful_cells import FLAGGED, ONLY_DOUBTFUL
 from buffycoat.evaluate.limits import DOUBTFUL_SHARE
 from buffycoat.exchange.differential_report import one_decimal
 from buffycoat.exchange.remarks import Flag
-from buffycoat.plurals import some_of
 
 _CODES = {IMMATURE: "left_shift", BLAST: "blasts"}
 _WORDS = {BLAST: "blasts"}
+UNDECIDED = "doubtful cells that no reader decided"
 
 
 def class_flag(
@@ -27,6 +27,8 @@ def class_flag(
     'blasts 3.1 %, flagged from 1 % on'
     >>> class_flag("BL", FLAGGED, 0.97, limit=1.0, kept=1.02).text
     'blasts 0.97 % (without doubtful cells 1.0 %), flagged from 1 % on'
+    >>> class_flag("BL", ONLY_DOUBTFUL, 3.125, limit=1.0).text
+    'blasts 3.1 %, only with doubtful cells that no reader decided'
 
     Args:
         name: Code of the class, or `IMMATURE`.
@@ -40,7 +42,7 @@ def class_flag(
     if said == FLAGGED:
         why = "flagged" if limit is None else f"flagged from {limit:g} % on"
     elif said == ONLY_DOUBTFUL:
-        why = "only with doubtful cells: look at them"
+        why = f"only with {UNDECIDED}"
     else:
         return None
     more = []
@@ -57,9 +59,12 @@ def doubt_flag(n_doubtful: int, n_cells: int) -> Flag | None:
     """That many cells are doubtful; None where they are fewer than `DOUBTFUL_SHARE`.
 
     >>> doubt_flag(1, 4).text, doubt_flag(0, 4)
-    ('1 of 4 cells needs a look', None)
+    ('doubtful cells that no reader decided: 1 of 4', None)
+
+    Args:
+        n_doubtful: Cells that a person should look at, and nobody has decided.
+        n_cells: Cells that count.
     """
     if not n_doubtful or n_doubtful < DOUBTFUL_SHARE * n_cells:
         return None
-    cells = some_of(n_doubtful, n_cells, "cell", "needs", "need", comma="")
-    return Flag("doubtful", f"{cells} a look")
+    return Flag("doubtful", f"{UNDECIDED}: {n_doubtful} of {n_cells}")

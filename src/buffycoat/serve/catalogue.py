@@ -130,17 +130,20 @@ class SlideCells:
         return sorted({cell.bundle_sha256 or "" for cell in self.cells})
 
     def counted(
-        self, labels: Mapping[int, str], doubtful: Collection[int] | None, *confusion: Any
+        self, labels: Mapping[int, str], decided: Collection[int], *confusion: Any
     ) -> counts.Counted:
-        """Count the cells that are to be counted; arguments as of `counts.count`."""
-        kept = {n: label for n, label in labels.items() if n not in self.not_counted}
-        return counts.count(kept, doubtful, self.taxonomy, *confusion, left_out=self.not_counted)
+        """Count the cells that are to be counted.
 
-    def undecided_doubtful(self, decided: Collection[int]) -> int | None:
-        """Doubtful cells that count and that nobody decided; None where doubt is not known."""
-        if self.doubtful is None:
-            return None
-        return len(self.doubtful - {*decided} - self.not_counted.keys())
+        A doubtful cell is one until somebody decides it: to finish or sign a reading decides none.
+
+        Args:
+            labels: Cell -> code, of all cells.
+            decided: Cells that somebody decided, from `states.decided_cells`.
+            confusion: As of `counts.count`.
+        """
+        kept = {n: label for n, label in labels.items() if n not in self.not_counted}
+        doubtful = None if self.doubtful is None else self.doubtful - {*decided}
+        return counts.count(kept, doubtful, self.taxonomy, *confusion, left_out=self.not_counted)
 
     @cached_property
     def rows(self) -> tuple[dict[str, Any], ...]:

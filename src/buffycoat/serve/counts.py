@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from buffycoat.evaluate.differential import BLAST, IMMATURE, DifferentialRow, Percent
-from buffycoat.evaluate.doubtful_cells import CheckedRow, check_doubt, flag
-from buffycoat.evaluate.flags import class_flag, doubt_flag
+from buffycoat.evaluate.doubtful_cells import REFUSED, CheckedRow, check_doubt, reached
+from buffycoat.evaluate.flags import UNDECIDED, class_flag, doubt_flag
 from buffycoat.evaluate.limits import BLAST_THRESHOLD, MOSTLY, THRESHOLD
 from buffycoat.exchange.differential_report import absolute, rounded
 from buffycoat.plurals import counted as in_words
@@ -33,7 +33,7 @@ class Counted:
     Attributes:
         rows: One a class, then the immature granulocytes; empty where no cell has a class.
         n_cells: All cells, artefacts and those left out too.
-        n_doubtful: Those that a person should still look at; None where unknown.
+        n_doubtful: Doubtful cells that nobody decided; None where unknown.
         outside: Label that is no class -> cells: artefacts, smudges, cells that cannot be told.
         left_out: Why cells are in no figure whatever their label -> cells.
     """
@@ -70,7 +70,7 @@ def count(
 
     Args:
         labels: Cell -> code of a class, or of `EXTRA`, which are left out.
-        doubtful: Cells that a person should still look at; None where that is not known.
+        doubtful: Cells that a person should look at and nobody decided; None where unknown.
         taxonomy: The classes.
         confusion: Shape (k, k), the model's calls on labelled cells, for adjusted figures; only of
             use where the labels are the model's.
@@ -96,10 +96,12 @@ def count(
 
 
 def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[dict[str, str]]:
-    """Why a slide should be read first, each with a code and a sentence.
+    """Why a slide should be looked at, each with a code and a sentence; the same at every stage.
+
+    The page shows figures of a slide that is mostly doubtful too, so their flags stand beside them.
 
     Args:
-        counted: Of the slide.
+        counted: Of the slide, by the labels whose figures are shown.
         site_shift: The largest of its cells; None where unknown.
         unfamiliar: Cells with the reason "unfamiliar_site".
     """
@@ -108,7 +110,7 @@ def flags(counted: Counted, site_shift: float | None, unfamiliar: int) -> list[d
         row = counted.row(name)
         if row is not None:
             kept = None if row.kept is None else row.kept.raw.value
-            said, percent = flag(row, limit), row.every.raw.value
+            said, percent = reached(row, limit), row.every.raw.value
             raised.append(class_flag(name, said, percent, limit=limit, kept=kept))
     n_cells = counted.n_cells - sum(counted.left_out.values())
     raised.append(doubt_flag(counted.n_doubtful or 0, n_cells))
@@ -173,10 +175,9 @@ def notes(counted: Counted, wbc: float | None) -> list[str]:
         found.append(f"{in_words(n, 'cell')} not counted: {why}.")
     if counted.outside.get(UNSURE):
         found.append("Cells that cannot be told may be of any class; the limits do not carry that.")
-    if counted.status == "refused":
-        found.append("Most cells are doubtful: the model's figures mean little. Read the slide.")
-    elif counted.n_doubtful:
-        found.append(f"{counted.n_doubtful} of the cells still to be looked at.")
+    if counted.n_doubtful:
+        mostly = " That is most of the cells: the figures mean little." * (counted.status == REFUSED)
+        found.append(f"{UNDECIDED.capitalize()}: {counted.n_doubtful}.{mostly}")
     if wbc is not None:
         found.append(
             "Absolute counts: the analyser's white cells, corrected for nucleated red cells."

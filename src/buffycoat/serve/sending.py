@@ -119,10 +119,8 @@ def _read(
         given = labels_of(reader, state.id)
         labels = final_labels(state, cells.predicted, given).labels
         decided = decided_cells(given, state.counted_roles)
-        left = frozenset() if state.is_read else (cells.doubtful or set()) - decided
-        doubtful = None if cells.doubtful is None else left
         body = {
-            "flags": flags_of(cells, cells.counted(labels, doubtful)),
+            "flags": flags_of(cells, cells.counted(labels, decided)),
             "readings": read_by(reader, state),
             "n_differ": n_differ(state, cells.predicted, given),
         }
@@ -130,7 +128,8 @@ def _read(
         held = {cell.name: cell.n for cell in cells.cells}
         labels = {held[name]: label for name, label in body["labels"].items()}
         body = {
-            "flags": flags_of(cells, cells.counted(labels, frozenset())),
+            # Who had decided which cell is not known: none counts as doubtful.
+            "flags": flags_of(cells, cells.counted(labels, labels.keys())),
             "readings": [
                 {"role": role, "reader": body["readers"][role]}
                 for role in READINGS

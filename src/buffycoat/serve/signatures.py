@@ -131,9 +131,9 @@ def sign(
     wbc = state.wbc if asked.wbc is None else asked.wbc
     if wbc != state.wbc:
         _keep_wbc(writer, person, slide, wbc)
-    counted = cells.counted(final.labels, frozenset())
-    model = cells.counted(cells.predicted, cells.doubtful)
     decided = decided_cells(given, state.counted_roles)
+    counted = cells.counted(final.labels, decided)
+    model = cells.counted(cells.predicted, ())
     number = state.version + 1
     body = {
         "slide": state.name,
@@ -146,7 +146,7 @@ def sign(
         "rows": counts.to_rows(counted, model, cells.taxonomy, wbc),
         "n_cells": counted.n_cells,
         "n_decided": len(decided),
-        "undecided_doubtful": cells.undecided_doubtful(decided),
+        "undecided_doubtful": counted.n_doubtful,
         "n_leukocytes": counted.n_leukocytes,
         "outside": counted.outside,
         **(faulty or {}),

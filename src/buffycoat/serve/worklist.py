@@ -17,6 +17,7 @@ from buffycoat.serve.states import (
     READINGS,
     Final,
     SlideState,
+    decided_cells,
     final_labels,
     labels_of,
     obstacle,
@@ -35,7 +36,7 @@ class _Model:
         newest: Number of the cell that was added last to the review.
         n_cells: Of the slide.
         n_doubtful: Those that a person should look at; None where unknown.
-        flags: By the model's labels.
+        flags: By the model's labels; shown while a second reading is blind.
     """
 
     newest: int
@@ -96,15 +97,17 @@ class Worklist:
         return rows
 
     def _summary(self, reader: Connection, state: SlideState, last: tuple[int, int]) -> _Summary:
-        key = (*last, state.is_read, state.is_second_counted)
+        key = (*last, state.is_second_counted)
         with self._lock:
             known = self._summaries.get(state.id)
         if known is not None and known.key == key:
             return known
         cells = self.catalogue.slide(reader, state.id)
-        final = final_labels(state, cells.predicted, labels_of(reader, state.id))
+        given = labels_of(reader, state.id)
+        final = final_labels(state, cells.predicted, given)
         n_changed = sum(final.labels[n] != code for n, code in cells.predicted.items())
-        flags = flags_of(cells, cells.counted(final.labels, frozenset()))
+        decided = decided_cells(given, state.counted_roles)
+        flags = flags_of(cells, cells.counted(final.labels, decided))
         found = _Summary(key, final, n_changed, flags)
         with self._lock:
             self._summaries[state.id] = found
@@ -121,7 +124,7 @@ class Worklist:
             newest,
             len(cells.cells),
             None if doubtful is None else len(doubtful),
-            flags_of(cells, cells.counted(cells.predicted, doubtful)),
+            flags_of(cells, cells.counted(cells.predicted, ())),
         )
         with self._lock:
             self._models[state.id] = found
@@ -141,7 +144,7 @@ def _row(
         "n_doubtful": model.n_doubtful,
         "n_changed": summary.n_changed if sees_all else None,
         "status": status_of(state, summary.final, sum(decided.values()) if sees_all else 0),
-        "flags": summary.flags if state.is_read else model.flags,
+        "flags": model.flags if state.is_blind else summary.flags,
         "my_role": state.role_of(person),
         "can_sign": why_not is None and SIGNER in person.roles,
         "why_not": why_not,
@@ -161,7 +164,7 @@ def _row(
 
 
 def flags_of(cells: SlideCells, counted: counts.Counted) -> list[dict[str, str]]:
-    """Why a slide should be read first, by what was counted on it.
+    """Why a slide should be looked at, by what was counted on it.
 
     Args:
         cells: Of the slide.

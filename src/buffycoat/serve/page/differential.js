@@ -75,7 +75,7 @@ export class Differential {
    */
   async asSigned() {
     const { slide, wbcValue: before } = this;
-    const found = await get(`slides/${slide.n}/differential?role=final&as_signed=true`);
+    const found = await get(`slides/${slide.n}/differential?role=final`);
     if (found.wbc !== before && this.wbcValue === before && !this.hasBadWbc) {
       slide.wbc = found.wbc;
       this.wbc.value = found.wbc ?? "";

@@ -195,13 +195,11 @@ def differential(
     person: SignedIn,
     role: View | None = None,
     wbc: Annotated[Wbc | None, Query()] = None,
-    as_signed: bool = False,
 ) -> JSONResponse:
     """The differential by the labels of a reading, by those that count, or by the model's.
 
-    With `as_signed`, flags and notes are those of a signature now: it takes doubtful cells that
-    nobody decided as predicted. `state` of the labels that count, sent with a signature, says what
-    its signer saw.
+    Flags and notes are those that a signature of these labels freezes. `state` of the labels that
+    count, sent with a signature, says what its signer saw.
     """
     with review.store.reading() as reader:
         state = state_of(reader, slide)
@@ -213,20 +211,17 @@ def differential(
     if view == "final":
         state.require_sight(person)
         labels = final_labels(state, cells.predicted, given).labels
-        is_done, decided = state.is_read, decided_cells(given, state.counted_roles)
+        decided = decided_cells(given, state.counted_roles)
         differ = n_differ(state, cells.predicted, given)
     elif view == "model":
-        labels, is_done, decided = cells.predicted, False, set[int]()
+        labels, decided = cells.predicted, set[int]()
     else:
         state.require_sight(person, view)
         labels = as_read(cells.predicted, given[view])
         seen = state.counted_roles if view == CONSENSUS else (view,)
-        is_done, decided = state.is_finished(view), decided_cells(given, seen)
-    doubtful = cells.doubtful
-    if doubtful is not None:
-        doubtful = frozenset() if is_done or as_signed else doubtful - decided
-    counted = cells.counted(labels, doubtful)
-    model = cells.counted(cells.predicted, cells.doubtful, review.confusion)
+        decided = decided_cells(given, seen)
+    counted = cells.counted(labels, decided)
+    model = cells.counted(cells.predicted, (), review.confusion)
     rows = counts.to_rows(counted, model, cells.taxonomy, wbc)
     return JSONResponse(
         {
@@ -241,10 +236,9 @@ def differential(
             "per_100": [_per_100(row) for row in rows if not row["is_leukocyte"]],
             "outside": counted.outside,
             "left_out": [{"text": text, "n": n} for text, n in counted.left_out.items()],
-            "doubtful": counted.n_doubtful,
             "n_changed": sum(labels[n] != code for n, code in cells.predicted.items()),
             "n_decided": len(decided),
-            "undecided_doubtful": cells.undecided_doubtful(decided),
+            "undecided_doubtful": counted.n_doubtful,
             "n_differ": differ,
             **review.pictures.n_faulty(cells.cells),
             "bundle_sha256": cells.bundles,
