@@ -208,7 +208,7 @@ def test_a_second_reading_that_was_given_up_does_not_count(
 
 def test_readers_and_model_are_compared(single: Any) -> None:
     assert single.get("/agreement") == {
-        "n_slides": 0, "n_cells": 0, "kappa": None, "classes": [],
+        "n_slides": 0, "n_cells": 0, "kappa": None, "no_class": {}, "classes": [],
     }  # fmt: skip
     for slide in (1, 2):
         single.take(slide)
@@ -220,3 +220,27 @@ def test_readers_and_model_are_compared(single: Any) -> None:
     assert 0.8 < found["kappa"]["value"] < 1
     monocytes = next(row for row in found["classes"] if row["name"] == "MO")
     assert monocytes["reader_mean"] > monocytes["model_mean"]
+
+
+def test_what_the_reader_rejects_counts_against_the_model(single: Any) -> None:
+    single.take(1)
+    cells = single.cells(1)
+    first = next(cell["n"] for cell in cells if cell["predicted"] == "SNE")
+    single.decide(("decision-1", first, "ARTEFACT", None))
+    single.finish(1)
+    found = single.get("/agreement")
+    assert (found["n_cells"], found["no_class"]) == (10, {"ARTEFACT": 1})
+    assert found["kappa"]["value"] == pytest.approx((0.9 - 0.18) / (1 - 0.18))  # by chance 0.18
+    rows = {row["name"]: row for row in found["classes"]}
+    one = rows["SNE"]
+    assert (one["model_count"], one["no_class"]) == (2, 1)
+    assert one["model_mean"] == pytest.approx(25)  # 2 of 8 leukocytes
+    assert one["reader_mean"] == pytest.approx(100 / 7)
+    assert rows["LY"]["no_class"] == 0
+    single.post("/slides/1/readings/first/reopen")
+    others = (cell["n"] for cell in cells if cell["n"] != first)
+    single.decide(*((f"decision-of-{n}", n, "UNSURE", None) for n in others))
+    single.finish(1)
+    found = single.get("/agreement")
+    assert (found["n_slides"], found["classes"]) == (1, [])
+    assert found["no_class"] == {"ARTEFACT": 1, "UNSURE": 9}

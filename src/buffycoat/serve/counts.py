@@ -176,8 +176,10 @@ def notes(counted: Counted, wbc: float | None) -> list[str]:
     if counted.outside.get(UNSURE):
         found.append("Cells that cannot be told may be of any class; the limits do not carry that.")
     if counted.n_doubtful:
-        mostly = " That is most of the cells: the figures mean little." * (counted.status == REFUSED)
-        found.append(f"{UNDECIDED.capitalize()}: {counted.n_doubtful}.{mostly}")
+        said = f"{UNDECIDED.capitalize()}: {counted.n_doubtful}."
+        if counted.status == REFUSED:
+            said += " That is most of the cells: the figures mean little."
+        found.append(said)
     if wbc is not None:
         found.append(
             "Absolute counts: the analyser's white cells, corrected for nucleated red cells."

@@ -128,11 +128,17 @@ def test_the_admin_checks_the_log(together, open_page, log_in):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_readers_and_model_are_compared(alone, open_page):
+def test_readers_and_model_are_compared(alone, open_page, open_slide):
+    page = open_slide()
+    choose(page, page.locator(".cell").first.get_attribute("data-n"), "ARTEFACT")
+    finish(page)
     page = open_page(alone.url)
     page.get_by_role("link", name="Readers and model").click()
     page.get_by_role("heading", name="Readers and model").wait_for()
     page.get_by_text("read, ").first.wait_for()
+    page.get_by_text("no class by the reader (").wait_for()
+    assert "no white cell: 1" in page.locator("main").inner_text()
+    page.get_by_role("cell", name="1 of the model's").wait_for()
 
 
 def test_the_admin_makes_an_account_that_logs_in(together, open_page, log_in):
