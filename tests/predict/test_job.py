@@ -189,7 +189,7 @@ def test_another_task_is_refused(tmp_path: Path, changed: dict[str, object], wor
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     with (
         open_job(tmp_path / "job", TASK, 4),
-        pytest.raises(OutputError, match="another process"),
+        pytest.raises(OutputError, match="another command writes into"),
         open_job(tmp_path / "job", TASK, 4),
     ):
         pass

@@ -116,10 +116,14 @@ def find_cells(
 
     Returns:
         What became of the fields, and all of them.
+
+    Raises:
+        OutputError: Another command writes into the folder, or it cannot be written.
     """
     from buffycoat.api.output import check_folder
     from buffycoat.fields.folder import TILE_PX, find_folder, list_fields
     from buffycoat.fields.tables import check_places, write_tables
+    from buffycoat.images import only_writer
 
     check_places(fields, out, um_per_px, overlays)
     places, left_out = list_fields(fields)
@@ -128,8 +132,9 @@ def find_cells(
     for folder in (out, overlays):
         if folder is not None:
             check_folder(folder)
-    outcome = find_folder(places, out, reporter, um_per_px, overlays, tile_px or TILE_PX)
-    write_tables(outcome, out)
+    with only_writer(out):
+        outcome = find_folder(places, out, reporter, um_per_px, overlays, tile_px or TILE_PX)
+        write_tables(outcome, out)
     return outcome, places
 
 

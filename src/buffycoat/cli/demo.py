@@ -48,13 +48,16 @@ def demo(
 
     Example: `buffycoat demo --out buffycoat-demo`
     """
-    check_folder(out)
-    if quick:
-        from buffycoat.cli.demo_quick import count_drawn_fields
+    from buffycoat.images import only_writer
 
-        shown = count_drawn_fields(out)
-    else:
-        shown = _train(out)
+    check_folder(out)
+    with only_writer(out):
+        if quick:
+            from buffycoat.cli.demo_quick import count_drawn_fields
+
+            shown = count_drawn_fields(out)
+        else:
+            shown = _train(out)
     open_review(shown, is_wanted=not no_browser)
 
 

@@ -65,12 +65,14 @@ def count_fields(
 
     Raises:
         BadCellsError: More fields than allowed cannot be used; the others are counted.
+        OutputError: Another command writes into the folder, or it cannot be written.
     """
     check_prior(finding.prior)
     from buffycoat.api.fields import find_cells
     from buffycoat.cli.field_pictures import PAGE, Results
     from buffycoat.fields.folder import list_fields
     from buffycoat.fields.tables import BAD, check_places
+    from buffycoat.images import only_writer
     from buffycoat.predict.predictor import Pipeline
 
     check_places(fields, out, finding.um_per_px)
@@ -80,16 +82,17 @@ def count_fields(
     if pipeline.notice:
         errors_console().print(f"[yellow]{escape(pipeline.notice)}[/]", highlight=False)
     check_folder(out)
-    with make_reporter() as reporter:
-        outcome, places = find_cells(fields, out / CELLS, reporter, finding.um_per_px)
-    print_found(outcome, out / CELLS)
-    results = Results(fields.resolve().stem, places, outcome, out)
-    found = None
-    if any(row["kind"] == "cell" for row in outcome.cells):
-        found = _classify_and_count(pipeline, bundle, results, asked, finding.prior, caveat)
-    else:
-        for name in (PREDICTIONS, FIGURES, PAGE):  # of an earlier run over other fields
-            (out / name).unlink(missing_ok=True)
+    with only_writer(out):
+        with make_reporter() as reporter:
+            outcome, places = find_cells(fields, out / CELLS, reporter, finding.um_per_px)
+        print_found(outcome, out / CELLS)
+        results = Results(fields.resolve().stem, places, outcome, out)
+        found = None
+        if any(row["kind"] == "cell" for row in outcome.cells):
+            found = _classify_and_count(pipeline, bundle, results, asked, finding.prior, caveat)
+        else:
+            for name in (PREDICTIONS, FIGURES, PAGE):  # of an earlier run over other fields
+                (out / name).unlink(missing_ok=True)
     if len(outcome.bad) > finding.allow_bad:
         raise BadCellsError(
             f"{some_of(len(outcome.bad), len(places), 'field')} could not be used, more than "

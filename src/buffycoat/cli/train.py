@@ -68,13 +68,15 @@ def train(
     Cells that nobody has labelled: `train ours/ --preset cpu --unlabelled archive/ --out new`.
     """
     from buffycoat import config
+    from buffycoat.images import only_writer
     from buffycoat.sources.several import name_sites
 
     spread = [f"classify.devices={devices}"] if devices > 1 else []
     settings = config.load(preset, [*(changes or []), *spread])
     sites = name_sites(data)
     check_folder(out)
-    sites, unwanted = _cut_boxes(sites, out / "cells", leave_out or ())
+    with only_writer(out):
+        sites, unwanted = _cut_boxes(sites, out / "cells", leave_out or ())
 
     from buffycoat.cli.tables import print_metrics
     from buffycoat.learn import train

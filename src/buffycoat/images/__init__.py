@@ -6,6 +6,7 @@ The room's names are gathered here, as every other room uses some of them.
 from buffycoat.images.decode import decode, read, read_bytes
 from buffycoat.images.formats import READABLE, SUFFIXES
 from buffycoat.images.limits import MAX_PIXELS, MIN_SIDE_PX
+from buffycoat.images.lock import only_writer
 from buffycoat.images.parquet_cells import check_pictures
 from buffycoat.images.survey import (
     CONTACT_SHEET,
@@ -52,6 +53,7 @@ __all__ = [
     "is_image",
     "list_images",
     "load_work",
+    "only_writer",
     "read",
     "read_bytes",
     "survey",

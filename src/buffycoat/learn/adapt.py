@@ -21,7 +21,7 @@ from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.errors import BadCellsError, BundleError, NotEstimableError, OutputError
-from buffycoat.images import load_work
+from buffycoat.images import load_work, only_writer
 from buffycoat.learn import site_checks, site_labels
 from buffycoat.learn.batch_norm import SHARE
 from buffycoat.learn.site_labels import SiteLabels
@@ -94,15 +94,29 @@ def adapt(
     Raises:
         BundleError: The bundle was adapted before, does not know its own training cells' looks, or
             is the folder that shall be written.
-        OutputError: That folder is there and not empty, or cannot be written.
+        OutputError: That folder is there and not empty, another command writes into it, or it
+            cannot be written.
         NotEstimableError: The cells are too few, of one class, gray or drawn; or the labels are
             too few, or show no gain.
         ManifestError: A label of no cell of the site.
         TaxonomyError: A label that is no class of the bundle.
         BadCellsError: More cells than allowed cannot be read.
     """
-    reporter, start = reporter or Silent(), time.monotonic()
-    folder = files.locate(bundle)
+    # The lock lies beside the folder, in which only files of the bundle may be.
+    with only_writer(out, out.with_name(f".{out.name}.lock")):
+        return _adapt(bundle, manifest, out, name, reporter or Silent(), allow_bad, labels)
+
+
+def _adapt(
+    bundle: str | Path,
+    manifest: Manifest,
+    out: Path,
+    name: str,
+    reporter: Reporter,
+    allow_bad: int,
+    labels: Path | None,
+) -> Adapted:
+    start, folder = time.monotonic(), files.locate(bundle)
     if out.resolve() == folder.resolve():
         raise BundleError(f"{out}: is the bundle itself. Choose another folder for the new one")
     if out.exists() and any(out.iterdir()):

@@ -15,7 +15,7 @@ from buffycoat.backbones.weights import LICENCE
 from buffycoat.cells import Manifest
 from buffycoat.classify.pretrain import fit_backbone
 from buffycoat.config import Config, to_hash
-from buffycoat.images import write_atomic, writing
+from buffycoat.images import only_writer, write_atomic, writing
 from buffycoat.learn import unlabelled
 from buffycoat.learn.stage_store import Outcome, StageStore, hash_of, of_weights
 from buffycoat.learn.unlabelled import UnlabelledCells
@@ -60,7 +60,13 @@ def pretrain(
     Raises:
         BuffycoatError: The cells, the settings or the disk are at fault; the message says how.
     """
-    reporter = reporter or Silent()
+    with only_writer(out):
+        return _pretrain(cells, out, config, known, reporter or Silent())
+
+
+def _pretrain(
+    cells: Sequence[Path], out: Path, config: Config, known: Manifest | None, reporter: Reporter
+) -> Pretrained:
     manifest = unlabelled.read_cells(cells, reporter)
     if known is None:
         known = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")

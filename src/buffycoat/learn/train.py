@@ -20,6 +20,7 @@ from buffycoat.cells import Manifest
 from buffycoat.config import Config
 from buffycoat.embed.encoders import build_encoder
 from buffycoat.errors import ManifestError
+from buffycoat.images import only_writer
 from buffycoat.learn import (
     fit_abroad,
     fit_cascade,
@@ -89,7 +90,8 @@ def train(
 ) -> RunResult:
     """Learn every stage from labelled cells; write a bundle, metrics and a report.
 
-    Killed, the same call goes on: a stage runs again only if its inputs or settings changed.
+    Killed, the same call goes on: a stage runs again only if its inputs or settings changed. While
+    it runs, no other command may write into the folder.
 
     Args:
         data: Folder or table of cells; or several, site -> folder or table.
@@ -109,20 +111,23 @@ def train(
     Raises:
         BuffycoatError: The data, the settings or the disk are at fault; the message says how.
     """
-    watch = Stopwatch(reporter or Silent(), out / "timings.json")
-    learned = learn(data, out, config, watch, layout, allow_bad, reading, without_labels, workers)
-    for line in summary.restricted(learned.fitted.provenance):
-        watch.say(line)
-    return outcome.conclude(
-        learned.fitted,
-        learned.training,
-        learned.scores,
-        learned.decision,
-        learned.held_out,
-        out,
-        watch,
-        allow_bad,
-    )
+    with only_writer(out):
+        watch = Stopwatch(reporter or Silent(), out / "timings.json")
+        learned = learn(
+            data, out, config, watch, layout, allow_bad, reading, without_labels, workers
+        )
+        for line in summary.restricted(learned.fitted.provenance):
+            watch.say(line)
+        return outcome.conclude(
+            learned.fitted,
+            learned.training,
+            learned.scores,
+            learned.decision,
+            learned.held_out,
+            out,
+            watch,
+            allow_bad,
+        )
 
 
 def learn(

@@ -17,19 +17,19 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from buffycoat.cells import PLACE, Manifest
 from buffycoat.errors import OutputError
 from buffycoat.fuse.label_rule import Objective
-from buffycoat.images import BadCell, write_atomic, writing
+from buffycoat.images import BadCell, only_writer, write_atomic, writing
+from buffycoat.images.lock import LOCK
 
 FORMAT = 3
 PART_CELLS = 1024
 """A kill loses less than this; a part is some 100 kB."""
 OF_CELLS = ("patient_id", "slide_id", "um_per_px")
 """Columns of a manifest that stand in a part, or decide what is seen of a picture."""
-INDEX, LOCK = "_job.json", "_lock"
+INDEX = "_job.json"
 """Readers of a folder of Parquet files leave out names that begin with an underscore."""
 _BAD = b"bad_cells"
 _MEANING = {
@@ -194,42 +194,24 @@ def open_job(folder: Path, task: Task, n_cells: int) -> Iterator[Job]:
         n_cells: Cells in all.
 
     Raises:
-        OutputError: The folder holds another task or something else, another process works on it,
-            or it cannot be written.
+        OutputError: The folder holds another task or something else, another command works on
+            it, or it cannot be written.
     """
     index = folder / INDEX
     if folder.exists() and not index.exists() and any(p.name != LOCK for p in folder.iterdir()):
         raise OutputError(f"{folder}: is there already and is no job of `predict`. Choose another")
-    with _alone(folder):
-        if index.exists():
-            _check_same(folder, _read(index), asdict(task))
-        else:
-            write_atomic(index, json.dumps(asdict(task), indent=1).encode())
-        for left in folder.glob(".part-*.parquet"):  # of a process that was killed while it wrote
-            left.unlink(missing_ok=True)
-        yield Job(folder, task, n_cells)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a job's folder; the folder goes with the lock once the job was removed."""
-    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise OutputError(
-            f"{folder}: another process is writing there. Wait for it, or choose another --out"
-        ) from error
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
-    try:
-        yield
+        with only_writer(folder):
+            if index.exists():
+                _check_same(folder, _read(index), asdict(task))
+            else:
+                write_atomic(index, json.dumps(asdict(task), indent=1).encode())
+            for left in folder.glob(".part-*.parquet"):  # of a process that was killed in writing
+                left.unlink(missing_ok=True)
+            yield Job(folder, task, n_cells)
     finally:
-        lock.release()
-        if not (folder / INDEX).exists():
-            with contextlib.suppress(OSError):  # another process may have begun a job there
-                (folder / LOCK).unlink(missing_ok=True)
+        if not index.exists():  # the folder goes with the job
+            with contextlib.suppress(OSError):  # another command may have begun a job there
                 folder.rmdir()
 
 

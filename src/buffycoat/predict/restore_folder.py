@@ -14,7 +14,7 @@ import pandas as pd
 from buffycoat import __version__
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.errors import ImageError
-from buffycoat.images import CONTACT_SHEET, decode, read, read_bytes, write_png
+from buffycoat.images import CONTACT_SHEET, decode, only_writer, read, read_bytes, write_png
 from buffycoat.plurals import counted
 from buffycoat.predict import frames
 from buffycoat.predict.restore_journal import Journal
@@ -49,17 +49,21 @@ def restore_folder(
         fitted: What training learned.
         bundle_sha256: Of the bundle that holds it.
         reporter: Progress.
+
+    Raises:
+        OutputError: Another command writes into the folder, or it cannot be written.
     """
-    journal = Journal(out, f"{PICTURES} {__version__} {bundle_sha256}")
-    done = None
-    try:
-        outcome = _restore_all(jobs, out, fitted, journal, reporter)
-        done = [job.out for job, _ in outcome.done]
-    finally:
-        journal.close(done)  # killed, it keeps what it has
-    write_csv(out / TABLE, _table(outcome))
-    _write_bad(outcome.bad, out / BAD)
-    _draw_sheet(outcome, out)
+    with only_writer(out):
+        journal = Journal(out, f"{PICTURES} {__version__} {bundle_sha256}")
+        done = None
+        try:
+            outcome = _restore_all(jobs, out, fitted, journal, reporter)
+            done = [job.out for job, _ in outcome.done]
+        finally:
+            journal.close(done)  # killed, it keeps what it has
+        write_csv(out / TABLE, _table(outcome))
+        _write_bad(outcome.bad, out / BAD)
+        _draw_sheet(outcome, out)
     return outcome
 
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from buffycoat.images import writing
+from buffycoat.images.lock import LOCK
 from buffycoat.predict import rows
-from buffycoat.predict.job import INDEX, LOCK, Job
+from buffycoat.predict.job import INDEX, Job
 from buffycoat.tables import write_csv_parts
 
 

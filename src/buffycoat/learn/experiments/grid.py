@@ -22,6 +22,7 @@ from buffycoat.classify.train import fit_fold
 from buffycoat.config import Config, load
 from buffycoat.errors import ConfigError
 from buffycoat.fuse.calibrate import MIN_ROWS, fit_temperature, log_probs
+from buffycoat.images import only_writer
 from buffycoat.learn import prepare
 from buffycoat.learn.experiments.grid_table import Scored, to_row, write
 from buffycoat.learn.fit_classifier import check, check_cells, log_prior, recipe_key
@@ -116,7 +117,13 @@ def run(
     Returns:
         One row a recipe, as in the table.
     """
-    reporter = reporter or Silent()
+    with only_writer(out):
+        return _run(data, grid, out, reporter or Silent(), layout, reading)
+
+
+def _run(
+    data: Path, grid: Grid, out: Path, reporter: Reporter, layout: str, reading: Reading | None
+) -> list[dict[str, Any]]:
     base = next(iter(grid.recipes.values()))
     manifest = prepare.read_data(data, layout, reading, base, reporter, out)
     learned = manifest.of_split("train")

@@ -22,7 +22,7 @@ from buffycoat.bundle import files
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest, Prediction
 from buffycoat.errors import NotEstimableError
-from buffycoat.images import load_work, write_atomic
+from buffycoat.images import load_work, only_writer, write_atomic
 from buffycoat.learn import adapt, site_labels
 from buffycoat.learn.experiments.labelled_site import Site, read_site
 from buffycoat.learn.experiments.site_scores import score
@@ -95,7 +95,18 @@ def run(
     Raises:
         BundleError: The bundle was adapted, or does not know its home.
     """
-    reporter = reporter or Silent()
+    with only_writer(out):
+        return _run(bundle, sites, out, reporter or Silent(), labels, draws)
+
+
+def _run(
+    bundle: str | Path,
+    sites: Mapping[str, Manifest],
+    out: Path,
+    reporter: Reporter,
+    labels: Sequence[int],
+    draws: int,
+) -> list[dict[str, Any]]:
     fitted, bundle_name = files.read(bundle), files.checksum(bundle)[:12]
     adapt.home_of(fitted, str(bundle))
     read = [read_site(name, manifest, fitted) for name, manifest in sites.items()]
