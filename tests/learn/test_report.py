@@ -165,7 +165,8 @@ def test_a_damaged_or_older_table_is_refused(left):
 
 def test_an_audit_is_taken_from_the_run_or_by_name(left, tmp_path):
     assert run_folder.read(left).audit is None
-    audit = {"data": "cells", "n_cells": 3, "checks": []}
+    known = json.loads((left / run_folder.DATA).read_text())["cells_sha256"]
+    audit = {"data": "cells", "n_cells": 3, "checks": [], "cells_sha256": known[0]}
     (left / "audit.json").write_text(json.dumps(audit))
     assert run_folder.read(left).audit == audit
     other = tmp_path / "other.json"

@@ -127,6 +127,7 @@ class Audit:
         results: One a check, in the order of `run.CHECKS`.
         notes: What the reader of the data left out or took for granted.
         statement: What was read and what was not.
+        cells_sha256: Fingerprint of the cells, by which `report` knows whose audit it is.
     """
 
     data: str
@@ -137,6 +138,7 @@ class Audit:
     results: tuple[Result, ...]
     notes: tuple[str, ...] = field(default_factory=tuple)
     statement: Statement = field(default_factory=Statement)
+    cells_sha256: str = ""
 
     @property
     def is_clean(self) -> bool:
@@ -152,6 +154,7 @@ class Audit:
         return {
             "data": self.data,
             "n_cells": self.n_cells,
+            "cells_sha256": self.cells_sha256,
             "is_clean": self.is_clean,
             "searched": self.searched,
             "counts": {split: dict(classes) for split, classes in self.counts.items()},

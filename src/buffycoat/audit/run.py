@@ -24,6 +24,7 @@ from buffycoat.audit.pairs import Pair, find_pairs
 from buffycoat.audit.scan import Scan
 from buffycoat.cells import Manifest
 from buffycoat.optional import choose
+from buffycoat.sources.fingerprint import fingerprint
 
 SEARCHED = (
     "Candidates came from landmarks at any angle and scale, from perceptual hashes of frame and "
@@ -213,6 +214,7 @@ def audit(
         results=tuple(results),
         notes=manifest.notes,
         statement=manifest.statement,
+        cells_sha256=fingerprint(manifest),
     )
 
 

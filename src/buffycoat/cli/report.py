@@ -37,7 +37,8 @@ def report(
     """Make the report of a run: one page that opens offline, and its tables as CSV beside it.
 
     Nothing is trained or scored again. The page opens with the verdict, a map of the cells, the
-    confused cells and a contact sheet of each class. Each figure names its table.
+    confused cells and a contact sheet of each class. Each figure names its table. A page with
+    pictures is not replaced by one without any, and an audit of other cells is refused.
 
     Example: `buffycoat report runs/mine --data cells/ --out mine.html`
     """
@@ -55,7 +56,8 @@ def report(
         kept = run_folder.reading(run)
         manifest = None if data is None else read(data, layout, kept)
         fitted = files.read(run / run_folder.BUNDLE)
-        tables = make_report(fitted, left, target, manifest, reporter)
+        is_better_bare = data is None and not target.exists()
+        tables = make_report(fitted, left, target, manifest, reporter, not is_better_bare)
         reporter.finish(f"{target.stat().st_size / 1e6:.1f} MB")
     console = results_console()
     console.print(f"Report: {escape(str(target))}", soft_wrap=True)

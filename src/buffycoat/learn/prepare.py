@@ -21,6 +21,7 @@ from buffycoat.plurals import counted
 from buffycoat.predict.background import paint_if_asked
 from buffycoat.progress import Reporter
 from buffycoat.segment.segmenters import build_segmenter
+from buffycoat.sources.fingerprint import KEY, fingerprints
 from buffycoat.sources.options import Reading
 from buffycoat.sources.several import name_sites, read_sites
 
@@ -77,6 +78,10 @@ def read_data(
         reporter: Says the statement.
         out: Folder of the run.
         without_labels: Folders or tables of unlabelled cells, for the statement.
+
+    Raises:
+        ManifestError: A fault in the data.
+        RunError: The folder holds an audit of another data set.
     """
     reading = replace(reading or Reading(), taxonomy=config.taxonomy)
     sites = name_sites([data]) if isinstance(data, Path) else data
@@ -90,6 +95,9 @@ def read_data(
             "them with --split test, then evaluate. Held-out scores need a split called val"
         )
     said = {"layout": layout, "reading": asdict(reading), **manifest.statement.to_dict()}
+    said[KEY] = fingerprints(manifest)
+    if (out / run_folder.AUDIT).exists():  # the report shows it: refused now, and not at the end
+        run_folder.check_audit(out / run_folder.AUDIT, said)
     if without_labels:
         said["said"] |= {"Unlabelled": ", ".join(map(os.path.abspath, without_labels))}
     write_atomic(out / run_folder.DATA, json.dumps(said, indent=1).encode())

@@ -12,6 +12,7 @@ import pandas as pd
 import buffycoat
 from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
+from buffycoat.errors import RunError
 from buffycoat.evaluate.crossing import crossing_rows
 from buffycoat.evaluate.curves import PrecisionRecall, precision_recall
 from buffycoat.learn import run_folder, summary
@@ -32,6 +33,7 @@ def make_report(
     out: Path,
     data: Manifest | None = None,
     reporter: Reporter | None = None,
+    needs_pictures: bool = False,
 ) -> Path:
     """Write the page, and its tables beside it.
 
@@ -41,16 +43,22 @@ def make_report(
         out: The .html file.
         data: Where pictures of cells are looked for; None for where they lay in training.
         reporter: Is told what the page lacks.
+        needs_pictures: Refuse to write a page that lists cells and has a picture of none.
 
     Returns:
         The folder of the tables.
 
     Raises:
-        RunError: The run's files are not of one run.
+        RunError: The run's files are not of one run, or no picture was found.
         OutputError: The page or a table cannot be written.
     """
     check_same_run(run, fitted.taxonomy)
     page = report_data(fitted, run, data)
+    if page.cells.is_bare and needs_pictures:
+        raise RunError(
+            f"{out}: not written, since it would show no cell. {page.cells.note} A page without "
+            "pictures can be had under another name, without --data: --out PAGE.html"
+        )
     if page.cells.note:
         (reporter or Silent()).say(page.cells.note)
     return write_report(out, page)

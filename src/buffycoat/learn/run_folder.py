@@ -14,6 +14,7 @@ import pyarrow
 
 from buffycoat.errors import RunError
 from buffycoat.evaluate.metrics import confusion
+from buffycoat.sources.fingerprint import KEY
 from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import Taxonomy
 
@@ -66,7 +67,7 @@ def read(root: Path, audit: Path | None = None) -> RunFolder:
         audit: An audit of its data; by default `audit.json` in the folder, if there is one.
 
     Raises:
-        RunError: Not a run, or a file of it cannot be read.
+        RunError: Not a run, a file of it cannot be read, or the audit is of another data set.
     """
     if not (root / METRICS).is_file() or not (root / BUNDLE).is_dir():
         raise RunError(
@@ -87,7 +88,8 @@ def read(root: Path, audit: Path | None = None) -> RunFolder:
     )
     if audit is None and not (root / AUDIT).exists():
         return run
-    return replace(run, audit=read_audit(audit or root / AUDIT))
+    read_from = _read_json(root / DATA) if (root / DATA).exists() else {}
+    return replace(run, audit=check_audit(audit or root / AUDIT, read_from))
 
 
 def reading(root: Path) -> Reading:
@@ -125,6 +127,29 @@ def read_audit(path: Path) -> dict[str, Any]:
             "audit.json that `buffycoat audit DATA --out FOLDER` wrote"
         )
     return table
+
+
+def check_audit(path: Path, read_from: Mapping[str, Any]) -> dict[str, Any]:
+    """An audit, of the data set that a run read.
+
+    Args:
+        path: The `audit.json`.
+        read_from: What the run's `data.json` holds; without fingerprints, as earlier versions wrote
+            it, nothing can be compared.
+
+    Raises:
+        RunError: It is no audit, or one of other cells.
+    """
+    audit = read_audit(path)
+    known = read_from.get(KEY, ())
+    if known and audit.get(KEY) not in known:
+        which = "does not say which cells it is of" if not audit.get(KEY) else "is of other cells"
+        raise RunError(
+            f"{path}: {which} ({audit['n_cells']:,} of {audit['data']}), and this run is of "
+            f"{read_from.get('data')}. Make one of its data, with the same --leave-out: "
+            "buffycoat audit DATA --out FOLDER"
+        )
+    return audit
 
 
 def check_same_run(run: RunFolder, taxonomy: Taxonomy) -> None:

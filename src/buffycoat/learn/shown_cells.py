@@ -53,7 +53,8 @@ def cell_lists(fitted: Fitted, run: RunFolder, data: Manifest | None) -> CellLis
         has_split = EVAL in run.metrics["evaluations"]
         return CellLists(note=NO_TABLE if has_split else NO_SPLIT)
     chosen = _Chosen.of(run.held_out, fitted.taxonomy.codes)
-    pictures, note = _pictures(chosen.with_pictures(), fitted, data)
+    shown = chosen.with_pictures()
+    pictures, note = _pictures(shown, fitted, data)
     return CellLists(
         n=len(run.held_out),
         doubtful=_examples(chosen.doubtful, pictures),
@@ -62,6 +63,7 @@ def cell_lists(fitted: Fitted, run: RunFolder, data: Manifest | None) -> CellLis
         examples=_examples(chosen.examples, pictures),
         confused=_examples(chosen.confused, pictures),
         note=note,
+        is_bare=len(shown) > 0 and not pictures,
     )
 
 

@@ -157,6 +157,7 @@ class CellLists:
             `why` says which.
         confused: Of the commonest confusions the surest cells, one confusion after the other.
         note: What the reader must know of the cells or their pictures; "" for nothing.
+        is_bare: Whether cells are listed and no picture of any was found.
     """
 
     n: int = 0
@@ -166,6 +167,7 @@ class CellLists:
     examples: Sequence[ExampleCell] = ()
     confused: Sequence[ExampleCell] = ()
     note: str = ""
+    is_bare: bool = False
 
 
 @dataclass(frozen=True)
