@@ -79,12 +79,18 @@ def test_the_command_writes_weights_that_a_classifier_starts_from(tmp_path):
         Image.fromarray(drawn).save(archive / f"{number}.png")
     out = tmp_path / "backbone"
     changes = [part for change in SMALL for part in ("--set", change)]
-    changes += ["--set", "data.name=archive", "--set", "data.licence=CC BY-NC 4.0"]
+    changes += ["--set", "data.unlabelled_name=archive", "--set", "data.name=ours"]
+    changes += ["--set", "data.unlabelled_licence=CC BY-NC 4.0", "--set", "data.licence=MIT"]
+    changes += ["--set", "data.unlabelled_attribution=Nobody 2020"]
     command = ["pretrain", str(archive), "--preset", "demo", *changes, "--out", str(out)]
     found = CliRunner().invoke(app, command)
     assert found.exit_code == 0, found.output
     card = (out / "CARD.md").read_text()
     assert "24 of 24 unlabelled cells" in card
+    assert "| of | archive, licence CC BY-NC 4.0; cite Nobody 2020 |" in card
+    assert "| made for | ours |" in card
+    assert "MIT" not in card
+    assert "The card states the archive: archive, licence CC BY-NC 4.0" in found.output
     recipe = config.load("demo", SMALL).classify
     built = build(recipe.backbone, str(out / "backbone.safetensors"), 5, recipe.input_px)
     assert "backbone.safetensors" in built.source
@@ -93,7 +99,7 @@ def test_the_command_writes_weights_that_a_classifier_starts_from(tmp_path):
     before = (out / "backbone.safetensors").read_bytes()
     assert CliRunner().invoke(app, command).exit_code == 0
     assert (out / "backbone.safetensors").read_bytes() == before
-    other = [*command, "--set", "data.licence=CC BY 4.0"]  # no reason to train again
+    other = [*command, "--set", "data.unlabelled_licence=CC BY 4.0"]  # no reason to train again
     done = CliRunner().invoke(app, other)
     assert done.exit_code == 0, done.output
     assert licence_of(out / "backbone.safetensors").endswith("archive, licence CC BY 4.0")

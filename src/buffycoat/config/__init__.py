@@ -31,7 +31,7 @@ class DataConfig(Section):
     changes: str = Field(default="", description="what was done to the data before")
     population: str = Field(default="", description="who the cells are of, in a sentence")
     unlabelled_name: str = Field(
-        default="unnamed archive", description="of the cells of `--unlabelled`"
+        default="unnamed archive", description="of the cells of `--unlabelled`, and of `pretrain`"
     )
     unlabelled_licence: str = Field(default="not stated", description="of those cells")
     unlabelled_attribution: str = Field(default="", description="whom to cite for those cells")

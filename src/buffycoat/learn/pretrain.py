@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from buffycoat.backbones.weights import LICENCE
 from buffycoat.cells import Manifest
 from buffycoat.classify.pretrain import fit_backbone
-from buffycoat.config import Config, to_hash
+from buffycoat.config import Config, DataConfig, to_hash
 from buffycoat.images import only_writer, write_atomic, writing
 from buffycoat.learn import unlabelled
 from buffycoat.learn.stage_store import Outcome, StageStore, hash_of, of_weights
@@ -91,6 +91,10 @@ def _pretrain(
     licence = {LICENCE: _licence(result.values["licence"], config)}
     with writing(out / WEIGHTS) as part:
         save_file(load_file(result.folder / WEIGHTS), part, licence)
+    reporter.say(
+        f"The card states the archive: {config.data.unlabelled_name}, licence "
+        f"{config.data.unlabelled_licence} (data.unlabelled_name, data.unlabelled_licence)"
+    )
     write_atomic(out / CARD, _card(result.values, found, config).encode())
     return Pretrained(out / WEIGHTS, out / CARD, found.sentence)
 
@@ -119,7 +123,14 @@ def _fit(found: UnlabelledCells, config: Config, folder: Path, reporter: Reporte
 
 def _licence(initial: str, config: Config) -> str:
     """Of the weights: what they began with and what they saw. Bundles made from them state it."""
-    return f"{initial}; trained further on {config.data.name}, licence {config.data.licence}"
+    data = config.data
+    return (
+        f"{initial}; trained further on {data.unlabelled_name}, licence {data.unlabelled_licence}"
+    )
+
+
+def _cited(data: DataConfig) -> str:
+    return f"; cite {data.unlabelled_attribution}" if data.unlabelled_attribution else ""
 
 
 def _halved(value: torch.Tensor) -> torch.Tensor:
@@ -137,7 +148,9 @@ Weights of an encoder (`--set embed.weights={WEIGHTS}`) or the initial weights o
 
 | | |
 |-|-|
-| cells | {found.sentence}; {data.name}, licence {data.licence} |
+| cells | {found.sentence} |
+| of | {data.unlabelled_name}, licence {data.unlabelled_licence}{_cited(data)} |
+| made for | {data.name} |
 | began with | {values["source"]}, licence {values["licence"]} |
 | method | contrastive (SimCLR, arXiv 2002.05709): {settings.epochs} epochs, {settings.batch_size} \
 cells a batch, temperature {settings.temperature:g}, {recipe.input_px} px, seed {config.seed} |
