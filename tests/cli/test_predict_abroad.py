@@ -78,7 +78,8 @@ def test_a_bundle_without_limits_keeps_nothing_and_names_the_remedy(
     result, warned = _run("predict", without_limits, cells, "--out", tmp_path / "p.csv")
     assert "These cells do not look like the training cells: " in warned
     assert "SD (limit " in warned
-    assert f"`buffycoat adapt {without_limits} '{cells}' --out adapted`" in warned
+    assert f"{N} cells are too few for `adapt`: collect 32 at least" in warned
+    assert "Run `buffycoat adapt" not in warned
     assert "no limits for a laboratory that training has not seen" in warned
     assert "prediction sets cover less there than they state" in warned
     assert f"{N} of {N} cells (100%) need a look" in " ".join(result.stdout.split())
@@ -136,7 +137,8 @@ def test_readers_take_tables_with_and_without_the_column(
 
 
 def _counts(n: int, n_doubtful: int) -> Counts:
-    return Counts(Counter({"LY": n}), Counter({"LY": n_doubtful}))
+    labels = {"LY": n - n // 4, "MO": n // 4}
+    return Counts(Counter(labels), Counter({"LY": n_doubtful}))
 
 
 def _adapted(fitted: Fitted, is_standardised: bool = True, **record: object) -> Fitted:
@@ -160,10 +162,20 @@ def test_sites_are_named_where_there_are_several(starter: Fitted) -> None:
         "Cells without a site do not look like the training cells",
     ]
     assert "colour differs by 3.1 SD (limit 0.9)" in found[0]
-    assert "`buffycoat adapt starter cells.csv --out adapted`" in found[2]
-    assert "9 cells are too few for `adapt`: collect 32 at least, better 200 or more" in found[2]
     found = sentences(looks, starter, _counts(32, 9), "starter", "cells.csv")
-    assert found[2].startswith("Run `buffycoat adapt")
+    assert found[2].startswith("Run `buffycoat adapt starter cells.csv --out adapted`")
+
+
+def test_no_command_is_advised_that_would_be_refused(starter: Fitted) -> None:
+    looks = SiteLooks({"": FAR})
+    found = sentences(looks, starter, _counts(9, 9), "starter", "cells.csv")
+    assert "9 cells are too few for `adapt`: collect 32 at least, better 200 or more" in found[1]
+    one = Counts(Counter({"LY": 90, "MO": 10}), Counter())
+    assert "90 % of the cells are predicted as LY" in sentences(looks, starter, one, "s", "c")[1]
+    two = Counts(Counter({"LY": 89, "MO": 11}), Counter())
+    assert "Run `buffycoat adapt" in sentences(looks, starter, two, "s", "c")[1]
+    for counts in (_counts(9, 9), one):
+        assert "Run " not in " ".join(sentences(looks, starter, counts, "s", "c"))
 
 
 def test_many_sites_are_counted(starter: Fitted) -> None:

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from buffycoat.errors import NotEstimableError
-from buffycoat.predict.unfamiliar import LEAST_CELLS, how_many
+from buffycoat.predict.unfamiliar import LARGEST_CLASS, LEAST_CELLS, how_many, one_class
 
-LARGEST_CLASS = 0.9
-"""Share of the cells in one class from which the statistics are of that class, not of the site."""
 GRAY_LEVELS = 4.0
 """Mean difference between the highest and the lowest channel under which a picture is gray."""
 FLAT_SHARE = 0.35
@@ -66,10 +64,7 @@ def classes(labels: np.ndarray, codes: Sequence[str]) -> None:
     counts = np.bincount(labels, minlength=len(codes))
     share, code = counts.max() / len(labels), codes[int(counts.argmax())]
     if share >= LARGEST_CLASS:
-        raise NotEstimableError(
-            f"{100 * share:.0f} % of the cells are predicted as {code}: what they share may be "
-            "their class and not their laboratory. Give cells of all the types that the site sees"
-        )
+        raise NotEstimableError(one_class(code, share))
 
 
 def _flat_share(image: np.ndarray) -> float:

@@ -18,6 +18,9 @@ LEAST_CELLS = 32
 statistics are those of the cells that happened to come."""
 ADVISED_CELLS = 200
 """Advice, not a limit: the more there are, the less it depends on which cells came."""
+LARGEST_CLASS = 0.9
+"""Share of the cells in one class from which `adapt` refuses them: the statistics would be of that
+class, not of the site."""
 MOST_NAMED = 5
 """Sites that are listed one by one."""
 
@@ -49,7 +52,7 @@ def sentences(
         more = counted(n_more, "more site")
         found.append(f"So {do} {more} (column site_shift, above 1).")
     if alarms:
-        found.append(_remedy(fitted, bundle, cells, counts.n_cells))
+        found.append(_remedy(fitted, bundle, cells, counts))
     if fitted.is_abroad(None) or any(fitted.is_abroad(shift) for shift in alarms.values()):
         found.append(_kept(fitted.abroad, counts))
     return found
@@ -67,13 +70,15 @@ def _although(fitted: Fitted) -> str:
     return f", although the bundle was adapted to {fitted.site.name or 'a site'!r}"
 
 
-def _remedy(fitted: Fitted, bundle: str, cells: object, n_cells: int) -> str:
+def _remedy(fitted: Fitted, bundle: str, cells: object, counts: Counts) -> str:
     if fitted.site is None:
+        refused = _why_not(counts)
+        if refused:
+            return refused
         command = f"buffycoat adapt {shlex.quote(bundle)} {shlex.quote(str(cells))} --out adapted"
         text = f"Run `{command}`: it fits the bundle to these cells, and can lose as well as gain."
         text += " With --labels for 5 to 50 cells of each type it measures which, and learns from "
-        text += "them."
-        return text if n_cells >= LEAST_CELLS else f"{how_many(n_cells)} {text}"
+        return f"{text}them."
     if fitted.site.record.get("labels"):
         return (
             "Its probabilities and prediction sets rest on labelled cells of that site, and hold "
@@ -84,6 +89,23 @@ def _remedy(fitted: Fitted, bundle: str, cells: object, n_cells: int) -> str:
         "If they are of another site than that, adapt the bundle that this one was made from to "
         "them. If they are of that site, more cannot be made up for without labels: label some by "
         "hand, and see how often the others are right (`buffycoat evaluate`)."
+    )
+
+
+def _why_not(counts: Counts) -> str:
+    """Why `adapt` would refuse these cells, as far as their number and classes tell; "" if not."""
+    if counts.n_cells < LEAST_CELLS:
+        return how_many(counts.n_cells)
+    ((code, n),) = counts.labels.most_common(1)
+    return one_class(code, n / counts.n_cells) if n >= LARGEST_CLASS * counts.n_cells else ""
+
+
+def one_class(code: str, share: float) -> str:
+    """That `adapt` needs cells of more than one class, in sentences."""
+    return (
+        f"{100 * share:.0f} % of the cells are predicted as {code}: what they share may be their "
+        "class and not their laboratory. For `adapt`, give cells of all the types that the site "
+        "sees."
     )
 
 
