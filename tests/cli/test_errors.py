@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from buffycoat.cli import main
 from buffycoat.cli.errors import ExplainingGroup
 from buffycoat.errors import BadCellsError, ConfigError, OutputError
 
@@ -69,4 +73,19 @@ def test_an_interrupt_says_how_to_go_on() -> None:
     said = " ".join(result.stderr.split())
     assert "same command again" in said
     kept = said.partition("again: ")[2].partition(" go on")[0]
-    assert {"predict", "find", "differential", "review"} <= {*kept.replace(",", "").split()}
+    named = {*kept.replace(",", "").replace(" and ", " ").split()}
+    assert {"predict", "demo", "differential", "review"} <= named
+    told = {
+        name.partition(" ")[0]
+        for name, text in _helps(get_command(main.app))
+        if "same command goes on" in text or "same again resumes" in text
+    }
+    assert {"train", "pretrain", "bench"} <= told <= named
+
+
+def _helps(command: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Each command, under its name, and what its help says of it and of its options."""
+    for sub, one in getattr(command, "commands", {}).items():
+        yield from _helps(one, f"{name} {sub}".strip())
+    texts = [command.help, *(getattr(option, "help", None) for option in command.params)]
+    yield name, " ".join(" ".join(text.split()) for text in texts if text)

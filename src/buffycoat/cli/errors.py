@@ -19,7 +19,7 @@ EXIT_BAD_CELLS = 3
 """More images were unreadable than `--allow-bad` grants; the good ones were not lost."""
 EXIT_FINDINGS = 4
 """`audit` found leaks, copies or shortcuts; `differential` found every slide mostly doubtful."""
-RESUMING = "train, demo, restore, find, predict, differential, review and bench sites"
+RESUMING = "train, pretrain, demo, restore, find, predict, differential, review and bench"
 """Commands that keep what they have done."""
 EXIT_INTERRUPTED = 130
 """Stopped from the keyboard: 128 + SIGINT, as shells count."""
