@@ -127,6 +127,39 @@ def test_an_output_that_cannot_be_made_is_refused_first(
     assert "no work was started" in said
 
 
+def test_a_table_without_labels_is_refused_by_what_it_lacks(
+    rendered_cells: Path, tmp_path: Path
+) -> None:
+    picture = next(rendered_cells.rglob("*.png"), None) or next(rendered_cells.rglob("*.jpg"))
+    table = tmp_path / "nolabel.csv"
+    table.write_text(f"path,remark\n{picture},old\n")
+    result, said = _train(table, tmp_path / "run")
+    assert result.exit_code == 2, result.output
+    assert "no labelled cells in split 'train'" in said
+    assert "column 'label' is missing (or class, cell_type)" in said
+    assert "it has path, remark" in said
+    table.write_text(f"path,label,split\n{picture},LY,eval\n")
+    result, said = _train(table, tmp_path / "run")
+    assert result.exit_code == 2, result.output
+    assert "labelled are 1 cell of eval" in said
+
+
+@pytest.mark.parametrize("command", ["train", "pretrain"])
+def test_settings_that_cannot_work_are_refused_before_an_image_is_read(
+    rendered_cells: Path, tmp_path: Path, command: str
+) -> None:
+    change = {
+        "train": "restore.take_from=starter",  # of other images
+        "pretrain": "classify.backbone=no_such",
+    }[command]
+    out = tmp_path / "run"
+    arguments = [command, str(rendered_cells), "--preset", "demo", "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, "--set", change])
+    assert result.exit_code == 2, result.output
+    assert change.partition("=")[0].rpartition(".")[2] in result.stderr
+    assert not out.exists()
+
+
 def test_devices_that_cannot_share_a_batch_are_refused_at_once(
     kaggle: Path, tmp_path: Path
 ) -> None:

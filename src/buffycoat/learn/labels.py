@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from buffycoat.cells import Manifest
+from buffycoat.errors import ManifestError
 from buffycoat.learn.training_set import fine_first
+from buffycoat.plurals import counted
+from buffycoat.sources.table import NO_LABELS
 from buffycoat.taxonomy import Taxonomy
 from buffycoat.taxonomy.grain import at_grain_of
 
@@ -24,6 +27,29 @@ class Adapted:
     taxonomy: Taxonomy
     learned: Manifest
     notes: tuple[str, ...]
+
+
+def labelled(manifest: Manifest, split: str) -> Manifest:
+    """Cells of a split that have a label.
+
+    Raises:
+        ManifestError: There are none; the message says why, as far as the reader knows.
+    """
+    cells = manifest.of_split(split)
+    cells = cells.subset(cells.is_labelled)
+    if len(cells):
+        return cells
+    others = manifest.frame.loc[manifest.is_labelled, "split"].value_counts().to_dict()
+    listed = ", ".join(f"{counted(int(n), 'cell')} of {name}" for name, n in others.items())
+    missing = [note for note in manifest.notes if NO_LABELS in note]
+    if others:
+        why = f"labelled are {listed}. Name cells to learn from 'train' where splits are stated"
+    else:
+        why = "; ".join(missing) or (
+            "nothing there gives labels. Put the pictures of each class into a folder of its name, "
+            "or give a table with the columns path and label"
+        )
+    raise ManifestError(f"{manifest.statement.data}: no labelled cells in split {split!r}: {why}")
 
 
 def adapt(learned: Manifest, taxonomy: Taxonomy) -> Adapted:

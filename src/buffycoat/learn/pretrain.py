@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from buffycoat.backbones.build import build
 from buffycoat.backbones.weights import LICENCE
 from buffycoat.cells import Manifest
 from buffycoat.classify.pretrain import fit_backbone
@@ -67,6 +68,8 @@ def pretrain(
 def _pretrain(
     cells: Sequence[Path], out: Path, config: Config, known: Manifest | None, reporter: Reporter
 ) -> Pretrained:
+    recipe = config.classify
+    build(recipe.backbone, recipe.weights, 0, recipe.input_px)  # what cannot be is refused now
     manifest = unlabelled.read_cells(cells, reporter)
     if known is None:
         known = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
@@ -75,7 +78,6 @@ def _pretrain(
     found = unlabelled.load(manifest, known, config, out, store, reporter)
     reporter.finish(f"{found.sentence}. {out / unlabelled.TABLE} lists them")
     reporter.start("backbone", config.classify.backbone)
-    recipe = config.classify
     result = store.run(
         "backbone",
         {

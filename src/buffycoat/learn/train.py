@@ -19,7 +19,6 @@ from buffycoat.bundle.fitted import Fitted
 from buffycoat.cells import Manifest
 from buffycoat.config import Config
 from buffycoat.embed.encoders import build_encoder
-from buffycoat.errors import ManifestError
 from buffycoat.images import only_writer
 from buffycoat.learn import (
     fit_abroad,
@@ -37,6 +36,7 @@ from buffycoat.learn import (
     outcome,
     prepare,
     summary,
+    taken_restoration,
     unlabelled,
     unlabelled_notes,
 )
@@ -143,12 +143,13 @@ def learn(
 ) -> Learned:
     """Every stage of training in order; arguments as in `train`."""
     needs.check(config)
+    build_segmenter(config.segment)
+    encoder = build_encoder(config.embed)
+    if config.restore.take_from:
+        taken_restoration.check(encoder, config)
     further = unlabelled.read_cells(without_labels, watch)
     manifest = prepare.read_data(data, layout, reading, config, watch, out, without_labels)
-    learned = manifest.of_split("train")
-    learned = learned.subset(learned.is_labelled)
-    if not len(learned):
-        raise ManifestError(f"{manifest.statement.data}: no labelled cells in split 'train'")
+    learned = labels.labelled(manifest, "train")
     adapted = labels.adapt(
         learned, resolve(config.taxonomy, manifest.frame["label"].dropna().tolist())
     )
@@ -158,8 +159,6 @@ def learn(
     folds_of(learned, taxonomy, config)
     weights = fit_classifier.check(config, len(taxonomy), coarse)
     fit_opinion.check(config, taxonomy)
-    build_segmenter(config.segment)
-    encoder = build_encoder(config.embed)
 
     watch.start("images", f"{len(learned)} training cells")
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)

@@ -26,6 +26,10 @@ from buffycoat.taxonomy.built_in import for_reading
 SPLIT_NAMES = "train, val (or eval), test, with any prefix or suffix"
 
 
+NO_LABELS = "column 'label' is missing (or class, cell_type): none holds labels"
+"""How a note begins that says why no cell of a table has a label."""
+
+
 def read_table(path: Path, reading: Reading) -> Draft:
     """Read a table of cells.
 
@@ -80,6 +84,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
         raise manifest_error(str(path), faults)
     kept, left_out = _leave_out(names, reading.leave_out)
     rows, cell_ids = [rows[row] for row in kept], [cell_ids[row] for row in kept]
+    is_bare = reading.needs_labels and not columns.has_labels
     used = {file_column, *found.one_hot, *vars(columns).values(), *passed_over}
     ignored = [c for c in table.header if c not in used and key(c) not in OTHERS]
     ignored = [] if {*PLACE} <= {*table.header} else ignored  # of `find`: see `found`
@@ -94,6 +99,7 @@ def read_table(path: Path, reading: Reading) -> Draft:
         left_out=left_out,
         notes=(
             *table.notes,
+            *([f"{NO_LABELS}; it has {', '.join(table.header)}"] if is_bare else []),
             *_unknown_notes(table, columns),
             *([f"columns ignored: {', '.join(ignored)}"] if ignored else []),
             *([f"not asked for and not read: {', '.join(passed_over)}"] if passed_over else []),

@@ -26,7 +26,7 @@ from buffycoat.images import only_writer
 from buffycoat.learn import prepare
 from buffycoat.learn.experiments.grid_table import Scored, to_row, write
 from buffycoat.learn.fit_classifier import check, check_cells, log_prior, recipe_key
-from buffycoat.learn.labels import adapt
+from buffycoat.learn.labels import adapt, labelled
 from buffycoat.learn.stage_store import Outcome, StageStore
 from buffycoat.learn.stopwatch import Stopwatch
 from buffycoat.learn.training_set import TrainingSet, build_training_set, folds_of
@@ -126,8 +126,7 @@ def _run(
 ) -> list[dict[str, Any]]:
     base = next(iter(grid.recipes.values()))
     manifest = prepare.read_data(data, layout, reading, base, reporter, out)
-    learned = manifest.of_split("train")
-    learned = learned.subset(learned.is_labelled)
+    learned = labelled(manifest, "train")
     adapted = adapt(learned, resolve(base.taxonomy, manifest.frame["label"].dropna().tolist()))
     taxonomy, learned = adapted.taxonomy, adapted.learned
     folds_of(learned, taxonomy, base)
