@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from buffycoat import images
 from buffycoat.errors import OutputError, ShapeError
@@ -20,6 +23,23 @@ def test_writing_replaces_whole_files_and_makes_folders(tmp_path: Path) -> None:
     images.write_atomic(path, b"two")
     assert path.read_bytes() == b"two"
     assert _names(path.parent) == ["file.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_who_may_read_a_file_follows_the_umask_whatever_writes_it(
+    tmp_path: Path, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        images.write_atomic(tmp_path / "plain", b"bytes")
+        with images.writing(tmp_path / "weights") as part:
+            save_file({"a": np.zeros(1)}, part)
+    finally:
+        os.umask(before)
+    for name in ("plain", "weights"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+    assert _names(tmp_path) == ["plain", "weights"]
 
 
 def _write_half(path: Path, error: BaseException) -> None:

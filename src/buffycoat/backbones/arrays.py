@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save, save_file
 
+from buffycoat.images import writing
+
 
 def save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Write arrays, whatever the order of their elements in memory.
@@ -18,10 +20,13 @@ def save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
     Args:
         arrays: Name -> array.
-        path: Written for everybody to read; safetensors would write it for the owner alone.
+        path: Written whole or not at all; who may read it follows the umask.
+
+    Raises:
+        OutputError: The disk is full, or the folder cannot be written.
     """
-    save_file(_in_order(arrays), path)
-    path.chmod(0o644)
+    with writing(path) as part:  # safetensors would write it for the owner alone
+        save_file(_in_order(arrays), part)
 
 
 def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:

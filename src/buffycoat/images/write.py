@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,8 @@ def writing(path: Path) -> Iterator[Path]:
 
     Yields:
         A path beside it, with the same suffix, to write to. It is moved into place at the end of
-        the block, or removed if the block fails.
+        the block, or removed if the block fails. Who may read it follows the umask, whatever wrote
+        it.
 
     Raises:
         OutputError: The disk is full, or the folder cannot be written.
@@ -34,6 +36,7 @@ def writing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
+        _open_to_others(part)
         os.replace(part, path)
     except BuffycoatError:
         raise
@@ -50,6 +53,18 @@ def writing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _open_to_others(part: Path) -> None:
+    """Give a file that its writer made for the owner alone, as safetensors does, the usual mode."""
+    if os.name != "posix" or part.stat().st_mode & 0o077:
+        return
+    new = part.with_name(f"{part.name}.mode")  # the umask cannot be asked for without setting it
+    try:
+        new.touch()
+        part.chmod(stat.S_IMODE(new.stat().st_mode))
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
