@@ -75,6 +75,7 @@ def test_long_lists_of_faults_are_cut_and_counted() -> None:
     assert "fault 19" in text
     assert "fault 20" not in text
     assert text.endswith("... and 5 more")
+    assert str(manifest_error("an empty folder", ["no picture"])) == "an empty folder: no picture"
 
 
 def test_subsets_keep_order_and_notes() -> None:

@@ -229,13 +229,13 @@ def _row_faults(table: pd.DataFrame) -> list[str]:
 
 
 def manifest_error(source: str, faults: Sequence[str]) -> ManifestError:
-    """The error that lists all faults of a table, or the first `MAX_FAULTS_SHOWN` and how many."""
+    """The error that lists all faults of a data set, or `MAX_FAULTS_SHOWN` and how many more."""
+    if len(faults) == 1:
+        return ManifestError(f"{source}: {faults[0]}")
     shown = "\n  ".join(faults[:MAX_FAULTS_SHOWN])
     more = len(faults) - MAX_FAULTS_SHOWN
     rest = f"\n  ... and {more} more" if more > 0 else ""
-    return ManifestError(
-        f"{source}: {counted(len(faults), 'fault')} in the table of cells:\n  {shown}{rest}"
-    )
+    return ManifestError(f"{source}: {counted(len(faults), 'fault')}:\n  {shown}{rest}")
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,10 @@ def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="no work was started"):
+    with pytest.raises(OutputError, match=r"run: .*file is a file.*no work was started"):
         check_folder(tmp_path / "file" / "run")
+    with pytest.raises(OutputError, match="file: is a file, and a folder is wanted there"):
+        check_folder(tmp_path / "file")
 
 
 def test_what_is_read_is_not_overwritten(tmp_path: Path) -> None:

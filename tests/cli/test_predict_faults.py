@@ -79,6 +79,7 @@ def test_one_file_name_in_two_class_folders(
     assert code == 2
     assert "'1.png' for LY/1.png, SNE/1.png" in said
     assert "--columns cell_id" in said
+    assert "1 file name stands for several cells" in said
     assert opened == [], "refused before anything is decoded"
     assert [path.name for path in tmp_path.iterdir()] == ["cells"]
 

@@ -47,6 +47,13 @@ def check_folder(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(os.urandom(16))
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next((one for one in (folder, *folder.parents) if one.is_file()), folder)
+        what = "is a file" if file == folder else f"{file} is a file"
+        raise OutputError(
+            f"--out {given}: {what}, and a folder is wanted there. Choose another name, or move "
+            "the file; no work was started"
+        ) from error
     except OSError as error:
         remove_empty(made)
         raise OutputError(

@@ -9,6 +9,7 @@ import pandas as pd
 from buffycoat.audit.findings import Looked
 from buffycoat.audit.naming import Cells
 from buffycoat.audit.pairs import Pair, group
+from buffycoat.plurals import counted
 
 NAME = "contradicting_labels"
 
@@ -33,5 +34,5 @@ def check(frame: pd.DataFrame, pairs: Sequence[Pair]) -> Looked:
         weakest = min(pair.correlation for pair in inside)
         findings.append(cells.finding(NAME, "finding", message, told, weakest, True))
     n = len({row for pair in pairs for row in (pair.first, pair.second)})
-    said = f"The labels of the {n:,} cells that share a photograph with another were compared."
+    said = f"Compared were the labels of {counted(n, 'cell')} sharing a photograph with another."
     return Looked(tuple(findings), said)

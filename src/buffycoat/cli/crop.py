@@ -126,8 +126,9 @@ def cut_boxes(
     twice = [name for name, n in Counter(f.image.name for f in fields).items() if n > 1]
     if twice:
         raise ManifestError(
-            f"{boxes}: {len(twice)} fields share their name with another (such as {twice[0]}), and "
-            "cells are named after their field. Rename one of each"
+            f"{boxes}: {counted(len(twice), 'name belongs', 'names belong')} to several fields "
+            f"(such as {twice[0]}), and cells are named after their field. Rename all "
+            "but one of each"
         )
     typical = typical_side(fields)
     side = side_px or round(SIDES * typical)

@@ -23,6 +23,7 @@ from buffycoat.learn.fit_scores import OutOfFold
 from buffycoat.learn.held_out import HeldOut, ablate, score_held_out
 from buffycoat.learn.report import make_report
 from buffycoat.learn.training_set import TrainingSet
+from buffycoat.plurals import counted
 from buffycoat.predict.rows import predictions_frame
 from buffycoat.progress import Reporter
 from buffycoat.refine.decide import decide
@@ -79,7 +80,7 @@ def conclude(
     ablation: list[AblationRow] = []
     scored = None
     if len(held_out):
-        reporter.start("evaluate", f"{len(held_out)} held-out cells")
+        reporter.start("evaluate", f"{counted(len(held_out), 'held-out cell')}")
         scored = score_held_out(fitted, held_out, out, reporter, allow_bad)
         parts = [scored]
         if len(coarse):

@@ -68,9 +68,9 @@ def pretrain(
 def _pretrain(
     cells: Sequence[Path], out: Path, config: Config, known: Manifest | None, reporter: Reporter
 ) -> Pretrained:
+    manifest = unlabelled.read_cells(cells, reporter)
     recipe = config.classify
     build(recipe.backbone, recipe.weights, 0, recipe.input_px)  # what cannot be is refused now
-    manifest = unlabelled.read_cells(cells, reporter)
     if known is None:
         known = Manifest.from_frame(pd.DataFrame(columns=["cell_id", "path"]), "none")
     store = StageStore(out / "stages")
@@ -154,8 +154,9 @@ Weights of an encoder (`--set embed.weights={WEIGHTS}`) or the initial weights o
 | of | {data.unlabelled_name}, licence {data.unlabelled_licence}{_cited(data)} |
 | made for | {data.name} |
 | began with | {values["source"]}, licence {values["licence"]} |
-| method | contrastive (SimCLR, arXiv 2002.05709): {settings.epochs} epochs, {settings.batch_size} \
-cells a batch, temperature {settings.temperature:g}, {recipe.input_px} px, seed {config.seed} |
+| method | contrastive (SimCLR, arXiv 2002.05709): {counted(settings.epochs, "epoch")}, \
+{settings.batch_size} cells a batch, temperature {settings.temperature:g}, {recipe.input_px} px, \
+seed {config.seed} |
 | loss | {first:.3f} after the first epoch, {last:.3f} after the last |
 | stored in | half precision |
 

@@ -223,7 +223,7 @@ def card(fitted: Fitted, evaluations: Mapping[str, Mapping[str, Any]]) -> CardDa
         ],
         training={
             "classifier": f"{recipe.backbone}, {recipe.input_px} px, {recipe.loss}, "
-            f"{recipe.epochs} epochs, {recipe.folds} folds",
+            f"{counted(recipe.epochs, 'epoch')}, {counted(recipe.folds, 'fold')}",
             "what it sees": fitted.use,
             "restorer": config.restore.method,
             "second opinions": f"{config.embed.encoder}: {_asked(fitted)}",

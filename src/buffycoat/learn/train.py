@@ -160,7 +160,7 @@ def learn(
     weights = fit_classifier.check(config, len(taxonomy), coarse)
     fit_opinion.check(config, taxonomy)
 
-    watch.start("images", f"{len(learned)} training cells")
+    watch.start("images", counted(len(learned), "training cell"))
     cells = prepare.load_cells(learned, config, out / "cache", watch, allow_bad)
     store = StageStore(out / "stages")
     training = build_training_set(cells, taxonomy, config, store, watch)

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from buffycoat.errors import ConfigError, ManifestError
 from buffycoat.optional import choose
+from buffycoat.plurals import counted
 
 AS_SUBMITTED = ("ID", "labels")
 """The first two columns of a CSV file, as WBCBench takes them: the picture's file name, and the
@@ -68,7 +69,8 @@ def check_file_names(cell_ids: Iterable[str], columns: Sequence[str]) -> None:
     if double:
         name, ids = next(iter(double.items()))
         raise ManifestError(
-            f"{len(double)} file names stand for several cells, such as {name!r} for "
-            f"{', '.join(ids[:3])}: column ID of a .csv is the file's name alone, as WBCBench "
-            "takes it. Add --columns cell_id (the path of each cell), or write a .parquet"
+            f"{counted(len(double), 'file name stands', 'file names stand')} for several cells, "
+            f"such as {name!r} for {', '.join(ids[:3])}: column ID of a .csv is the file's "
+            "name alone, as WBCBench takes it. Add --columns cell_id (the path of each cell), "
+            "or write a .parquet"
         )

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from buffycoat.errors import NotEstimableError, ShapeError
+from buffycoat.plurals import counted
 from buffycoat.statistics import apart
 
 BATCH = 64
@@ -137,7 +138,9 @@ class ShiftReference:
         """
         n = len(classes)
         if n < LEAST:
-            raise NotEstimableError(f"{n} training cells: a shift needs at least {LEAST}")
+            raise NotEstimableError(
+                f"{counted(n, 'training cell')}: a shift needs at least {LEAST}"
+            )
         if any(len(table) != n for table in values.values()) or len(condition) != n:
             raise ShapeError(f"expected {n} rows in every group and in condition")
         rng = np.random.default_rng(seed)
@@ -168,7 +171,7 @@ class ShiftReference:
         """
         if len(classes) < LEAST:
             raise NotEstimableError(
-                f"{len(classes)} cells: at least {LEAST} are needed to tell a site by"
+                f"{counted(len(classes), 'cell')}: at least {LEAST} are needed to tell a site by"
             )
         # The mean of fewer cells strays farther.
         wider = max(np.sqrt(BATCH / len(classes)), 1.0)
@@ -239,7 +242,9 @@ def _open(table: np.ndarray, classes: np.ndarray, k: int) -> Group:
     rows = np.isfinite(table).all(axis=1)
     table, classes = table[rows], classes[rows]
     if len(table) < LEAST:
-        raise NotEstimableError(f"{len(table)} measured cells: a shift needs at least {LEAST}")
+        raise NotEstimableError(
+            f"{counted(len(table), 'measured cell')}: a shift needs at least {LEAST}"
+        )
     means = np.tile(table.mean(axis=0), (k, 1))
     for column in range(k):
         own = table[classes == column]

@@ -30,6 +30,7 @@ from buffycoat.learn.labels import adapt, labelled
 from buffycoat.learn.stage_store import Outcome, StageStore
 from buffycoat.learn.stopwatch import Stopwatch
 from buffycoat.learn.training_set import TrainingSet, build_training_set, folds_of
+from buffycoat.plurals import counted
 from buffycoat.progress import Reporter, Silent
 from buffycoat.sources.options import Reading
 from buffycoat.taxonomy import resolve
@@ -130,7 +131,7 @@ def _run(
     adapted = adapt(learned, resolve(base.taxonomy, manifest.frame["label"].dropna().tolist()))
     taxonomy, learned = adapted.taxonomy, adapted.learned
     folds_of(learned, taxonomy, base)
-    reporter.start("images", f"{len(learned)} training cells")
+    reporter.start("images", counted(len(learned), "training cell"))
     cells = prepare.load_cells(learned, base, out / "cache", reporter, 0)
     store = StageStore(out / "stages")
     training = build_training_set(cells, taxonomy, base, store, reporter)

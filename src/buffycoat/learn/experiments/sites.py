@@ -29,6 +29,7 @@ from buffycoat.learn.experiments.site_scores import score
 from buffycoat.learn.experiments.site_table import COLUMNS, KEYS, markdown
 from buffycoat.learn.site_steps import coloured, framed, normed
 from buffycoat.learn.teach import teach
+from buffycoat.plurals import counted
 from buffycoat.predict.batches import in_batches, predict_batches
 from buffycoat.predict.needs import needs_of
 from buffycoat.predict.site_look import look_ahead
@@ -115,7 +116,7 @@ def _run(
     wanted = [(step, 0, 0) for step in WITHOUT_LABELS]
     wanted += [("adapted with labels", n, draw) for n in labels for draw in range(draws)]
     for site in read:
-        reporter.start("site", f"{site.name}, {len(site.manifest)} labelled cells")
+        reporter.start("site", f"{site.name}, {counted(len(site.manifest), 'labelled cell')}")
         for number, (step, n, draw) in enumerate(wanted, 1):
             key = (bundle_name, site.name, step, n, draw)
             row = _row(site, step, n, draw) if key not in done else None
