@@ -180,7 +180,7 @@ def test_a_twin_in_the_same_split_that_the_table_admits_is_no_news(cells) -> Non
     result = cells.audit()
     assert not result.of_state("found", "noted")
     near = next(one for one in result.results if one.name == "near_duplicates")
-    assert "Left out: 1 pairs in one split" in near.looked.said
+    assert "Left out: 1 pair in one split" in near.looked.said
 
 
 def test_contradicting_labels(cells) -> None:
