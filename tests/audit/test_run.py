@@ -323,8 +323,8 @@ def test_every_check_says_why_and_what_to_do() -> None:
 def test_the_table_has_the_documented_keys(cells) -> None:
     table = cells.audit().to_dict()
     assert set(table) == {
-        "data", "n_cells", "is_clean", "searched", "counts", "patients", "notes", "checks",
-        "statement",
+        "data", "cells_sha256", "n_cells", "is_clean", "searched", "counts", "patients", "notes",
+        "checks", "statement",
     }  # fmt: skip
     assert set(table["checks"][0]) == {
         "check", "title", "trouble", "state", "why", "remedy", "said", "not_checked", "findings",
