@@ -24,8 +24,9 @@ class Probe:
     """Inputs, and what torch made of them in fp32.
 
     Attributes:
-        inputs: Shape (n, ...).
-        outputs: Shape (n, ...).
+        inputs: Shape (n, ...); networks of one input size share them, and one that has seen fewer
+            has seen the first.
+        outputs: Shape (m, ...), m of 1 to n.
     """
 
     inputs: np.ndarray
@@ -42,8 +43,9 @@ class Probe:
 
     def distance(self, engine: Engine) -> float:
         """Root mean square of what an engine is off, in standard deviations of the outputs."""
-        (found,) = engine.run([self.inputs])
-        expected = self.outputs.astype(np.float64)
+        n = min(len(self.inputs), len(self.outputs))
+        (found,) = engine.run([self.inputs[:n]])
+        expected = self.outputs[:n].astype(np.float64)
         off = np.sqrt(np.mean(np.square(found - expected)))
         return float(off / max(float(expected.std()), 1e-9))
 

@@ -61,8 +61,8 @@ def write_graphs(folder: Path, index: Mapping[str, Any]) -> dict[str, str]:
     if not probes:
         return {}
     tensors = {f"{name}.outputs": probe.outputs for name, probe in probes.items()}
-    for probe in probes.values():  # networks of one input size share them
-        tensors[probe_inputs(probe.inputs.shape[1:])] = probe.inputs
+    for probe in sorted(probes.values(), key=lambda one: len(one.inputs)):
+        tensors[probe_inputs(probe.inputs.shape[1:])] = probe.inputs  # the most of a size
     save_arrays(tensors, folder / PROBES)
     precisions = {RESTORER_GRAPH: RESTORER_PRECISION, ENCODER_GRAPH: ENCODER_PRECISION}
     return {
