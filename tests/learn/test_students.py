@@ -248,11 +248,42 @@ def test_sentences_say_what_was_named_and_what_left_out() -> None:
 def test_weak_teachers_and_a_class_that_crowds_out_the_others_are_warned_of() -> None:
     assert len(unlabelled_notes.warnings(_record())) == 2
     assert "balanced macro-F1 of 0.100" in unlabelled_notes.warnings(_record())[0]
-    assert (
-        "94 % of the cells that were named are named SNE" in unlabelled_notes.warnings(_record())[1]
-    )
+    assert "95 % of the cells that a model named are SNE" in unlabelled_notes.warnings(_record())[1]
     folds = [{**_record()["folds"][0], "named": {"SNE": 40, "PMY": 20}}]
     assert unlabelled_notes.warnings(_record(before=0.6, folds=folds)) == []
+    crowded = [*folds, {**folds[0], "named": {"SNE": 1, "PMY": 20}}]  # one model is enough
+    assert "95 % of the cells that a model named are PMY" in " ".join(
+        unlabelled_notes.warnings(_record(before=0.6, folds=crowded))
+    )
+
+
+def test_how_sure_the_names_are_is_said_and_warned_of() -> None:
+    fold = {**_record()["folds"][0], "named": {"SNE": 40, "PMY": 20}}
+    folds = [{**fold, "expected_right": 0.954}, {**fold, "expected_right": 0.712}]
+    record = _record(before=0.6, folds=folds)
+    assert (
+        "probabilities of these models 71 to 95 % of the names are right"
+        in unlabelled_notes.named(record)
+    )
+    assert "expects 71 % of its names" in " ".join(unlabelled_notes.warnings(record))
+    sure = _record(before=0.6, folds=folds[:1])
+    assert unlabelled_notes.warnings(sure) == []
+
+
+def test_the_expected_share_is_the_mean_probability_of_the_names() -> None:
+    probs = np.array([[0.9, 0.1], [0.2, 0.8], [0.55, 0.45], [0.5, 0.5]])
+    logs = np.log(probs)
+    found = name(
+        Classified(logs, logs, np.ones(4, dtype=int)), np.arange(4) == 3, config.load("demo")
+    )
+    assert len(found.rows)
+    assert found.expected_right is not None
+    assert 0.5 < found.expected_right <= 1
+    assert found.to_dict(["A", "B"])["expected_right"] == found.expected_right
+    none = name(
+        Classified(logs, logs, np.ones(4, dtype=int)), np.full(4, True), config.load("demo")
+    )
+    assert none.expected_right is None
 
 
 KEPT = {"before": 0.1, "after": 0.2, "gain": 0.1, "low": 0.0, "high": 0.2, "is_kept": True}

@@ -57,6 +57,11 @@ def test_copies_of_labelled_and_held_out_cells_are_left_out(
         "test.png",
         "cell00.png",
     }
+    of = dict(zip((Path(path).name for path in lost["path"]), lost["copy_of"], strict=True))
+    for split in ("train", "eval", "test"):
+        assert of[f"{split}.png"] == known.of_split(split).frame["cell_id"].iloc[0]
+    assert of["cell00.png"].endswith("archive:again.png")
+    assert set(found.given.loc[found.given["left_out"] != unlabelled.COPY, "copy_of"]) == {""}
 
 
 def test_unreadable_and_empty_pictures_are_left_out_and_counted(

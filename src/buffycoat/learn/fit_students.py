@@ -47,11 +47,13 @@ class Named:
         labels: Shape (m,), int64: the class of each cell, or `NONE`.
         mix: Estimated class shares of those that resemble a class, shape (k,).
         is_strange: Shape (m,), bool: cells that resemble no class.
+        expected_right: Mean probability of the names, 0 to 1; None where no cell has one.
     """
 
     labels: np.ndarray
     mix: np.ndarray
     is_strange: np.ndarray
+    expected_right: float | None = None
 
     @property
     def rows(self) -> np.ndarray:
@@ -64,6 +66,7 @@ class Named:
         return {
             "n_cells": len(self.labels),
             "n_strange": int(self.is_strange.sum()),
+            "expected_right": self.expected_right,
             "named": dict(zip(codes, counts.tolist(), strict=True)),
             "estimated_mix": dict(zip(codes, np.round(self.mix, 4).tolist(), strict=True)),
         }
@@ -242,7 +245,9 @@ def name(found: Classified, is_strange: np.ndarray, config: Config) -> Named:
     probs = apply_prior(stated, uniform(k), mix)
     wanted = config.unlabelled
     labels = pseudo_labels(probs, ~is_strange, wanted.precision, wanted.least_share)
-    return Named(labels, mix, is_strange)
+    rows = np.flatnonzero(labels != NONE)
+    expected = float(probs[rows, labels[rows]].mean()) if len(rows) else None
+    return Named(labels, mix, is_strange, expected)
 
 
 def student_config(config: Config) -> Config:

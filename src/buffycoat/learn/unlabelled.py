@@ -43,8 +43,9 @@ class UnlabelledCells:
 
     Attributes:
         cells: Those that are left; nothing knows their labels.
-        given: All, one row each: `cell_id`, `path`, `left_out` (why it was; "" if it was not) and
-            `fault` (of a picture that cannot be read).
+        given: All, one row each: `cell_id`, `path`, `left_out` (why it was; "" if it was not),
+            `copy_of` (the cell whose photograph it shows) and `fault` (of a picture that cannot be
+            read).
     """
 
     cells: Cells
@@ -132,8 +133,8 @@ def load(
     That is: pictures that cannot be read; copies of a photograph of the data set, in whatever
     split, so that no held-out cell is learned from, and for that reason the cells of its patients;
     all but one of several copies; pictures in which no cell is found. What is left out, and why,
-    stands in `TABLE`: `cell_id`, `path`, `left_out` (empty where a cell is usable), and `fault` (of
-    a picture that cannot be read).
+    stands in `TABLE`: `cell_id`, `path`, `left_out` (empty where a cell is usable), `copy_of` (the
+    cell whose photograph it shows), and `fault` (of a picture that cannot be read).
 
     Args:
         cells: From `read_cells`.
@@ -157,13 +158,15 @@ def load(
         {"images": key, "segment": segment_key(config)},
         lambda _: _has_cell(images, config, reporter),
     )
+    originals = _originals(good, digests.tolist(), known, store, reporter)
     tests = {
-        COPY: _copies(good, digests.tolist(), known, store, reporter),
+        COPY: originals != "",
         PATIENT: _of_known_patients(good, known),
         NO_CELL: ~found.arrays["has_cell"],
     }
     reasons = np.select([is_met for is_met in tests.values()], list(tests), default="")
-    given = _given(cells, loaded.is_good, reasons, loaded.bad)
+    originals[reasons != COPY] = ""
+    given = _given(cells, loaded.is_good, reasons, originals, loaded.bad)
     write_csv(out / TABLE, given)
     kept = np.flatnonzero(reasons == "")
     if len(kept) < LEAST_CELLS:
@@ -194,7 +197,11 @@ def _reasons(given: pd.DataFrame) -> dict[str, int]:
 
 
 def _given(
-    cells: Manifest, is_good: np.ndarray, reasons: np.ndarray, bad: Sequence[BadCell]
+    cells: Manifest,
+    is_good: np.ndarray,
+    reasons: np.ndarray,
+    originals: np.ndarray,
+    bad: Sequence[BadCell],
 ) -> pd.DataFrame:
     """One row a cell that was given: why it was left out, or "".
 
@@ -202,23 +209,26 @@ def _given(
         cells: All, n of them.
         is_good: Shape (n,), bool: those that could be read.
         reasons: Of these, why each is left out, or "".
+        originals: Of these, the cell whose photograph each shows, or "".
         bad: The others, with their faults.
     """
     faults = {cell.cell_id: cell.reason for cell in bad}
     left_out = np.full(len(cells), UNREADABLE, dtype=object)
     left_out[is_good] = reasons
-    table = cells.frame[["cell_id", "path"]].assign(left_out=left_out)
+    copy_of = np.full(len(cells), "", dtype=object)
+    copy_of[is_good] = originals
+    table = cells.frame[["cell_id", "path"]].assign(left_out=left_out, copy_of=copy_of)
     return table.assign(fault=[faults.get(name, "") for name in table["cell_id"]])
 
 
-def _copies(
+def _originals(
     cells: Manifest,
     digests: Sequence[str],
     known: Manifest,
     store: StageStore,
     reporter: Reporter,
 ) -> np.ndarray:
-    """Which cells show a photograph that a cell of the data set, or an earlier one, shows."""
+    """The cell of the data set, or else the earlier cell, whose photograph each shows; or ""."""
     named = _without_site(known, "original_id").fillna(_without_site(known, "cell_id"))
     own = known.frame.assign(
         cell_id="known:" + known.frame["cell_id"], original_id=named, label=pd.NA
@@ -227,7 +237,11 @@ def _copies(
     files = {str(ref.path) for ref in known.refs()}
     stated = [sha256(Path(file)) for file in sorted(files) if Path(file).is_file()]
     shown = find_photographs(both, [*stated, *own["cell_id"], *digests], store, reporter)
-    return pd.Series(shown).duplicated(keep="first").to_numpy()[len(own) :]
+    names = [*known.frame["cell_id"], *cells.frame["cell_id"]]
+    first = dict(zip(reversed(shown.tolist()), reversed(names), strict=True))
+    is_copy = pd.Series(shown).duplicated(keep="first")
+    found = [first[one] if copy else "" for one, copy in zip(shown, is_copy, strict=True)]
+    return np.array(found[len(own) :], dtype=object)
 
 
 def _of_known_patients(cells: Manifest, known: Manifest) -> np.ndarray:

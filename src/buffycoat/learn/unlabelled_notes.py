@@ -18,6 +18,9 @@ from buffycoat.tables import write_csv
 LOOK = f"Look at {TABLE} in the folder of the run."
 WEAK = 0.5
 """Balanced macro-F1 out of fold under which many names are wrong. Ours, not fitted."""
+UNSURE = 0.8
+"""Expected share of right names under which a student learns much that is wrong. Ours, not
+fitted."""
 MOST = 0.9
 """Share of the named cells over which one class crowds out the others. Ours, not fitted."""
 
@@ -82,7 +85,22 @@ def named(record: Mapping[str, Any]) -> str:
         f"Of {counted(folds[0]['n_cells'], 'usable cell')} each model learned from "
         f"{_range(totals)} that an earlier one had named ({classes}); "
         f"{_range([fold['n_strange'] for fold in folds])} resembled no class."
+        f"{_expected(folds)}"
     )
+
+
+def _expected(folds: Sequence[Mapping[str, Any]]) -> str:
+    """By the probabilities of the models that named them; "" in records of earlier versions."""
+    shares = _shares(folds)
+    if not shares:
+        return ""
+    percent = _range([round(100 * share) for share in shares])
+    return f" By the probabilities of these models {percent} % of the names are right."
+
+
+def _shares(folds: Sequence[Mapping[str, Any]]) -> list[float]:
+    found = [fold.get("expected_right") for fold in folds]
+    return [share for share in found if share is not None]
 
 
 def left_out(record: Mapping[str, Any]) -> str:
@@ -93,8 +111,8 @@ def left_out(record: Mapping[str, Any]) -> str:
 
 def warnings(record: Mapping[str, Any]) -> list[str]:
     """Where what was named should be looked at before the models are used."""
-    totals = sum(np.array([*fold["named"].values()]) for fold in record["folds"])
-    if not np.sum(totals):
+    folds = record["folds"]
+    if not any(sum(fold["named"].values()) for fold in folds):
         return []
     found = []
     if record["before"] < WEAK:
@@ -102,11 +120,22 @@ def warnings(record: Mapping[str, Any]) -> list[str]:
             f"The models that named the cells have a balanced macro-F1 of {record['before']:.3f} "
             f"out of fold: many names are wrong. {LOOK}"
         )
-    if np.max(totals) > MOST * np.sum(totals):
-        code = [*record["folds"][0]["named"]][int(np.argmax(totals))]
-        share = 100 * np.max(totals) / np.sum(totals)
-        found.append(f"{share:.0f} % of the cells that were named are named {code}. {LOOK}")
+    least = min(_shares(folds), default=1.0)
+    if least < UNSURE:
+        found.append(
+            f"A model expects {100 * least:.0f} % of its names to be right, since few cells of a "
+            f"class are sure. With unlabelled.least_share=0 only sure cells are named. {LOOK}"
+        )
+    share, code = max(_largest(fold["named"]) for fold in folds)
+    if share > MOST:
+        found.append(f"{100 * share:.0f} % of the cells that a model named are {code}. {LOOK}")
     return found
+
+
+def _largest(named: Mapping[str, int]) -> tuple[float, str]:
+    """Share and code of the class that most cells are named."""
+    code = max(named, key=lambda one: named[one])
+    return named[code] / max(1, sum(named.values())), code
 
 
 def sentences(record: Mapping[str, Any]) -> list[str]:
