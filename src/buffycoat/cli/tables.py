@@ -48,7 +48,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
         _print_groups(metrics)
     if metrics.get("by_severity"):
         severity = new_table(
-            "By severity of degradation", "severity", "cells", "score", "95% interval"
+            "By severity of degradation", "severity", "cells", "balanced macro F1", "95% interval"
         )
         for row in metrics["by_severity"]:
             level = row["severity"]
