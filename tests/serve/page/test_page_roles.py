@@ -201,14 +201,20 @@ def test_a_reading_before_a_consensus_is_not_where_it_is_signed(together, open_p
         assert cleo.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_a_signer_corrects_what_somebody_else_has_read_alone(one_reader, open_page, log_in):
-    server = one_reader
+def _reader_and_signer(server, open_page, log_in):
+    """A new slide, the page of who reads it, and the page of a signer who has not."""
     slide = server.take_slide()
     anna, cleo = open_page(server.url), open_page(server.url)
     log_in(anna, "anna")
     log_in(cleo, "cleo")
     anna.goto(f"{server.url}#/slides/{slide}/first")
     anna.wait_for_selector(".cell")
+    return slide, anna, cleo
+
+
+def test_a_signer_corrects_what_somebody_else_has_read_alone(one_reader, open_page, log_in):
+    server = one_reader
+    slide, anna, cleo = _reader_and_signer(server, open_page, log_in)
     first, second = anna.evaluate(
         "[...document.querySelectorAll('[role=option]')].slice(0, 2).map((x) => +x.dataset.n)"
     )
@@ -241,12 +247,7 @@ def test_a_signer_corrects_what_somebody_else_has_read_alone(one_reader, open_pa
 
 def test_a_signer_amends_what_somebody_else_has_read_alone(one_reader, open_page, log_in):
     server = one_reader
-    slide = server.take_slide()
-    anna, cleo = open_page(server.url), open_page(server.url)
-    log_in(anna, "anna")
-    log_in(cleo, "cleo")
-    anna.goto(f"{server.url}#/slides/{slide}/first")
-    anna.wait_for_selector(".cell")
+    slide, anna, cleo = _reader_and_signer(server, open_page, log_in)
     finish(anna)
     cleo.goto(f"{server.url}#/slides/{slide}/view")
     cleo.get_by_role("tab", name="Differential").click()
