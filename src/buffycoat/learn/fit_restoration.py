@@ -108,10 +108,12 @@ def fit(
     else:
         tensors = load_file(trained.folder / MODEL_FILE)
         restorer = restorers.from_tensors(trained.values["restorer"], tensors)
-    learned = f"learned from {len(clean)} clean cells"
-    reporter.finish(
-        f"off: {why_off}" if why_off else f"{learned}; {in_words(errors)}" if errors else learned
-    )
+    if why_off:
+        reporter.finish(f"off: {why_off}")
+    elif errors:
+        reporter.finish(f"learned from {len(clean)} clean cells; {in_words(errors)}")
+    else:
+        reporter.finish("nothing is learned")
     ungated = Restoration(
         config.restore, estimator, restorer, None, encoder.encode, build_segmenter(config.segment)
     )
